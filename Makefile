@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Whit. `make help` lists the targets; each folder brings its own rules in a fragment.
+
+B  ?= build
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := help
+
+# What a fragment adds to: test programs that run on the host, each prints `ok NAME` or `FAIL NAME: why`
+# and exits with 0 or 1; and fuzz targets, which also build as replays of their corpus.
+HOST_TESTS :=
+
+include arch/rules.mk
+include boot/rules.mk
+include root/rules.mk
+include tests/rules.mk
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 20
+
+.PHONY: deps
+deps: ## install the Debian packages that are missing (root or sudo)
+	@sh tests/system/deps
+
+.PHONY: all
+all: $(B)/whit.efi $(B)/vmm.efi ## build whit.efi (with the hypervisor in it) and the VMM
+
+.PHONY: run
+run: deps ## boot Whit and run SeaBIOS in a child partition
+	@echo "run: building"
+	@$(MAKE) --quiet -j2 all
+	@B=$(B) tests/system/demo
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf $(B)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine for tests: arch/virt.h on the host, with an arena in the place of physical memory.
+ *
+ * Physical address p is the byte at virt_direct_base + p. Exits come out of a queue that the test
+ * fills; what hv/ asks of the machine is recorded in struct fake. Anything that real hardware would
+ * not survive, or that the contract forbids, prints why and aborts. One thread.
+ */
+#ifndef ARCH_FAKE_FAKE_H
+#define ARCH_FAKE_FAKE_H
+
+#include "arch/virt.h"
+
+#define FAKE_MAX_EXITS 64u
+#define FAKE_MAX_MSRS  64u
+
+/* The vendor's VP of this machine. */
+struct virt_vp {
+	struct virt_regs regs;
+	uint64_t magic;
+	uint64_t reg[VIRT_REG_COUNT];
+	struct x86_segment segment[SEG_COUNT];
+	struct x86_table table[2];
+	uint64_t cr4_allowed;
+	const struct virt_space *space;
+	struct virt_event injected; /* by virt_inject(), not yet delivered */
+	bool wants_interrupt_window, wants_nmi_window;
+	bool is_root, is_switched_in;
+	spa_t second; /* the page beside this one */
+};
+
+struct fake_exit {
+	struct virt_exit exit;
+	/* Called before virt_run() returns this exit, to play the guest. */
+	void (*hook)(struct virt_vp *vp, struct virt_exit *exit);
+};
+
+struct fake {
+	uint64_t ram_bytes; /* of the arena that is memory: spa 0 to here */
+
+	/* Script: what virt_run() returns, in order. An empty queue ends the test with a complaint. */
+	struct fake_exit exits[FAKE_MAX_EXITS];
+	unsigned int n_exits, next_exit;
+
+	/* CPUID leaves that differ from the built-in machine, and MSRs. */
+	struct {
+		uint32_t leaf, subleaf;
+		struct x86_cpuid value;
+	} cpuid[16];
+	unsigned int n_cpuid;
+	struct {
+		uint32_t msr;
+		uint64_t value;
+	} msr[FAKE_MAX_MSRS];
+	unsigned int n_msrs;
+
+	/* [base, base + bytes) is not write-back memory; the rest is. */
+	uint64_t uncached_base, uncached_bytes;
+
+	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
+
+	/* What happened. */
+	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes;
+	unsigned int n_spaces, n_vps; /* that exist now */
+	uint64_t xcr0;
+	struct virt_vp *switched_in; /* NULL: nobody knows */
+};
+
+extern struct fake fake;
+
+/* A new machine with this much RAM (a multiple of 2 MiB, at most 8 GiB), all zero. */
+void fake_reset(uint64_t ram_bytes);
+
+/*
+ * A hand-over record for it: the hypervisor's block of block_bytes at block_base (2 MiB of "image",
+ * the rest heap), RAM below and above it. Valid until the next fake_reset().
+ */
+struct whit_handover *fake_handover(uint64_t block_base, uint64_t block_bytes);
+
+/* Let virt_run() return this next (after those already queued). */
+void fake_push(const struct virt_exit *exit,
+	       void (*hook)(struct virt_vp *vp, struct virt_exit *exit));
+
+/* Let the machine answer this to CPUID and RDMSR. */
+void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value);
+void fake_set_msr(uint32_t msr, uint64_t value);
+
+/* Count the pages of a list, walking it; complains if the list lies or a page of it is not clean. */
+uint64_t fake_count_pages(const struct virt_pages *pages);
+
+/* Tables that the space consists of, by walking it. */
+uint64_t fake_count_tables(const struct virt_space *space);
+
+__attribute__((noreturn, format(printf, 1, 2))) void fake_scream(const char *format, ...);
+
+#endif

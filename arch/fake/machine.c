@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* The fake machine's memory, processor facts, CPUID, MSRs, clock and log. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "arch/fake/fake.h"
+#include "whit/log.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/paging.h"
+
+#define ARENA_BYTES (8ull << 30)
+
+const uint64_t virt_direct_base = 0x200000000000ull;
+struct virt_machine virt_machine;
+struct fake fake;
+
+static struct {
+	struct whit_handover handover;
+	struct whit_cpu_state more_cpus[3];
+} handover_storage;
+
+void fake_scream(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("FAKE MACHINE: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
+void virt_panic(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("PANIC: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
+static void default_machine(void)
+{
+	virt_machine = (struct virt_machine) {
+		.vendor = 1,
+		.physical_bits = 40,
+		.linear_bits = 48,
+		.max_leaf_level = LEVEL_1G,
+		.has_nested_ad = true,
+		.cr0_must_be_one = CR0_NE,
+		.cr4_must_be_one = CR4_VMXE,
+		.cr4_possible = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
+				CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |
+				CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP |
+				CR4_PKE,
+		.efer_possible = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
+		.xcr0_possible = XCR0_X87 | XCR0_SSE | XCR0_AVX,
+	};
+}
+
+void fake_reset(uint64_t ram_bytes)
+{
+	void *arena;
+
+	if (ram_bytes > ARENA_BYTES || ram_bytes & (LEVEL_SIZE(LEVEL_2M) - 1))
+		fake_scream("odd amount of RAM");
+	munmap((void *)(uintptr_t)virt_direct_base, ARENA_BYTES);
+	arena = mmap((void *)(uintptr_t)virt_direct_base, ARENA_BYTES, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (arena != (void *)(uintptr_t)virt_direct_base)
+		fake_scream("no room for the arena");
+	if (mprotect(arena, ram_bytes, PROT_READ | PROT_WRITE))
+		fake_scream("mprotect");
+	memset(&fake, 0, sizeof(fake));
+	fake.ram_bytes = ram_bytes;
+	fake.tsc = 1000000;
+	fake.xcr0 = 1;
+	default_machine();
+}
+
+struct whit_handover *fake_handover(uint64_t block_base, uint64_t block_bytes)
+{
+	struct whit_handover *h = &handover_storage.handover;
+
+	memset(&handover_storage, 0, sizeof(handover_storage));
+	h->magic = WHIT_HANDOVER_MAGIC;
+	h->version = WHIT_HANDOVER_VERSION;
+	h->n_bytes = sizeof(*h);
+	h->block_base = block_base;
+	h->block_bytes = block_bytes;
+	h->image_base = block_base;
+	h->image_bytes = LEVEL_SIZE(LEVEL_2M);
+	h->heap_base = block_base + h->image_bytes;
+	h->heap_bytes = block_bytes - h->image_bytes;
+	h->direct_bytes = 4ull << 30;
+	if (fake.ram_bytes > h->direct_bytes)
+		h->direct_bytes = fake.ram_bytes;
+	h->tsc_hz = 2000000000;
+	h->n_cpus = 1;
+	h->ram[h->n_ram++] = (struct whit_ram) { PAGE_SIZE, block_base - PAGE_SIZE };
+	if (block_base + block_bytes < fake.ram_bytes)
+		h->ram[h->n_ram++] =
+			(struct whit_ram) { block_base + block_bytes,
+					    fake.ram_bytes - block_base - block_bytes };
+	return h;
+}
+
+void fake_push(const struct virt_exit *exit,
+	       void (*hook)(struct virt_vp *vp, struct virt_exit *exit))
+{
+	if (fake.n_exits == FAKE_MAX_EXITS && fake.next_exit == fake.n_exits)
+		fake.n_exits = fake.next_exit = 0;
+	if (fake.n_exits == FAKE_MAX_EXITS)
+		fake_scream("too many exits queued");
+	fake.exits[fake.n_exits++] = (struct fake_exit) { *exit, hook };
+}
+
+void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.n_cpuid; i++)
+		if (fake.cpuid[i].leaf == leaf && fake.cpuid[i].subleaf == subleaf)
+			break;
+	if (i == sizeof(fake.cpuid) / sizeof(fake.cpuid[0]))
+		fake_scream("too many CPUID leaves");
+	fake.cpuid[i].leaf = leaf;
+	fake.cpuid[i].subleaf = subleaf;
+	fake.cpuid[i].value = value;
+	if (i == fake.n_cpuid)
+		fake.n_cpuid++;
+}
+
+/* A client processor of about 2016, what matters of it. */
+struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.n_cpuid; i++)
+		if (fake.cpuid[i].leaf == leaf && fake.cpuid[i].subleaf == subleaf)
+			return fake.cpuid[i].value;
+	switch (leaf) {
+	case 0: return (struct x86_cpuid) { 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 };
+	case 1: return (struct x86_cpuid) { 0x506e3, 0x00100800, 0x7ffefbbf, 0xbfebfbff };
+	case 6: return (struct x86_cpuid) { 4, 0, 0, 0 };
+	case 7:
+		if (!subleaf)
+			return (struct x86_cpuid) { 0, 0x029c6fbb, 0x0000000c, 0 };
+		break;
+	case 0xd:
+		if (!subleaf)
+			return (struct x86_cpuid) { 7, 0x340, 0x340, 0 };
+		if (subleaf == 1)
+			return (struct x86_cpuid) { 0xf, 0x340, 0, 0 };
+		if (subleaf == 2)
+			return (struct x86_cpuid) { 0x100, 0x240, 0, 0 };
+		break;
+	case 0x80000000u: return (struct x86_cpuid) { 0x80000008u, 0, 0, 0 };
+	case 0x80000001u: return (struct x86_cpuid) { 0, 0, 0x121, 0x2c100800 };
+	case 0x80000007u: return (struct x86_cpuid) { 0, 0, 0, 0x100 };
+	case 0x80000008u: return (struct x86_cpuid) { 0x3028, 0, 0, 0 };
+	default: break;
+	}
+	return (struct x86_cpuid) { 0, 0, 0, 0 };
+}
+
+void fake_set_msr(uint32_t msr, uint64_t value)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.n_msrs; i++)
+		if (fake.msr[i].msr == msr)
+			break;
+	if (i == FAKE_MAX_MSRS)
+		fake_scream("too many MSRs");
+	fake.msr[i].msr = msr;
+	fake.msr[i].value = value;
+	if (i == fake.n_msrs)
+		fake.n_msrs++;
+}
+
+bool virt_rdmsr(uint32_t msr, uint64_t *value)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.n_msrs; i++)
+		if (fake.msr[i].msr == msr) {
+			*value = fake.msr[i].value;
+			return true;
+		}
+	return false;
+}
+
+bool virt_wrmsr(uint32_t msr, uint64_t value)
+{
+	uint64_t old;
+
+	if (!virt_rdmsr(msr, &old))
+		return false;
+	fake_set_msr(msr, value);
+	return true;
+}
+
+void virt_xsetbv(uint32_t index, uint64_t value)
+{
+	if (index || !(value & XCR0_X87) || value & ~virt_machine.xcr0_possible)
+		fake_scream("XSETBV %u, %#llx", index, (unsigned long long)value);
+	fake.xcr0 = value;
+}
+
+void virt_wbinvd(void)
+{
+	fake.n_wbinvd++;
+}
+
+uint64_t virt_tsc(void)
+{
+	fake.tsc += 1000;
+	return fake.tsc;
+}
+
+bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
+{
+	uint64_t end = block.a + LEVEL_SIZE(level);
+	uint64_t hole_end = fake.uncached_base + fake.uncached_bytes;
+
+	if (block.a & (LEVEL_SIZE(level) - 1))
+		fake_scream("virt_memory_type of a block that is not aligned");
+	if (fake.uncached_bytes && block.a >= fake.uncached_base && end <= hole_end) {
+		*type = MEMTYPE_UC;
+		return true;
+	}
+	*type = MEMTYPE_WB;
+	return !fake.uncached_bytes || end <= fake.uncached_base || block.a >= hole_end;
+}
+
+void virt_memory_type_changed(void)
+{
+	fake.n_type_changes++;
+}
+
+/* ---- whit/log.h ---- */
+
+static char log_ring[WHIT_LOG_BYTES];
+static uint64_t log_end;
+
+void log_line(enum whit_log_level level, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+	int n, i;
+
+	(void)level;
+	va_start(args, format);
+	n = vsnprintf(line, sizeof(line) - 1, format, args);
+	va_end(args);
+	if (n < 0 || n >= (int)sizeof(line) - 1)
+		fake_scream("a log line that is too long");
+	line[n++] = '\n';
+	for (i = 0; i < n; i++)
+		log_ring[log_end++ % WHIT_LOG_BYTES] = line[i];
+}
+
+size_t log_read(uint64_t from, char *buffer, size_t n_bytes, uint64_t *next)
+{
+	uint64_t at = from;
+	size_t n = 0;
+
+	if (at + WHIT_LOG_BYTES < log_end || at > log_end)
+		at = log_end > WHIT_LOG_BYTES ? log_end - WHIT_LOG_BYTES : 0;
+	if (from > log_end)
+		at = log_end;
+	while (at < log_end && n < n_bytes)
+		buffer[n++] = log_ring[at++ % WHIT_LOG_BYTES];
+	*next = at;
+	return n;
+}

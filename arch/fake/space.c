@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested page tables of the fake machine: four levels in pages of the arena, so that the accounting
+ * of pages is the real one. An entry: bits 0-2 rights, 3-5 memory type, 7 leaf, 12-51 address, 63
+ * "is a table".
+ */
+#include <string.h>
+
+#include "arch/fake/fake.h"
+
+#define TABLE (1ull << 63)
+#define LEAF  (1ull << 7)
+#define ADDR  0x000ffffffffff000ull
+#define TOP   4u
+
+static uint64_t *table_at(uint64_t spa)
+{
+	return virt_ptr(SPA(spa & ADDR));
+}
+
+static unsigned int slot(uint64_t gpa, unsigned int level)
+{
+	return (unsigned int)(gpa >> LEVEL_SHIFT(level)) & 511u;
+}
+
+static uint64_t leaf_entry(struct virt_leaf leaf)
+{
+	if (!leaf.rights)
+		return 0;
+	return leaf.spa.a | LEAF | leaf.rights | ((uint64_t)leaf.type << 3);
+}
+
+static void check(const struct virt_space *space, gpa_t gpa)
+{
+	if (!space->token || space->token != ~space->root.a)
+		fake_scream("not a space");
+	if (gpa.a >> virt_machine.physical_bits || gpa.a >> 48)
+		fake_scream("GPA %#llx beyond the physical width", (unsigned long long)gpa.a);
+}
+
+bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
+{
+	if (!virt_pages_take(pages, &space->root))
+		return false;
+	space->token = ~space->root.a;
+	space->pages = pages;
+	fake.n_spaces++;
+	return true;
+}
+
+static void give_table(struct virt_space *space, uint64_t table, unsigned int level)
+{
+	uint64_t *entries = table_at(table);
+
+	for (unsigned int i = 0; i < 512; i++)
+		if (entries[i] & TABLE)
+			give_table(space, entries[i] & ADDR, level - 1);
+	memset(entries, 0, PAGE_SIZE);
+	virt_pages_give(space->pages, SPA(table & ADDR));
+}
+
+void virt_space_destroy(struct virt_space *space)
+{
+	check(space, GPA(0));
+	give_table(space, space->root.a, TOP);
+	memset(space, 0, sizeof(*space));
+	fake.n_spaces--;
+}
+
+struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
+{
+	uint64_t table = space->root.a, entry;
+	unsigned int level;
+
+	check(space, gpa);
+	for (level = TOP;; level--) {
+		entry = table_at(table)[slot(gpa.a, level)];
+		if (!(entry & TABLE))
+			break;
+		table = entry & ADDR;
+	}
+	if (!entry)
+		return (struct virt_leaf) { .level = (uint8_t)(level > LEVEL_1G ? LEVEL_1G
+										: level) };
+	return (struct virt_leaf) { SPA(entry & ADDR), entry & 7, (uint8_t)level,
+				    (entry >> 3) & 7 };
+}
+
+/* Tables that the path to a leaf of `level` at gpa lacks. */
+static unsigned int tables_needed(const struct virt_space *space, gpa_t gpa, unsigned int level)
+{
+	uint64_t table = space->root.a, entry;
+
+	for (unsigned int l = TOP; l > level; l--) {
+		entry = table_at(table)[slot(gpa.a, l)];
+		if (!(entry & TABLE))
+			return l - level;
+		table = entry & ADDR;
+	}
+	return 0;
+}
+
+static bool is_empty(uint64_t table)
+{
+	for (unsigned int i = 0; i < 512; i++)
+		if (table_at(table)[i])
+			return false;
+	return true;
+}
+
+/* A hole was made at gpa: tables that hold nothing any more go back, as those of VT-x do. */
+static void prune(struct virt_space *space, uint64_t gpa, unsigned int level)
+{
+	for (unsigned int top = level + 1; top <= TOP; top++) {
+		uint64_t table = space->root.a;
+		uint64_t *entry = NULL;
+
+		for (unsigned int l = TOP; l >= top; l--) {
+			entry = &table_at(table)[slot(gpa, l)];
+			if (!(*entry & TABLE))
+				return;
+			table = *entry & ADDR;
+		}
+		if (!is_empty(table))
+			return;
+		*entry = 0;
+		give_table(space, table, top - 1);
+	}
+}
+
+bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf)
+{
+	uint64_t table = space->root.a, size = LEVEL_SIZE(level), old;
+	uint64_t *entry;
+
+	check(space, gpa);
+	if (level < LEVEL_4K || level > virt_machine.max_leaf_level ||
+	    (level == LEVEL_1G && leaf.rights && virt_machine.max_leaf_level < LEVEL_1G))
+		fake_scream("leaf of level %u", level);
+	if (gpa.a & (size - 1) || (leaf.rights && leaf.spa.a & (size - 1)))
+		fake_scream("leaf that is not aligned");
+	if (leaf.rights & ~7u || leaf.type > 7)
+		fake_scream("leaf with odd rights or type");
+	if (leaf.rights && !(leaf.rights & VIRT_READ) &&
+	    (leaf.rights != VIRT_EXECUTE || !virt_machine.has_execute_only))
+		fake_scream("leaf without read");
+	if (leaf.rights && leaf.spa.a >> virt_machine.physical_bits)
+		fake_scream("leaf beyond the physical width");
+	if (!leaf.rights && virt_space_lookup(space, gpa).level >= level &&
+	    !virt_space_lookup(space, gpa).rights)
+		return true;
+	if (tables_needed(space, gpa, level) > space->pages->count)
+		return false;
+
+	for (unsigned int l = TOP; l > level; l--) {
+		entry = &table_at(table)[slot(gpa.a, l)];
+		if (!(*entry & TABLE)) {
+			spa_t page;
+
+			virt_pages_take(space->pages, &page);
+			for (unsigned int i = 0; *entry && i < 512; i++)
+				table_at(page.a)[i] = *entry + i * LEVEL_SIZE(l - 1);
+			*entry = page.a | TABLE;
+		}
+		table = *entry & ADDR;
+	}
+	entry = &table_at(table)[slot(gpa.a, level)];
+	old = *entry;
+	*entry = leaf_entry(leaf);
+	if (old & TABLE)
+		give_table(space, old & ADDR, level - 1);
+	if (!*entry)
+		prune(space, gpa.a, level);
+	return true;
+}
+
+void virt_space_flush(const struct virt_space *space)
+{
+	check(space, GPA(0));
+	fake.n_flushes++;
+}
+
+static uint64_t count_below(uint64_t table)
+{
+	uint64_t n = 1;
+
+	for (unsigned int i = 0; i < 512; i++)
+		if (table_at(table)[i] & TABLE)
+			n += count_below(table_at(table)[i] & ADDR);
+	return n;
+}
+
+uint64_t fake_count_tables(const struct virt_space *space)
+{
+	return count_below(space->root.a);
+}
+
+uint64_t fake_count_pages(const struct virt_pages *pages)
+{
+	uint64_t at = pages->first, n;
+
+	for (n = 0; n < pages->count; n++) {
+		const uint64_t *page = virt_ptr(SPA(at));
+
+		if (!at || at & (PAGE_SIZE - 1) || at >= fake.ram_bytes)
+			fake_scream("list of pages: %#llx", (unsigned long long)at);
+		for (unsigned int i = 1; i < 512; i++)
+			if (page[i])
+				fake_scream("page %#llx in a list is not clean",
+					    (unsigned long long)at);
+		at = page[0];
+	}
+	return n;
+}

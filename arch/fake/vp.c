@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtual processors of the fake machine: registers in memory, exits out of a queue. */
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/fake/fake.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/rflags.h"
+
+#define VP_MAGIC 0x50562065656b6146ull
+
+static struct virt_vp *checked(struct virt_vp *vp)
+{
+	if (!vp || vp->magic != VP_MAGIC)
+		fake_scream("not a VP");
+	return vp;
+}
+
+static struct virt_vp *create(struct virt_pages *pages, const struct virt_space *space)
+{
+	struct virt_vp *vp;
+	spa_t first, second;
+
+	_Static_assert(sizeof(struct virt_vp) <= PAGE_SIZE, "one page");
+	if (pages->count < 2)
+		return NULL;
+	virt_pages_take(pages, &first);
+	virt_pages_take(pages, &second);
+	vp = virt_ptr(first);
+	vp->magic = VP_MAGIC;
+	vp->second = second;
+	vp->space = space;
+	*(uint16_t *)virt_ptr(second) = 0x37f;
+	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 24) = 0x1f80;
+	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 28) = 0xffff;
+	fake.n_vps++;
+	return vp;
+}
+
+struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
+				 const struct virt_space *space)
+{
+	struct virt_vp *vp = create(pages, space);
+
+	if (!vp)
+		return NULL;
+	memcpy(vp->regs.gpr, state->gpr, sizeof(vp->regs.gpr));
+	vp->regs.rip = state->rip;
+	vp->regs.rflags = state->rflags;
+	vp->reg[VIRT_CR0] = state->cr0;
+	vp->reg[VIRT_CR3] = state->cr3;
+	vp->reg[VIRT_CR4] = state->cr4;
+	vp->reg[VIRT_DR7] = state->dr7;
+	vp->reg[VIRT_EFER] = EFER_LME | EFER_LMA | EFER_NXE;
+	memcpy(vp->segment, state->seg, sizeof(vp->segment));
+	vp->table[0] = state->gdtr;
+	vp->table[1] = state->idtr;
+	vp->is_root = true;
+	vp->is_switched_in = true;
+	fake.switched_in = vp;
+	return vp;
+}
+
+void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
+{
+	(void)msr;
+	(void)reads;
+	(void)writes;
+	if (!checked(root)->is_root)
+		fake_scream("MSR guard on a child");
+}
+
+/* SDM 3A "Processor State After Reset". */
+struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
+{
+	struct virt_vp *vp = create(pages, space);
+
+	if (!vp)
+		return NULL;
+	vp->regs.rip = 0xfff0;
+	vp->regs.rflags = RFLAGS_ONE;
+	vp->reg[VIRT_CR0] = CR0_CD | CR0_NW | CR0_ET;
+	vp->reg[VIRT_DR6] = DR6_INIT;
+	vp->reg[VIRT_DR7] = DR7_INIT;
+	vp->reg[VIRT_PAT] = PAT_RESET;
+	for (unsigned int i = 0; i < SEG_COUNT; i++)
+		vp->segment[i] = (struct x86_segment) { 0, 0xffff, 0, 0x93 };
+	vp->segment[SEG_CS] = (struct x86_segment) { 0xffff0000u, 0xffff, 0xf000, 0x9b };
+	vp->segment[SEG_LDTR].attributes = 0x82;
+	vp->segment[SEG_TR].attributes = 0x8b;
+	vp->table[0].limit = vp->table[1].limit = 0xffff;
+	return vp;
+}
+
+void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
+{
+	spa_t second = checked(vp)->second;
+
+	if (vp->is_switched_in)
+		fake_scream("a VP is destroyed while its registers are in the processor");
+	memset(virt_ptr(second), 0, PAGE_SIZE);
+	memset(vp, 0, PAGE_SIZE);
+	virt_pages_give(pages, second);
+	virt_pages_give(pages, SPA((uintptr_t)vp - virt_direct_base));
+	fake.n_vps--;
+}
+
+void virt_switch(struct virt_vp *from, struct virt_vp *to)
+{
+	if (!checked(from)->is_switched_in || from == checked(to) || to->is_switched_in)
+		fake_scream("virt_switch from a VP that is not in, or to one that is");
+	from->is_switched_in = false;
+	to->is_switched_in = true;
+	fake.switched_in = to;
+	fake.n_switches++;
+}
+
+void virt_run(struct virt_vp *vp, struct virt_exit *exit)
+{
+	struct fake_exit *next;
+
+	if (!checked(vp)->is_switched_in)
+		fake_scream("virt_run of a VP that is not switched in");
+	if (fake.next_exit == fake.n_exits)
+		fake_scream("virt_run: no exit is left in the script");
+	next = &fake.exits[fake.next_exit++];
+	if (next->exit.reason >= VIRT_EXIT_COUNT)
+		fake_scream("exit reason %d", (int)next->exit.reason);
+	fake.n_runs++;
+	*exit = next->exit;
+	vp->regs.changed = false;
+	if (exit->reason != VIRT_EXIT_INVALID_STATE)
+		memset(&vp->injected, 0, sizeof(vp->injected));
+	if (next->hook)
+		next->hook(vp, exit);
+}
+
+uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
+{
+	if ((unsigned int)reg >= VIRT_REG_COUNT)
+		fake_scream("virt_get %d", (int)reg);
+	return checked(vp)->reg[reg];
+}
+
+void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
+{
+	if ((unsigned int)reg >= VIRT_REG_COUNT)
+		fake_scream("virt_set %d", (int)reg);
+	switch (reg) {
+	case VIRT_SHADOW:
+		if (value & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI))
+			fake_scream("shadow %#llx", (unsigned long long)value);
+		break;
+	case VIRT_PENDING_DEBUG:
+		if (value & ~0x400full)
+			fake_scream("pending debug %#llx", (unsigned long long)value);
+		break;
+	case VIRT_KERNEL_GS_BASE:
+	case VIRT_LSTAR:
+	case VIRT_CSTAR: /* WRMSR would raise #GP in the hypervisor */
+		if ((uint64_t)((int64_t)(value << 16) >> 16) != value)
+			fake_scream("MSR with the non-canonical value %#llx",
+				    (unsigned long long)value);
+		break;
+	case VIRT_EFER:
+		if (value & ~virt_machine.efer_possible)
+			fake_scream("EFER %#llx", (unsigned long long)value);
+		break;
+	default: break;
+	}
+	checked(vp)->reg[reg] = value;
+}
+
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+{
+	if ((unsigned int)seg >= SEG_COUNT)
+		fake_scream("segment %d", (int)seg);
+	*value = checked(vp)->segment[seg];
+}
+
+void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
+{
+	if ((unsigned int)seg >= SEG_COUNT)
+		fake_scream("segment %d", (int)seg);
+	checked(vp)->segment[seg] = *value;
+}
+
+void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value)
+{
+	if (table > 1)
+		fake_scream("table %u", table);
+	*value = checked(vp)->table[table];
+}
+
+void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value)
+{
+	if (table > 1)
+		fake_scream("table %u", table);
+	checked(vp)->table[table] = *value;
+}
+
+void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+{
+	checked(vp);
+	paging->cr0 = vp->reg[VIRT_CR0];
+	paging->cr3 = vp->reg[VIRT_CR3];
+	paging->cr4 = vp->reg[VIRT_CR4];
+	paging->efer = vp->reg[VIRT_EFER];
+	paging->rflags = vp->regs.rflags;
+	for (unsigned int i = 0; i < 4; i++)
+		paging->pdpte[i] = vp->reg[VIRT_PDPTE0 + i];
+	paging->cpl = (uint8_t)SEG_ATTR_DPL(vp->segment[SEG_SS].attributes);
+	if (!(paging->cr0 & CR0_PE))
+		paging->cpl = 0;
+	else if (paging->rflags & RFLAGS_VM)
+		paging->cpl = 3;
+}
+
+void *virt_fpu(struct virt_vp *vp)
+{
+	if (checked(vp)->is_switched_in)
+		fake_scream("virt_fpu of a VP whose registers are in the processor");
+	return virt_ptr(vp->second);
+}
+
+void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
+{
+	if (allowed & ~virt_machine.cr4_possible)
+		fake_scream("CR4 bits %#llx that the machine has not", (unsigned long long)allowed);
+	checked(vp)->cr4_allowed = allowed;
+}
+
+void virt_inject(struct virt_vp *vp, const struct virt_event *event)
+{
+	bool is_soft = event->type >= VIRT_EVENT_SOFT_INTERRUPT;
+
+	if (event->type > VIRT_EVENT_SOFT_EXCEPTION)
+		fake_scream("event of type %u", event->type);
+	if ((event->type == VIRT_EVENT_NMI && event->vector != 2) ||
+	    (event->type == VIRT_EVENT_EXCEPTION && event->vector > 31) ||
+	    (event->has_error_code && event->type != VIRT_EVENT_EXCEPTION) || event->length > 15 ||
+	    (is_soft && !event->length))
+		fake_scream("event %u/%u", event->type, event->vector);
+	checked(vp)->injected = *event;
+}
+
+void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
+{
+	checked(vp)->wants_interrupt_window = interrupt;
+	vp->wants_nmi_window = nmi;
+}
+
+void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
+{
+	checked(vp);
+	if (!exit->insn_length || exit->insn_length > 15)
+		fake_scream("virt_skip of an instruction of %u bytes", exit->insn_length);
+	vp->regs.rip += exit->insn_length;
+	if (!(vp->reg[VIRT_EFER] & EFER_LMA))
+		vp->regs.rip &= 0xffffffffu;
+	vp->regs.rflags &= ~(uint64_t)RFLAGS_RF;
+	vp->regs.changed = true;
+	vp->reg[VIRT_SHADOW] &= ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
+	if (vp->regs.rflags & RFLAGS_TF)
+		vp->reg[VIRT_PENDING_DEBUG] |= 1ull << 14;
+	fake.n_skips++;
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+#
+# The hypervisor image, $(B)/whit-hv.elf. Included by the Makefile at the top, which sets B and CC.
+#
+# HV_DIRS: folders whose .c and .asm files go into it. An object $(B)/hv-obj/DIR/FILE.o is made of
+# DIR/FILE.c with HV_CFLAGS, or of DIR/FILE.asm.
+
+NASM ?= nasm
+LD   ?= ld
+
+HV_WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wvla \
+	-Wno-sign-conversion
+# The compilers may use general registers only: the rest is the guests'.
+HV_CFLAGS += -std=gnu11 -O2 -Iinclude -I. $(HV_WARNINGS) \
+	-ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mgeneral-regs-only -mno-red-zone \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
+	-fcf-protection=none -fno-common -fvisibility=hidden
+
+HV_DIRS    ?= arch/x86 arch/vmx hv emu
+HV_SOURCES := $(filter-out arch/vmx/offsets.c,$(wildcard $(foreach d,$(HV_DIRS),$(d)/*.c $(d)/*.asm)))
+HV_OBJECTS := $(addprefix $(B)/hv-obj/,$(addsuffix .o,$(basename $(HV_SOURCES))))
+
+$(B)/hv-obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/hv-obj/%.o: %.asm $(B)/hv-obj/offsets.inc
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -I $(B)/hv-obj/ -o $@ $<
+
+# Constants of C for assembly, see arch/vmx/offsets.c.
+$(B)/hv-obj/offsets.inc: arch/vmx/offsets.c
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
+	sed -n 's/.*"@define \([A-Z_0-9]*\) \([0-9]*\)".*/%define \1 \2/p' $(@:.inc=.s) > $@
+	@test -s $@
+
+$(B)/whit-hv.elf: $(HV_OBJECTS) arch/x86/image.ld
+	$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --no-relax \
+		--fatal-warnings --orphan-handling=error -Map $(@:.elf=.map) \
+		-T arch/x86/image.ld $(HV_OBJECTS) -o $@
+
+-include $(HV_OBJECTS:.o=.d) $(B)/hv-obj/offsets.d

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vendor-neutral face of hardware virtualisation, and all that hv/ knows of the machine.
+ *
+ * arch/vmx implements it on VT-x (arch/svm will on AMD-V), arch/fake on the host for tests. Nothing
+ * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in the
+ * other direction is hv_main(), the hypervisor's main function.
+ *
+ * A struct virt_vp belongs to one processor at a time: the one that last passed it to virt_activate().
+ * "current" below means: that processor, and it is this one. All functions run with interrupts off.
+ */
+#ifndef ARCH_VIRT_H
+#define ARCH_VIRT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "whit/handover.h"
+#include "x86/addr.h"
+#include "x86/cpuid.h"
+#include "x86/seg.h"
+
+/* ---- The machine ------------------------------------------------------------------------ */
+
+/* Added to a spa_t it gives the address at which the hypervisor sees that byte. */
+extern const uint64_t virt_direct_base;
+
+static inline void *virt_ptr(spa_t spa)
+{
+	return (void *)(uintptr_t)(virt_direct_base + spa.a);
+}
+
+/* A list of free 4 KiB pages, threaded through their first eight bytes. Pages in it are zero otherwise. */
+struct virt_pages {
+	uint64_t first; /* spa of the first page, if count is not zero */
+	uint64_t count;
+};
+
+/* A zeroed page out of the list; false if it is empty. */
+static inline bool virt_pages_take(struct virt_pages *pages, spa_t *page)
+{
+	if (!pages->count)
+		return false;
+	*page = SPA(pages->first);
+	pages->first = *(uint64_t *)virt_ptr(*page);
+	pages->count--;
+	*(uint64_t *)virt_ptr(*page) = 0;
+	return true;
+}
+
+/* Put a page into the list; the caller has zeroed all but its first eight bytes. */
+static inline void virt_pages_give(struct virt_pages *pages, spa_t page)
+{
+	*(uint64_t *)virt_ptr(page) = pages->first;
+	pages->first = page.a;
+	pages->count++;
+}
+
+/* Facts of the processor that hv/ needs for its policies; the same on all processors. */
+struct virt_machine {
+	uint8_t vendor;		  /* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
+	uint8_t physical_bits;	  /* MAXPHYADDR, 32 to 52 */
+	uint8_t linear_bits;	  /* 48 or 57 */
+	uint8_t max_leaf_level;	  /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
+	bool has_execute_only;	  /* nested mappings can allow execution alone */
+	bool has_nested_ad;	  /* nested page tables have accessed and dirty flags */
+	uint64_t cr0_must_be_one; /* of a running VP, but for PE and PG */
+	uint64_t cr4_must_be_one;
+	uint64_t cr4_possible;	/* CR4 bits that the processor has, VMXE and SMXE taken off */
+	uint64_t efer_possible; /* EFER bits that the processor has */
+	uint64_t xcr0_possible; /* XCR0 bits that the processor has; 0 without XSAVE */
+};
+
+extern struct virt_machine virt_machine; /* written once, before hv_main() */
+
+struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf);
+
+/* RDMSR and WRMSR on this processor; false if that gives #GP, and then nothing has changed. */
+bool virt_rdmsr(uint32_t msr, uint64_t *value);
+bool virt_wrmsr(uint32_t msr, uint64_t value);
+
+/* XSETBV on this processor, with a value that the caller has checked against xcr0_possible. */
+void virt_xsetbv(uint32_t index, uint64_t value);
+void virt_wbinvd(void);
+uint64_t virt_tsc(void);
+
+/*
+ * The memory type that the MTRRs give to the whole of a naturally aligned block of LEVEL_SIZE(level);
+ * false if it is not the same throughout. virt_memory_type_changed() after a write to an MTRR.
+ */
+bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
+void virt_memory_type_changed(void);
+
+/* Stop this processor with registers, the current VP and its last exits on the serial port and in the log. */
+__attribute__((noreturn, format(printf, 1, 2))) void virt_panic(const char *format, ...);
+
+/* ---- Nested page tables ------------------------------------------------------------------ */
+
+/* A guest-physical address space. Tables come from, and go back to, the list `pages`. */
+struct virt_space {
+	spa_t root;	/* the top table */
+	uint64_t token; /* vendor's, what a VP is pointed at (EPTP, nCR3) */
+	struct virt_pages *pages;
+};
+
+#define VIRT_READ    (1u << 0)
+#define VIRT_WRITE   (1u << 1)
+#define VIRT_EXECUTE (1u << 2)
+
+struct virt_leaf {
+	spa_t spa;	/* of the block's start; meaningless if rights is 0 */
+	uint8_t rights; /* VIRT_READ …; 0: nothing is mapped */
+	uint8_t level; /* LEVEL_4K to LEVEL_1G; of a hole: the largest block around gpa that is all hole */
+	uint8_t type; /* MEMTYPE_… */
+};
+
+/* An empty space; false if `pages` is empty. */
+bool virt_space_create(struct virt_space *space, struct virt_pages *pages);
+
+/* Give all tables back. No VP may use the space any more. */
+void virt_space_destroy(struct virt_space *space);
+
+/* What is at gpa (below 2^physical_bits). */
+struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
+
+/*
+ * Make [gpa, gpa + LEVEL_SIZE(level)) one leaf; rights 0 makes it a hole. gpa and spa are aligned to
+ * the size. Whatever stood there is replaced: larger leaves around it are split (their other parts
+ * stay as they are), tables below it are given back. A processor that walks at the same time sees the
+ * old or the new translation, nothing else. Call virt_space_flush() before anything relies on the
+ * old one being gone. False, with nothing changed, if `pages` holds too few pages (4 always suffice).
+ */
+bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf);
+
+/* No processor uses a translation of this space that has been replaced. */
+void virt_space_flush(const struct virt_space *space);
+
+/* ---- Virtual processors ------------------------------------------------------------------ */
+
+/* The registers that every exit brings. rip, rflags, gpr[4] (rsp): set `changed` after writing one. */
+struct virt_regs {
+	uint64_t gpr[16]; /* ModRM order */
+	uint64_t rip;
+	uint64_t rflags;
+	bool changed;
+};
+
+struct virt_vp; /* the vendor's; its first member is a struct virt_regs */
+
+static inline struct virt_regs *virt_regs(struct virt_vp *vp)
+{
+	return (struct virt_regs *)(void *)vp;
+}
+
+#define VIRT_VP_PAGES 4 /* at most: what virt_vp_create() takes out of the list */
+
+/* The rest, one 64-bit value each, by virt_get() and virt_set(). */
+enum virt_reg {
+	VIRT_CR0, /* as the guest sees them */
+	VIRT_CR2,
+	VIRT_CR3,
+	VIRT_CR4,
+	VIRT_DR0,
+	VIRT_DR1,
+	VIRT_DR2,
+	VIRT_DR3,
+	VIRT_DR6,
+	VIRT_DR7,
+	VIRT_EFER, /* LMA included; sets the entry mode */
+	VIRT_PAT,
+	VIRT_SYSENTER_CS,
+	VIRT_SYSENTER_ESP,
+	VIRT_SYSENTER_EIP,
+	VIRT_STAR,
+	VIRT_LSTAR,
+	VIRT_CSTAR,
+	VIRT_FMASK,
+	VIRT_KERNEL_GS_BASE,
+	VIRT_TSC_OFFSET,
+	VIRT_PDPTE0, /* used while the guest runs with PAE paging */
+	VIRT_PDPTE1,
+	VIRT_PDPTE2,
+	VIRT_PDPTE3,
+	VIRT_SHADOW,	    /* VIRT_SHADOW_… */
+	VIRT_PENDING_DEBUG, /* bits 0-3 and 14 as in DR6 */
+	VIRT_REG_COUNT
+};
+
+#define VIRT_SHADOW_STI	   (1u << 0)
+#define VIRT_SHADOW_MOV_SS (1u << 1)
+#define VIRT_SHADOW_NMI	   (1u << 3) /* NMIs are blocked */
+
+/* What a page walk must know of a VP, in one call. */
+struct virt_paging {
+	uint64_t cr0, cr3, cr4, efer, rflags;
+	uint64_t pdpte[4]; /* only if PAE paging without long mode is on */
+	uint8_t cpl;	   /* SS.DPL; 3 in V86 mode, 0 in real mode */
+};
+
+/* An event for the guest, or one whose delivery an exit interrupted. */
+enum virt_event_type {
+	VIRT_EVENT_NONE,
+	VIRT_EVENT_INTERRUPT, /* external */
+	VIRT_EVENT_NMI,
+	VIRT_EVENT_EXCEPTION,		      /* hardware exception */
+	VIRT_EVENT_SOFT_INTERRUPT,	      /* INT n */
+	VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION, /* INT1 */
+	VIRT_EVENT_SOFT_EXCEPTION	      /* INT3, INTO */
+};
+
+struct virt_event {
+	uint8_t type; /* enum virt_event_type */
+	uint8_t vector;
+	bool has_error_code;
+	uint8_t length; /* of the instruction, soft types only */
+	uint32_t error_code;
+};
+
+enum virt_exit_reason {
+	VIRT_EXIT_INTERRUPT,	    /* a physical interrupt is pending; it is not acknowledged */
+	VIRT_EXIT_NMI,		    /* a physical NMI arrived; NMIs are unblocked again */
+	VIRT_EXIT_INTERRUPT_WINDOW, /* virt_window() asked, and the guest can take one now */
+	VIRT_EXIT_NMI_WINDOW,
+	VIRT_EXIT_CPUID,
+	VIRT_EXIT_HLT,
+	VIRT_EXIT_HYPERCALL, /* VMCALL, VMMCALL, at any CPL and in any mode */
+	VIRT_EXIT_IO,	     /* io */
+	VIRT_EXIT_RDMSR,     /* number in RCX */
+	VIRT_EXIT_WRMSR,
+	VIRT_EXIT_CR_WRITE, /* cr; LMSW and CLTS come as CR0 writes with the value worked out */
+	VIRT_EXIT_CR_READ,  /* cr; CR8 only */
+	VIRT_EXIT_DR,	    /* dr */
+	VIRT_EXIT_XSETBV,
+	VIRT_EXIT_INVD,	     /* INVD, WBINVD */
+	VIRT_EXIT_INVLPG,    /* not asked for today */
+	VIRT_EXIT_MEMORY,    /* memory: no nested translation, or not for this access */
+	VIRT_EXIT_EXCEPTION, /* exception: one that the VP intercepts */
+	VIRT_EXIT_TRIPLE_FAULT,
+	VIRT_EXIT_TASK_SWITCH,
+	VIRT_EXIT_HIDDEN_INSN,	 /* an instruction of VMX, SVM, SMX …: the guest is to get #UD */
+	VIRT_EXIT_INVALID_STATE, /* entry refused: guest state; nothing ran */
+	VIRT_EXIT_INIT,
+	VIRT_EXIT_SIPI,
+	VIRT_EXIT_COUNT
+};
+
+/*
+ * An exit. Guest state is that before the instruction. insn_length is the processor's word on the
+ * instruction, exact for CPUID, HLT, HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV, INVD,
+ * HIDDEN_INSN and software exceptions, and 0 for every other reason.
+ */
+struct virt_exit {
+	enum virt_exit_reason reason;
+	uint8_t insn_length;
+	struct virt_event interrupted; /* type VIRT_EVENT_NONE, or what was being delivered */
+	union {
+		struct {
+			uint16_t port;
+			uint8_t size; /* 1 2 4 */
+			bool is_in, is_string, is_rep;
+		} io;
+		struct {
+			uint64_t value; /* of a write */
+			uint8_t number; /* 0 3 4 8 */
+			uint8_t gpr; /* of a read: where it goes; of a write: where it came from */
+		} cr;
+		struct {
+			uint8_t number, gpr;
+			bool is_read;
+		} dr;
+		struct {
+			gpa_t gpa;
+			gva_t gva;
+			bool gva_valid; /* gva means something */
+			bool is_walk;	/* the access was to a page table of the guest */
+			bool is_read, is_write, is_fetch;
+		} memory;
+		struct {
+			uint8_t vector;
+			bool has_error_code, is_software;
+			uint32_t error_code;
+			uint64_t
+				address; /* of a page fault, not yet in CR2; of #DB, the new bits of DR6 */
+		} exception;
+		struct {
+			uint8_t vector; /* the root's code starts at vector << 12 */
+		} sipi;
+	};
+};
+
+/*
+ * The root partition's VP of this processor, in the state of `state`, in `space`. Exits only for what
+ * the architecture forces (CPUID, VMCALL, XSETBV, INVD, VMX instructions), for the MSRs of
+ * virt_root_guard_msr(), for CR4.VMXE and what else VMX fixes in CR0 and CR4, and for memory.
+ * NULL if `pages` is short.
+ */
+struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
+				 const struct virt_space *space);
+
+/* Let the root's accesses to an MSR exit: reads, writes. Without it they go to the hardware. */
+void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes);
+
+/*
+ * A child's VP, in the state after reset (SDM 3A "Processor State After Reset"). Everything exits that
+ * can: all ports, all MSRs, HLT, CR8, debug registers, interrupts, NMIs. NULL if `pages` is short.
+ */
+struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space);
+
+/* Give the pages back to the list they came from. The VP is nobody's current one afterwards. */
+void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages);
+
+/*
+ * Take the guest's floating-point, debug and system-call registers off this processor (of `from`) and
+ * load those of `to`. Between the two calls around a child's run the root's are parked.
+ */
+void virt_switch(struct virt_vp *from, struct virt_vp *to);
+
+/* Enter `vp`, whose registers virt_switch() has loaded, until the next exit. */
+void virt_run(struct virt_vp *vp, struct virt_exit *exit);
+
+/* Any VP that no other processor runs. Setting checks nothing: hv/ has. */
+uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg);
+void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value);
+void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value);
+/* table: 0 GDTR, 1 IDTR */
+void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value);
+void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value);
+void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging);
+
+/* The FXSAVE image (512 bytes) of a VP that is not switched in. */
+void *virt_fpu(struct virt_vp *vp);
+
+/*
+ * CR0 and CR4 bits that the guest owns: reads and writes of the others exit or are answered from what
+ * virt_set() stored. Set at creation to what is safe; hv/ narrows it by the features it shows.
+ */
+void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed);
+
+/* Deliver the event at the next entry, replacing one not yet delivered; VIRT_EVENT_NONE takes it back. */
+void virt_inject(struct virt_vp *vp, const struct virt_event *event);
+
+/* Exit as soon as the guest can take an interrupt (an NMI); stays asked for until it is taken back. */
+void virt_window(struct virt_vp *vp, bool interrupt, bool nmi);
+
+/*
+ * A child: let these exceptions exit (bit n: vector n). None do at creation. With bit 14 every page
+ * fault exits.
+ */
+void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors);
+
+/*
+ * The root's answers to VIRT_EXIT_INIT and VIRT_EXIT_SIPI, in the architecture's way: registers as
+ * after INIT, and then the wait for a SIPI (or not, on the bootstrap processor); start at a SIPI.
+ */
+void virt_root_init(struct virt_vp *root, bool wait_for_sipi);
+void virt_root_sipi(struct virt_vp *root, uint8_t vector);
+
+/* Go past the instruction of the exit: RIP (cut to the mode's width), interrupt shadow and RF cleared, TF honoured. */
+void virt_skip(struct virt_vp *vp, const struct virt_exit *exit);
+
+/* ---- The other direction ----------------------------------------------------------------- */
+
+/*
+ * The hypervisor, on its own stack and page tables. Returns a WHIT_LAUNCH_ code (with the message
+ * written) only before the first virt_run(); the processor is then given back to the loader.
+ */
+uint64_t hv_main(struct whit_handover *handover, uint32_t cpu);
+
+#endif

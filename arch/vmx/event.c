@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events into a guest: what hv/ injects, exceptions that were intercepted for the processor's sake
+ * only, and NMIs and machine checks that came for the root while it was not running.
+ */
+#include "arch/vmx/vmx.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+#include "x86/msr.h"
+#include "x86/rflags.h"
+
+#define INFO(type, vector) (INTR_VALID | (type) << INTR_TYPE_SHIFT | (vector))
+
+/* VMX interruption type of each enum virt_event_type. */
+static const uint8_t vmx_types[] = {
+	[VIRT_EVENT_INTERRUPT] = INTR_EXTERNAL,
+	[VIRT_EVENT_NMI] = INTR_NMI,
+	[VIRT_EVENT_EXCEPTION] = INTR_HARD_EXCEPTION,
+	[VIRT_EVENT_SOFT_INTERRUPT] = INTR_SOFT_INTERRUPT,
+	[VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION] = INTR_PRIVILEGED_SOFT,
+	[VIRT_EVENT_SOFT_EXCEPTION] = INTR_SOFT_EXCEPTION,
+};
+
+void virt_inject(struct virt_vp *vp, const struct virt_event *event)
+{
+	uint32_t info = 0;
+
+	vmcs_load(vp);
+	if (event->type != VIRT_EVENT_NONE) {
+		info = INFO((uint32_t)vmx_types[event->type], event->vector);
+		/* In real mode no exception pushes an error code, and an entry with one fails. */
+		if (event->has_error_code && (vmread(VMCS_GUEST_CR0) & CR0_PE)) {
+			info |= INTR_ERROR_CODE;
+			vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, event->error_code);
+		}
+		if (event->type >= VIRT_EVENT_SOFT_INTERRUPT)
+			vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, event->length);
+	}
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
+}
+
+void vmx_inject_fault(struct virt_vp *vp, uint8_t vector, bool has_error_code, uint32_t error_code)
+{
+	virt_inject(vp, &(struct virt_event) {
+				.type = VIRT_EVENT_EXCEPTION,
+				.vector = vector,
+				.has_error_code = has_error_code,
+				.error_code = error_code,
+			});
+}
+
+/* Asked for in the root only for the time of a held NMI, so keep it apart from virt_window(). */
+static void set_nmi_window(struct virt_vp *root, bool is_on)
+{
+	root->nmi_window = is_on;
+	root->pin &= ~(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
+	if (is_on)
+		root->pin |= PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	vmwrite(VMCS_PIN_CONTROLS, root->pin);
+	vmx_set_proc(root, is_on ? root->proc | PROC_NMI_WINDOW : root->proc & ~PROC_NMI_WINDOW);
+}
+
+/*
+ * The root can take an NMI: between instructions, after what was being injected. If another one is
+ * pending (the processor keeps one while NMIs are blocked) it follows by its own way.
+ */
+void vmx_nmi_window_opened(struct virt_vp *root)
+{
+	set_nmi_window(root, false);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_NMI, (uint32_t)EXC_NMI));
+}
+
+/* The root can be given an event by the next entry itself. */
+static bool is_entry_free(void)
+{
+	return !(vmread32(VMCS_ENTRY_INTERRUPTION_INFO) & INTR_VALID);
+}
+
+static void deliver_nmi(struct virt_vp *root)
+{
+	uint64_t blocking = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
+
+	if (root->nmi_window)
+		return; /* one is on its way already, and the architecture keeps no third */
+	if (!is_entry_free() || (vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocking))
+		set_nmi_window(root, true);
+	else
+		vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_NMI, (uint32_t)EXC_NMI));
+}
+
+/*
+ * Called before an entry when an event may be pending. A child is then not entered: its caller must
+ * turn to the root. The root gets the event by this entry, or as soon as it can take it.
+ */
+bool vmx_deliver_held(struct virt_vp *vp)
+{
+	struct percpu *cpu = percpu();
+
+	if (!vp->is_root)
+		return !cpu->pending;
+	vp->held |= __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	if ((vp->held & PENDING_MC) && is_entry_free()) {
+		vp->held &= (uint8_t)~PENDING_MC;
+		vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_HARD_EXCEPTION, (uint32_t)EXC_MC));
+	}
+	if (vp->held & PENDING_NMI) {
+		vp->held &= (uint8_t)~PENDING_NMI;
+		deliver_nmi(vp);
+	}
+	if (vp->held)
+		vp->todo |= TODO_HELD;
+	return true;
+}
+
+/*
+ * #DB and #AC are intercepted in children because their delivery can raise them again without end,
+ * which no interrupt breaks (CVE-2015-5307, CVE-2015-8104). Give the guest what it would have got:
+ * the new exception alone, for neither is of a class that makes a double fault. SDM 3A "Debug
+ * Exception (#DB)": DR6 and DR7.GD, which the exit has left as they were.
+ */
+void vmx_reflect_exception(struct virt_vp *vp, uint32_t info)
+{
+	uint32_t entry = info & (INTR_VALID | INTR_TYPE | INTR_VECTOR);
+
+	if ((info & INTR_VECTOR) == EXC_DB) {
+		uint64_t shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+		vp->dr6 = (vp->dr6 & ~0xfull) | (vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS);
+		vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+		/* SDM 3C "Checks on Guest Non-Register State": with a shadow TF asks for BS. */
+		if ((shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) &&
+		    (vp->regs.rflags & RFLAGS_TF))
+			vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, PENDING_DEBUG_BS);
+	}
+	if ((info & INTR_ERROR_CODE) && (vmread(VMCS_GUEST_CR0) & CR0_PE)) {
+		entry |= INTR_ERROR_CODE;
+		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+	}
+	if ((info & INTR_TYPE) >> INTR_TYPE_SHIFT >= INTR_SOFT_INTERRUPT)
+		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, entry);
+}
+
+/* SDM 3C "Information About NMI Unblocking Due to IRET": the IRET will run again. */
+void vmx_block_nmi(void)
+{
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
+}
+
+void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
+{
+	uint32_t proc = vp->proc & ~(PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW);
+
+	if (interrupt)
+		proc |= PROC_INTERRUPT_WINDOW;
+	if (nmi)
+		proc |= PROC_NMI_WINDOW;
+	vmx_set_proc(vp, proc);
+}
+
+void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors)
+{
+	uint32_t always = 1u << EXC_MC | 1u << EXC_DB | 1u << EXC_AC;
+
+	vp->exceptions = vectors;
+	vmcs_load(vp);
+	vmwrite(VMCS_EXCEPTION_BITMAP, vp->is_root ? vectors : vectors | always);
+}
+
+void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
+{
+	struct virt_regs *regs = &vp->regs;
+	uint64_t next = regs->rip + exit->insn_length;
+	uint64_t shadow;
+
+	vmcs_load(vp);
+	if (unlikely((next ^ regs->rip) >> 32) &&
+	    !((vmread32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) &&
+	      (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEG_L)))
+		next = (uint32_t)next;
+	regs->rip = next;
+	/* The rest of `changed` can be spared: this is the commonest way out of an exit. */
+	vmwrite(VMCS_GUEST_RIP, next);
+	if (unlikely(regs->rflags & RFLAGS_RF)) {
+		regs->rflags &= ~(uint64_t)RFLAGS_RF;
+		regs->changed = true;
+	}
+	shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	if (unlikely(shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			shadow & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+	if (unlikely(regs->rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VM exits into struct virt_exit: a table from the basic exit reason to a small function. Each reads
+ * those fields alone that the manual defines for its reason (SDM 3C "Recording VM-Exit Information and
+ * Updating VM-entry Control Fields"): the others hold what an earlier exit left there.
+ */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+
+/* Returns false if the exit has been dealt with and the guest is to go on. */
+typedef bool decode_fn(struct virt_vp *vp, struct virt_exit *exit);
+
+static inline void read_length(struct virt_exit *exit)
+{
+	exit->insn_length = (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+}
+
+/* VMX interruption types to enum virt_event_type. 1 and 7 do not occur. */
+static const uint8_t event_types[8] = {
+	VIRT_EVENT_INTERRUPT,	   VIRT_EVENT_NONE,	      VIRT_EVENT_NMI,
+	VIRT_EVENT_EXCEPTION,	   VIRT_EVENT_SOFT_INTERRUPT, VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION,
+	VIRT_EVENT_SOFT_EXCEPTION, VIRT_EVENT_NONE,
+};
+
+/*
+ * The event during whose delivery the exit came, SDM 3C "Information for VM Exits During Event
+ * Delivery". True if there is one.
+ */
+static bool read_interrupted(struct virt_event *event)
+{
+	uint32_t info = vmread32(VMCS_IDT_VECTORING_INFO);
+
+	if (likely(!(info & INTR_VALID)))
+		return false;
+	event->type = event_types[(info & INTR_TYPE) >> INTR_TYPE_SHIFT];
+	event->vector = (uint8_t)(info & INTR_VECTOR);
+	event->has_error_code = info & INTR_ERROR_CODE;
+	event->error_code = event->has_error_code ? vmread32(VMCS_IDT_VECTORING_ERROR_CODE) : 0;
+	event->length = event->type >= VIRT_EVENT_SOFT_INTERRUPT
+				? (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH)
+				: 0;
+	return true;
+}
+
+/* ---- Reasons ---------------------------------------------------------------------------- */
+
+static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
+{
+	uint32_t info = vmread32(VMCS_EXIT_INTERRUPTION_INFO);
+	uint8_t vector = (uint8_t)(info & INTR_VECTOR);
+	uint32_t type = (info & INTR_TYPE) >> INTR_TYPE_SHIFT;
+	bool during_delivery;
+
+	if (type == INTR_NMI) {
+		percpu()->pending |= PENDING_NMI;
+		x86_unblock_nmi();
+		exit->reason = VIRT_EXIT_NMI;
+		return !vp->is_root;
+	}
+	if (vector == EXC_MC) {
+		/* The machine's, not the guest's: the root's handler is to see it. */
+		percpu()->pending |= PENDING_MC;
+		exit->reason = VIRT_EXIT_NMI;
+		return true;
+	}
+	during_delivery = read_interrupted(&exit->interrupted);
+	if ((info & INTR_NMI_UNBLOCKED) && !during_delivery && vector != EXC_DF)
+		vmx_block_nmi();
+	if (!(vp->exceptions & (1u << vector))) {
+		vmx_reflect_exception(vp, info);
+		return false;
+	}
+	exit->reason = VIRT_EXIT_EXCEPTION;
+	exit->exception.vector = vector;
+	exit->exception.is_software = type != INTR_HARD_EXCEPTION;
+	exit->exception.has_error_code = info & INTR_ERROR_CODE;
+	exit->exception.error_code =
+		exit->exception.has_error_code ? vmread32(VMCS_EXIT_INTERRUPTION_ERROR_CODE) : 0;
+	exit->exception.address = 0;
+	if (vector == EXC_PF)
+		exit->exception.address = vmread(VMCS_EXIT_QUALIFICATION);
+	else if (vector == EXC_DB)
+		exit->exception.address = vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS;
+	if (exit->exception.is_software)
+		read_length(exit);
+	return true;
+}
+
+static bool decode_interrupt(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_INTERRUPT;
+	return true;
+}
+
+static bool decode_triple_fault(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_TRIPLE_FAULT;
+	return true;
+}
+
+static bool decode_init(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_INIT;
+	return true;
+}
+
+static bool decode_sipi(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_SIPI;
+	exit->sipi.vector = (uint8_t)vmread(VMCS_EXIT_QUALIFICATION);
+	return true;
+}
+
+static bool decode_interrupt_window(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_INTERRUPT_WINDOW;
+	return true;
+}
+
+static bool decode_nmi_window(struct virt_vp *vp, struct virt_exit *exit)
+{
+	if (vp->nmi_window) {
+		vmx_nmi_window_opened(vp);
+		return false;
+	}
+	exit->reason = VIRT_EXIT_NMI_WINDOW;
+	return true;
+}
+
+static bool decode_task_switch(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	read_interrupted(&exit->interrupted);
+	exit->reason = VIRT_EXIT_TASK_SWITCH;
+	return true;
+}
+
+/* Reasons that are an instruction, and no more. */
+#define DECODE_INSN(name, what)                                               \
+	static bool decode_##name(struct virt_vp *vp, struct virt_exit *exit) \
+	{                                                                     \
+		(void)vp;                                                     \
+		read_length(exit);                                            \
+		exit->reason = what;                                          \
+		return true;                                                  \
+	}
+
+DECODE_INSN(cpuid, VIRT_EXIT_CPUID)
+DECODE_INSN(hlt, VIRT_EXIT_HLT)
+DECODE_INSN(hypercall, VIRT_EXIT_HYPERCALL)
+DECODE_INSN(rdmsr, VIRT_EXIT_RDMSR)
+DECODE_INSN(wrmsr, VIRT_EXIT_WRMSR)
+DECODE_INSN(xsetbv, VIRT_EXIT_XSETBV)
+DECODE_INSN(invd, VIRT_EXIT_INVD)
+DECODE_INSN(hidden, VIRT_EXIT_HIDDEN_INSN)
+
+#undef DECODE_INSN
+
+/* A child has no performance counters; the fault is what RDPMC of an absent counter gives. */
+static bool decode_rdpmc(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)exit;
+	vmx_inject_fault(vp, EXC_GP, true, 0);
+	return false;
+}
+
+static uint64_t guest_cr(struct virt_vp *vp, uint8_t number)
+{
+	return virt_get(vp, number == 4 ? VIRT_CR4 : VIRT_CR0);
+}
+
+static bool is_64_bit(void)
+{
+	return (vmread32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) &&
+	       (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEG_L);
+}
+
+static bool decode_cr(struct virt_vp *vp, struct virt_exit *exit)
+{
+	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
+
+	read_length(exit);
+	exit->reason = VIRT_EXIT_CR_WRITE;
+	exit->cr.number = QUAL_CR_NUMBER(qual);
+	exit->cr.gpr = QUAL_CR_GPR(qual);
+	switch ((enum qual_cr_type)QUAL_CR_TYPE(qual)) {
+	case QUAL_CR_READ:
+		exit->reason = VIRT_EXIT_CR_READ;
+		exit->cr.value = 0;
+		break;
+	case QUAL_CR_WRITE:
+		exit->cr.value = vp->regs.gpr[exit->cr.gpr];
+		if (!is_64_bit())
+			exit->cr.value = (uint32_t)exit->cr.value;
+		break;
+	case QUAL_CR_CLTS:
+		exit->cr.number = 0;
+		exit->cr.value = guest_cr(vp, 0) & ~CR0_TS;
+		break;
+	case QUAL_CR_IS_LMSW:
+		/* It changes the low four bits, and cannot clear PE. */
+		exit->cr.number = 0;
+		exit->cr.value = guest_cr(vp, 0) & ~(CR0_MP | CR0_EM | CR0_TS);
+		exit->cr.value |= QUAL_CR_LMSW(qual) & (CR0_PE | CR0_MP | CR0_EM | CR0_TS);
+		break;
+	}
+	return true;
+}
+
+static bool decode_dr(struct virt_vp *vp, struct virt_exit *exit)
+{
+	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
+
+	(void)vp;
+	read_length(exit);
+	exit->reason = VIRT_EXIT_DR;
+	exit->dr.number = QUAL_DR_NUMBER(qual);
+	exit->dr.gpr = QUAL_DR_GPR(qual);
+	exit->dr.is_read = qual & QUAL_DR_READ;
+	return true;
+}
+
+static bool decode_io(struct virt_vp *vp, struct virt_exit *exit)
+{
+	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
+
+	(void)vp;
+	read_length(exit);
+	exit->reason = VIRT_EXIT_IO;
+	exit->io.port = QUAL_IO_PORT(qual);
+	exit->io.size = QUAL_IO_SIZE(qual);
+	exit->io.is_in = qual & QUAL_IO_IN;
+	exit->io.is_string = qual & QUAL_IO_STRING;
+	exit->io.is_rep = qual & QUAL_IO_REP;
+	return true;
+}
+
+/*
+ * A refused entry leaves the launch state as it was, which virt_run() has not kept: VMCLEAR makes it a
+ * known one, and keeps the VMCS' contents.
+ */
+static void after_refusal(struct virt_vp *vp)
+{
+	vmcs_clear(vp->vmcs);
+	vmcs_select(vp);
+	vp->is_launched = false;
+}
+
+static bool decode_invalid_state(struct virt_vp *vp, struct virt_exit *exit)
+{
+	after_refusal(vp);
+	exit->reason = VIRT_EXIT_INVALID_STATE;
+	return true;
+}
+
+static bool decode_entry_machine_check(struct virt_vp *vp, struct virt_exit *exit)
+{
+	after_refusal(vp);
+	percpu()->pending |= PENDING_MC;
+	exit->reason = VIRT_EXIT_NMI;
+	return !vp->is_root;
+}
+
+static bool decode_ept_violation(struct virt_vp *vp, struct virt_exit *exit)
+{
+	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
+
+	(void)vp;
+	if (!read_interrupted(&exit->interrupted) && unlikely(qual & QUAL_EPT_NMI_UNBLOCKED))
+		vmx_block_nmi();
+	exit->reason = VIRT_EXIT_MEMORY;
+	exit->memory.gpa = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+	exit->memory.gva_valid = qual & QUAL_EPT_GVA_VALID;
+	exit->memory.gva = GVA(0);
+	exit->memory.is_walk = false;
+	if (exit->memory.gva_valid) {
+		exit->memory.gva = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
+		exit->memory.is_walk = !(qual & QUAL_EPT_IS_FINAL);
+	}
+	exit->memory.is_read = qual & QUAL_EPT_READ;
+	exit->memory.is_write = qual & QUAL_EPT_WRITE;
+	exit->memory.is_fetch = qual & QUAL_EPT_FETCH;
+	return true;
+}
+
+static bool decode_ept_misconfiguration(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	(void)exit;
+	virt_panic("EPT misconfiguration at %llx",
+		   (unsigned long long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+}
+
+static decode_fn *const decoders[REASON_COUNT] = {
+	[REASON_EXCEPTION_OR_NMI] = decode_exception,
+	[REASON_EXTERNAL_INTERRUPT] = decode_interrupt,
+	[REASON_TRIPLE_FAULT] = decode_triple_fault,
+	[REASON_INIT] = decode_init,
+	[REASON_SIPI] = decode_sipi,
+	[REASON_INTERRUPT_WINDOW] = decode_interrupt_window,
+	[REASON_NMI_WINDOW] = decode_nmi_window,
+	[REASON_TASK_SWITCH] = decode_task_switch,
+	[REASON_CPUID] = decode_cpuid,
+	[REASON_GETSEC] = decode_hidden,
+	[REASON_HLT] = decode_hlt,
+	[REASON_INVD] = decode_invd,
+	[REASON_RDPMC] = decode_rdpmc,
+	[REASON_VMCALL] = decode_hypercall,
+	[REASON_VMCLEAR] = decode_hidden,
+	[REASON_VMLAUNCH] = decode_hidden,
+	[REASON_VMPTRLD] = decode_hidden,
+	[REASON_VMPTRST] = decode_hidden,
+	[REASON_VMREAD] = decode_hidden,
+	[REASON_VMRESUME] = decode_hidden,
+	[REASON_VMWRITE] = decode_hidden,
+	[REASON_VMXOFF] = decode_hidden,
+	[REASON_VMXON] = decode_hidden,
+	[REASON_CR_ACCESS] = decode_cr,
+	[REASON_MOV_DR] = decode_dr,
+	[REASON_IO] = decode_io,
+	[REASON_RDMSR] = decode_rdmsr,
+	[REASON_WRMSR] = decode_wrmsr,
+	[REASON_ENTRY_GUEST_STATE] = decode_invalid_state,
+	[REASON_MWAIT] = decode_hidden,
+	[REASON_MONITOR] = decode_hidden,
+	[REASON_ENTRY_MACHINE_CHECK] = decode_entry_machine_check,
+	[REASON_EPT_VIOLATION] = decode_ept_violation,
+	[REASON_EPT_MISCONFIGURATION] = decode_ept_misconfiguration,
+	[REASON_INVEPT] = decode_hidden,
+	[REASON_INVVPID] = decode_hidden,
+	[REASON_WBINVD] = decode_invd,
+	[REASON_XSETBV] = decode_xsetbv,
+	[REASON_ENCLS] = decode_hidden,
+};
+
+bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit)
+{
+	uint32_t basic = reason & EXIT_REASON_BASIC;
+
+	exit->insn_length = 0;
+	exit->interrupted.type = VIRT_EVENT_NONE;
+	if (unlikely(basic >= REASON_COUNT || !decoders[basic]))
+		virt_panic("exit reason %x", reason);
+	return decoders[basic](vp, exit);
+}

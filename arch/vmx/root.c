@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root partition's VP: the machine as the firmware left it, with as few exits as VT-x allows. It
+ * has the real ports, interrupts, NMIs, debug registers, performance counters and MSRs.
+ */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/string.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/rflags.h"
+
+/* A guest must have a task register, SDM 3C "Checks on Guest Segment Registers"; UEFI has none. */
+static const struct x86_segment no_task = {
+	.limit = 0x67,
+	.attributes = SEG_P | SEG_TYPE_TSS_BUSY,
+};
+
+static void load_segments(struct virt_vp *vp, const struct whit_cpu_state *state)
+{
+	for (enum x86_seg seg = SEG_ES; seg < SEG_COUNT; seg++)
+		virt_set_segment(vp, seg, &state->seg[seg]);
+	if (!(state->seg[SEG_TR].attributes & SEG_P))
+		virt_set_segment(vp, SEG_TR, &no_task);
+	virt_set_table(vp, 0, &state->gdtr);
+	virt_set_table(vp, 1, &state->idtr);
+}
+
+static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
+{
+	memcpy(vp->regs.gpr, state->gpr, sizeof(vp->regs.gpr));
+	vp->regs.rip = state->rip;
+	vp->regs.rflags = (state->rflags & RFLAGS_DEFINED) | RFLAGS_ONE;
+	load_segments(vp, state);
+
+	/*
+	 * Whit owns what VMX fixes, and SMXE with VMXE: hidden at zero, an attempt to set one exits.
+	 * The rest is the root's.
+	 */
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, virt_machine.cr0_must_be_one);
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, virt_machine.cr4_must_be_one | CR4_VMXE | CR4_SMXE);
+	virt_set(vp, VIRT_CR0, state->cr0);
+	virt_set(vp, VIRT_CR3, state->cr3);
+	virt_set(vp, VIRT_CR4, state->cr4 & ~(CR4_VMXE | CR4_SMXE));
+	virt_set(vp, VIRT_DR7, state->dr7);
+
+	/* Not touched since the loader ran. */
+	virt_set(vp, VIRT_EFER, x86_rdmsr(MSR_EFER));
+	virt_set(vp, VIRT_PAT, x86_rdmsr(MSR_PAT));
+	virt_set(vp, VIRT_SYSENTER_CS, x86_rdmsr(MSR_SYSENTER_CS));
+	virt_set(vp, VIRT_SYSENTER_ESP, x86_rdmsr(MSR_SYSENTER_ESP));
+	virt_set(vp, VIRT_SYSENTER_EIP, x86_rdmsr(MSR_SYSENTER_EIP));
+	vmwrite(VMCS_GUEST_DEBUGCTL, x86_rdmsr(MSR_DEBUGCTL));
+}
+
+struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
+				 const struct virt_space *space)
+{
+	struct virt_vp *vp = vmx_vp_alloc(pages, true);
+
+	if (!vp)
+		return NULL;
+	vmx_write_controls(vp, &vmx_caps.root, space);
+	vmwrite(VMCS_MSR_BITMAPS, vp->msr_bitmap.a);
+	load_state(vp, state);
+	percpu()->switched = vp;
+	return vp;
+}
+
+/* SDM 3C "MSR-Bitmap Address": four bitmaps of 1024 bytes. */
+#define BITMAP_RANGE 0x2000u
+#define BITMAP_HIGH  0xc0000000u
+#define BITMAP_BYTES 1024u
+
+void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
+{
+	uint8_t *bitmap = virt_ptr(root->msr_bitmap);
+	uint32_t at = msr;
+
+	if (msr - BITMAP_HIGH < BITMAP_RANGE) {
+		bitmap += BITMAP_BYTES;
+		at = msr - BITMAP_HIGH;
+	} else if (msr >= BITMAP_RANGE) {
+		return; /* all of these exit */
+	}
+	if (reads)
+		bitmap[at / 8] |= (uint8_t)(1u << (at % 8));
+	if (writes)
+		bitmap[2 * BITMAP_BYTES + at / 8] |= (uint8_t)(1u << (at % 8));
+}
+
+/*
+ * SDM 3A "Processor State After Reset", the column for INIT: as a reset, but caching, x87/SSE and
+ * MSRs stay as they are. The root's code then waits for a SIPI.
+ */
+void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
+{
+	uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
+	uint32_t signature = x86_cpuid(1, 0).eax;
+
+	vmx_reset_state(root, caching | CR0_ET);
+	root->regs.gpr[2] = signature;
+	for (unsigned int i = 0; i < 4; i++)
+		virt_set(root, VIRT_DR0 + i, 0);
+	virt_set(root, VIRT_DR6, DR6_INIT);
+	virt_set(root, VIRT_CR2, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
+		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);
+}
+
+void virt_root_sipi(struct virt_vp *root, uint8_t vector)
+{
+	struct x86_segment cs;
+
+	virt_get_segment(root, SEG_CS, &cs);
+	cs.selector = (uint16_t)(vector << 8);
+	cs.base = (uint64_t)vector << 12;
+	virt_set_segment(root, SEG_CS, &cs);
+	root->regs.rip = 0;
+	root->regs.changed = true;
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	/* Bochs 2.7 leaves SMIs blocked in a SIPI exit, which no entry outside SMM accepts. */
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Entering a virtual processor: the one loop that a guest's every exit goes through. Kept lean. */
+#include "arch/vmx/vmx.h"
+
+static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uint32_t reason)
+{
+	struct trace_exit *entry = &cpu->trace[cpu->trace_next++ % TRACE_EXITS];
+
+	entry->rip = vp->regs.rip;
+	entry->reason = reason;
+	entry->is_root = vp->is_root;
+}
+
+/* What a VP rarely needs before an entry. False: do not enter. */
+static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
+{
+	cpu->has_run = true;
+	if (vp->todo & TODO_FLUSH)
+		vpid_flush(vp);
+	if (vp->todo & TODO_OVERLAY)
+		vmx_overlay_load(vp);
+	vp->todo = 0;
+	return vmx_deliver_held(vp);
+}
+
+static inline void write_changed(struct virt_vp *vp)
+{
+	vmwrite(VMCS_GUEST_RIP, vp->regs.rip);
+	vmwrite(VMCS_GUEST_RSP, vp->regs.gpr[4]);
+	vmwrite(VMCS_GUEST_RFLAGS, vp->regs.rflags);
+	vp->regs.changed = false;
+}
+
+__attribute__((noreturn, cold)) static void entry_failed(uint64_t result)
+{
+	uint64_t error = 0;
+
+	if (result == ENTER_VALID)
+		vmcs_try_read(VMCS_INSTRUCTION_ERROR, &error);
+	virt_panic("VM entry failed with error %llu", (unsigned long long)error);
+}
+
+/*
+ * vmx_enter() looks for pending events itself, at the last moment: it answers ENTER_ABORTED, and
+ * prepare() sees to them.
+ */
+void virt_run(struct virt_vp *vp, struct virt_exit *exit)
+{
+	struct percpu *cpu = percpu();
+	bool is_launched;
+	uint64_t result;
+	uint32_t reason;
+
+	vmcs_load(vp);
+again:
+	if (vp->regs.changed)
+		write_changed(vp);
+	if (unlikely(vp->todo) && !prepare(cpu, vp))
+		goto left;
+	is_launched = vp->is_launched;
+	vp->is_launched = true;
+	result = vmx_enter(&vp->regs, is_launched);
+	if (unlikely(result != ENTER_OK)) {
+		if (result != ENTER_ABORTED)
+			entry_failed(result);
+		vp->is_launched = is_launched;
+		if (!prepare(cpu, vp))
+			goto left;
+		goto again;
+	}
+	reason = vmread32(VMCS_EXIT_REASON);
+	vp->regs.rip = vmread(VMCS_GUEST_RIP);
+	vp->regs.gpr[4] = vmread(VMCS_GUEST_RSP);
+	vp->regs.rflags = vmread(VMCS_GUEST_RFLAGS);
+	record_exit(cpu, vp, reason);
+	if (unlikely(!vmx_decode_exit(vp, reason, exit)))
+		goto again;
+	return;
+
+left:
+	exit->reason = VIRT_EXIT_NMI;
+	exit->insn_length = 0;
+	exit->interrupted.type = VIRT_EVENT_NONE;
+}

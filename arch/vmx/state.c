@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading and writing a VP's registers: a table for what is one VMCS field, and a case each for the
+ * rest. CR0 and CR4 have two halves, SDM 3C "Guest/Host Masks and Read Shadows for CR0 and CR4": in
+ * bits that Whit owns the guest reads what virt_set() stored.
+ */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/insn.h"
+#include "x86/cr.h"
+
+#define NO_FIELD 0u /* no register is the VPID field */
+
+static const uint16_t fields[VIRT_REG_COUNT] = {
+	[VIRT_CR3] = VMCS_GUEST_CR3,
+	[VIRT_DR7] = VMCS_GUEST_DR7,
+	[VIRT_PAT] = VMCS_GUEST_PAT,
+	[VIRT_EFER] = VMCS_GUEST_EFER,
+	[VIRT_SYSENTER_CS] = VMCS_GUEST_SYSENTER_CS,
+	[VIRT_SYSENTER_ESP] = VMCS_GUEST_SYSENTER_ESP,
+	[VIRT_SYSENTER_EIP] = VMCS_GUEST_SYSENTER_EIP,
+	[VIRT_TSC_OFFSET] = VMCS_TSC_OFFSET,
+	[VIRT_PDPTE0] = VMCS_GUEST_PDPTE0,
+	[VIRT_PDPTE1] = VMCS_GUEST_PDPTE1,
+	[VIRT_PDPTE2] = VMCS_GUEST_PDPTE2,
+	[VIRT_PDPTE3] = VMCS_GUEST_PDPTE3,
+	[VIRT_SHADOW] = VMCS_GUEST_INTERRUPTIBILITY_STATE,
+	[VIRT_PENDING_DEBUG] = VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+};
+
+#define SHADOW_BITS (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI)
+
+_Static_assert(VIRT_SHADOW_STI == INTERRUPTIBILITY_STI &&
+		       VIRT_SHADOW_MOV_SS == INTERRUPTIBILITY_MOV_SS &&
+		       VIRT_SHADOW_NMI == INTERRUPTIBILITY_NMI,
+	       "VIRT_SHADOW is the VMCS field");
+
+/* What the hardware holds, with the guest's own view in the bits that it does not own. */
+static uint64_t get_masked(uint64_t field, uint64_t mask_field, uint64_t shadow_field)
+{
+	uint64_t mask = vmread(mask_field);
+
+	return (vmread(field) & ~mask) | (vmread(shadow_field) & mask);
+}
+
+static uint64_t get_cr0(void)
+{
+	return get_masked(VMCS_GUEST_CR0, VMCS_CR0_GUEST_HOST_MASK, VMCS_CR0_READ_SHADOW);
+}
+
+static uint64_t get_cr4(void)
+{
+	return get_masked(VMCS_GUEST_CR4, VMCS_CR4_GUEST_HOST_MASK, VMCS_CR4_READ_SHADOW);
+}
+
+/*
+ * Caching is the machine's affair: a child's CD and NW are shown to it and do nothing. The root's
+ * are real; but VM entries and exits leave them alone, so they are set here and now.
+ */
+static void set_caching(uint64_t value)
+{
+	uint64_t now = x86_read_cr0();
+
+	value = (now & ~(CR0_CD | CR0_NW)) | (value & (CR0_CD | CR0_NW));
+	if (value != now && (value & (CR0_CD | CR0_NW)) != CR0_NW)
+		x86_write_cr0(value);
+}
+
+static void set_cr0(struct virt_vp *vp, uint64_t value)
+{
+	uint64_t real = value | virt_machine.cr0_must_be_one | CR0_ET;
+
+	if (vp->is_root)
+		set_caching(value);
+	else
+		real &= ~(CR0_CD | CR0_NW);
+	vmwrite(VMCS_GUEST_CR0, real);
+	vmwrite(VMCS_CR0_READ_SHADOW, value | CR0_ET);
+	vp->todo |= TODO_FLUSH;
+}
+
+static void set_cr4(struct virt_vp *vp, uint64_t value)
+{
+	uint64_t real = value | virt_machine.cr4_must_be_one;
+
+	/* A machine check in a child must not be the shutdown that it is without MCE. */
+	if (!vp->is_root)
+		real |= CR4_MCE & virt_machine.cr4_possible;
+	vmwrite(VMCS_GUEST_CR4, real);
+	vmwrite(VMCS_CR4_READ_SHADOW, value);
+	vp->todo |= TODO_FLUSH;
+}
+
+static void set_efer(struct virt_vp *vp, uint64_t value)
+{
+	uint64_t entry = vmread(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_IA32E_MODE_GUEST;
+
+	if (value & EFER_LMA)
+		entry |= ENTRY_IA32E_MODE_GUEST;
+	vmwrite(VMCS_ENTRY_CONTROLS, entry);
+	vmwrite(VMCS_GUEST_EFER, value);
+	vp->todo |= TODO_FLUSH;
+	if (vp->is_root)
+		return;
+	/* SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. */
+	vp->wants &= (uint8_t)~OVERLAY_SYSCALL;
+	if (value & (EFER_SCE | EFER_LME))
+		vp->wants |= OVERLAY_SYSCALL;
+	vp->todo |= TODO_OVERLAY;
+}
+
+static void set_dr7(struct virt_vp *vp, uint64_t value)
+{
+	vmwrite(VMCS_GUEST_DR7, value);
+	if (vp->is_root)
+		return;
+	vp->wants &= (uint8_t)~OVERLAY_DEBUG;
+	if (value & DR7_ENABLED)
+		vp->wants |= OVERLAY_DEBUG;
+	vp->todo |= TODO_OVERLAY;
+}
+
+uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
+{
+	vmcs_load(vp);
+	switch (reg) {
+	case VIRT_CR0: return get_cr0();
+	case VIRT_CR4: return get_cr4();
+	case VIRT_CR2: return percpu()->switched == vp ? x86_read_cr2() : vp->cr2;
+	case VIRT_DR0:
+	case VIRT_DR1:
+	case VIRT_DR2:
+	case VIRT_DR3: return vmx_dr_get(vp, reg - VIRT_DR0);
+	case VIRT_DR6: return vp->is_root ? x86_read_dr6() : vp->dr6;
+	case VIRT_STAR:
+	case VIRT_LSTAR:
+	case VIRT_CSTAR:
+	case VIRT_FMASK:
+	case VIRT_KERNEL_GS_BASE: return vmx_syscall_get(vp, SYSCALL_STAR + (reg - VIRT_STAR));
+	case VIRT_SHADOW: return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS;
+	case VIRT_TSC_OFFSET:
+		if (vp->is_root)
+			return 0;
+		break;
+	default: break;
+	}
+	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
+		virt_panic("virt_get of register %u", reg);
+	return vmread(fields[reg]);
+}
+
+void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
+{
+	vmcs_load(vp);
+	switch (reg) {
+	case VIRT_CR0: set_cr0(vp, value); return;
+	case VIRT_CR4: set_cr4(vp, value); return;
+	case VIRT_EFER: set_efer(vp, value); return;
+	case VIRT_DR7: set_dr7(vp, value); return;
+	case VIRT_CR2:
+		vp->cr2 = value;
+		if (percpu()->switched == vp)
+			x86_write_cr2(value);
+		return;
+	case VIRT_DR0:
+	case VIRT_DR1:
+	case VIRT_DR2:
+	case VIRT_DR3: vmx_dr_set(vp, reg - VIRT_DR0, value); return;
+	case VIRT_DR6:
+		vp->dr6 = value;
+		if (vp->is_root)
+			x86_write_dr6(value);
+		return;
+	case VIRT_STAR:
+	case VIRT_LSTAR:
+	case VIRT_CSTAR:
+	case VIRT_FMASK:
+	case VIRT_KERNEL_GS_BASE:
+		vmx_syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value);
+		return;
+	case VIRT_SHADOW: value &= SHADOW_BITS; break;
+	case VIRT_CR3: vp->todo |= TODO_FLUSH; break;
+	default: break;
+	}
+	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
+		virt_panic("virt_set of register %u", reg);
+	vmwrite(fields[reg], value);
+}
+
+/*
+ * Access rights are a segment's attributes, and one more bit: unusable, which is what a null selector
+ * gives in long mode. Outside, it is said by P = 0.
+ */
+#define ATTRIBUTES (SEG_TYPE | SEG_S | SEG_DPL | SEG_P | SEG_AVL | SEG_L | SEG_DB | SEG_G)
+
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+{
+	uint32_t rights;
+
+	vmcs_load(vp);
+	rights = vmread32(VMCS_GUEST_ACCESS_RIGHTS(seg));
+	value->base = vmread(VMCS_GUEST_BASE(seg));
+	value->limit = vmread32(VMCS_GUEST_LIMIT(seg));
+	value->selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(seg));
+	value->attributes = (uint16_t)(rights & ATTRIBUTES);
+	if (rights & ACCESS_RIGHTS_UNUSABLE)
+		value->attributes &= (uint16_t)~SEG_P;
+}
+
+void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
+{
+	uint32_t rights = value->attributes & ATTRIBUTES;
+
+	if (!(rights & SEG_P))
+		rights |= ACCESS_RIGHTS_UNUSABLE;
+	vmcs_load(vp);
+	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
+	vmwrite(VMCS_GUEST_BASE(seg), value->base);
+	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
+	vmwrite(VMCS_GUEST_SELECTOR(seg), value->selector);
+}
+
+void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value)
+{
+	vmcs_load(vp);
+	*value = (struct x86_table) {
+		.limit = (uint16_t)vmread(VMCS_GUEST_TABLE_LIMIT(table)),
+		.base = vmread(VMCS_GUEST_TABLE_BASE(table)),
+	};
+}
+
+void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value)
+{
+	vmcs_load(vp);
+	vmwrite(VMCS_GUEST_TABLE_LIMIT(table), value->limit);
+	vmwrite(VMCS_GUEST_TABLE_BASE(table), value->base);
+}
+
+/* SS.DPL is the CPL in every mode, SDM 3C "Guest Register State". */
+void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+{
+	vmcs_load(vp);
+	paging->cr0 = get_cr0();
+	paging->cr3 = vmread(VMCS_GUEST_CR3);
+	paging->cr4 = get_cr4();
+	paging->efer = vmread(VMCS_GUEST_EFER);
+	paging->rflags = vp->regs.rflags;
+	paging->cpl = (uint8_t)SEG_ATTR_DPL(vmread32(VMCS_GUEST_ACCESS_RIGHTS(SEG_SS)));
+	if ((paging->cr0 & CR0_PG) && (paging->cr4 & CR4_PAE) && !(paging->efer & EFER_LMA)) {
+		for (unsigned int i = 0; i < 4; i++)
+			paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+	}
+}
+
+void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
+{
+	uint64_t shown = virt_get(vp, VIRT_CR4);
+	uint64_t owned = allowed & virt_machine.cr4_possible & ~virt_machine.cr4_must_be_one;
+
+	if (!vp->is_root)
+		owned &= ~CR4_MCE;
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, ~owned);
+	set_cr4(vp, shown);
+}

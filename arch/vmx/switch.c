@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What VT-x does not switch: x87/SSE, CR2, the MSRs of SYSCALL and SWAPGS, DR0-3.
+ *
+ * The hypervisor uses none of them, so they hold the values of the VP that was switched in last. x87,
+ * SSE and CR2 change hands in virt_switch(). The others are the root's, and a child's values are laid
+ * over them (percpu.overlay) only if it can use them: the MSRs with EFER.SCE or LME, the debug
+ * registers with an enabled breakpoint. A child cannot write these registers by itself, KERNEL_GS_BASE
+ * by SWAPGS excepted, and its DR6 is never in hardware: its #DB all exit.
+ */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/insn.h"
+#include "x86/msr.h"
+
+static const uint32_t syscall_msrs[SYSCALL_MSRS] = {
+	[SYSCALL_STAR] = MSR_STAR,
+	[SYSCALL_LSTAR] = MSR_LSTAR,
+	[SYSCALL_CSTAR] = MSR_CSTAR,
+	[SYSCALL_FMASK] = MSR_FMASK,
+	[SYSCALL_KERNEL_GS_BASE] = MSR_KERNEL_GS_BASE,
+};
+
+static void load_dr(const uint64_t dr[static 4])
+{
+	x86_write_dr0(dr[0]);
+	x86_write_dr1(dr[1]);
+	x86_write_dr2(dr[2]);
+	x86_write_dr3(dr[3]);
+}
+
+static void load_syscall(const uint64_t now[static SYSCALL_MSRS],
+			 const uint64_t wanted[static SYSCALL_MSRS])
+{
+	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
+		if (now[i] != wanted[i])
+			x86_wrmsr(syscall_msrs[i], wanted[i]);
+	}
+}
+
+/* `child` is switched in, and about to run. */
+void vmx_overlay_load(struct virt_vp *child)
+{
+	struct percpu *cpu = percpu();
+	uint8_t missing = child->wants & (uint8_t)~cpu->overlay;
+
+	if (missing & OVERLAY_SYSCALL) {
+		for (unsigned int i = 0; i < SYSCALL_MSRS; i++)
+			cpu->parked_syscall[i] = x86_rdmsr(syscall_msrs[i]);
+		load_syscall(cpu->parked_syscall, child->syscall);
+	}
+	if (missing & OVERLAY_DEBUG) {
+		cpu->parked_dr[0] = x86_read_dr0();
+		cpu->parked_dr[1] = x86_read_dr1();
+		cpu->parked_dr[2] = x86_read_dr2();
+		cpu->parked_dr[3] = x86_read_dr3();
+		load_dr(child->dr);
+	}
+	cpu->overlay |= missing;
+}
+
+static void overlay_remove(struct percpu *cpu, struct virt_vp *child)
+{
+	if (cpu->overlay & OVERLAY_SYSCALL) {
+		child->syscall[SYSCALL_KERNEL_GS_BASE] = x86_rdmsr(MSR_KERNEL_GS_BASE);
+		load_syscall(child->syscall, cpu->parked_syscall);
+	}
+	if (cpu->overlay & OVERLAY_DEBUG)
+		load_dr(cpu->parked_dr);
+	cpu->overlay = 0;
+}
+
+void virt_switch(struct virt_vp *from, struct virt_vp *to)
+{
+	struct percpu *cpu = percpu();
+
+	if (cpu->overlay)
+		overlay_remove(cpu, from);
+	x86_fxsave(from->fpu);
+	x86_fxrstor(to->fpu);
+	from->cr2 = x86_read_cr2();
+	x86_write_cr2(to->cr2);
+	if (to->wants)
+		to->todo |= TODO_OVERLAY;
+	cpu->switched = to;
+}
+
+void *virt_fpu(struct virt_vp *vp)
+{
+	return vp->fpu;
+}
+
+static bool is_laid_over(const struct virt_vp *vp, uint8_t overlay)
+{
+	const struct percpu *cpu = percpu();
+
+	return (cpu->overlay & overlay) && (vp->is_root || cpu->switched == vp);
+}
+
+uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which)
+{
+	if (vp->is_root)
+		return is_laid_over(vp, OVERLAY_SYSCALL) ? percpu()->parked_syscall[which]
+							 : x86_rdmsr(syscall_msrs[which]);
+	if (which == SYSCALL_KERNEL_GS_BASE && is_laid_over(vp, OVERLAY_SYSCALL))
+		return x86_rdmsr(MSR_KERNEL_GS_BASE);
+	return vp->syscall[which];
+}
+
+void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
+{
+	bool is_over = is_laid_over(vp, OVERLAY_SYSCALL);
+
+	if (vp->is_root && is_over)
+		percpu()->parked_syscall[which] = value;
+	else if (vp->is_root || is_over)
+		x86_wrmsr(syscall_msrs[which], value);
+	if (!vp->is_root)
+		vp->syscall[which] = value;
+}
+
+static uint64_t read_dr(unsigned int number)
+{
+	switch (number) {
+	case 0: return x86_read_dr0();
+	case 1: return x86_read_dr1();
+	case 2: return x86_read_dr2();
+	default: return x86_read_dr3();
+	}
+}
+
+static void write_dr(unsigned int number, uint64_t value)
+{
+	switch (number) {
+	case 0: x86_write_dr0(value); break;
+	case 1: x86_write_dr1(value); break;
+	case 2: x86_write_dr2(value); break;
+	default: x86_write_dr3(value); break;
+	}
+}
+
+uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number)
+{
+	if (!vp->is_root)
+		return vp->dr[number];
+	return is_laid_over(vp, OVERLAY_DEBUG) ? percpu()->parked_dr[number] : read_dr(number);
+}
+
+void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value)
+{
+	bool is_over = is_laid_over(vp, OVERLAY_DEBUG);
+
+	if (vp->is_root && is_over)
+		percpu()->parked_dr[number] = value;
+	else if (vp->is_root || is_over)
+		write_dr(number, value);
+	if (!vp->is_root)
+		vp->dr[number] = value;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cached translations. VPIDs keep guests' translations apart and alive over exits: the hypervisor
+ * itself runs as VPID 0, each VP has one of its own while there are any left; a VP without one (0)
+ * has its translations flushed at each entry by the processor. SDM 3C "Caching Translation
+ * Information".
+ *
+ * One processor runs guests today. With more, virt_space_flush() must reach them all, and a VP that
+ * comes to another processor must be flushed there first.
+ */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/lock.h"
+
+#define N_VPIDS	       65536u
+#define INVEPT_SINGLE  1ull
+#define INVEPT_ALL     2ull
+#define INVVPID_SINGLE 1ull
+
+/* One bit a VPID, by the lock; 0 is never given away. */
+static struct {
+	struct lock lock;
+	uint32_t hint; /* word to start the search at */
+	uint64_t taken[N_VPIDS / 64];
+} vpids;
+
+void vpid_take(struct virt_vp *vp)
+{
+	vp->vpid = 0;
+	if (!vmx_caps.has_vpid)
+		return;
+	lock_take(&vpids.lock);
+	for (uint32_t i = 0; i < N_VPIDS / 64 && !vp->vpid; i++) {
+		uint32_t word = (vpids.hint + i) % (N_VPIDS / 64);
+		uint64_t is_free = ~vpids.taken[word] & (word ? ~0ull : ~1ull);
+		unsigned int bit;
+
+		if (!is_free)
+			continue;
+		bit = (unsigned int)__builtin_ctzll(is_free);
+		vpids.taken[word] |= 1ull << bit;
+		vpids.hint = word;
+		vp->vpid = (uint16_t)(word * 64 + bit);
+	}
+	lock_release(&vpids.lock);
+	vp->todo |= TODO_FLUSH; /* what an earlier owner has left */
+}
+
+void vpid_give(struct virt_vp *vp)
+{
+	if (!vp->vpid)
+		return;
+	lock_take(&vpids.lock);
+	vpids.taken[vp->vpid / 64] &= ~(1ull << (vp->vpid % 64));
+	lock_release(&vpids.lock);
+}
+
+void vpid_flush(struct virt_vp *vp)
+{
+	struct {
+		uint64_t vpid, gva;
+	} descriptor = { vp->vpid, 0 };
+	bool is_bad;
+
+	if (!vp->vpid)
+		return;
+	__asm__ volatile("invvpid %1, %2"
+			 : "=@ccbe"(is_bad)
+			 : "m"(descriptor), "r"(INVVPID_SINGLE)
+			 : "memory");
+	if (is_bad)
+		virt_panic("INVVPID of %u failed", vp->vpid);
+}
+
+void virt_space_flush(const struct virt_space *space)
+{
+	struct {
+		uint64_t eptp, reserved;
+	} descriptor = { space->token, 0 };
+	uint64_t type = vmx_caps.has_invept_single ? INVEPT_SINGLE : INVEPT_ALL;
+	bool is_bad;
+
+	__asm__ volatile("invept %1, %2"
+			 : "=@ccbe"(is_bad)
+			 : "m"(descriptor), "r"(type)
+			 : "memory");
+	if (is_bad)
+		virt_panic("INVEPT of %llx failed", (unsigned long long)space->token);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* VMCS instructions, and the parts of a VMCS that root and children have alike. */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/insn.h"
+#include "arch/x86/string.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+
+void vmcs_read_failed(uint64_t field)
+{
+	virt_panic("VMREAD of field %llx failed, from %p", (unsigned long long)field,
+		   __builtin_return_address(0));
+}
+
+void vmcs_write_failed(uint64_t field, uint64_t value)
+{
+	uint64_t error = 0;
+
+	vmcs_try_read(VMCS_INSTRUCTION_ERROR, &error);
+	virt_panic("VMWRITE of %llx to field %llx failed with error %llu, from %p",
+		   (unsigned long long)value, (unsigned long long)field, (unsigned long long)error,
+		   __builtin_return_address(0));
+}
+
+bool vmcs_try_read(uint64_t field, uint64_t *value)
+{
+	bool is_bad;
+
+	__asm__ volatile("vmread %2, %0" : "=r"(*value), "=@ccbe"(is_bad) : "r"(field));
+	return !is_bad;
+}
+
+void vmcs_clear(spa_t vmcs)
+{
+	bool is_bad;
+
+	__asm__ volatile("vmclear %1" : "=@ccbe"(is_bad) : "m"(vmcs.a) : "memory");
+	if (is_bad)
+		virt_panic("VMCLEAR of %llx failed", (unsigned long long)vmcs.a);
+}
+
+static void vmcs_point(spa_t vmcs)
+{
+	bool is_bad;
+
+	__asm__ volatile("vmptrld %1" : "=@ccbe"(is_bad) : "m"(vmcs.a) : "memory");
+	if (is_bad)
+		virt_panic("VMPTRLD of %llx failed", (unsigned long long)vmcs.a);
+}
+
+void vmcs_select(struct virt_vp *vp)
+{
+	struct percpu *cpu = percpu();
+
+	if (vp->cpu != cpu->index)
+		virt_panic("VP %p belongs to processor %u", (void *)vp, vp->cpu);
+	vmcs_point(vp->vmcs);
+	cpu->current = vp;
+}
+
+/* SDM 3C "Host-State Area". HOST_RSP is written at each entry. */
+static void write_host_state(const struct percpu *cpu)
+{
+	struct x86_table idtr;
+
+	idt_table(&idtr);
+	vmwrite(VMCS_HOST_CR0, x86_read_cr0());
+	vmwrite(VMCS_HOST_CR3, x86_read_cr3());
+	vmwrite(VMCS_HOST_CR4, x86_read_cr4());
+	vmwrite(VMCS_HOST_EFER, EFER_LME | EFER_LMA | EFER_NXE);
+	vmwrite(VMCS_HOST_PAT, PAT_RESET);
+	vmwrite(VMCS_HOST_CS_SELECTOR, HOST_CS);
+	vmwrite(VMCS_HOST_SS_SELECTOR, HOST_SS);
+	vmwrite(VMCS_HOST_DS_SELECTOR, 0);
+	vmwrite(VMCS_HOST_ES_SELECTOR, 0);
+	vmwrite(VMCS_HOST_FS_SELECTOR, 0);
+	vmwrite(VMCS_HOST_GS_SELECTOR, 0);
+	vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TR);
+	vmwrite(VMCS_HOST_FS_BASE, 0);
+	vmwrite(VMCS_HOST_GS_BASE, (uintptr_t)cpu);
+	vmwrite(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
+	vmwrite(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
+	vmwrite(VMCS_HOST_IDTR_BASE, idtr.base);
+	vmwrite(VMCS_HOST_SYSENTER_CS, 0);
+	vmwrite(VMCS_HOST_SYSENTER_ESP, 0);
+	vmwrite(VMCS_HOST_SYSENTER_EIP, 0);
+	vmwrite(VMCS_HOST_RIP, (uintptr_t)virt_enter_exit);
+}
+
+struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
+{
+	struct percpu *cpu = percpu();
+	struct virt_vp *vp;
+	spa_t page;
+
+	if (pages->count < (is_root ? 3 : 2))
+		return NULL;
+	virt_pages_take(pages, &page);
+	vp = virt_ptr(page);
+	vp->self = page;
+	virt_pages_take(pages, &vp->vmcs);
+	if (is_root)
+		virt_pages_take(pages, &vp->msr_bitmap);
+	vp->is_root = is_root;
+	vp->cpu = cpu->index;
+	vp->todo = TODO_FIRST;
+	*(uint32_t *)virt_ptr(vp->vmcs) = vmx_caps.revision;
+	vmcs_clear(vp->vmcs);
+	vmcs_select(vp);
+	write_host_state(cpu);
+	vpid_take(vp);
+	vp->regs.changed = true;
+	return vp;
+}
+
+void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
+			const struct virt_space *space)
+{
+	vp->pin = controls->pin;
+	vp->proc = controls->proc;
+	vmwrite(VMCS_PIN_CONTROLS, controls->pin);
+	vmwrite(VMCS_PROC_CONTROLS, controls->proc);
+	vmwrite(VMCS_PROC2_CONTROLS, vp->vpid ? controls->proc2 : controls->proc2 & ~PROC2_VPID);
+	vmwrite(VMCS_EXIT_CONTROLS, controls->exit);
+	vmwrite(VMCS_ENTRY_CONTROLS, controls->entry);
+	vmwrite(VMCS_EPT_POINTER, space->token);
+	if (vp->vpid)
+		vmwrite(VMCS_VPID, vp->vpid);
+	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
+	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmwrite(VMCS_CR3_TARGET_COUNT, 0);
+	vmwrite(VMCS_EXIT_MSR_STORE_COUNT, 0);
+	vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
+	vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	vmwrite(VMCS_LINK_POINTER, ~0ull);
+	if (controls->proc2 & PROC2_XSAVES)
+		vmwrite(VMCS_XSS_EXITING_BITMAP, 0);
+	if (controls->proc2 & PROC2_ENCLS_EXITING)
+		vmwrite(VMCS_ENCLS_EXITING_BITMAP, ~0ull);
+	if (controls->proc2 & PROC2_PCONFIG)
+		vmwrite(VMCS_PCONFIG_EXITING_BITMAP, 0);
+	if (controls->proc & PROC_TSC_OFFSETTING)
+		vmwrite(VMCS_TSC_OFFSET, 0);
+	/* None of these is loaded with a value of its own by what follows. */
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+}
+
+void vmx_set_proc(struct virt_vp *vp, uint32_t proc)
+{
+	if (vp->proc == proc)
+		return;
+	vp->proc = proc;
+	vmcs_load(vp);
+	vmwrite(VMCS_PROC_CONTROLS, proc);
+}
+
+void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
+{
+	struct percpu *cpu = percpu();
+	spa_t page[3] = { vp->vmcs, vp->self, vp->msr_bitmap };
+	unsigned int n = vp->is_root ? 3 : 2;
+
+	vmcs_clear(vp->vmcs);
+	if (cpu->current == vp)
+		cpu->current = NULL;
+	vpid_give(vp);
+	for (unsigned int i = 0; i < n; i++) {
+		memset(virt_ptr(page[i]), 0, PAGE_SIZE);
+		virt_pages_give(pages, page[i]);
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMCS: instructions that cannot fail, or else panic with the field's name and the caller, and
+ * "load", which makes a VP's VMCS the processor's current one.
+ */
+#ifndef ARCH_VMX_VMCS_H
+#define ARCH_VMX_VMCS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/virt.h"
+#include "arch/vmx/fields.h"
+#include "arch/x86/percpu.h"
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+__attribute__((noreturn, cold, noinline)) void vmcs_read_failed(uint64_t field);
+__attribute__((noreturn, cold, noinline)) void vmcs_write_failed(uint64_t field, uint64_t value);
+
+static inline uint64_t vmread(uint64_t field)
+{
+	uint64_t value;
+	bool is_bad;
+
+	__asm__ volatile("vmread %2, %0" : "=r"(value), "=@ccbe"(is_bad) : "r"(field));
+	if (unlikely(is_bad))
+		vmcs_read_failed(field);
+	return value;
+}
+
+static inline uint32_t vmread32(uint64_t field)
+{
+	return (uint32_t)vmread(field);
+}
+
+static inline void vmwrite(uint64_t field, uint64_t value)
+{
+	bool is_bad;
+
+	__asm__ volatile("vmwrite %1, %2" : "=@ccbe"(is_bad) : "r"(value), "r"(field) : "memory");
+	if (unlikely(is_bad))
+		vmcs_write_failed(field, value);
+}
+
+/* Panic if the instruction fails: only a bug can make it. */
+void vmcs_clear(spa_t vmcs);
+void vmcs_select(struct virt_vp *vp);
+
+/* Make vp's VMCS current. */
+static inline void vmcs_load(struct virt_vp *vp)
+{
+	if (percpu()->current != vp)
+		vmcs_select(vp);
+}
+
+/* For a dump: false instead of a panic. */
+bool vmcs_try_read(uint64_t field, uint64_t *value);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of arch/vmx share: struct virt_vp and the negotiated capabilities. */
+#ifndef ARCH_VMX_VMX_H
+#define ARCH_VMX_VMX_H
+
+#include "arch/virt.h"
+#include "arch/vmx/caps.h"
+#include "arch/vmx/vmcs.h"
+
+/* What has to be done before an entry; nothing, mostly, so it is asked at one place. */
+#define TODO_FIRST   (1u << 0) /* it has never run */
+#define TODO_FLUSH   (1u << 1) /* its translations are out of date */
+#define TODO_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
+#define TODO_HELD    (1u << 3) /* the root: `held` is not empty */
+
+/*
+ * A virtual processor: one page. What is here and not in the VMCS is what VT-x does not switch, and
+ * copies of control words that only Whit writes.
+ */
+struct virt_vp {
+	struct virt_regs regs; /* first: virt_regs() */
+	bool is_root;
+	bool is_launched;		/* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
+	uint8_t todo;			/* TODO_…, before the next entry */
+	uint8_t held;			/* root: PENDING_… events not delivered yet */
+	bool nmi_window;		/* root: open now, to deliver a held NMI */
+	uint8_t wants;			/* child: OVERLAY_… that must be loaded while it runs */
+	uint16_t vpid;			/* 0: none */
+	uint32_t cpu;			/* on which the VMCS is active */
+	uint32_t pin, proc;		/* the control words as they stand in the VMCS */
+	uint32_t exceptions;		/* vectors that hv/ intercepts */
+	spa_t self, vmcs, msr_bitmap;	/* pages; msr_bitmap of the root only */
+	uint64_t cr2;			/* while not switched in, as the rest */
+	uint64_t dr[4], dr6;		/* child: its values at all times. root: see switch.c */
+	uint64_t syscall[SYSCALL_MSRS]; /* child: enum syscall_msr */
+	uint8_t fpu[512] __attribute__((aligned(16))); /* FXSAVE image */
+};
+
+_Static_assert(offsetof(struct virt_vp, regs) == 0, "virt_regs()");
+_Static_assert(sizeof(struct virt_vp) <= PAGE_SIZE, "one page");
+
+extern struct caps vmx_caps; /* written once, before the first VP */
+
+/* enter.asm */
+enum vmx_enter_result { ENTER_OK, ENTER_INVALID, ENTER_VALID, ENTER_ABORTED };
+uint64_t vmx_enter(struct virt_regs *regs, uint64_t is_launched);
+extern const char virt_enter_exit[];
+
+/* vmcs.c: pages and the VMCS of a new VP, current on this processor, host state written; or NULL. */
+struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root);
+void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
+			const struct virt_space *space);
+void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
+
+/* vp.c: registers as after INIT, those that only a reset changes left as they are. */
+void vmx_reset_state(struct virt_vp *vp, uint64_t cr0);
+
+/* exit.c: fill *exit for a VM exit with this reason. False: dealt with here, go on running. */
+bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit);
+
+/* event.c */
+bool vmx_deliver_held(struct virt_vp *vp); /* false: a child must be left for the root's event */
+void vmx_nmi_window_opened(struct virt_vp *root);
+void vmx_inject_fault(struct virt_vp *vp, uint8_t vector, bool has_error_code, uint32_t error_code);
+void vmx_reflect_exception(struct virt_vp *vp, uint32_t info);
+void vmx_block_nmi(void);
+
+/* switch.c */
+void vmx_overlay_load(struct virt_vp *child);
+uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which);
+void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value);
+uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number);
+void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value);
+
+/* tlb.c */
+void vpid_take(struct virt_vp *vp);
+void vpid_give(struct virt_vp *vp);
+void vpid_flush(struct virt_vp *vp);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is VT-x what Whit needs (backend_check), and VMX operation on and off. The decision itself is
+ * caps.c; this file reads the MSRs, in an order in which none that does not exist is touched.
+ */
+#include "arch/vmx/vmx.h"
+#include "arch/x86/backend.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/format.h"
+#include "arch/x86/insn.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+
+struct caps vmx_caps;
+struct virt_machine virt_machine;
+
+#define BASIC_TRUE_CONTROLS (1ull << 55)
+#define MAY(bit)	    ((uint64_t)(bit) << 32)
+
+static void read_caps(struct caps_raw *raw)
+{
+	bool has_true;
+
+	*raw = (struct caps_raw) { .has_vmx = x86_cpuid(1, 0).ecx & CPUID1_ECX_VMX };
+	if (!raw->has_vmx)
+		return;
+	raw->feature_control = x86_rdmsr(MSR_FEATURE_CONTROL);
+	raw->basic = x86_rdmsr(MSR_VMX_BASIC);
+	raw->misc = x86_rdmsr(MSR_VMX_MISC);
+	has_true = raw->basic & BASIC_TRUE_CONTROLS;
+	raw->pin = x86_rdmsr(has_true ? MSR_VMX_TRUE_PIN : MSR_VMX_PIN);
+	raw->proc = x86_rdmsr(has_true ? MSR_VMX_TRUE_PROC : MSR_VMX_PROC);
+	raw->exit = x86_rdmsr(has_true ? MSR_VMX_TRUE_EXIT : MSR_VMX_EXIT);
+	raw->entry = x86_rdmsr(has_true ? MSR_VMX_TRUE_ENTRY : MSR_VMX_ENTRY);
+	raw->cr0_fixed0 = x86_rdmsr(MSR_VMX_CR0_FIXED0);
+	raw->cr0_fixed1 = x86_rdmsr(MSR_VMX_CR0_FIXED1);
+	raw->cr4_fixed0 = x86_rdmsr(MSR_VMX_CR4_FIXED0);
+	raw->cr4_fixed1 = x86_rdmsr(MSR_VMX_CR4_FIXED1);
+	if (raw->proc & MAY(PROC_SECONDARY_CONTROLS))
+		raw->proc2 = x86_rdmsr(MSR_VMX_PROC2);
+	if (raw->proc2 & MAY(PROC2_EPT | PROC2_VPID))
+		raw->ept_vpid = x86_rdmsr(MSR_VMX_EPT_VPID_CAP);
+}
+
+static void fill_machine(const struct caps *caps)
+{
+	struct x86_cpuid extended = { 0 }, sizes = { .eax = 36 | 48 << 8 };
+	uint32_t last = x86_cpuid(0x80000000, 0).eax;
+	uint8_t physical_bits;
+
+	if (last >= 0x80000001)
+		extended = x86_cpuid(0x80000001, 0);
+	if (last >= 0x80000008)
+		sizes = x86_cpuid(0x80000008, 0);
+	physical_bits = (uint8_t)sizes.eax;
+	virt_machine = (struct virt_machine) {
+		.vendor = 1,
+		.physical_bits = physical_bits > 52   ? 52
+				 : physical_bits < 32 ? 32
+						      : physical_bits,
+		.linear_bits = (uint8_t)(sizes.eax >> 8),
+		.max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M,
+		.has_execute_only = caps->has_execute_only,
+		.has_nested_ad = caps->has_ept_ad,
+		.cr0_must_be_one = caps->cr0_must_be_one,
+		.cr4_must_be_one = caps->cr4_must_be_one,
+		.cr4_possible = caps->cr4_possible,
+	};
+	if (extended.edx & CPUID81_EDX_SYSCALL)
+		virt_machine.efer_possible |= EFER_SCE;
+	if (extended.edx & CPUID81_EDX_NX)
+		virt_machine.efer_possible |= EFER_NXE;
+	if (extended.edx & CPUID81_EDX_LM)
+		virt_machine.efer_possible |= EFER_LME | EFER_LMA;
+	if (x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE) {
+		struct x86_cpuid xsave = x86_cpuid(0xd, 0);
+
+		virt_machine.xcr0_possible = (uint64_t)xsave.edx << 32 | xsave.eax;
+	}
+}
+
+static bool is_same(const struct caps_controls *a, const struct caps_controls *b)
+{
+	return a->pin == b->pin && a->proc == b->proc && a->proc2 == b->proc2 &&
+	       a->exit == b->exit && a->entry == b->entry;
+}
+
+bool backend_check(char *message, size_t message_bytes, char *report, size_t report_bytes)
+{
+	char missing[CAPS_MISSING_BYTES];
+	struct caps_raw raw;
+	struct caps caps;
+
+	read_caps(&raw);
+	if (!caps_negotiate(&raw, &caps, missing)) {
+		format_text(message, message_bytes, "missing: %s", missing);
+		return false;
+	}
+	if (!vmx_caps.revision) {
+		vmx_caps = caps;
+		fill_machine(&caps);
+	} else if (!is_same(&vmx_caps.root, &caps.root) || !is_same(&vmx_caps.child, &caps.child) ||
+		   vmx_caps.revision != caps.revision) {
+		format_text(message, message_bytes, "missing: processors with the same VT-x");
+		return false;
+	}
+	caps_report(&raw, report, report_bytes);
+	return true;
+}
+
+bool backend_on(char *message, size_t message_bytes)
+{
+	struct percpu *cpu = percpu();
+	uint64_t control = x86_rdmsr(MSR_FEATURE_CONTROL);
+	bool is_bad;
+
+	/* Unlocked after reset on some machines, Bochs among them; it stays locked from now on. */
+	control |= FEATURE_CONTROL_VMX | FEATURE_CONTROL_LOCKED;
+	if (!(x86_rdmsr(MSR_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED) &&
+	    !x86_wrmsr_safe(MSR_FEATURE_CONTROL, control)) {
+		format_text(message, message_bytes, "missing: a writable IA32_FEATURE_CONTROL");
+		return false;
+	}
+	x86_write_cr0(x86_read_cr0() | vmx_caps.cr0_must_be_one);
+	x86_write_cr4(x86_read_cr4() | vmx_caps.cr4_must_be_one | CR4_VMXE);
+	*(uint32_t *)virt_ptr(cpu->virt_region) = vmx_caps.revision;
+	__asm__ volatile("vmxon %1" : "=@ccbe"(is_bad) : "m"(cpu->virt_region.a) : "memory");
+	if (is_bad) {
+		format_text(message, message_bytes, "missing: VMXON, which failed");
+		return false;
+	}
+	cpu->is_virt_on = true;
+	return true;
+}
+
+void backend_off(void)
+{
+	struct percpu *cpu = percpu();
+
+	if (cpu->current)
+		vmcs_clear(cpu->current->vmcs);
+	cpu->current = NULL;
+	__asm__ volatile("vmxoff" : : : "cc", "memory");
+	cpu->is_virt_on = false;
+}

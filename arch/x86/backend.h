@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What arch/x86 asks of the backend (arch/vmx, later arch/svm) besides arch/virt.h: the start of a
+ * processor, its end, and a dump.
+ */
+#ifndef ARCH_X86_BACKEND_H
+#define ARCH_X86_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * May Whit run on this processor? If so the report is written and virt_machine filled in; if not,
+ * `message` names what is missing. Runs on the loader's stack; changes nothing of the processor.
+ */
+bool backend_check(char *message, size_t message_bytes, char *report, size_t report_bytes);
+
+/* Switch virtualisation on; false with a message if the processor refuses. */
+bool backend_on(char *message, size_t message_bytes);
+
+/* Off again, after backend_on(), when hv_main() has returned. */
+void backend_off(void);
+
+/* Log the current VP's control structure. Must not panic. */
+void backend_dump(void);
+
+/* The code between "nothing is pending" and the entry: an NMI in it goes to virt_enter_abort. */
+extern const char virt_enter_begin[], virt_enter_end[], virt_enter_abort[];
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory types out of the MTRRs, SDM 3A "Memory Type Range Registers (MTRRs)". Pure functions of
+ * the registers' values; knows nothing of where they come from.
+ */
+#ifndef ARCH_X86_MTRR_H
+#define ARCH_X86_MTRR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MTRR_MAX_VARIABLE 32
+#define MTRR_FIXED	  11
+
+struct mtrr_state {
+	uint64_t cap;		    /* IA32_MTRRCAP */
+	uint64_t def_type;	    /* IA32_MTRR_DEF_TYPE */
+	uint64_t fixed[MTRR_FIXED]; /* 64K_00000, 16K_80000, 16K_A0000, 4K_C0000 … 4K_F8000 */
+	uint64_t base[MTRR_MAX_VARIABLE]; /* IA32_MTRR_PHYSBASEn */
+	uint64_t mask[MTRR_MAX_VARIABLE]; /* IA32_MTRR_PHYSMASKn */
+	uint32_t n_variable;
+	uint32_t physical_bits;
+};
+
+/*
+ * The type of the naturally aligned block [base, base + n_bytes); n_bytes a power of two, 4 KiB at
+ * least. False if it is not the same throughout; never for 4 KiB.
+ */
+bool mtrr_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t n_bytes, uint8_t *type);
+
+#endif

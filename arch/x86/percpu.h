@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each processor has to itself. The GS base points here whenever the hypervisor runs: VM exits
+ * load it. Nothing in it is touched by another processor.
+ */
+#ifndef ARCH_X86_PERCPU_H
+#define ARCH_X86_PERCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86/mtrr.h"
+#include "x86/addr.h"
+#include "x86/seg.h"
+
+struct virt_vp;
+
+/* Selectors of the hypervisor's GDT. */
+#define HOST_CS 0x08
+#define HOST_SS 0x10
+#define HOST_TR 0x18
+
+#define GDT_SLOTS 5
+
+/* SDM 3A "64-Bit Task-State Segment". */
+struct x86_tss {
+	uint32_t reserved0;
+	uint32_t rsp[6];
+	uint32_t reserved1[2];
+	uint32_t ist[14]; /* IST1 to IST7, two words each */
+	uint32_t reserved2[2];
+	uint16_t reserved3;
+	uint16_t io_map_base;
+};
+
+_Static_assert(sizeof(struct x86_tss) == 104, "SDM: 64-bit TSS");
+
+/* What start.c must put back if the processor is returned to the loader. */
+struct x86_before {
+	uint64_t cr0, cr4, fs_base, gs_base;
+	struct x86_table gdtr, idtr;
+	uint16_t cs, ss, ds, es, fs, gs, tr, ldtr;
+};
+
+#define TRACE_EXITS 16
+
+struct trace_exit {
+	uint64_t rip;
+	uint32_t reason; /* the vendor's exit code */
+	uint32_t is_root;
+};
+
+/* Events that came for the root while the processor was not in it. */
+#define PENDING_NMI (1u << 0)
+#define PENDING_MC  (1u << 1) /* a machine check during a child's run */
+
+/* Registers of the root that a child's values stand in for, see arch/vmx/switch.c. */
+#define OVERLAY_SYSCALL (1u << 0)
+#define OVERLAY_DEBUG	(1u << 1)
+
+enum syscall_msr {
+	SYSCALL_STAR,
+	SYSCALL_LSTAR,
+	SYSCALL_CSTAR,
+	SYSCALL_FMASK,
+	SYSCALL_KERNEL_GS_BASE,
+	SYSCALL_MSRS
+};
+
+struct percpu {
+	struct percpu *self; /* at GS:0 */
+	uint32_t index;
+	uint8_t pending; /* PENDING_…; the NMI handler sets bits at any time */
+	uint8_t overlay; /* OVERLAY_…: what is loaded for a child now */
+	bool is_virt_on;
+	bool has_run; /* virt_run() has been called: no way back to the loader */
+	bool in_panic;
+	struct virt_vp *current;  /* whose VMCS or VMCB is loaded */
+	struct virt_vp *switched; /* whose registers are on the processor, virt_switch() */
+	spa_t virt_region;	  /* a page for the backend (VMXON region, SVM host save area) */
+
+	uint64_t parked_syscall[SYSCALL_MSRS]; /* the root's, while OVERLAY_SYSCALL */
+	uint64_t parked_dr[4];		       /* the root's DR0-3, while OVERLAY_DEBUG */
+
+	uint32_t trace_next;
+	struct trace_exit trace[TRACE_EXITS];
+
+	uint64_t gdt[GDT_SLOTS];
+	struct x86_tss tss;
+	struct x86_before before;
+	struct mtrr_state mtrr;
+};
+
+_Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page");
+
+/* Pages of the heap that a processor takes: struct percpu, virt_region. */
+#define PERCPU_PAGES 2
+
+static inline struct percpu *percpu(void)
+{
+	struct percpu *self;
+
+	__asm__("mov %%gs:0, %0" : "=r"(self));
+	return self;
+}
+
+#endif

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See takeover.h. What the processor must have for virtualization is for the hypervisor to say; the
+ * loader asks only for what its page tables need.
+ *
+ * The handover record is the loader's memory, not the block's: after the start the root cannot see
+ * the block, and the hypervisor's report is read from the record.
+ */
+#include "takeover.h"
+
+#include <efi.h>
+#include <efilib.h>
+
+#include "block.h"
+#include "cpu.h"
+#include "cpus.h"
+#include "image.h"
+#include "launch.h"
+#include "paging.h"
+#include "ram.h"
+#include "whit/handover.h"
+#include "whit/layout.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+
+#define BLOCK_BYTES    (16ull << 20)
+#define HEAP_BYTES_MIN (1ull << 20)
+#define FRAME_RATIO    512 /* RAM to the hypervisor's table of its pages, on the heap */
+#define GIB	       (1ull << 30)
+#define STALL_US       10000
+
+#define TOO_SMALL "the memory for the hypervisor is too small: see `memory` in whit.conf"
+
+extern const char payload[], payload_end[];
+
+/* What a start that is refused has to undo. */
+struct attempt {
+	const struct config *config;
+	struct image image;
+	struct block block;		/* n_bytes 0: none */
+	struct whit_handover *handover; /* NULL: none */
+	uint64_t frames_bytes;		/* of the hypervisor's table of pages */
+};
+
+static bool is_running(void)
+{
+	struct x86_cpuid id = cpu_cpuid(CPUID_HYPERVISOR_BASE, 0);
+
+	/* "WhitWhitWhit"; without the bit the leaf means nothing. */
+	return (cpu_cpuid(1, 0).ecx & CPUID1_ECX_HYPERVISOR) && id.ebx == 0x74696857 &&
+	       id.ecx == 0x74696857 && id.edx == 0x74696857;
+}
+
+static bool has_extended(uint32_t edx_bit)
+{
+	return cpu_cpuid(0x80000001, 0).edx & edx_bit;
+}
+
+static const char *check_machine(void)
+{
+	if (is_running())
+		return "a hypervisor of this name holds the machine already";
+	if (cpus_enabled() > 1)
+		return "more than one processor is enabled, and Whit takes over one only, so far";
+	if (!has_extended(CPUID81_EDX_NX))
+		return "the processor has no execute-disable";
+	if (cpu_read_cr4() & CR4_LA57)
+		return "the firmware runs with 5-level paging";
+	return NULL;
+}
+
+/* The firmware's memory map; its descriptors are to be freed. NULL if there is none. */
+static void *memory_map(struct ram_map *map)
+{
+	UINTN n = 0, key, stride = 0;
+	UINT32 version;
+	void *descriptors = LibMemoryMap(&n, &key, &stride, &version);
+
+	*map = (struct ram_map) { descriptors, n, stride };
+	return n && stride >= sizeof(EFI_MEMORY_DESCRIPTOR) ? descriptors : NULL;
+}
+
+static uint64_t tsc_hz(void)
+{
+	uint64_t start = cpu_tsc();
+
+	BS->Stall(STALL_US);
+	return (cpu_tsc() - start) * (1000000 / STALL_US);
+}
+
+static const char *allocate(struct attempt *a)
+{
+	uint64_t n_bytes = a->config->memory_bytes;
+	EFI_PHYSICAL_ADDRESS record;
+	struct ram_map map;
+	void *descriptors = memory_map(&map);
+
+	if (!descriptors)
+		return "the firmware gives no memory map";
+	a->frames_bytes = ram_top(&map) / FRAME_RATIO;
+	FreePool(descriptors);
+	if (!n_bytes)
+		n_bytes = BLOCK_BYTES + a->frames_bytes;
+	if (n_bytes < a->image.n_bytes)
+		return TOO_SMALL;
+	if (!block_alloc(&a->block, n_bytes)) {
+		a->block.n_bytes = 0;
+		return "the firmware has no memory left for the hypervisor";
+	}
+	if (EFI_ERROR(BS->AllocatePages(AllocateAnyPages, EfiLoaderData,
+					EFI_SIZE_TO_PAGES(sizeof(*a->handover)), &record)))
+		return "the firmware has no memory left for the hypervisor";
+	a->handover = (void *)record;
+	cpu_zero(a->handover, EFI_SIZE_TO_PAGES(sizeof(*a->handover)) * PAGE_SIZE);
+	return NULL;
+}
+
+static void release(struct attempt *a)
+{
+	if (a->handover)
+		BS->FreePages((uintptr_t)a->handover, EFI_SIZE_TO_PAGES(sizeof(*a->handover)));
+	if (a->block.n_bytes)
+		block_free(&a->block);
+}
+
+static const char *describe_ram(struct attempt *a)
+{
+	struct whit_handover *h = a->handover;
+	struct ram_map map;
+	void *descriptors = memory_map(&map);
+	uint64_t top = a->block.base + a->block.n_bytes;
+	size_t n;
+
+	if (!descriptors)
+		return "the firmware gives no memory map";
+	n = ram_ranges(&map, a->block.base, a->block.n_bytes, h->ram, WHIT_MAX_RAM_RANGES);
+	if (ram_top(&map) > top)
+		top = ram_top(&map);
+	FreePool(descriptors);
+	if (n == SIZE_MAX)
+		return "the firmware's memory map has too many pieces";
+	h->n_ram = (uint32_t)n;
+	if (top > PAGING_DIRECT_MAX)
+		return "the machine has more memory than the hypervisor can address";
+	h->direct_bytes = top < 4 * GIB ? 4 * GIB : (top + GIB - 1) & ~(GIB - 1);
+	return NULL;
+}
+
+/* Image, stacks and tables go into the block; the rest of it is the heap. */
+static const char *fill_block(struct attempt *a)
+{
+	struct whit_handover *h = a->handover;
+	void *image = block_take(&a->block, a->image.n_bytes);
+	void *stacks = block_take(&a->block, PAGING_STACK_BYTES);
+	struct paging paging = {
+		.image = &a->image,
+		.image_base = (uintptr_t)image,
+		.stacks_base = (uintptr_t)stacks,
+		.n_cpus = 1,
+		.direct_bytes = h->direct_bytes,
+		.has_1g = has_extended(CPUID81_EDX_1G),
+	};
+	const char *refusal;
+
+	if (!image || !stacks)
+		return TOO_SMALL;
+	image_load(&a->image, payload, image);
+	h->host_cr3 = paging_host(&paging, &a->block);
+	if (!h->host_cr3)
+		return TOO_SMALL;
+	refusal = paging_launch(&a->block, cpu_read_cr3(), h->host_cr3, &h->launch_cr3);
+	if (refusal)
+		return refusal;
+	h->image_base = (uintptr_t)image;
+	h->image_bytes = a->image.n_bytes;
+	h->heap_base = a->block.base + a->block.n_taken;
+	h->heap_bytes = a->block.n_bytes - a->block.n_taken;
+	return h->heap_bytes < HEAP_BYTES_MIN + a->frames_bytes ? TOO_SMALL : NULL;
+}
+
+static void fill_record(struct attempt *a)
+{
+	struct whit_handover *h = a->handover;
+
+	h->magic = WHIT_HANDOVER_MAGIC;
+	h->version = WHIT_HANDOVER_VERSION;
+	h->n_bytes = sizeof(*h);
+	h->block_base = a->block.base;
+	h->block_bytes = a->block.n_bytes;
+	h->tsc_hz = tsc_hz();
+	h->serial_port = a->config->serial_port;
+	h->log_level = a->config->log_level;
+	h->n_cpus = 1;
+}
+
+void launch_capture(struct whit_handover *handover, uint32_t cpu, uint64_t rsp, uint64_t rip)
+{
+	cpu_capture(&handover->cpus[cpu], rsp, rip);
+}
+
+/* NULL, from now on in the root partition; or the hypervisor's reason, copied out of the record. */
+static const char *start(struct attempt *a)
+{
+	static char message[WHIT_MESSAGE_BYTES];
+	uint64_t efer = cpu_read_msr(MSR_EFER);
+	uint64_t answer;
+
+	/* The tables have no-execute pages, and firmware need not have it switched on. */
+	cpu_write_msr(MSR_EFER, efer | EFER_NXE);
+	answer = launch(a->handover, 0, a->image.entry, a->handover->launch_cr3);
+	if (answer == WHIT_LAUNCH_OK)
+		return NULL;
+	cpu_write_msr(MSR_EFER, efer);
+	CopyMem(message, a->handover->message, sizeof(message) - 1);
+	if (message[0])
+		return message;
+	switch (answer) {
+	case WHIT_LAUNCH_BAD_RECORD: return "the hypervisor does not know this loader's record";
+	case WHIT_LAUNCH_UNSUPPORTED: return "the processor lacks something";
+	case WHIT_LAUNCH_NO_MEMORY: return TOO_SMALL;
+	default: return "the hypervisor gave no reason";
+	}
+}
+
+static const char *attempt(struct attempt *a)
+{
+	const char *refusal = check_machine();
+
+	if (!refusal)
+		refusal = image_check(payload, (size_t)(payload_end - payload), &a->image);
+	if (!refusal)
+		refusal = allocate(a);
+	if (!refusal)
+		refusal = describe_ram(a);
+	if (!refusal)
+		refusal = fill_block(a);
+	if (refusal)
+		return refusal;
+	fill_record(a);
+	return start(a);
+}
+
+/* Text of several lines, each with our name in front. Cuts it up. */
+static void print_lines(char *text, size_t max)
+{
+	char *line = text;
+
+	text[max - 1] = '\0';
+	for (; *text; text++) {
+		if (*text != '\n')
+			continue;
+		*text = '\0';
+		Print(L"whit: %a\n", line);
+		line = text + 1;
+	}
+	if (*line)
+		Print(L"whit: %a\n", line);
+}
+
+bool takeover(const struct config *config)
+{
+	struct attempt a = { .config = config };
+	const char *refusal = attempt(&a);
+
+	if (!refusal && !is_running()) {
+		/* Memory stays as it is: who knows who holds it. */
+		Print(L"whit: not started: the hypervisor does not answer\n");
+		return false;
+	}
+	if (refusal) {
+		Print(L"whit: not started: %a\n", refusal);
+		release(&a);
+		return false;
+	}
+	Print(L"whit: the hypervisor holds this machine\n");
+	print_lines(a.handover->report, sizeof(a.handover->report));
+	a.block.n_bytes = 0;
+	release(&a);
+	return true;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Meanings of instructions that move a value: MOV in all its forms, MOVSX, CMOV, SETcc, XCHG, XLAT. */
+#include "emu/run.h"
+
+enum emu_outcome emu_x_mov(struct emu_run *run)
+{
+	run->value[0] = run->value[1];
+	return EMU_DONE;
+}
+
+/* MOVSXD with 66 reads 4 bytes and writes 2 (seen on AMD Zen; Intel documents a word). */
+enum emu_outcome emu_x_movsx(struct emu_run *run)
+{
+	unsigned int from = emu_wide_bytes(run->insn->row->operand[1], run->size);
+
+	run->value[0] = emu_sign_extend(run->value[1], from);
+	return EMU_DONE;
+}
+
+enum emu_outcome emu_x_xchg(struct emu_run *run)
+{
+	uint64_t old = run->value[0];
+
+	run->value[0] = run->value[1];
+	run->value[1] = old;
+	return EMU_DONE;
+}
+
+/* The source is read, and 4 bytes of destination clear the upper half, whatever the condition. */
+enum emu_outcome emu_x_cmov(struct emu_run *run)
+{
+	if (emu_condition(run->rflags, run->insn->opcode))
+		run->value[0] = run->value[1];
+	return EMU_DONE;
+}
+
+enum emu_outcome emu_x_setcc(struct emu_run *run)
+{
+	run->value[0] = emu_condition(run->rflags, run->insn->opcode);
+	return EMU_DONE;
+}
+
+enum emu_outcome emu_x_mov_from_sreg(struct emu_run *run)
+{
+	struct x86_segment segment;
+	enum emu_outcome outcome;
+
+	outcome = run->ops->segment(run->ctx, (enum x86_seg)(run->insn->reg & 7), &segment);
+	if (outcome == EMU_DONE)
+		run->value[0] = segment.selector;
+	return outcome;
+}
+
+enum emu_outcome emu_x_mov_to_sreg(struct emu_run *run)
+{
+	return run->ops->load_segment(run->ctx, (enum x86_seg)(run->insn->reg & 7),
+				      (uint16_t)run->value[1], run->exception);
+}
+
+/* AL = [rBX + AL] */
+enum emu_outcome emu_x_xlat(struct emu_run *run)
+{
+	const uint64_t *gpr = run->cpu->gpr;
+	uint64_t offset =
+		(gpr[EMU_RBX] + (gpr[EMU_RAX] & 0xff)) & emu_mask(run->insn->address_size);
+	struct emu_place place;
+	enum emu_outcome outcome;
+	uint8_t value;
+
+	outcome = emu_place(run, run->insn->segment, offset, 1, 1, EMU_READ, &place);
+	if (outcome != EMU_DONE)
+		return outcome;
+	outcome = emu_read(run, &place, &value);
+	if (outcome == EMU_DONE)
+		emu_set_gpr(run, EMU_RAX, 1, value);
+	return outcome;
+}
+
+/*
+ * CLFLUSH, CLFLUSHOPT, CLWB: the checks of a load of one byte, but that execute-only segments will do,
+ * and no access.
+ */
+enum emu_outcome emu_x_clflush(struct emu_run *run)
+{
+	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	struct emu_place place;
+
+	return emu_place(run, run->insn->segment, offset, 1, 1, EMU_READ | EMU_EXECUTABLE, &place);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/cr.h"
+
+#include "hv/gpa.h"
+#include "x86/cr.h"
+#include "x86/paging.h"
+
+/* CR4 bits whose feature the CPUID model (hv/cpuid.c) shows, if the processor has it. */
+#define CHILD_CR4                                                                                 \
+	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | \
+	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP)
+
+#define CHILD_EFER (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+
+/* A write that changes one of these loads the PDPTEs anew, SDM 3A "PDPTE Registers". */
+#define CR0_LOADS_PDPTES (CR0_CD | CR0_NW | CR0_PG)
+#define CR4_LOADS_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+
+#define CR3_NO_FLUSH (1ull << 63) /* with CR4.PCIDE */
+#define CR8_TPR	     0xfull
+
+#define PDPTE_RESERVED_LOW 0x1e6ull
+#define XCR0_APX	   (1ull << 19)
+
+uint64_t cr4_allowed(void)
+{
+	return CHILD_CR4 & virt_machine.cr4_possible;
+}
+
+uint64_t efer_allowed(void)
+{
+	return CHILD_EFER & virt_machine.efer_possible;
+}
+
+/* What is wrong with the bits of a CR0 among themselves. */
+static const char *cr0_contradiction(uint64_t value)
+{
+	if ((value & CR0_PG) && !(value & CR0_PE))
+		return "CR0.PG is set without CR0.PE";
+	if ((value & CR0_NW) && !(value & CR0_CD))
+		return "CR0.NW is set without CR0.CD";
+	return NULL;
+}
+
+const char *cr0_refusal(struct vp *vp, uint64_t value)
+{
+	(void)vp;
+	if (value & ~CR0_DEFINED)
+		return "CR0 has a reserved bit set";
+	return cr0_contradiction(value);
+}
+
+const char *cr4_refusal(struct vp *vp, uint64_t value)
+{
+	(void)vp;
+	if (value & ~cr4_allowed())
+		return "CR4 has a bit set that the processor model does not offer";
+	return NULL;
+}
+
+const char *efer_refusal(struct vp *vp, uint64_t value)
+{
+	(void)vp;
+	if (value & ~efer_allowed())
+		return "EFER has a bit set that the processor model does not offer";
+	if ((value & EFER_LMA) && !(value & EFER_LME))
+		return "EFER.LMA is set without EFER.LME";
+	return NULL;
+}
+
+bool cr_pdptes_are_legal(const uint64_t pdpte[4])
+{
+	const uint64_t reserved = PDPTE_RESERVED_LOW | ~0ull << virt_machine.physical_bits;
+
+	for (unsigned int i = 0; i < 4; i++)
+		if ((pdpte[i] & PTE_P) && (pdpte[i] & reserved))
+			return false;
+	return true;
+}
+
+/* The page of the root's memory around gpa (below 4 GiB); NULL if it cannot read there. */
+static const uint8_t *root_page(gpa_t gpa)
+{
+	struct virt_leaf leaf;
+
+	lock_take(&hv.lock);
+	leaf = virt_space_lookup(&hv.root_space, gpa);
+	lock_drop(&hv.lock);
+	if (!(leaf.rights & VIRT_READ))
+		return NULL;
+	return virt_ptr(SPA(leaf.spa.a + (gpa.a & (LEVEL_SIZE(leaf.level) - 1) & PAGE_MASK)));
+}
+
+/*
+ * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root. False: a reserved bit
+ * is set, or nothing is mapped there.
+ */
+static bool load_pdptes(struct virt_vp *virt, const struct partition *partition, uint64_t cr3)
+{
+	const gpa_t table = GPA(cr3 & CR3_PAE_BASE);
+	const uint8_t *page;
+	uint64_t pdpte[4];
+
+	if (partition) {
+		page = gpa_page(partition, table).ptr;
+	} else {
+		page = root_page(table);
+	}
+	if (!page)
+		return false;
+	/* Once each: the memory may change while it is looked at. */
+	for (unsigned int i = 0; i < 4; i++)
+		pdpte[i] = __atomic_load_n(
+			(const uint64_t *)(const void *)(page + PAGE_OFFSET(table.a)) + i,
+			__ATOMIC_RELAXED);
+	if (!cr_pdptes_are_legal(pdpte))
+		return false;
+	for (unsigned int i = 0; i < 4; i++)
+		virt_set(virt, (enum virt_reg)(VIRT_PDPTE0 + i), pdpte[i]);
+	return true;
+}
+
+static bool is_64bit_code(struct virt_vp *virt, const struct virt_paging *now)
+{
+	struct x86_segment cs;
+
+	if (!(now->efer & EFER_LMA))
+		return false;
+	virt_get_segment(virt, SEG_CS, &cs);
+	return cs.attributes & SEG_L;
+}
+
+/* IA-32e mode can be activated only out of 32-bit code, on a 32-bit TSS, with PAE on. */
+static bool may_activate_long_mode(struct virt_vp *virt, const struct virt_paging *now)
+{
+	struct x86_segment cs, tr;
+
+	virt_get_segment(virt, SEG_CS, &cs);
+	virt_get_segment(virt, SEG_TR, &tr);
+	return (now->cr4 & CR4_PAE) && !(cs.attributes & SEG_L) &&
+	       (tr.attributes & SEG_TYPE) != SEG_TYPE_TSS16_BUSY;
+}
+
+static bool write_cr0(struct virt_vp *virt, const struct partition *partition, uint64_t value)
+{
+	struct virt_paging now;
+	uint64_t changed;
+
+	virt_get_paging(virt, &now);
+	if (value >> 32)
+		return false;
+	/* Reserved bits of the lower half stay clear and ET stays set, whatever is written. */
+	value = (value & CR0_DEFINED) | CR0_ET;
+	changed = value ^ now.cr0;
+	if (cr0_contradiction(value))
+		return false;
+	if (!(value & CR0_WP) && (now.cr4 & CR4_CET))
+		return false;
+	if ((changed & CR0_PG) && (value & CR0_PG) && (now.efer & EFER_LME) &&
+	    !may_activate_long_mode(virt, &now))
+		return false;
+	if ((changed & CR0_PG) && !(value & CR0_PG) &&
+	    ((now.cr4 & CR4_PCIDE) || is_64bit_code(virt, &now)))
+		return false;
+	if ((changed & CR0_LOADS_PDPTES) && (value & CR0_PG) && (now.cr4 & CR4_PAE) &&
+	    !(now.efer & EFER_LME) && !load_pdptes(virt, partition, now.cr3))
+		return false;
+	if ((changed & CR0_PG) && (now.efer & EFER_LME))
+		virt_set(virt, VIRT_EFER,
+			 value & CR0_PG ? now.efer | EFER_LMA : now.efer & ~EFER_LMA);
+	virt_set(virt, VIRT_CR0, value);
+	return true;
+}
+
+static bool write_cr3(struct virt_vp *virt, const struct partition *partition, uint64_t value)
+{
+	struct virt_paging now;
+
+	virt_get_paging(virt, &now);
+	if (now.cr4 & CR4_PCIDE)
+		value &= ~CR3_NO_FLUSH;
+	if (value >> virt_machine.physical_bits)
+		return false;
+	if ((now.cr0 & CR0_PG) && (now.cr4 & CR4_PAE) && !(now.efer & EFER_LMA) &&
+	    !load_pdptes(virt, partition, value))
+		return false;
+	virt_set(virt, VIRT_CR3, value);
+	return true;
+}
+
+static bool write_cr4(struct virt_vp *virt, const struct partition *partition, uint64_t allowed,
+		      uint64_t value)
+{
+	struct virt_paging now;
+	uint64_t changed;
+
+	virt_get_paging(virt, &now);
+	changed = value ^ now.cr4;
+	if (value & ~allowed)
+		return false;
+	if ((now.efer & EFER_LMA) && (!(value & CR4_PAE) || (changed & CR4_LA57)))
+		return false;
+	if ((changed & CR4_PCIDE) && (value & CR4_PCIDE) &&
+	    (!(now.efer & EFER_LMA) || (now.cr3 & CR3_PCID)))
+		return false;
+	if ((value & CR4_CET) && !(now.cr0 & CR0_WP))
+		return false;
+	if ((changed & CR4_LOADS_PDPTES) && (value & CR4_PAE) && (now.cr0 & CR0_PG) &&
+	    !(now.efer & EFER_LMA) && !load_pdptes(virt, partition, now.cr3))
+		return false;
+	virt_set(virt, VIRT_CR4, value);
+	return true;
+}
+
+bool cr_write(struct vp *vp, unsigned int number, uint64_t value)
+{
+	switch (number) {
+	case 0: return write_cr0(vp->virt, vp->partition, value);
+	case 3: return write_cr3(vp->virt, vp->partition, value);
+	case 4: return write_cr4(vp->virt, vp->partition, cr4_allowed(), value);
+	case 8:
+		if (value & ~CR8_TPR)
+			return false;
+		vp->cr8 = value;
+		return true;
+	default: virt_panic("exit for a write to CR%u", number);
+	}
+}
+
+bool cr_write_efer(struct vp *vp, uint64_t value)
+{
+	struct virt_paging now;
+
+	virt_get_paging(vp->virt, &now);
+	if (value & ~efer_allowed())
+		return false;
+	if (((value ^ now.efer) & EFER_LME) && (now.cr0 & CR0_PG))
+		return false;
+	/* LMA is the processor's own; what is written there is ignored. */
+	virt_set(vp->virt, VIRT_EFER, (value & ~EFER_LMA) | (now.efer & EFER_LMA));
+	return true;
+}
+
+bool cr_write_root(struct root *root, unsigned int number, uint64_t value)
+{
+	switch (number) {
+	case 0: return write_cr0(root->virt, NULL, value);
+	case 3: return write_cr3(root->virt, NULL, value);
+	case 4: return write_cr4(root->virt, NULL, virt_machine.cr4_possible, value);
+	default: virt_panic("exit for the root's write to CR%u", number);
+	}
+}
+
+bool cr_xcr0_is_legal(uint64_t value)
+{
+	const uint64_t bound = XCR0_BNDREGS | XCR0_BNDCSR;
+	const uint64_t avx512 = XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM;
+	const uint64_t tile = XCR0_TILECFG | XCR0_TILEDATA;
+
+	if (value & ~virt_machine.xcr0_possible)
+		return false;
+	if (!(value & XCR0_X87))
+		return false;
+	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
+		return false;
+	if ((value & bound) && (value & bound) != bound)
+		return false;
+	if ((value & avx512) && ((value & avx512) != avx512 || !(value & XCR0_AVX)))
+		return false;
+	if ((value & tile) && (value & tile) != tile)
+		return false;
+	return !((value & XCR0_APX) && (value & bound));
+}

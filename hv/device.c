@@ -1,0 +1,756 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The instruction emulator on a VP (hv/device.h): its operations, the device accesses it asks for, and
+ * what becomes of the guest's registers afterwards.
+ *
+ * An instruction is executed from its start as often as it needs answers; nothing is committed
+ * before the last of them is there. Writes to devices are collected and count only if the execution
+ * completes. Guest memory belongs to other processors too: every read of it is done once.
+ */
+#include "hv/device.h"
+
+#include <stddef.h>
+
+#include "hv/event.h"
+#include "hv/gpa.h"
+#include "hv/walk.h"
+#include "whp/WinHvMemory.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+#include "x86/rflags.h"
+
+/* Executions in a row that guest memory has spoilt, before the guest is entered to try for itself. */
+#define DEVICE_TRIES 8
+
+/* Exits at one RIP that came to nothing, before the client gets the plain exit. */
+#define DEVICE_MAX_STUCK 4
+
+#define PENDING_DEBUG_STEP (1ull << 14) /* BS, as in DR6 */
+
+#define NO_PAGE (~0ull)
+
+/* One call of the emulator. */
+struct device_run {
+	struct vp *vp;
+	struct emu_cpu cpu;
+	struct virt_paging paging;
+	uint64_t exit_page; /* of the access that made the exit; NO_PAGE: unknown */
+	bool has_met_page;  /* a translation has come to exit_page */
+	bool is_mismatch;   /* the first device access was somewhere else */
+	bool has_met_device;
+	uint8_t n_posted;
+};
+
+/* The record where it stands, in the bytes of the exit context. */
+struct device_record {
+	struct whit_device_access access;
+} __attribute__((may_alias));
+
+typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
+typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
+
+static inline struct device_record *device_record(const struct vp *vp)
+{
+	return (struct device_record *)(void *)(vp->page->exit + WHIT_EXIT_UNION);
+}
+
+static void device_forget(struct device_state *device)
+{
+	device->is_waiting = false;
+	device->is_answered = false;
+	device->is_rep = false;
+	device->n_answers = 0;
+	device->translated = 0;
+}
+
+static inline void device_count(void)
+{
+	__atomic_fetch_add(&hv.stats.emulated, 1, __ATOMIC_RELAXED);
+}
+
+static inline void device_copy_8(void *to, const void *from)
+{
+	*(volatile any64 *)to = *(const volatile any64 *)from;
+}
+
+/*
+ * Copy n bytes; each of 1, 2, 4 and 8 is one access on either side, and nothing is read twice: one
+ * side is memory that others write.
+ */
+static inline void device_copy(void *to, const void *from, unsigned int n)
+{
+	volatile uint8_t *t = to;
+	const volatile uint8_t *f = from;
+
+	switch (n) {
+	case 1: *t = *f; return;
+	case 2: *(volatile any16 *)t = *(const volatile any16 *)f; return;
+	case 4: *(volatile any32 *)t = *(const volatile any32 *)f; return;
+	default: break;
+	}
+	for (; n >= 8; n -= 8, t += 8, f += 8)
+		*(volatile any64 *)t = *(const volatile any64 *)f;
+	for (; n; n--)
+		*t++ = *f++;
+}
+
+/* ---- The record in the shared page ------------------------------------------------------- */
+
+/* Show an access to the root, its header and data by words. A read's data stands at ones until it is answered. */
+static inline enum device_outcome device_hand_over(struct vp *vp,
+						   const struct whit_device_access *access)
+{
+	struct whit_device_access *record = &device_record(vp)->access;
+	unsigned int n = access->n_bytes, i;
+
+	device_copy_8(record, access);
+	device_copy_8((uint8_t *)record + 8, (const uint8_t *)access + 8);
+	if (access->is_write) {
+		for (i = 0; i < n; i += 8)
+			device_copy_8(record->data + i, access->data + i);
+	} else {
+		for (i = 0; i < n; i += 8)
+			*(any64 *)(record->data + i) = ~0ull;
+	}
+	vp->page->device_answered = 0;
+	return DEVICE_EXIT;
+}
+
+/* It becomes the next answer of the instruction. */
+void device_accept(struct vp *vp)
+{
+	struct device_state *device = &vp->device;
+	struct whit_device_access *answer;
+	unsigned int i;
+
+	if (!device->is_waiting)
+		return;
+	device->is_waiting = false;
+	device->is_answered = true;
+	answer = &device->answers[device->n_answers++];
+	if (__atomic_load_n(&vp->page->device_answered, __ATOMIC_ACQUIRE)) {
+		device_copy(answer->data, device_record(vp)->access.data, answer->n_bytes);
+		return;
+	}
+	for (i = 0; i < answer->n_bytes; i++)
+		answer->data[i] = 0xff;
+}
+
+bool device_get_data(const struct vp *vp, unsigned int index, uint64_t value[2])
+{
+	if (!vp->device.is_waiting || index >= WHIT_REGISTER_DEVICE_DATA_N)
+		return false;
+	device_copy(value, device_record(vp)->access.data + 16 * index, 16);
+	return true;
+}
+
+bool device_set_data(struct vp *vp, unsigned int index, const uint64_t value[2])
+{
+	if (!vp->device.is_waiting || index >= WHIT_REGISTER_DEVICE_DATA_N)
+		return false;
+	device_copy(device_record(vp)->access.data + 16 * index, value, 16);
+	__atomic_store_n(&vp->page->device_answered, 1u, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* ---- The emulator's operations ----------------------------------------------------------- */
+
+static void device_describe(struct whit_device_access *access, bool is_port, bool is_write,
+			    uint64_t address, unsigned int size, unsigned int count)
+{
+	access->address = address;
+	access->is_port = is_port;
+	access->is_write = is_write;
+	access->size = (uint8_t)size;
+	access->reserved0 = 0;
+	access->count = (uint16_t)count;
+	access->n_bytes = (uint16_t)(size * count);
+}
+
+/*
+ * The instruction is about to touch a device. The first time, hold it against the exit that brought us here:
+ * an emulator that computes another address than the processor must not act on it. String
+ * instructions have two operands, of which the processor may meet the second first.
+ */
+static bool device_meet(struct device_run *run)
+{
+	if (run->has_met_device)
+		return true;
+	if (run->exit_page != NO_PAGE && !run->has_met_page && !run->vp->device.insn.is_string) {
+		run->is_mismatch = true;
+		return false;
+	}
+	run->has_met_device = true;
+	return true;
+}
+
+/* A read of a device: the answer if there is one, else a request for it. */
+static enum emu_outcome device_read(struct device_run *run, bool is_port, uint64_t address,
+				    unsigned int size, unsigned int count, void *data)
+{
+	struct device_state *device = &run->vp->device;
+	struct whit_device_access *answer;
+
+	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES ||
+	    device->next_answer >= DEVICE_MAX_ACCESSES)
+		return EMU_FAILED;
+	answer = &device->answers[device->next_answer];
+	if (device->next_answer < device->n_answers) {
+		if (answer->address == address && answer->is_port == is_port &&
+		    answer->size == size && answer->count == count) {
+			device->next_answer++;
+			device_copy(data, answer->data, answer->n_bytes);
+			return EMU_DONE;
+		}
+		/* The guest's memory has changed, and with it what the instruction reads. */
+		device->n_answers = device->next_answer;
+	}
+	device_describe(answer, is_port, false, address, size, count);
+	return EMU_DEVICE;
+}
+
+static enum emu_outcome device_write(struct device_run *run, bool is_port, uint64_t address,
+				     unsigned int size, unsigned int count, const void *data)
+{
+	struct whit_device_access *access;
+
+	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES)
+		return EMU_FAILED;
+	if (run->n_posted == DEVICE_MAX_ACCESSES)
+		return EMU_UNIMPLEMENTED;
+	access = &run->vp->device.posted[run->n_posted++];
+	device_describe(access, is_port, true, address, size, count);
+	device_copy(access->data, data, access->n_bytes);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_segment(void *ctx, enum x86_seg seg, struct x86_segment *out)
+{
+	const struct device_run *run = ctx;
+
+	virt_get_segment(run->vp->virt, seg, out);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, gpa_t *gpa,
+				     struct emu_exception *exception)
+{
+	struct device_run *run = ctx;
+	const struct device_state *device = &run->vp->device;
+	unsigned int how = WALK_SET_BITS;
+	struct walk walk;
+
+	/* The access that made the exit: the processor itself has translated and allowed it. */
+	if (!(access & ~(unsigned int)device->translated) &&
+	    (gva.a & PAGE_MASK) == device->gva_page) {
+		run->has_met_page = true;
+		*gpa = GPA(device->gpa_page | PAGE_OFFSET(gva.a));
+		return EMU_DONE;
+	}
+	if (access & EMU_READ)
+		how |= WALK_READ;
+	if (access & EMU_WRITE)
+		how |= WALK_WRITE;
+	if (access & EMU_IMPLICIT)
+		how |= WALK_SMAP; /* RFLAGS.AC is for explicit accesses */
+	else if (run->cpu.cpl == 3)
+		how |= WALK_USER;
+	walk_gva(run->vp->partition, &run->paging, gva, how, &walk);
+	switch (walk.code) {
+	case WHvTranslateGvaResultSuccess: break;
+	case WHvTranslateGvaResultPageNotPresent:
+	case WHvTranslateGvaResultPrivilegeViolation:
+	case WHvTranslateGvaResultInvalidPageTableFlags:
+		*exception = (struct emu_exception) { .vector = EXC_PF,
+						      .has_error_code = true,
+						      .error_code = walk.error_code,
+						      .address = gva.a };
+		return EMU_EXCEPTION;
+	default:
+		return EMU_FAILED; /* a page table that the processor cannot read: its exit says so */
+	}
+	run->has_met_page |= (walk.gpa.a & PAGE_MASK) == run->exit_page;
+	*gpa = walk.gpa;
+	return EMU_DONE;
+}
+
+/*
+ * Is this the page, and the kind of access, whose lack of a nested translation was the exit? Then it need
+ * not be looked up; a mapping made since comes after the access. A read counts only if the exit was
+ * no write: ROM can be read.
+ */
+static inline bool device_is_exit(const struct device_state *device, gpa_t gpa, unsigned int access)
+{
+	return (gpa.a & PAGE_MASK) == device->gpa_page &&
+	       (access == EMU_WRITE ? device->translated & EMU_WRITE
+				    : device->translated == EMU_READ);
+}
+
+static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
+				void *data)
+{
+	struct device_run *run = ctx;
+	struct gpa_page page;
+
+	if (device_is_exit(&run->vp->device, gpa, EMU_READ))
+		return device_read(run, false, gpa.a, size, count, data);
+	page = gpa_page(run->vp->partition, gpa);
+	if (!page.ptr || !(page.rights & VIRT_READ))
+		return device_read(run, false, gpa.a, size, count, data);
+	device_copy(data, page.ptr + PAGE_OFFSET(gpa.a), size * count);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
+				 const void *data)
+{
+	struct device_run *run = ctx;
+	struct gpa_page page;
+
+	if (device_is_exit(&run->vp->device, gpa, EMU_WRITE))
+		return device_write(run, false, gpa.a, size, count, data);
+	page = gpa_page(run->vp->partition, gpa);
+	if (!page.ptr || !(page.rights & VIRT_WRITE))
+		return device_write(run, false, gpa.a, size, count, data);
+	device_copy(page.ptr + PAGE_OFFSET(gpa.a), data, size * count);
+	return EMU_DONE;
+}
+
+/* CMPXCHG16B; the compiler has no other name for it without a library call. */
+__attribute__((target("cx16"), noinline)) static bool
+device_exchange_16(void *to, const void *expected, const void *desired)
+{
+	unsigned __int128 old, new;
+
+	device_copy(&old, expected, 16);
+	device_copy(&new, desired, 16);
+	return __sync_bool_compare_and_swap((unsigned __int128 *)to, old, new);
+}
+
+/*
+ * Replace the bytes if they are still as expected. They need not be aligned: the processor does it all
+ * the same, but for 16 bytes.
+ */
+__attribute__((no_sanitize("alignment"))) static enum emu_outcome
+device_exchange(void *to, unsigned int size, const void *expected, const void *desired)
+{
+	uint64_t old = 0, new = 0;
+	uint32_t old4;
+	uint16_t old2;
+	uint8_t old1;
+	bool is_done;
+
+	if (size == 16) {
+		if (((uintptr_t)to & 15) || !(virt_cpuid(1, 0).ecx & CPUID1_ECX_CX16))
+			return EMU_UNIMPLEMENTED;
+		return device_exchange_16(to, expected, desired) ? EMU_DONE : EMU_RETRY;
+	}
+	if (size > 8)
+		return EMU_UNIMPLEMENTED;
+	device_copy(&old, expected, size);
+	device_copy(&new, desired, size);
+	old4 = (uint32_t)old;
+	old2 = (uint16_t)old;
+	old1 = (uint8_t)old;
+	switch (size) {
+	case 1:
+		is_done = __atomic_compare_exchange_n((uint8_t *)to, &old1, (uint8_t) new, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		break;
+	case 2:
+		is_done = __atomic_compare_exchange_n((uint16_t *)to, &old2, (uint16_t) new, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		break;
+	case 4:
+		is_done = __atomic_compare_exchange_n((uint32_t *)to, &old4, (uint32_t) new, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		break;
+	default:
+		is_done = __atomic_compare_exchange_n((uint64_t *)to, &old, new, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		break;
+	}
+	return is_done ? EMU_DONE : EMU_RETRY;
+}
+
+static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, const void *expected,
+				   const void *desired)
+{
+	struct device_run *run = ctx;
+	struct gpa_page page = gpa_page(run->vp->partition, gpa);
+
+	if (!page.ptr || !(page.rights & VIRT_READ) || !(page.rights & VIRT_WRITE))
+		return device_write(run, false, gpa.a, size, 1, desired);
+	return device_exchange(page.ptr + PAGE_OFFSET(gpa.a), size, expected, desired);
+}
+
+static enum emu_outcome op_in(void *ctx, uint16_t port, unsigned int size, unsigned int count,
+			      void *data)
+{
+	return device_read(ctx, true, port, size, count, data);
+}
+
+static enum emu_outcome op_out(void *ctx, uint16_t port, unsigned int size, unsigned int count,
+			       const void *data)
+{
+	return device_write(ctx, true, port, size, count, data);
+}
+
+static const struct emu_ops device_ops = {
+	.segment = op_segment,
+	.translate = op_translate,
+	.read = op_read,
+	.write = op_write,
+	.cmpxchg = op_cmpxchg,
+	.in = op_in,
+	.out = op_out,
+	.port_check = NULL, /* done by the processor before the exit */
+	.load_segment = NULL,
+};
+
+/* ---- One execution ----------------------------------------------------------------------- */
+
+static enum emu_mode device_mode(const struct virt_paging *paging, const struct x86_segment *cs)
+{
+	if ((paging->efer & EFER_LMA) && (cs->attributes & SEG_L))
+		return EMU_LONG64;
+	if (!(paging->cr0 & CR0_PE))
+		return EMU_REAL;
+	if (paging->rflags & RFLAGS_VM)
+		return EMU_V86;
+	return cs->attributes & SEG_DB ? EMU_PROT32 : EMU_PROT16;
+}
+
+static void device_begin(struct device_run *run, struct vp *vp, struct x86_segment *cs)
+{
+	const struct virt_regs *regs = virt_regs(vp->virt);
+
+	run->vp = vp;
+	run->exit_page = NO_PAGE;
+	run->is_mismatch = false;
+	virt_get_paging(vp->virt, &run->paging);
+	virt_get_segment(vp->virt, SEG_CS, cs);
+	__builtin_memcpy(run->cpu.gpr, regs->gpr, sizeof(run->cpu.gpr));
+	run->cpu.rip = regs->rip;
+	run->cpu.rflags = regs->rflags;
+	run->cpu.cr0 = run->paging.cr0;
+	run->cpu.mode = device_mode(&run->paging, cs);
+	run->cpu.cpl = run->paging.cpl;
+	run->cpu.la57 = run->paging.cr4 & CR4_LA57;
+}
+
+/*
+ * Fetch and decode the instruction at RIP into device->insn, unless it is there already: a driver
+ * that works its device often exits at the same bytes again. The bytes are fetched each time.
+ */
+static bool device_decode(struct device_run *run, const struct x86_segment *cs)
+{
+	struct device_state *device = &run->vp->device;
+	uint64_t bytes[2] = { 0, 0 };
+	unsigned int n;
+
+	device_forget(device);
+	device->plain_length = 0;
+	device->rip = run->cpu.rip;
+	n = walk_fetch_at(run->vp->partition, &run->paging, cs, run->cpu.rip, (uint8_t *)bytes,
+			  EMU_MAX_INSN_BYTES);
+	bytes[1] |= (uint64_t)n << 56;
+	if (bytes[0] == device->bytes[0] && bytes[1] == device->bytes[1] &&
+	    (uint8_t)run->cpu.mode == device->mode && n)
+		return true;
+	device->bytes[1] = 0;
+	device->mode = (uint8_t)run->cpu.mode;
+	if (emu_decode((const uint8_t *)bytes, n, run->cpu.mode, &device->insn) != EMU_DECODED)
+		return false;
+	device->bytes[0] = bytes[0];
+	device->bytes[1] = bytes[1];
+	return true;
+}
+
+/* The elements of a REP instruction that are put off, so that a batch fits a device access. */
+static uint64_t device_shorten(struct device_run *run)
+{
+	const struct emu_insn *insn = &run->vp->device.insn;
+	uint64_t mask = ~0ull >> (64 - 8 * insn->address_size);
+	uint64_t count = run->cpu.gpr[1] & mask, most = WHIT_DEVICE_BYTES / insn->operand_size;
+	bool is_compare = (insn->opcode & 0xf6) == 0xa6; /* CMPS and SCAS: one at a time anyway */
+
+	if (!insn->is_string || is_compare ||
+	    !(insn->prefixes & (EMU_PREFIX_REP | EMU_PREFIX_REPNE)))
+		return 0;
+	if (run->cpu.rflags & RFLAGS_TF)
+		most = 1; /* the processor traps after each */
+	if (count <= most)
+		return 0;
+	run->cpu.gpr[1] -= count - most;
+	return count - most;
+}
+
+/* Write the registers back after a completed instruction or batch. */
+static void device_commit(struct device_run *run, enum emu_outcome outcome)
+{
+	struct vp *vp = run->vp;
+	struct virt_regs *regs = virt_regs(vp->virt);
+	bool is_step = regs->rflags & RFLAGS_TF;
+	uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW);
+
+	__builtin_memcpy(regs->gpr, run->cpu.gpr, sizeof(regs->gpr));
+	regs->rip = run->cpu.rip;
+	regs->rflags = run->cpu.rflags;
+	regs->changed = true;
+	if (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
+		virt_set(vp->virt, VIRT_SHADOW,
+			 shadow & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS));
+	if (is_step)
+		virt_set(vp->virt, VIRT_PENDING_DEBUG,
+			 virt_get(vp->virt, VIRT_PENDING_DEBUG) | PENDING_DEBUG_STEP);
+	vp->device.n_posted = run->n_posted;
+	vp->device.next_posted = 0;
+	vp->device.n_answers = 0;
+	vp->device.n_stuck = 0;
+	/* The boundary of an instruction or iteration: page tables may change. */
+	vp->device.translated = 0;
+	/* A step traps after each batch, so the guest has to be entered. */
+	vp->device.is_rep = outcome == EMU_AGAIN && !is_step;
+	if (outcome == EMU_DONE)
+		device_count();
+}
+
+/* emu_execute() on what fits a device access. */
+static enum emu_outcome device_execute(struct device_run *run, struct emu_exception *exception)
+{
+	const struct emu_insn *insn = &run->vp->device.insn;
+	uint64_t put_off, rip = run->cpu.rip, rflags = run->cpu.rflags, mask;
+	enum emu_outcome outcome;
+
+	run->vp->device.next_answer = 0;
+	run->n_posted = 0;
+	run->has_met_device = false;
+	run->has_met_page = false;
+	put_off = device_shorten(run);
+	outcome = emu_execute(insn, &run->cpu, &device_ops, run, exception);
+	if (!put_off)
+		return outcome;
+	mask = ~0ull >> (64 - 8 * insn->address_size);
+	run->cpu.gpr[1] = (run->cpu.gpr[1] & ~mask) | ((run->cpu.gpr[1] + put_off) & mask);
+	if (outcome != EMU_DONE)
+		return outcome;
+	/* Done with the part: the instruction stands where it stood. */
+	run->cpu.rip = rip;
+	run->cpu.rflags |= rflags & RFLAGS_RF;
+	return EMU_AGAIN;
+}
+
+/* Nothing came of it: let the guest try again, but not for ever. */
+static enum device_outcome device_stick(struct device_state *device)
+{
+	if (device->stuck_rip != device->rip)
+		device->n_stuck = 0;
+	device->stuck_rip = device->rip;
+	if (device->n_stuck < DEVICE_MAX_STUCK)
+		device->n_stuck++;
+	device_forget(device);
+	if (device->n_stuck < DEVICE_MAX_STUCK)
+		return DEVICE_RESUME;
+	device->n_stuck = 0;
+	return DEVICE_PLAIN;
+}
+
+/* Has the emulator failed at this instruction after its exit was gone? Told once. */
+static bool device_was_stuck(struct device_state *device, uint64_t rip)
+{
+	if (device->n_stuck < DEVICE_MAX_STUCK || device->stuck_rip != rip)
+		return false;
+	device->n_stuck = 0;
+	return true;
+}
+
+static inline bool device_wants_entry(const struct vp *vp)
+{
+	return vp->pending.type != VIRT_EVENT_NONE || vp->deliverability;
+}
+
+static enum device_outcome device_hand_over_posted(struct vp *vp)
+{
+	struct device_state *device = &vp->device;
+
+	device->n_posted--;
+	return device_hand_over(vp, &device->posted[device->next_posted++]);
+}
+
+/*
+ * Execute device->insn until there is something to tell. A REP instruction goes on without an entry as
+ * long as it meets devices; each further batch either asks the root or meets none, so this ends.
+ */
+static enum device_outcome device_go(struct device_run *run)
+{
+	struct vp *vp = run->vp;
+	struct device_state *device = &vp->device;
+	struct emu_exception exception;
+	enum emu_outcome outcome;
+	unsigned int tries = 0;
+
+	for (;;) {
+		outcome = device_execute(run, &exception);
+		switch (outcome) {
+		case EMU_DONE:
+		case EMU_AGAIN:
+			device_commit(run, outcome);
+			if (device->n_posted)
+				return device_hand_over_posted(vp);
+			if (outcome == EMU_DONE || !run->has_met_device || !device->is_rep ||
+			    device_wants_entry(vp)) {
+				device->is_rep = false;
+				return DEVICE_RESUME;
+			}
+			run->exit_page = NO_PAGE;
+			continue;
+		case EMU_DEVICE:
+			device->is_waiting = true;
+			return device_hand_over(vp, &device->answers[device->n_answers]);
+		case EMU_EXCEPTION:
+			device_forget(device);
+			event_raise(vp, &exception);
+			return DEVICE_INJECTED;
+		case EMU_RETRY:
+			if (++tries < DEVICE_TRIES)
+				continue;
+			return device_stick(device);
+		default:
+			if (run->is_mismatch)
+				return device_stick(device);
+			device_forget(device);
+			return DEVICE_PLAIN;
+		}
+	}
+}
+
+/* ---- The three entries ------------------------------------------------------------------- */
+
+enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
+{
+	struct x86_segment cs;
+	struct device_run run;
+
+	if (exit->interrupted.type != VIRT_EVENT_NONE || exit->memory.is_fetch ||
+	    exit->memory.is_walk || !exit->memory.gva_valid)
+		return DEVICE_PLAIN;
+	if (device_was_stuck(&vp->device, virt_regs(vp->virt)->rip))
+		return DEVICE_PLAIN;
+	device_begin(&run, vp, &cs);
+	if (!device_decode(&run, &cs))
+		return DEVICE_PLAIN;
+	/* INS and OUTS exit for their port first: this is other code than the processor ran. */
+	if (vp->device.insn.is_port)
+		return DEVICE_PLAIN;
+	run.exit_page = exit->memory.gpa.a & PAGE_MASK;
+	vp->device.gva_page = exit->memory.gva.a & PAGE_MASK;
+	vp->device.gpa_page = run.exit_page;
+	vp->device.translated = (uint8_t)((exit->memory.is_read ? EMU_READ : 0) |
+					  (exit->memory.is_write ? EMU_WRITE : 0));
+	return device_go(&run);
+}
+
+/* Is the instruction the one whose port the processor has checked? */
+static bool device_is_port_of(const struct device_run *run, const struct virt_exit *exit)
+{
+	const struct emu_insn *insn = &run->vp->device.insn;
+	bool is_in = !(insn->opcode & 2); /* 6C, 6D INS; 6E, 6F OUTS */
+
+	return insn->is_port && insn->is_string && is_in == exit->io.is_in &&
+	       insn->operand_size == exit->io.size && (uint16_t)run->cpu.gpr[2] == exit->io.port &&
+	       (!exit->insn_length || insn->length == exit->insn_length);
+}
+
+enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
+{
+	struct device_state *device = &vp->device;
+	struct virt_regs *regs = virt_regs(vp->virt);
+	struct whit_device_access *access;
+	struct x86_segment cs;
+	struct device_run run;
+
+	if (exit->io.is_string) {
+		if (device_was_stuck(device, regs->rip))
+			return DEVICE_PLAIN;
+		device_begin(&run, vp, &cs);
+		if (!device_decode(&run, &cs) || !device_is_port_of(&run, exit))
+			return DEVICE_PLAIN;
+		return device_go(&run);
+	}
+
+	access = exit->io.is_in ? &device->answers[0] : &device->posted[0];
+	device_describe(access, true, !exit->io.is_in, exit->io.port, exit->io.size, 1);
+	if (exit->io.is_in) {
+		device->rip = regs->rip;
+		device->plain_length = exit->insn_length;
+		device->n_answers = 0;
+		device->is_waiting = true;
+	} else {
+		*(any32 *)access->data = (uint32_t)regs->gpr[0];
+		virt_skip(vp->virt, exit);
+		device_count();
+	}
+	return device_hand_over(vp, access);
+}
+
+/* The IN that was handed over without decoding. */
+static enum device_outcome device_finish_in(struct vp *vp)
+{
+	struct device_state *device = &vp->device;
+	const struct whit_device_access *answer = &device->answers[0];
+	struct virt_regs *regs = virt_regs(vp->virt);
+	struct virt_exit exit = { .reason = VIRT_EXIT_IO, .insn_length = device->plain_length };
+	uint64_t old = regs->gpr[0];
+
+	switch (answer->size) {
+	case 1: regs->gpr[0] = (old & ~0xffull) | answer->data[0]; break;
+	case 2: regs->gpr[0] = (old & ~0xffffull) | *(const any16 *)answer->data; break;
+	default: regs->gpr[0] = *(const any32 *)answer->data; break;
+	}
+	regs->changed = true;
+	device->plain_length = 0;
+	device->n_answers = 0;
+	virt_skip(vp->virt, &exit);
+	device_count();
+	return DEVICE_RESUME;
+}
+
+enum device_outcome device_continue(struct vp *vp)
+{
+	struct device_state *device = &vp->device;
+	enum device_outcome outcome;
+	struct x86_segment cs;
+	struct device_run run;
+
+	if (device->n_posted)
+		return device_hand_over_posted(vp);
+	device_accept(vp);
+	if (!device->is_answered && !device->is_rep)
+		return DEVICE_RESUME;
+	if (virt_regs(vp->virt)->rip != device->rip) {
+		device_forget(device);
+		return DEVICE_RESUME;
+	}
+	if (device->is_answered) {
+		device->is_answered = false;
+		if (device->plain_length)
+			return device_finish_in(vp);
+	} else if (device_wants_entry(vp)) {
+		device->is_rep = false;
+		return DEVICE_RESUME;
+	}
+	device->is_rep = false;
+	device_begin(&run, vp, &cs);
+	if (run.cpu.mode != (enum emu_mode)device->mode) {
+		device_forget(device);
+		return DEVICE_RESUME;
+	}
+	outcome = device_go(&run);
+	if (outcome != DEVICE_PLAIN)
+		return outcome;
+	device->stuck_rip = device->rip;
+	device->n_stuck = DEVICE_MAX_STUCK;
+	return DEVICE_RESUME;
+}

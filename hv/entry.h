@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Why the processor refuses to enter a VP. */
+#ifndef HV_ENTRY_H
+#define HV_ENTRY_H
+
+#include "hv/vp.h"
+
+/*
+ * The first rule of SDM 3C "Checking and Loading Guest State" that the VP's registers break, in words, and the
+ * WHV_REGISTER_NAME that is to blame. If none of the rules known here is broken: ~0, and a text that says so.
+ * Slow, and asked only after an entry has failed; the processor's own checks are the ones that count.
+ */
+const char *entry_refusal(struct vp *vp, uint32_t *name);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records are built in place, in the page that the root sees: it may read them half written or scribble over
+ * them, and harms itself alone, since nothing is read back. exit_io() is on the path of every port access that
+ * the client handles, so registers of the VP are fetched once and no byte is written twice.
+ */
+#include "hv/exit.h"
+
+#include "hv/gpa.h"
+#include "hv/walk.h"
+#include "whp/WinHvExits.h"
+#include "x86/cr.h"
+
+/* The first eight bytes of WHV_X64_VP_EXIT_CONTEXT: WHV_X64_VP_EXECUTION_STATE, length, CR8, zeros. */
+#define STATE_CR0_PE  (1u << 2)
+#define STATE_CR0_AM  (1u << 3)
+#define STATE_LMA     (1u << 4)
+#define STATE_DEBUG   (1u << 5)
+#define STATE_PENDING (1u << 6)
+#define STATE_SHADOW  (1u << 12)
+#define LENGTH_MASK   0xfu
+#define LENGTH_SHIFT  16
+#define CR8_MASK      0xfull
+#define CR8_SHIFT     20
+
+#define DR7_BREAKPOINTS 0xffull /* L0 to G3 */
+
+/* WHV_MEMORY_ACCESS_INFO, WHV_X64_IO_PORT_ACCESS_INFO, WHV_VP_EXCEPTION_INFO */
+#define MEMORY_GPA_UNMAPPED (1u << 2)
+#define MEMORY_GVA_VALID    (1u << 3)
+#define IO_WRITE	    (1u << 0)
+#define IO_SIZE_SHIFT	    1
+#define IO_STRING	    (1u << 4)
+#define IO_REP		    (1u << 5)
+#define EXCEPTION_ERROR	    (1u << 0)
+#define EXCEPTION_SOFTWARE  (1u << 1)
+
+#define LOW_32 0xffffffffull
+
+_Static_assert(offsetof(WHV_X64_VP_EXIT_CONTEXT, Cs) == sizeof(uint64_t), "WHP layout");
+_Static_assert(sizeof(struct x86_segment) == sizeof(WHV_X64_SEGMENT_REGISTER), "WHP layout");
+_Static_assert(offsetof(struct whit_vp_page, exit) % _Alignof(WHV_RUN_VP_EXIT_CONTEXT) == 0,
+	       "the record's alignment in the page");
+_Static_assert(sizeof(struct whit_device_access) <=
+		       sizeof(WHV_RUN_VP_EXIT_CONTEXT) - WHIT_EXIT_UNION,
+	       "a device access is all of the union");
+
+/* What the head needs of the VP and the rest of a record may use. */
+struct view {
+	struct virt_paging paging;
+	struct x86_segment cs;
+};
+
+static inline WHV_RUN_VP_EXIT_CONTEXT *record_of(struct vp *vp)
+{
+	return (WHV_RUN_VP_EXIT_CONTEXT *)(void *)vp->page->exit;
+}
+
+/* ExitReason and VpContext. length: of the instruction, 0 if nobody can tell. */
+static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length, struct view *view)
+{
+	WHV_RUN_VP_EXIT_CONTEXT *const record = record_of(vp);
+	WHV_X64_VP_EXIT_CONTEXT *const context = &record->VpContext;
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	uint64_t head;
+
+	virt_get_paging(vp->virt, &view->paging);
+	virt_get_segment(vp->virt, SEG_CS, &view->cs);
+
+	head = view->paging.cpl;
+	if (view->paging.cr0 & CR0_PE)
+		head |= STATE_CR0_PE;
+	if (view->paging.cr0 & CR0_AM)
+		head |= STATE_CR0_AM;
+	if (view->paging.efer & EFER_LMA)
+		head |= STATE_LMA;
+	if (virt_get(vp->virt, VIRT_DR7) & DR7_BREAKPOINTS)
+		head |= STATE_DEBUG;
+	if (vp->pending.type != VIRT_EVENT_NONE)
+		head |= STATE_PENDING;
+	if (virt_get(vp->virt, VIRT_SHADOW) & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
+		head |= STATE_SHADOW;
+	head |= (uint64_t)(length & LENGTH_MASK) << LENGTH_SHIFT;
+	head |= (vp->cr8 & CR8_MASK) << CR8_SHIFT;
+
+	record->ExitReason = (WHV_RUN_VP_EXIT_REASON)reason;
+	record->Reserved = 0;
+	__builtin_memcpy(context, &head, sizeof(head));
+	__builtin_memcpy(&context->Cs, &view->cs, sizeof(context->Cs));
+	context->Rip = regs->rip;
+	context->Rflags = regs->rflags;
+}
+
+/*
+ * The head, with the union ready for its fields: what stands there is of the same reason, and will be written
+ * over, or it is zeroed.
+ */
+static WHV_RUN_VP_EXIT_CONTEXT *begin(struct vp *vp, uint32_t reason, uint8_t length,
+				      struct view *view)
+{
+	WHV_RUN_VP_EXIT_CONTEXT *const record = record_of(vp);
+
+	if ((uint32_t)record->ExitReason != reason)
+		__builtin_memset(record->AsUINT64, 0, sizeof(record->AsUINT64));
+	write_head(vp, reason, length, view);
+	return record;
+}
+
+/* The bytes at RIP, zeros behind them. Returns how many could be fetched. */
+static uint8_t write_bytes(struct vp *vp, const struct view *view, uint8_t bytes[16])
+{
+	unsigned int n;
+
+	n = walk_fetch_at(vp->partition, &view->paging, &view->cs, virt_regs(vp->virt)->rip, bytes,
+			  16);
+	for (unsigned int i = n; i < 16; i++)
+		bytes[i] = 0;
+	return (uint8_t)n;
+}
+
+/*
+ * WHV_MEMORY_ACCESS_TYPE. With nested accessed and dirty flags the processor calls an access to a page
+ * table a read and a write at once: it is the read that fails first.
+ */
+static uint32_t access_type(const struct virt_exit *exit, const struct gpa_page *page)
+{
+	if (exit->memory.is_fetch)
+		return WHvMemoryAccessExecute;
+	if (exit->memory.is_walk && !(page->rights & VIRT_READ))
+		return WHvMemoryAccessRead;
+	return exit->memory.is_write ? WHvMemoryAccessWrite : WHvMemoryAccessRead;
+}
+
+void exit_memory(struct vp *vp, const struct virt_exit *exit)
+{
+	const struct gpa_page page = gpa_page(vp->partition, exit->memory.gpa);
+	WHV_MEMORY_ACCESS_CONTEXT *memory;
+	struct view view;
+	uint32_t info = access_type(exit, &page);
+
+	/* The length is not the hardware's to tell here; decode the bytes. */
+	memory = &begin(vp, WHvRunVpExitReasonMemoryAccess, 0, &view)->MemoryAccess;
+	if (!page.ptr)
+		info |= MEMORY_GPA_UNMAPPED;
+	if (exit->memory.gva_valid)
+		info |= MEMORY_GVA_VALID;
+
+	memory->InstructionByteCount = write_bytes(vp, &view, memory->InstructionBytes);
+	memory->AccessInfo.AsUINT32 = info;
+	memory->Gpa = exit->memory.gpa.a;
+	memory->Gva = exit->memory.gva_valid ? exit->memory.gva.a : 0;
+}
+
+void exit_io(struct vp *vp, const struct virt_exit *exit)
+{
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	WHV_X64_IO_PORT_ACCESS_CONTEXT *io;
+	struct view view;
+	uint32_t info = (uint32_t)exit->io.size << IO_SIZE_SHIFT;
+
+	io = &begin(vp, WHvRunVpExitReasonX64IoPortAccess, exit->insn_length, &view)->IoPortAccess;
+	if (!exit->io.is_in)
+		info |= IO_WRITE;
+	if (exit->io.is_string)
+		info |= IO_STRING;
+	if (exit->io.is_rep)
+		info |= IO_REP;
+
+	io->InstructionByteCount = write_bytes(vp, &view, io->InstructionBytes);
+	io->AccessInfo.AsUINT32 = info;
+	io->PortNumber = exit->io.port;
+	io->Rax = regs->gpr[0];
+	io->Rcx = regs->gpr[1];
+	io->Rsi = regs->gpr[6];
+	io->Rdi = regs->gpr[7];
+	virt_get_segment(vp->virt, SEG_DS, (struct x86_segment *)(void *)&io->Ds);
+	virt_get_segment(vp->virt, SEG_ES, (struct x86_segment *)(void *)&io->Es);
+}
+
+void exit_msr(struct vp *vp, const struct virt_exit *exit)
+{
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	WHV_X64_MSR_ACCESS_CONTEXT *msr;
+	struct view view;
+
+	msr = &begin(vp, WHvRunVpExitReasonX64MsrAccess, exit->insn_length, &view)->MsrAccess;
+	msr->AccessInfo.AsUINT32 = exit->reason == VIRT_EXIT_WRMSR;
+	msr->MsrNumber = (uint32_t)regs->gpr[1];
+	msr->Rax = regs->gpr[0] & LOW_32;
+	msr->Rdx = regs->gpr[2] & LOW_32;
+}
+
+void exit_exception(struct vp *vp, const struct virt_exit *exit)
+{
+	WHV_VP_EXCEPTION_CONTEXT *exception;
+	struct view view;
+	uint32_t info = 0;
+
+	exception = &begin(vp, WHvRunVpExitReasonException, exit->insn_length, &view)->VpException;
+	if (exit->exception.has_error_code)
+		info |= EXCEPTION_ERROR;
+	if (exit->exception.is_software)
+		info |= EXCEPTION_SOFTWARE;
+
+	exception->InstructionByteCount = write_bytes(vp, &view, exception->InstructionBytes);
+	exception->ExceptionInfo.AsUINT32 = info;
+	exception->ExceptionType = exit->exception.vector;
+	exception->ErrorCode = exit->exception.has_error_code ? exit->exception.error_code : 0;
+	exception->ExceptionParameter = exit->exception.address;
+}
+
+void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cpuid *result)
+{
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	WHV_X64_CPUID_ACCESS_CONTEXT *cpuid;
+	struct view view;
+
+	cpuid = &begin(vp, WHvRunVpExitReasonX64Cpuid, exit->insn_length, &view)->CpuidAccess;
+	cpuid->Rax = regs->gpr[0];
+	cpuid->Rcx = regs->gpr[1];
+	cpuid->Rdx = regs->gpr[2];
+	cpuid->Rbx = regs->gpr[3];
+	cpuid->DefaultResultRax = result->eax;
+	cpuid->DefaultResultRcx = result->ecx;
+	cpuid->DefaultResultRdx = result->edx;
+	cpuid->DefaultResultRbx = result->ebx;
+}
+
+void exit_interrupt_window(struct vp *vp, uint32_t deliverable)
+{
+	struct view view;
+
+	begin(vp, WHvRunVpExitReasonX64InterruptWindow, 0, &view)->InterruptWindow.DeliverableType =
+		(WHV_X64_PENDING_INTERRUPTION_TYPE)deliverable;
+}
+
+void exit_unsupported(struct vp *vp, uint32_t code, uint64_t parameter)
+{
+	WHV_X64_UNSUPPORTED_FEATURE_CONTEXT *feature;
+	struct view view;
+
+	feature = &begin(vp, WHvRunVpExitReasonUnsupportedFeature, 0, &view)->UnsupportedFeature;
+	feature->FeatureCode = (WHV_X64_UNSUPPORTED_FEATURE_CODE)code;
+	feature->FeatureParameter = parameter;
+}
+
+void exit_plain(struct vp *vp, uint32_t reason)
+{
+	struct view view;
+
+	begin(vp, reason, 0, &view);
+}
+
+void exit_device(struct vp *vp, const struct virt_exit *exit)
+{
+	struct view view;
+
+	write_head(vp, WhitRunVpExitReasonDeviceAccess, exit ? exit->insn_length : 0, &view);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exit records: a decoded exit becomes a WHV_RUN_VP_EXIT_CONTEXT in the VP's shared page, complete to the
+ * last field of its reason; every other byte of the record is zero. docs/exits.md has the table.
+ *
+ * Each function writes one record. The VP is this processor's current one, and its state is what the client
+ * is to see: before the instruction, but for Halt. Nothing else changes.
+ */
+#ifndef HV_EXIT_H
+#define HV_EXIT_H
+
+#include "hv/vp.h"
+
+void exit_memory(struct vp *vp, const struct virt_exit *exit);
+void exit_io(struct vp *vp, const struct virt_exit *exit);
+void exit_msr(struct vp *vp, const struct virt_exit *exit);
+void exit_exception(struct vp *vp, const struct virt_exit *exit);
+
+/* `result`: what the guest would have got. */
+void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cpuid *result);
+
+/* deliverable: WHV_X64_PENDING_INTERRUPTION_TYPE. */
+void exit_interrupt_window(struct vp *vp, uint32_t deliverable);
+
+/* code: WHV_X64_UNSUPPORTED_FEATURE_CODE. */
+void exit_unsupported(struct vp *vp, uint32_t code, uint64_t parameter);
+
+/*
+ * Reasons that have no more to say: X64Halt, UnrecoverableException, InvalidVpRegisterValue; and
+ * Canceled, whose reason (the user) is zero.
+ */
+void exit_plain(struct vp *vp, uint32_t reason);
+
+/* The union already holds a struct whit_device_access; the head is still to be written. */
+void exit_device(struct vp *vp, const struct virt_exit *exit);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercall interface (whit/hypercall.h): a table with a row for each call, and a function that
+ * takes its registers apart. What a call means is in the file of its noun. docs/hypercalls.md is the
+ * same table in words; tests/unit/hv_docs.c compares them.
+ *
+ * A row says what its first parameters name: the partition is then found and locked, and the VP has
+ * taken over what the root wrote in the shared page, before the function is called.
+ */
+#include <string.h>
+
+#include "hv/frame.h"
+#include "hv/gpa.h"
+#include "hv/root.h"
+#include "hv/vp.h"
+#include "hv/walk.h"
+#include "whit/log.h"
+#include "whp/WinHvMemory.h"
+
+enum { RAX = 0, RCX = 1, RDX = 2, R8 = 8, R9 = 9, R10 = 10 };
+
+struct call {
+	struct root *root;
+	struct partition *partition; /* locked; rows with OF_PARTITION and OF_VP */
+	struct vp *vp;		     /* rows with OF_VP */
+	uint64_t *gpr;		     /* parameters in RCX RDX R8 R9 R10, results to RDX R8 */
+};
+
+enum call_scope { OF_NOTHING, OF_PARTITION, OF_VP };
+
+struct row {
+	uint32_t (*function)(struct call *call);
+	enum call_scope scope;
+};
+
+/* ---- Buffers of the root ----------------------------------------------------------------- */
+
+static bool is_buffer(uint64_t spa, uint64_t n_bytes)
+{
+	return !(spa & 7) && frames_are_root(spa, n_bytes);
+}
+
+bool buffer_read(uint64_t spa, void *to, uint64_t n_bytes)
+{
+	bool is_legal;
+
+	lock_take(&hv.lock);
+	is_legal = is_buffer(spa, n_bytes);
+	if (is_legal)
+		memcpy(to, virt_ptr(SPA(spa)), n_bytes);
+	lock_drop(&hv.lock);
+	return is_legal;
+}
+
+bool buffer_write(uint64_t spa, const void *from, uint64_t n_bytes)
+{
+	bool is_legal;
+
+	lock_take(&hv.lock);
+	is_legal = is_buffer(spa, n_bytes);
+	if (is_legal)
+		memcpy(virt_ptr(SPA(spa)), from, n_bytes);
+	lock_drop(&hv.lock);
+	return is_legal;
+}
+
+/* ---- Calls ------------------------------------------------------------------------------- */
+
+static uint32_t call_get_capability(struct call *call)
+{
+	return capability_get(call->gpr[RCX], call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
+}
+
+static uint32_t call_create_partition(struct call *call)
+{
+	return partition_create(call->gpr[RCX], call->gpr[RDX], &call->gpr[RDX]);
+}
+
+static uint32_t call_setup_partition(struct call *call)
+{
+	return partition_setup(call->partition, &call->gpr[RDX]);
+}
+
+static uint32_t call_delete_partition(struct call *call)
+{
+	return partition_delete(call->gpr[RCX]);
+}
+
+static uint32_t call_get_property(struct call *call)
+{
+	return property_get(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			    &call->gpr[RDX]);
+}
+
+static uint32_t call_set_property(struct call *call)
+{
+	return property_set(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9]);
+}
+
+static uint32_t call_map_gpa_range(struct call *call)
+{
+	return gpa_map(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+		       call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_unmap_gpa_range(struct call *call)
+{
+	return gpa_unmap(call->partition, call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
+}
+
+#define TRANSLATE_FLAGS                                                                       \
+	((uint64_t)(WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagValidateWrite |      \
+		    WHvTranslateGvaFlagValidateExecute | WHvTranslateGvaFlagPrivilegeExempt | \
+		    WHvTranslateGvaFlagSetPageTableBits | WHvTranslateGvaFlagEnforceSmap |    \
+		    WHvTranslateGvaFlagOverrideSmap))
+
+static uint32_t call_translate_gva(struct call *call)
+{
+	struct walk walk;
+
+	if (call->gpr[R9] & ~TRANSLATE_FLAGS)
+		return RESULT(E_INVALIDARG);
+	walk_translate(call->vp, GVA(call->gpr[R8]), (uint32_t)call->gpr[R9], &walk);
+	call->gpr[RDX] = walk.code;
+	call->gpr[R8] = walk.gpa.a;
+	return RESULT(S_OK);
+}
+
+static uint32_t call_create_vp(struct call *call)
+{
+	return vp_create(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			 &call->gpr[RDX]);
+}
+
+static uint32_t call_delete_vp(struct call *call)
+{
+	vp_destroy(call->vp);
+	return RESULT(S_OK);
+}
+
+static uint32_t call_run_vp(struct call *call)
+{
+	return vp_run(call->vp, call->root);
+}
+
+static uint32_t call_cancel_run_vp(struct call *call)
+{
+	return vp_cancel(call->gpr[RCX], call->gpr[RDX], call->gpr[R8]);
+}
+
+static uint32_t call_get_registers(struct call *call)
+{
+	return registers_get(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_set_registers(struct call *call)
+{
+	return registers_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_version(struct call *call)
+{
+	call->gpr[RDX] = WHIT_ABI_VERSION;
+	return RESULT(S_OK);
+}
+
+static uint32_t call_lend(struct call *call)
+{
+	return lend(call->partition, call->gpr[RDX], call->gpr[R8]);
+}
+
+static uint32_t call_read_log(struct call *call)
+{
+	const uint64_t n = call->gpr[R8] < WHIT_LOG_BYTES ? call->gpr[R8] : WHIT_LOG_BYTES;
+	uint32_t result = RESULT(E_POINTER);
+
+	lock_take(&hv.lock);
+	if (is_buffer(call->gpr[RDX], n)) {
+		call->gpr[RDX] =
+			log_read(call->gpr[RCX], virt_ptr(SPA(call->gpr[RDX])), n, &call->gpr[R8]);
+		result = RESULT(S_OK);
+	}
+	lock_drop(&hv.lock);
+	return result;
+}
+
+static uint32_t call_stats(struct call *call)
+{
+	uint32_t result = RESULT(E_POINTER);
+
+	if (call->gpr[RDX] < sizeof(hv.stats)) {
+		call->gpr[RDX] = sizeof(hv.stats);
+		return RESULT(WHV_E_INSUFFICIENT_BUFFER);
+	}
+	lock_take(&hv.lock);
+	if (is_buffer(call->gpr[RCX], sizeof(hv.stats))) {
+		hv.stats.heap_free_pages = hv.heap.count;
+		memcpy(virt_ptr(SPA(call->gpr[RCX])), &hv.stats, sizeof(hv.stats));
+		call->gpr[RDX] = sizeof(hv.stats);
+		result = RESULT(S_OK);
+	}
+	lock_drop(&hv.lock);
+	return result;
+}
+
+/* ---- The table --------------------------------------------------------------------------- */
+
+/* WHP's functions, by code; then Whit's own, from OWN_CALLS on. */
+#define OWN_CALLS 0x100u
+
+static const struct row calls[] = {
+	[WHIT_CALL_GET_CAPABILITY] = { call_get_capability, OF_NOTHING },
+	[WHIT_CALL_CREATE_PARTITION] = { call_create_partition, OF_NOTHING },
+	[WHIT_CALL_SETUP_PARTITION] = { call_setup_partition, OF_PARTITION },
+	[WHIT_CALL_DELETE_PARTITION] = { call_delete_partition, OF_NOTHING },
+	[WHIT_CALL_GET_PROPERTY] = { call_get_property, OF_PARTITION },
+	[WHIT_CALL_SET_PROPERTY] = { call_set_property, OF_PARTITION },
+	[WHIT_CALL_MAP_GPA_RANGE] = { call_map_gpa_range, OF_PARTITION },
+	[WHIT_CALL_UNMAP_GPA_RANGE] = { call_unmap_gpa_range, OF_PARTITION },
+	[WHIT_CALL_TRANSLATE_GVA] = { call_translate_gva, OF_VP },
+	[WHIT_CALL_CREATE_VP] = { call_create_vp, OF_PARTITION },
+	[WHIT_CALL_DELETE_VP] = { call_delete_vp, OF_VP },
+	[WHIT_CALL_RUN_VP] = { call_run_vp, OF_VP },
+	[WHIT_CALL_CANCEL_RUN_VP] = { call_cancel_run_vp, OF_NOTHING },
+	[WHIT_CALL_GET_REGISTERS] = { call_get_registers, OF_VP },
+	[WHIT_CALL_SET_REGISTERS] = { call_set_registers, OF_VP },
+};
+
+static const struct row own_calls[] = {
+	[WHIT_CALL_VERSION - OWN_CALLS] = { call_version, OF_NOTHING },
+	[WHIT_CALL_LEND - OWN_CALLS] = { call_lend, OF_PARTITION },
+	[WHIT_CALL_READ_LOG - OWN_CALLS] = { call_read_log, OF_NOTHING },
+	[WHIT_CALL_STATS - OWN_CALLS] = { call_stats, OF_NOTHING },
+};
+
+static const struct row *find(uint64_t code)
+{
+	const struct row *row = NULL;
+
+	if (code < sizeof(calls) / sizeof(calls[0]))
+		row = &calls[code];
+	else if (code - OWN_CALLS < sizeof(own_calls) / sizeof(own_calls[0]))
+		row = &own_calls[code - OWN_CALLS];
+	return row && row->function ? row : NULL;
+}
+
+/* Do a call that names a partition, and perhaps a VP of it. */
+static uint32_t call_in_partition(const struct row *row, struct call *call)
+{
+	uint32_t result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
+
+	call->partition = partition_take(call->gpr[RCX]);
+	if (!call->partition)
+		return RESULT(E_INVALIDARG);
+	if (row->scope == OF_VP) {
+		call->vp = partition_vp(call->partition, call->gpr[RDX]);
+		if (call->vp && __atomic_load_n(&call->vp->page->dirty, __ATOMIC_RELAXED))
+			vp_page_absorb(call->vp);
+	}
+	if (row->scope != OF_VP || call->vp)
+		result = row->function(call);
+	partition_drop(call->partition);
+	return result;
+}
+
+void hypercall(struct root *root)
+{
+	uint64_t *gpr = virt_regs(root->virt)->gpr;
+	const struct row *row = find(gpr[RAX]);
+	struct call call;
+
+	hv.stats.hypercalls++;
+	if (!row) {
+		gpr[RAX] = WHIT_E_UNKNOWN_CALL;
+		return;
+	}
+	call.root = root;
+	call.gpr = gpr;
+	if (row->scope == OF_NOTHING)
+		gpr[RAX] = row->function(&call);
+	else
+		gpr[RAX] = call_in_partition(row, &call);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A spinlock. Interrupts are off throughout the hypervisor, so a holder is never preempted. */
+#ifndef HV_LOCK_H
+#define HV_LOCK_H
+
+#include <stdint.h>
+
+struct lock {
+	uint32_t held;
+};
+
+static inline void lock_take(struct lock *lock)
+{
+	while (__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
+			__builtin_ia32_pause();
+}
+
+static inline void lock_drop(struct lock *lock)
+{
+	__atomic_store_n(&lock->held, 0u, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root partition's exits. The root meets the processor that it had before Whit, less VMX and SMX, plus
+ * VMCALL: each handler does what the instruction would have done, down to the fault. There is no policy
+ * here, and nothing that a child could influence.
+ */
+#include "hv/root.h"
+
+#include "hv/cpuid.h"
+#include "hv/cr.h"
+#include "hv/msr.h"
+#include "whit/log.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+
+#define LOW_32 0xffffffffull
+#define RPL    0x3u
+
+static void root_raise(struct root *root, uint8_t vector)
+{
+	const struct virt_event event = {
+		.type = VIRT_EVENT_EXCEPTION,
+		.vector = vector,
+		.has_error_code = vector == EXC_GP, /* it is 0 */
+	};
+
+	virt_inject(root->virt, &event);
+}
+
+static void root_skip_or_gp(struct root *root, const struct virt_exit *exit, bool is_done)
+{
+	if (is_done)
+		virt_skip(root->virt, exit);
+	else
+		root_raise(root, EXC_GP);
+}
+
+static void root_cpuid(struct root *root, const struct virt_exit *exit)
+{
+	struct virt_regs *const regs = virt_regs(root->virt);
+	const struct x86_cpuid result =
+		cpuid_root(root, (uint32_t)regs->gpr[0], (uint32_t)regs->gpr[1]);
+
+	regs->gpr[0] = result.eax;
+	regs->gpr[1] = result.ecx;
+	regs->gpr[2] = result.edx;
+	regs->gpr[3] = result.ebx;
+	virt_skip(root->virt, exit);
+}
+
+/* The RPL of CS is the CPL in 64-bit code, also where the segment is conforming. */
+static void root_hypercall(struct root *root, const struct virt_exit *exit)
+{
+	struct x86_segment cs;
+
+	virt_get_segment(root->virt, SEG_CS, &cs);
+	if (!(cs.attributes & SEG_L) || (cs.selector & RPL) ||
+	    !(virt_get(root->virt, VIRT_EFER) & EFER_LMA)) {
+		root_raise(root, EXC_UD);
+		return;
+	}
+	hypercall(root);
+	virt_skip(root->virt, exit);
+}
+
+static void root_xsetbv(struct root *root, const struct virt_exit *exit)
+{
+	const struct virt_regs *const regs = virt_regs(root->virt);
+	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+	struct virt_paging paging;
+
+	/* CR4.OSXSAVE was set, or there would have been #UD in place of the exit. */
+	virt_get_paging(root->virt, &paging);
+	if (paging.cpl || (uint32_t)regs->gpr[1] || !cr_xcr0_is_legal(value)) {
+		root_raise(root, EXC_GP);
+		return;
+	}
+	virt_xsetbv(0, value);
+	root->xcr0 = value;
+	virt_skip(root->virt, exit);
+}
+
+static void root_rdmsr(struct root *root, const struct virt_exit *exit)
+{
+	struct virt_regs *const regs = virt_regs(root->virt);
+	uint64_t value;
+	const bool is_done = msr_read_root((uint32_t)regs->gpr[1], &value);
+
+	if (is_done) {
+		regs->gpr[0] = value & LOW_32;
+		regs->gpr[2] = value >> 32;
+	}
+	root_skip_or_gp(root, exit, is_done);
+}
+
+static void root_wrmsr(struct root *root, const struct virt_exit *exit)
+{
+	const struct virt_regs *const regs = virt_regs(root->virt);
+	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+
+	root_skip_or_gp(root, exit, msr_write_root((uint32_t)regs->gpr[1], value));
+}
+
+/* INVD would drop what the hypervisor has in the caches: WBINVD is what firmware means by it. */
+static void root_invd(struct root *root, const struct virt_exit *exit)
+{
+	virt_wbinvd();
+	virt_skip(root->virt, exit);
+}
+
+/* 32-bit code can do it, and VMX leaves the work to software: nobody has missed it yet. */
+static void root_task_switch(struct root *root)
+{
+	static bool is_logged;
+
+	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
+		log_line(LOG_ERROR, "root: hardware task switch refused with #GP");
+	root_raise(root, EXC_GP);
+}
+
+/* With one processor under Whit there is nobody to send it but the machine itself. */
+static void root_init_or_sipi(struct root *root)
+{
+	static bool is_logged;
+
+	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
+		log_line(LOG_NOTICE, "root: INIT or SIPI to processor %u ignored", root->cpu);
+}
+
+static void root_exit(struct root *root, const struct virt_exit *exit)
+{
+	switch (exit->reason) {
+	case VIRT_EXIT_CPUID: root_cpuid(root, exit); return;
+	case VIRT_EXIT_HYPERCALL: root_hypercall(root, exit); return;
+	case VIRT_EXIT_XSETBV: root_xsetbv(root, exit); return;
+	case VIRT_EXIT_INVD: root_invd(root, exit); return;
+	case VIRT_EXIT_RDMSR: root_rdmsr(root, exit); return;
+	case VIRT_EXIT_WRMSR: root_wrmsr(root, exit); return;
+	case VIRT_EXIT_CR_WRITE:
+		root_skip_or_gp(root, exit, cr_write_root(root, exit->cr.number, exit->cr.value));
+		return;
+	case VIRT_EXIT_MEMORY: root_memory_fault(root, exit); return;
+	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, EXC_UD); return;
+	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root); return;
+	case VIRT_EXIT_INIT:
+	case VIRT_EXIT_SIPI: root_init_or_sipi(root); return;
+	case VIRT_EXIT_TRIPLE_FAULT:
+		virt_panic("root: shutdown (triple fault) at RIP %llx",
+			   (unsigned long long)virt_regs(root->virt)->rip);
+	case VIRT_EXIT_INTERRUPT:
+	case VIRT_EXIT_NMI:
+	case VIRT_EXIT_INTERRUPT_WINDOW:
+	case VIRT_EXIT_NMI_WINDOW:
+	case VIRT_EXIT_HLT:
+	case VIRT_EXIT_IO:
+	case VIRT_EXIT_CR_READ:
+	case VIRT_EXIT_DR:
+	case VIRT_EXIT_INVLPG:
+	case VIRT_EXIT_EXCEPTION:
+	case VIRT_EXIT_INVALID_STATE:
+	case VIRT_EXIT_COUNT: break; /* not asked for, or our own bug */
+	}
+	virt_panic("exit of the root for reason %u", (unsigned int)exit->reason);
+}
+
+void root_prepare(struct root *root)
+{
+	msr_guard_root(root);
+}
+
+void root_run(struct root *root)
+{
+	struct virt_exit exit;
+
+	for (;;) {
+		virt_run(root->virt, &exit);
+		__atomic_fetch_add(&hv.stats.root_exits[exit.reason], 1, __ATOMIC_RELAXED);
+		root_exit(root, &exit);
+	}
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root partition: its exits, answered as the processor would answer without a hypervisor, less
+ * VT-x. hv/root.c. It calls hypercall() for VMCALL and root_memory_fault() for nested faults.
+ */
+#ifndef HV_ROOT_H
+#define HV_ROOT_H
+
+#include "hv/hv.h"
+
+/* Guard the MSRs that the root must not use as it likes. Once, after virt_root_create(). */
+void root_prepare(struct root *root);
+
+/* Run the root for ever. */
+__attribute__((noreturn)) void root_run(struct root *root);
+
+/* ---- hv/hypercall.c ---- */
+
+/*
+ * The VMCALL of 64-bit ring-0 code: takes the call's registers out of virt_regs(root->virt), does it,
+ * puts the results there. The caller has checked CPL and mode, and skips the instruction afterwards.
+ */
+void hypercall(struct root *root);
+
+/* ---- hv/root_memory.c ---- */
+
+/* The identity space of the root, out of hv.heap: all of memory but the block; false if the heap is small. */
+bool root_memory_init(const struct whit_handover *handover);
+
+/* Hide pages from the root, or show them again. Under hv.lock; false if hv.heap is short. */
+bool root_memory_hide(spa_t base, uint64_t n_pages);
+void root_memory_show(spa_t base, uint64_t n_pages);
+
+/* Build the memory types anew after the root has written an MTRR. */
+void root_memory_retype(void);
+
+/* A nested fault of the root. */
+void root_memory_fault(struct root *root, const struct virt_exit *exit);
+
+#endif

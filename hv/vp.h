@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A child's virtual processor: what WHP knows of it and the hardware does not hold. Owned by its
+ * partition, locked by the partition's lock.
+ */
+#ifndef HV_VP_H
+#define HV_VP_H
+
+#include "arch/virt.h"
+#include "emu/emu.h"
+#include "hv/hv.h"
+#include "hv/partition.h"
+
+/* A device access of the instruction under emulation; hv/device.c. */
+#define DEVICE_MAX_ACCESSES 4u
+
+struct device_state {
+	struct emu_insn insn; /* decoded last; the instruction that waits for an answer */
+	uint64_t bytes[2]; /* what it was decoded from, their number in the last byte; 0: nothing */
+	uint64_t rip;	   /* where it stands; a client that moves RIP gives it up */
+	uint64_t gva_page; /* what the processor had translated when it exited: from here, */
+	uint64_t gpa_page; /* to here, */
+	uint8_t translated; /* for this: EMU_READ, EMU_WRITE; 0: nothing */
+	uint64_t stuck_rip; /* an instruction that could not be completed, and how often */
+	uint8_t n_stuck;
+	uint8_t mode;	      /* enum emu_mode of insn */
+	uint8_t plain_length; /* the waiting read is IN, this many bytes long, and not in insn */
+	bool is_rep;	      /* insn has committed a batch and has more to do */
+	bool is_waiting;      /* a read was handed to the root */
+	bool is_answered;  /* its answer has been taken over, the instruction has not gone on yet */
+	uint8_t n_answers; /* reads of this instruction answered so far, in order */
+	uint8_t n_posted;  /* writes taken and not yet handed to the root */
+	uint8_t next_posted; /* the first of them in posted[] */
+	uint8_t next_answer; /* cursor of a replay */
+	struct whit_device_access answers[DEVICE_MAX_ACCESSES];
+	struct whit_device_access posted[DEVICE_MAX_ACCESSES];
+};
+
+struct vp {
+	struct partition *partition;
+	struct virt_vp *virt;
+	uint32_t index;
+	spa_t page_spa;
+	struct whit_vp_page *page; /* shared with the root: read once, trust nothing */
+	uint32_t cancel;	   /* set by CancelRun, from any processor; atomic */
+
+	/* Registers that are WHP's or the model's, not the hardware's. */
+	uint64_t cr8;
+	uint64_t apic_base;
+	uint64_t misc_enable;
+	uint64_t tsc_aux;
+	uint64_t mtrr_def_type;
+	uint64_t deliverability;    /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
+	struct virt_event pending;  /* WHvRegisterPendingInterruption / PendingEvent */
+	uint64_t pending_parameter; /* CR2 of a pending page fault */
+	bool pending_is_event;	    /* it is in PendingEvent, else in PendingInterruption */
+	bool pending_is_injected;   /* virt_inject() has it */
+	uint8_t window;		    /* what virt_window() was last asked: 1 interrupt, 2 NMI */
+	uint64_t activity;	    /* WHV_INTERNAL_ACTIVITY_REGISTER */
+
+	struct device_state device;
+};
+
+_Static_assert(sizeof(struct vp) <= 4096, "a VP is one lent page beside the vendor's");
+
+/*
+ * WHvCreateVirtualProcessor with the shared page at `page`; *needed is written with
+ * WHIT_E_INSUFFICIENT_MEMORY. The partition is locked, as for the next two.
+ */
+uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, uint64_t page,
+		   uint64_t *needed);
+
+/* WHvDeleteVirtualProcessor. */
+void vp_destroy(struct vp *vp);
+
+/* WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's lock. */
+uint32_t vp_cancel(uint64_t handle, uint64_t index, uint64_t flags);
+
+/* ---- hv/register.c ---- */
+
+/*
+ * WHvGetVirtualProcessorRegisters, WHvSetVirtualProcessorRegisters: names and values are buffers of the
+ * root. All or nothing; the shared page says which register was refused and why, and shows the new values.
+ */
+uint32_t registers_get(struct vp *vp, uint64_t names, uint64_t count, uint64_t values);
+uint32_t registers_set(struct vp *vp, uint64_t names, uint64_t count, uint64_t values);
+
+/* ---- hv/vp_page.c ---- */
+
+/* Take the registers over that the root has marked dirty in the shared page. */
+void vp_page_absorb(struct vp *vp);
+
+/* Show the general registers, RIP and RFLAGS in the shared page, and what an exit of this VP needs. */
+void vp_page_publish(struct vp *vp);
+
+/* Note which register was refused, and why, in the shared page. name ~0 clears. */
+void vp_page_error(struct vp *vp, uint32_t name, const char *text);
+
+/* ---- hv/run.c ---- */
+
+/*
+ * WHvRunVirtualProcessor on this processor, called by the root's hypercall with the partition locked.
+ * S_OK with an exit in the shared page, or WHIT_S_AGAIN.
+ */
+uint32_t vp_run(struct vp *vp, struct root *root);
+
+#endif

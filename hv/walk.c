@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest page walk (hv/walk.h), SDM 3A "Paging". docs/translate.md has the order in which results
+ * take precedence, and what was decided where the documents are silent.
+ *
+ * Invariants: a page-table entry is read once and then judged by that value alone; it is written
+ * only by a compare-and-exchange from that value; a table is touched only if the nested tables (or, in
+ * the root, frames_are_root()) said so in this walk, under the lock that keeps it so.
+ */
+#include "hv/walk.h"
+
+#include "hv/frame.h"
+#include "hv/hv.h"
+#include "hv/vp.h"
+#include "whp/WinHvMemory.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+#include "x86/paging.h"
+#include "x86/rflags.h"
+
+/* How often a walk begins again because an entry changed under it. */
+#define WALK_TRIES 16
+
+/* Bits 62 to 52 of an entry: reserved with PAE paging, ignored in long mode. */
+#define PTE_HIGH 0x7ff0000000000000ull
+
+/* Large pages: the address bits below the page's size, of which bit 12 is PAT. */
+#define PDE_2M_RESERVED	  0x00000000001fe000ull
+#define PDPTE_1G_RESERVED 0x000000003fffe000ull
+
+/* Bits of a PAE PDPTE that must be zero beside those above MAXPHYADDR. */
+#define PDPTE_RESERVED 0x1e6ull
+
+/* A 4 MiB page of 32-bit paging: where bits 39 to 32 of its address are, and its bit 21. */
+#define PDE_4M_HIGH	  0x001fe000u
+#define PDE_4M_HIGH_SHIFT 13
+#define PDE_4M_RESERVED	  0x00200000u
+#define PDE_4M_BASE	  0xffc00000u
+#define PDE_4M_SIZE	  0x00400000u
+
+enum walk_end {
+	WALK_END,
+	WALK_AGAIN /* an entry changed between being read and being written */
+};
+
+/*
+ * A walk in progress. [base, base + n_bytes) is the block of guest memory around the table that was
+ * read last: as tables tend to lie close together, one look-up in the nested tables may do for all.
+ */
+struct walk_state {
+	const struct partition *partition; /* NULL: the root */
+	const struct virt_paging *paging;
+	uint64_t gva;
+	unsigned int access;
+	struct walk *walk;
+	uint64_t base, n_bytes;
+	uint8_t *ptr;
+	uint8_t rights;
+};
+
+static inline void walk_stop(struct walk *walk, uint32_t code, uint64_t gpa, unsigned int level)
+{
+	walk->code = code;
+	walk->error_code = 0;
+	walk->gpa = GPA(gpa);
+	walk->level = (uint8_t)level;
+}
+
+/* End in a page fault; `bits` are PF_P and PF_RSVD, the rest is worked out. SDM 3A "Page-Fault Exceptions". */
+static enum walk_end walk_fault(const struct walk_state *state, uint32_t code, uint32_t bits,
+				unsigned int level)
+{
+	const struct virt_paging *paging = state->paging;
+	bool has_nx = (paging->cr4 & CR4_PAE) && (paging->efer & EFER_NXE);
+
+	if (state->access & WALK_WRITE)
+		bits |= PF_W;
+	if (state->access & WALK_USER)
+		bits |= PF_U;
+	if ((state->access & WALK_EXECUTE) && (has_nx || (paging->cr4 & CR4_SMEP)))
+		bits |= PF_I;
+	walk_stop(state->walk, code, 0, level);
+	state->walk->error_code = bits;
+	return WALK_END;
+}
+
+/*
+ * Is the access refused by rights? `lacks` has PTE_W and PTE_U if some entry on the way lacks them, and
+ * PTE_NX if one has it.
+ */
+static inline bool walk_is_denied(const struct virt_paging *paging, unsigned int access,
+				  uint64_t lacks)
+{
+	bool is_user_page = !(lacks & PTE_U);
+
+	if (!(access & (WALK_READ | WALK_WRITE | WALK_EXECUTE)))
+		return false;
+	if ((access & WALK_EXECUTE) && (lacks & PTE_NX))
+		return true;
+	if (access & WALK_USER)
+		return !is_user_page || ((access & WALK_WRITE) && (lacks & PTE_W));
+	if ((access & WALK_WRITE) && (lacks & PTE_W) && (paging->cr0 & CR0_WP))
+		return true;
+	if (!is_user_page)
+		return false;
+	if ((access & WALK_EXECUTE) && (paging->cr4 & CR4_SMEP))
+		return true;
+	if (!(access & (WALK_READ | WALK_WRITE)) || !(paging->cr4 & CR4_SMAP) ||
+	    (access & WALK_NO_SMAP))
+		return false;
+	return (access & WALK_SMAP) || !(paging->rflags & RFLAGS_AC);
+	/* Protection keys belong here: CR4.PKE and CR4.PKS are not offered, struct virt_paging has no PKRU. */
+}
+
+/* Look the block around gpa up; rights 0: nothing is there. partition NULL: the root's, under hv.lock. */
+static __attribute__((noinline)) void walk_look_up(struct walk_state *state, uint64_t gpa)
+{
+	uint64_t page = gpa & PAGE_MASK;
+	struct virt_leaf leaf;
+
+	state->base = page;
+	state->n_bytes = PAGE_SIZE;
+	state->rights = 0;
+	if (!state->partition) {
+		if (page - hv.hidden_base < hv.hidden_bytes || !frames_are_root(page, PAGE_SIZE))
+			return;
+		state->ptr = virt_ptr(SPA(page));
+		state->rights = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
+		return;
+	}
+	if (gpa >> virt_machine.physical_bits)
+		return;
+	leaf = virt_space_lookup(&state->partition->space, GPA(gpa));
+	if (!leaf.rights)
+		return;
+	state->n_bytes = LEVEL_SIZE(leaf.level);
+	state->base = gpa & ~(state->n_bytes - 1);
+	state->ptr = virt_ptr(leaf.spa);
+	state->rights = leaf.rights;
+}
+
+/* Is gpa in the block that was looked up last? *offset is where. */
+static inline bool walk_is_here(const struct walk_state *state, uint64_t gpa, uint64_t *offset)
+{
+	*offset = gpa - state->base;
+	return *offset < state->n_bytes;
+}
+
+static inline uint64_t walk_load(const void *entry, bool is_wide)
+{
+	if (is_wide)
+		return __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED);
+	return __atomic_load_n((const uint32_t *)entry, __ATOMIC_RELAXED);
+}
+
+static inline bool walk_exchange(void *entry, bool is_wide, uint64_t old, uint64_t new)
+{
+	uint32_t old_narrow = (uint32_t)old;
+
+	if (is_wide)
+		return __atomic_compare_exchange_n((uint64_t *)entry, &old, new, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((uint32_t *)entry, &old_narrow, (uint32_t) new, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* Address bits that the processor does not have. */
+static inline uint64_t walk_beyond(void)
+{
+	return 0x000fffffffffffffull & ~0ull << virt_machine.physical_bits;
+}
+
+static bool walk_has_1g(void)
+{
+	return virt_cpuid(0x80000001u, 0).edx & CPUID81_EDX_1G;
+}
+
+/*
+ * What is reserved in a present entry with PTE_PS above level 1, beside what is at all levels. SDM 3A,
+ * the figures "Formats of CR3 and Paging-Structure Entries".
+ */
+static inline uint64_t walk_large_reserved(const struct virt_paging *paging, unsigned int level,
+					   bool is_wide)
+{
+	if (!is_wide) {
+		unsigned int bits = virt_machine.physical_bits;
+
+		/* PSE-36: address bits above 39 do not fit, those above MAXPHYADDR are reserved. */
+		if (!(paging->cr4 & CR4_PSE))
+			return 0;
+		if (bits >= 40)
+			return PDE_4M_RESERVED;
+		return PDE_4M_RESERVED | (PDE_4M_HIGH & (~0u << (bits - 32 + PDE_4M_HIGH_SHIFT)));
+	}
+	if (level == 2)
+		return PDE_2M_RESERVED;
+	if (level == 3)
+		return PDPTE_1G_RESERVED | (walk_has_1g() ? 0 : PTE_PS);
+	return PTE_PS;
+}
+
+/* The page's first byte and its size, of an entry that has passed. */
+static inline uint64_t walk_base(uint64_t entry, unsigned int level, bool is_wide, uint64_t *size)
+{
+	if (level == 1) {
+		*size = PAGE_SIZE;
+		return entry & PTE_ADDR;
+	}
+	if (is_wide) {
+		*size = LEVEL_SIZE(level);
+		return entry & PTE_ADDR & ~(*size - 1);
+	}
+	*size = PDE_4M_SIZE;
+	return (entry & PDE_4M_BASE) | (entry & PDE_4M_HIGH) << (32 - PDE_4M_HIGH_SHIFT);
+}
+
+/* The table at `table` cannot be read: say which entry was wanted. */
+static enum walk_end walk_no_table(const struct walk_state *state, uint64_t entry,
+				   unsigned int level)
+{
+	walk_stop(state->walk,
+		  state->rights ? WHvTranslateGvaResultGpaNoReadAccess
+				: WHvTranslateGvaResultGpaUnmapped,
+		  entry, level);
+	return WALK_END;
+}
+
+/* Set `bits` in the entry at `at`, whose value was `entry`; WALK_END if the walk can go on. */
+static enum walk_end walk_mark(void *at, bool is_wide, uint64_t entry, uint64_t bits)
+{
+	return walk_exchange(at, is_wide, entry, entry | bits) ? WALK_END : WALK_AGAIN;
+}
+
+/*
+ * From the entry of `level` in the table at `table` down to the page. is_wide (a constant at every
+ * call): entries of 8 bytes; else those of 32-bit paging. always: reserved bits of all levels.
+ */
+static inline __attribute__((always_inline)) enum walk_end
+walk_tables(struct walk_state *state, uint64_t table, unsigned int level, const bool is_wide,
+	    const uint64_t always)
+{
+	const unsigned int index_bits = is_wide ? 9 : 10, entry_shift = is_wide ? 3 : 2;
+	uint64_t marks = state->access & WALK_SET_BITS ? PTE_A : 0;
+	uint64_t lacks = 0, entry, base, size;
+	/* The index of each level in turn comes to stand in the highest bits. */
+	uint64_t indexes = state->gva << (64 - PAGE_SHIFT - index_bits * level);
+
+	for (;; level--, indexes <<= index_bits) {
+		uint64_t at = table + (indexes >> (64 - index_bits) << entry_shift);
+		bool is_leaf = level == 1;
+		uint64_t offset;
+		uint8_t *ptr;
+
+		if (!walk_is_here(state, at, &offset)) {
+			walk_look_up(state, at);
+			if (!(state->rights & VIRT_READ))
+				return walk_no_table(state, at, level);
+			offset = at - state->base;
+		}
+		ptr = state->ptr + offset;
+		entry = walk_load(ptr, is_wide);
+		if (!(entry & PTE_P))
+			return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, level);
+		if (entry & always)
+			goto reserved;
+		if ((entry & PTE_PS) && !is_leaf) {
+			if (entry & walk_large_reserved(state->paging, level, is_wide))
+				goto reserved;
+			is_leaf = is_wide || (state->paging->cr4 & CR4_PSE);
+		}
+		lacks |= entry ^ (PTE_W | PTE_U);
+		if (is_leaf) {
+			if (walk_is_denied(state->paging, state->access, lacks))
+				return walk_fault(state, WHvTranslateGvaResultPrivilegeViolation,
+						  PF_P, level);
+			if (state->access & WALK_WRITE)
+				marks |= marks << 1; /* PTE_A, PTE_D */
+		}
+		if ((entry & marks) != marks) {
+			if (!(state->rights & VIRT_WRITE)) {
+				walk_stop(state->walk, WHvTranslateGvaResultGpaNoWriteAccess, at,
+					  level);
+				return WALK_END;
+			}
+			if (walk_mark(ptr, is_wide, entry, marks) == WALK_AGAIN)
+				return WALK_AGAIN;
+		}
+		if (is_leaf)
+			break;
+		table = entry & PTE_ADDR;
+	}
+	base = walk_base(entry, level, is_wide, &size);
+	walk_stop(state->walk, WHvTranslateGvaResultSuccess, base | (state->gva & (size - 1)),
+		  level);
+	return WALK_END;
+reserved:
+	return walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD, level);
+}
+
+_Static_assert(PTE_D == PTE_A << 1, "walk_tables() shifts one into the other");
+
+/* 4-level and 5-level paging. */
+static enum walk_end walk_long(struct walk_state *state)
+{
+	const struct virt_paging *paging = state->paging;
+	bool is_la57 = paging->cr4 & CR4_LA57;
+	unsigned int unused = is_la57 ? 64 - 57 : 64 - 48;
+	uint64_t always = walk_beyond() | (paging->efer & EFER_NXE ? 0 : PTE_NX);
+
+	/* The processor gives #GP or #SS before it walks; TLFS calls it PageNotPresent. */
+	if ((uint64_t)((int64_t)(state->gva << unused) >> unused) != state->gva)
+		return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0);
+	return walk_tables(state, paging->cr3 & PTE_ADDR, is_la57 ? 5 : 4, true, always);
+}
+
+/* PAE paging: the top level is in the processor, and its entries have neither rights nor accessed bits. */
+static enum walk_end walk_pae(struct walk_state *state)
+{
+	const struct virt_paging *paging = state->paging;
+	uint64_t pdpte = paging->pdpte[state->gva >> LEVEL_SHIFT(3)];
+	uint64_t always = walk_beyond() | PTE_HIGH | (paging->efer & EFER_NXE ? 0 : PTE_NX);
+
+	if (!(pdpte & PTE_P))
+		return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 3);
+	/* Such a PDPTE cannot be loaded by the guest, and no entry with it succeeds. */
+	if (pdpte & (walk_beyond() | PTE_HIGH | PTE_NX | PDPTE_RESERVED))
+		return walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD,
+				  3);
+	return walk_tables(state, pdpte & PTE_ADDR, 2, true, always);
+}
+
+static enum walk_end walk_narrow(struct walk_state *state)
+{
+	return walk_tables(state, state->paging->cr3 & 0xfffff000u, 2, false, 0);
+}
+
+/* With paging on. */
+static __attribute__((noinline)) void walk_paged(struct walk_state *state)
+{
+	unsigned int tries;
+	enum walk_end end;
+
+	if (!(state->paging->efer & EFER_LMA))
+		state->gva = (uint32_t)state->gva; /* linear addresses have 32 bits there */
+	for (tries = 0; tries < WALK_TRIES; tries++) {
+		if (state->paging->efer & EFER_LMA)
+			end = walk_long(state);
+		else if (state->paging->cr4 & CR4_PAE)
+			end = walk_pae(state);
+		else
+			end = walk_narrow(state);
+		if (end == WALK_END)
+			return;
+	}
+	/* Somebody rewrites the entries faster than we walk. A spurious fault is what software has to bear. */
+	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0);
+}
+
+/* The walk of a state whose first five members are set. */
+static inline void walk_any(struct walk_state *state)
+{
+	state->n_bytes = 0;
+	state->base = 0;
+	if (state->paging->cr0 & CR0_PG)
+		walk_paged(state);
+	else
+		walk_stop(state->walk, WHvTranslateGvaResultSuccess, (uint32_t)state->gva, 0);
+}
+
+void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+	      unsigned int access, struct walk *walk)
+{
+	struct walk_state state;
+
+	state.partition = partition;
+	state.paging = paging;
+	state.gva = gva.a;
+	state.access = access;
+	state.walk = walk;
+	walk_any(&state);
+}
+
+void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access, struct walk *walk)
+{
+	lock_take(&hv.lock);
+	walk_gva(NULL, paging, gva, access, walk);
+	lock_drop(&hv.lock);
+}
+
+void walk_translate(struct vp *vp, gva_t gva, uint32_t flags, struct walk *walk)
+{
+	struct virt_paging paging;
+	unsigned int access = 0;
+
+	virt_get_paging(vp->virt, &paging);
+	if (flags & WHvTranslateGvaFlagValidateRead)
+		access |= WALK_READ;
+	if (flags & WHvTranslateGvaFlagValidateWrite)
+		access |= WALK_WRITE;
+	if (flags & WHvTranslateGvaFlagValidateExecute)
+		access |= WALK_EXECUTE;
+	if (!(flags & WHvTranslateGvaFlagPrivilegeExempt) && paging.cpl == 3)
+		access |= WALK_USER;
+	if (flags & WHvTranslateGvaFlagSetPageTableBits)
+		access |= WALK_SET_BITS;
+	if (flags & WHvTranslateGvaFlagEnforceSmap)
+		access |= WALK_SMAP;
+	if (flags & WHvTranslateGvaFlagOverrideSmap)
+		access |= WALK_NO_SMAP;
+	walk_gva(vp->partition, &paging, gva, access, walk);
+}
+
+/* ---- Instruction fetch ------------------------------------------------------------------- */
+
+typedef uint64_t __attribute__((aligned(1), may_alias)) walk_bytes8;
+
+/* n of at most 16. Two overlapping words where that will do: this is on the path of every emulated access. */
+static inline void walk_copy(uint8_t *to, const uint8_t *from, unsigned int n)
+{
+	unsigned int i;
+
+	if (n >= 8) {
+		*(walk_bytes8 *)to = *(const volatile walk_bytes8 *)from;
+		*(walk_bytes8 *)(to + n - 8) = *(const volatile walk_bytes8 *)(from + n - 8);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		to[i] = ((const volatile uint8_t *)from)[i];
+}
+
+/* n bytes of one page at gva, by an instruction fetch; false if they cannot be had. */
+static inline bool walk_fetch_page(struct walk_state *state, uint64_t gva, uint8_t *bytes,
+				   unsigned int n)
+{
+	struct walk walk;
+	uint64_t offset;
+
+	state->gva = gva;
+	state->walk = &walk;
+	walk_any(state);
+	if (walk.code != WHvTranslateGvaResultSuccess)
+		return false;
+	if (!walk_is_here(state, walk.gpa.a, &offset)) {
+		walk_look_up(state, walk.gpa.a);
+		offset = walk.gpa.a - state->base;
+	}
+	if (!(state->rights & VIRT_EXECUTE))
+		return false;
+	walk_copy(bytes, state->ptr + offset, n);
+	return true;
+}
+
+unsigned int walk_fetch_at(const struct partition *partition, const struct virt_paging *paging,
+			   const struct x86_segment *cs, uint64_t rip, uint8_t *bytes,
+			   unsigned int n)
+{
+	bool is_64bit = (paging->efer & EFER_LMA) && (cs->attributes & SEG_L);
+	unsigned int done, part;
+	struct walk_state state;
+	uint64_t gva = rip;
+
+	state.partition = partition;
+	state.paging = paging;
+	state.access = WALK_EXECUTE | (paging->cpl == 3 ? WALK_USER : 0);
+	if (n > 16)
+		n = 16;
+	if (!is_64bit) {
+		uint32_t offset = (uint32_t)rip;
+
+		if (offset > cs->limit)
+			return 0;
+		if (n > (uint64_t)cs->limit - offset + 1)
+			n = (unsigned int)((uint64_t)cs->limit - offset + 1);
+		gva = (uint32_t)(cs->base + offset);
+	}
+	/* In one page nearly always, else in two. */
+	for (done = 0; done < n; done += part) {
+		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
+		if (part > n - done)
+			part = n - done;
+		if (!walk_fetch_page(&state, gva, bytes + done, part))
+			break;
+		gva += part;
+		if (!is_64bit)
+			gva = (uint32_t)gva;
+	}
+	return done;
+}
+
+static unsigned int walk_fetch_vp(const struct partition *partition, struct virt_vp *virt,
+				  uint8_t *bytes, unsigned int n)
+{
+	struct virt_paging paging;
+	struct x86_segment cs;
+
+	virt_get_paging(virt, &paging);
+	virt_get_segment(virt, SEG_CS, &cs);
+	return walk_fetch_at(partition, &paging, &cs, virt_regs(virt)->rip, bytes, n);
+}
+
+unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
+{
+	return walk_fetch_vp(vp->partition, vp->virt, bytes, n);
+}
+
+unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n)
+{
+	lock_take(&hv.lock);
+	n = walk_fetch_vp(NULL, root, bytes, n);
+	lock_drop(&hv.lock);
+	return n;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest page walk, SDM 3A "Paging": no paging, 32-bit, PAE, 4-level, 5-level. Done by the
+ * hypervisor in its own context on the VP's registers and the partition's memory, never on a TLB. It
+ * serves WHvTranslateGva, instruction fetch and the emulator. Each page-table entry is read once; bits
+ * are set in it with a compare-and-exchange on the value that was read, and the walk starts again if
+ * that fails.
+ */
+#ifndef HV_WALK_H
+#define HV_WALK_H
+
+#include "hv/partition.h"
+
+/* What is checked at the leaf. No access bit: presence and reserved bits alone. */
+#define WALK_READ     (1u << 0)
+#define WALK_WRITE    (1u << 1)
+#define WALK_EXECUTE  (1u << 2)
+#define WALK_USER     (1u << 3) /* a user-mode access: CPL 3, and not implicitly supervisor */
+#define WALK_SET_BITS (1u << 4) /* set accessed bits on the way, dirty at the leaf of a write */
+#define WALK_SMAP     (1u << 5) /* enforce SMAP whatever RFLAGS.AC says */
+#define WALK_NO_SMAP  (1u << 6) /* do not enforce SMAP */
+
+struct walk {
+	uint32_t code;	     /* WHV_TRANSLATE_GVA_RESULT_CODE */
+	uint32_t error_code; /* the page fault that the processor would raise; codes 1 to 3 */
+	gpa_t gpa; /* with the page offset; codes 4 to 6: of the table entry that cannot be read */
+	uint8_t level; /* of the entry that decided; 0 if none did: no paging, or not canonical */
+};
+
+/* Walk for gva with the registers of `paging`. Changes nothing but A and D bits, if asked. */
+void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+	      unsigned int access, struct walk *walk);
+
+/*
+ * The same for the root partition, whose memory is the RAM that it owns now (frames_are_root()): lent and
+ * hidden pages, devices and firmware's reserved memory are unmapped (code 4). Takes hv.lock, so that no
+ * page changes hands meanwhile.
+ */
+void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access, struct walk *walk);
+
+struct vp;
+
+/*
+ * The bytes at the VP's CS:RIP, as many as can be fetched, at most n (16 or less). Returns how many. The
+ * walk is that of an instruction fetch; nothing is set in the page tables.
+ */
+unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n);
+
+/* The same, for a caller that has the VP's paging registers, RIP and CS at hand. */
+unsigned int walk_fetch_at(const struct partition *partition, const struct virt_paging *paging,
+			   const struct x86_segment *cs, uint64_t rip, uint8_t *bytes,
+			   unsigned int n);
+
+/* The bytes at the root's CS:RIP. Takes hv.lock. */
+unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n);
+
+/*
+ * WHvTranslateGva: WHV_TRANSLATE_GVA_FLAGS, checked by the caller to be defined ones. The privilege is that of
+ * the VP's CPL, or supervisor with PrivilegeExempt.
+ */
+void walk_translate(struct vp *vp, gva_t gva, uint32_t flags, struct walk *walk);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Whit adds to WHP. A client that does not use these codes sees WHP alone. The numbers lie where
+ * WHP has none: 0x5748xxxx ("WH").
+ */
+#ifndef WHIT_EXTENSION_H
+#define WHIT_EXTENSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Partition property, uint32_t, before WHvSetupPartition: route exits to the instruction emulator in the
+ * hypervisor. The client then gets WhitRunVpExitReasonDeviceAccess for what the emulator could not
+ * answer itself, and the plain exit for what it could not emulate.
+ */
+#define WhitPartitionPropertyCodeEmulation 0x57480001u
+#define WHIT_EMULATE_PORTS		   0x1u /* X64IoPortAccess exits */
+#define WHIT_EMULATE_MEMORY		   0x2u /* MemoryAccess exits of data accesses */
+
+/* Exit reason; the record at offset 48 of the exit context is a struct whit_device_access. */
+#define WhitRunVpExitReasonDeviceAccess 0x57480001u
+
+#define WHIT_DEVICE_BYTES 112u
+
+/*
+ * One device access: `count` transfers of `size` bytes. A write has happened as far as the guest is
+ * concerned. A read is answered by writing `data` before the next Run, through WHvSetVirtualProcessor-
+ * Registers (WhitRegisterDeviceData0 …) or, without a hypercall, in the shared page; what is not written
+ * reads as ones. Setting RIP instead gives the instruction up.
+ */
+struct whit_device_access {
+	uint64_t address; /* port number, or GPA */
+	uint8_t is_port;
+	uint8_t is_write;
+	uint8_t size; /* of one transfer in bytes: ports 1 2 4, memory 1 2 4 8 16 32 64 */
+	uint8_t reserved0;
+	uint16_t count;	  /* transfers, at least 1; to the same port, or to ascending addresses */
+	uint16_t n_bytes; /* size * count, at most WHIT_DEVICE_BYTES */
+	uint8_t data[WHIT_DEVICE_BYTES];
+};
+
+_Static_assert(sizeof(struct whit_device_access) == 128, "fits the exit context's union");
+
+/* Registers that hold the answer of the pending read, 16 bytes each: device data 0 to 6. */
+#define WhitRegisterDeviceData0	    0x57480000u
+#define WHIT_REGISTER_DEVICE_DATA_N 7u
+
+/* CPUID leaves in the root: signature "WhitWhitWhit" and the highest leaf, then version and features. */
+#define WHIT_CPUID_SIGNATURE 0x40000000u
+#define WHIT_CPUID_VERSION   0x40000001u /* eax: WHIT_ABI_VERSION; ebx: feature bits, none yet */
+#define WHIT_SIGNATURE_WORD  0x74696857u /* "Whit", in EBX, ECX and EDX */
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercall interface: one call a WHP function, and a few of Whit's own.
+ *
+ * VMCALL (VMMCALL on AMD-V) from 64-bit code in ring 0 of the root partition; from anywhere else it
+ * is #UD. RAX holds the call code, parameters are in RCX RDX R8 R9 R10 in the order of the comments below.
+ * RAX returns an HRESULT (zero-extended), RDX and R8 the results where a call has any; every other
+ * register is preserved. Codes that do not exist return WHIT_E_UNKNOWN_CALL. A call that fails has
+ * changed nothing.
+ *
+ * Addresses of buffers and source memory are root-physical. A buffer lies in RAM that the root owns,
+ * is physically contiguous, and is aligned to 8 bytes. All are read once or written once, in one go.
+ *
+ * Memory: the root lends pages when a call answers WHIT_E_INSUFFICIENT_MEMORY (RDX: how many pages are
+ * needed at least) and repeats the call. Lent pages vanish from the root's view until they come back,
+ * zeroed, when the partition is deleted.
+ *
+ * Long work is cut: WHIT_S_AGAIN means that the call is to be repeated as it was (Run: a physical
+ * interrupt wants the root; Delete: more to do), WHIT_S_MORE that RDX bytes of the range are done and the
+ * call is to be repeated with the rest.
+ */
+#ifndef WHIT_HYPERCALL_H
+#define WHIT_HYPERCALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "whit/extension.h"
+#include "x86/seg.h"
+
+#define WHIT_ABI_VERSION 1u
+
+/* WHP functions: the numbers are those of the functions' order in winhvplatform.h. */
+#define WHIT_CALL_GET_CAPABILITY   1u /* code, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_CREATE_PARTITION 2u /* first page to lend, pages → rdx handle, or pages needed */
+#define WHIT_CALL_SETUP_PARTITION  3u  /* handle */
+#define WHIT_CALL_DELETE_PARTITION 5u  /* handle; may answer WHIT_S_AGAIN */
+#define WHIT_CALL_GET_PROPERTY	   6u  /* handle, code, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_SET_PROPERTY	   7u  /* handle, code, buffer, bytes */
+#define WHIT_CALL_MAP_GPA_RANGE	   10u /* handle, source, gpa, bytes, flags → rdx bytes done */
+#define WHIT_CALL_UNMAP_GPA_RANGE  12u /* handle, gpa, bytes → rdx bytes done */
+#define WHIT_CALL_TRANSLATE_GVA	   13u /* handle, vp, gva, flags → rdx result code, r8 gpa */
+#define WHIT_CALL_CREATE_VP	   14u /* handle, vp, flags, shared page */
+#define WHIT_CALL_DELETE_VP	   16u /* handle, vp */
+#define WHIT_CALL_RUN_VP	   17u /* handle, vp; the exit is in the shared page */
+#define WHIT_CALL_CANCEL_RUN_VP	   18u /* handle, vp, flags */
+#define WHIT_CALL_GET_REGISTERS	   19u /* handle, vp, names, count, values */
+#define WHIT_CALL_SET_REGISTERS	   20u /* handle, vp, names, count, values */
+
+/* Whit's own. */
+#define WHIT_CALL_VERSION  0x100u /* → rdx WHIT_ABI_VERSION */
+#define WHIT_CALL_LEND	   0x101u /* handle, first page, pages */
+#define WHIT_CALL_READ_LOG 0x102u /* position, buffer, bytes → rdx bytes copied, r8 next position */
+#define WHIT_CALL_STATS	   0x103u /* buffer, bytes → rdx bytes written: struct whit_stats */
+
+/* Registers that one call gets or sets at most: the library splits longer lists. */
+#define WHIT_MAX_REGISTERS 128u
+
+/* A partition has at most this many VPs. */
+#define WHIT_MAX_VPS 256u
+
+/* Most pages that one LEND or CREATE_PARTITION takes. */
+#define WHIT_MAX_LEND 4096u
+
+/* Results beside WHP's. */
+#define WHIT_S_AGAIN		   0x00375701u
+#define WHIT_S_MORE		   0x00375702u
+#define WHIT_E_UNKNOWN_CALL	   0xc0350002u /* HV_STATUS_INVALID_HYPERCALL_CODE */
+#define WHIT_E_INSUFFICIENT_MEMORY 0xc035000bu /* HV_STATUS_INSUFFICIENT_MEMORY */
+#define WHIT_E_INVALID_STATE	   0xc0350007u /* HV_STATUS_INVALID_PARTITION_STATE */
+#define WHIT_E_REGISTER_VALUE	   0xc0350050u /* HV_STATUS_INVALID_REGISTER_VALUE */
+
+/*
+ * The page that a VP shares with the root; the root chose it at CREATE_VP and keeps it until DELETE_VP
+ * or DELETE_PARTITION. The hypervisor writes it at each exit and reads the parts marked dirty when the
+ * VP runs or a call names the VP. Nothing in it is trusted.
+ *
+ * At an exit every bit of `valid` stands for registers whose values are in the page. The root may write
+ * a register there and set its bit in `dirty`; the hypervisor takes it over and clears `dirty`.
+ * Bits are numbered by WHV_REGISTER_NAME: 0 to 15 general registers, 16 RIP, 17 RFLAGS, 18 to 25 ES CS
+ * SS DS FS GS LDTR TR.
+ */
+#define WHIT_PAGE_GPRS	   0x0000ffffu
+#define WHIT_PAGE_RIP	   0x00010000u
+#define WHIT_PAGE_RFLAGS   0x00020000u
+#define WHIT_PAGE_SEGMENTS 0x03fc0000u /* not all need be valid at an exit */
+#define WHIT_PAGE_ALL	   0x03ffffffu
+
+struct whit_vp_page {
+	uint32_t valid;
+	uint32_t dirty;
+	uint32_t device_answered; /* the root sets 1 when it has written exit + 48 …'s data */
+	uint32_t reserved0;
+	/* A refused register, or the one behind InvalidVpRegisterValue: its name, and why in words. */
+	uint32_t error_register; /* ~0: none */
+	uint32_t reserved1;
+	char error_text[104];
+	uint8_t exit[256]; /* WHV_RUN_VP_EXIT_CONTEXT, 224 bytes used */
+	uint64_t gpr[16];  /* WHV_REGISTER_NAME order, which is ModRM order */
+	uint64_t rip;
+	uint64_t rflags;
+	struct x86_segment segment[8]; /* ES CS SS DS FS GS LDTR TR */
+	uint8_t reserved2[3440];
+};
+
+_Static_assert(offsetof(struct whit_vp_page, exit) == 128, "16-byte alignment");
+_Static_assert(offsetof(struct whit_vp_page, gpr) == 384, "documented");
+_Static_assert(offsetof(struct whit_vp_page, segment) == 528, "documented");
+_Static_assert(sizeof(struct whit_vp_page) == 4096, "one page");
+
+/* The union of the exit context, where a struct whit_device_access stands. */
+#define WHIT_EXIT_UNION 48u
+
+struct whit_stats {
+	uint64_t root_exits[32];  /* by enum virt_exit_reason */
+	uint64_t child_exits[32]; /* the same, all children together */
+	uint64_t hidden_reads;	  /* pages of the hypervisor that the root has looked at */
+	uint64_t hidden_writes;	  /* the root's writes to them, dropped */
+	uint64_t lent_pages;	  /* now */
+	uint64_t partitions;	  /* now */
+	uint64_t hypercalls;
+	uint64_t heap_free_pages;
+	uint64_t emulated; /* instructions that the emulator completed */
+	uint64_t reserved[1];
+};
+
+#endif

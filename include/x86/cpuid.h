@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* CPUID leaves and the bits that Whit names, SDM 2A "CPUID". */
+#ifndef X86_CPUID_H
+#define X86_CPUID_H
+
+#include <stdint.h>
+
+struct x86_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/* Leaf 1 ECX */
+#define CPUID1_ECX_SSE3	      (1u << 0)
+#define CPUID1_ECX_PCLMULQDQ  (1u << 1)
+#define CPUID1_ECX_MONITOR    (1u << 3)
+#define CPUID1_ECX_VMX	      (1u << 5)
+#define CPUID1_ECX_SMX	      (1u << 6)
+#define CPUID1_ECX_SSSE3      (1u << 9)
+#define CPUID1_ECX_FMA	      (1u << 12)
+#define CPUID1_ECX_CX16	      (1u << 13)
+#define CPUID1_ECX_PCID	      (1u << 17)
+#define CPUID1_ECX_SSE41      (1u << 19)
+#define CPUID1_ECX_SSE42      (1u << 20)
+#define CPUID1_ECX_X2APIC     (1u << 21)
+#define CPUID1_ECX_MOVBE      (1u << 22)
+#define CPUID1_ECX_POPCNT     (1u << 23)
+#define CPUID1_ECX_TSCDL      (1u << 24)
+#define CPUID1_ECX_AES	      (1u << 25)
+#define CPUID1_ECX_XSAVE      (1u << 26)
+#define CPUID1_ECX_OSXSAVE    (1u << 27)
+#define CPUID1_ECX_AVX	      (1u << 28)
+#define CPUID1_ECX_F16C	      (1u << 29)
+#define CPUID1_ECX_RDRAND     (1u << 30)
+#define CPUID1_ECX_HYPERVISOR (1u << 31)
+
+/* Leaf 1 EDX */
+#define CPUID1_EDX_FPU	 (1u << 0)
+#define CPUID1_EDX_VME	 (1u << 1)
+#define CPUID1_EDX_DE	 (1u << 2)
+#define CPUID1_EDX_PSE	 (1u << 3)
+#define CPUID1_EDX_TSC	 (1u << 4)
+#define CPUID1_EDX_MSR	 (1u << 5)
+#define CPUID1_EDX_PAE	 (1u << 6)
+#define CPUID1_EDX_MCE	 (1u << 7)
+#define CPUID1_EDX_CX8	 (1u << 8)
+#define CPUID1_EDX_APIC	 (1u << 9)
+#define CPUID1_EDX_SEP	 (1u << 11)
+#define CPUID1_EDX_MTRR	 (1u << 12)
+#define CPUID1_EDX_PGE	 (1u << 13)
+#define CPUID1_EDX_MCA	 (1u << 14)
+#define CPUID1_EDX_CMOV	 (1u << 15)
+#define CPUID1_EDX_PAT	 (1u << 16)
+#define CPUID1_EDX_PSE36 (1u << 17)
+#define CPUID1_EDX_CLFSH (1u << 19)
+#define CPUID1_EDX_MMX	 (1u << 23)
+#define CPUID1_EDX_FXSR	 (1u << 24)
+#define CPUID1_EDX_SSE	 (1u << 25)
+#define CPUID1_EDX_SSE2	 (1u << 26)
+#define CPUID1_EDX_HTT	 (1u << 28)
+
+/* Leaf 7 subleaf 0 EBX */
+#define CPUID7_EBX_FSGSBASE   (1u << 0)
+#define CPUID7_EBX_BMI1	      (1u << 3)
+#define CPUID7_EBX_AVX2	      (1u << 5)
+#define CPUID7_EBX_SMEP	      (1u << 7)
+#define CPUID7_EBX_BMI2	      (1u << 8)
+#define CPUID7_EBX_ERMS	      (1u << 9)
+#define CPUID7_EBX_INVPCID    (1u << 10)
+#define CPUID7_EBX_RDSEED     (1u << 18)
+#define CPUID7_EBX_ADX	      (1u << 19)
+#define CPUID7_EBX_SMAP	      (1u << 20)
+#define CPUID7_EBX_CLFLUSHOPT (1u << 23)
+#define CPUID7_EBX_SHA	      (1u << 29)
+/* Leaf 7 subleaf 0 ECX */
+#define CPUID7_ECX_UMIP	      (1u << 2)
+#define CPUID7_ECX_PKU	      (1u << 3)
+#define CPUID7_ECX_LA57	      (1u << 16)
+
+/* Leaf 80000001h */
+#define CPUID81_ECX_LAHF    (1u << 0)
+#define CPUID81_ECX_SVM	    (1u << 2)
+#define CPUID81_ECX_LZCNT   (1u << 5)
+#define CPUID81_EDX_SYSCALL (1u << 11)
+#define CPUID81_EDX_NX	    (1u << 20)
+#define CPUID81_EDX_1G	    (1u << 26)
+#define CPUID81_EDX_RDTSCP  (1u << 27)
+#define CPUID81_EDX_LM	    (1u << 29)
+
+#define CPUID_HYPERVISOR_BASE 0x40000000u
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Model-specific registers, SDM 4 "Model-Specific Registers". */
+#ifndef X86_MSR_H
+#define X86_MSR_H
+
+#define MSR_TSC		      0x10
+#define MSR_PLATFORM_ID	      0x17
+#define MSR_APIC_BASE	      0x1b
+#define MSR_FEATURE_CONTROL   0x3a
+#define MSR_TSC_ADJUST	      0x3b
+#define MSR_BIOS_SIGN_ID      0x8b
+#define MSR_SMM_MONITOR_CTL   0x9b
+#define MSR_MTRRCAP	      0xfe
+#define MSR_SYSENTER_CS	      0x174
+#define MSR_SYSENTER_ESP      0x175
+#define MSR_SYSENTER_EIP      0x176
+#define MSR_MCG_CAP	      0x179
+#define MSR_MCG_STATUS	      0x17a
+#define MSR_MISC_ENABLE	      0x1a0
+#define MSR_DEBUGCTL	      0x1d9
+#define MSR_MTRR_PHYSBASE0    0x200
+#define MSR_MTRR_PHYSMASK0    0x201
+#define MSR_MTRR_FIX64K_00000 0x250
+#define MSR_MTRR_FIX16K_80000 0x258
+#define MSR_MTRR_FIX16K_A0000 0x259
+#define MSR_MTRR_FIX4K_C0000  0x268
+#define MSR_MTRR_FIX4K_F8000  0x26f
+#define MSR_PAT		      0x277
+#define MSR_MTRR_DEF_TYPE     0x2ff
+#define MSR_VMX_BASIC	      0x480
+#define MSR_VMX_PIN	      0x481
+#define MSR_VMX_PROC	      0x482
+#define MSR_VMX_EXIT	      0x483
+#define MSR_VMX_ENTRY	      0x484
+#define MSR_VMX_MISC	      0x485
+#define MSR_VMX_CR0_FIXED0    0x486
+#define MSR_VMX_CR0_FIXED1    0x487
+#define MSR_VMX_CR4_FIXED0    0x488
+#define MSR_VMX_CR4_FIXED1    0x489
+#define MSR_VMX_PROC2	      0x48b
+#define MSR_VMX_EPT_VPID_CAP  0x48c
+#define MSR_VMX_TRUE_PIN      0x48d
+#define MSR_VMX_TRUE_PROC     0x48e
+#define MSR_VMX_TRUE_EXIT     0x48f
+#define MSR_VMX_TRUE_ENTRY    0x490
+#define MSR_VMX_LAST	      0x493
+#define MSR_X2APIC_FIRST      0x800
+#define MSR_X2APIC_LAST	      0x8ff
+#define MSR_XSS		      0xda0
+#define MSR_EFER	      0xc0000080u
+#define MSR_STAR	      0xc0000081u
+#define MSR_LSTAR	      0xc0000082u
+#define MSR_CSTAR	      0xc0000083u
+#define MSR_FMASK	      0xc0000084u
+#define MSR_FS_BASE	      0xc0000100u
+#define MSR_GS_BASE	      0xc0000101u
+#define MSR_KERNEL_GS_BASE    0xc0000102u
+#define MSR_TSC_AUX	      0xc0000103u
+
+/* IA32_FEATURE_CONTROL */
+#define FEATURE_CONTROL_LOCKED	(1ull << 0)
+#define FEATURE_CONTROL_VMX_SMX (1ull << 1)
+#define FEATURE_CONTROL_VMX	(1ull << 2)
+
+/* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_PHYSMASKn */
+#define MTRRCAP_VCNT	 0xffull
+#define MTRRCAP_FIX	 (1ull << 8)
+#define MTRR_DEF_TYPE_FE (1ull << 10)
+#define MTRR_DEF_TYPE_E	 (1ull << 11)
+#define MTRR_PHYSMASK_V	 (1ull << 11)
+
+/* IA32_DEBUGCTL */
+#define DEBUGCTL_BTF (1ull << 1)
+
+/* IA32_PAT after reset. */
+#define PAT_RESET 0x0007040600070406ull
+
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The functions of WHP that Whit has not got yet: each is E_NOTIMPL, whatever its parameters. One moves out
+ * of here with the issue that implements it.
+ */
+#include "whp/WinHvEmulation.h"
+#include "whp/WinHvPlatform.h"
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+#define PENDING(name, ...)               \
+	HRESULT WHVAPI name(__VA_ARGS__) \
+	{                                \
+		return E_NOTIMPL;        \
+	}
+
+PENDING(WHvResetPartition, WHV_PARTITION_HANDLE Partition)
+PENDING(WHvSuspendPartitionTime, WHV_PARTITION_HANDLE Partition)
+PENDING(WHvResumePartitionTime, WHV_PARTITION_HANDLE Partition)
+PENDING(WHvGetPartitionCounters, WHV_PARTITION_HANDLE Partition,
+	WHV_PARTITION_COUNTER_SET CounterSet, VOID *Buffer, UINT32 BufferSizeInBytes,
+	UINT32 *BytesWritten)
+PENDING(WHvStartPartitionMigration, WHV_PARTITION_HANDLE Partition, HANDLE *MigrationHandle)
+PENDING(WHvCancelPartitionMigration, WHV_PARTITION_HANDLE Partition)
+PENDING(WHvCompletePartitionMigration, WHV_PARTITION_HANDLE Partition)
+PENDING(WHvAcceptPartitionMigration, HANDLE MigrationHandle, WHV_PARTITION_HANDLE *Partition)
+PENDING(WHvMapGpaRange2, WHV_PARTITION_HANDLE Partition, HANDLE Process, VOID *SourceAddress,
+	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, UINT64 SizeInBytes, WHV_MAP_GPA_RANGE_FLAGS Flags)
+PENDING(WHvQueryGpaRangeDirtyBitmap, WHV_PARTITION_HANDLE Partition,
+	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, UINT64 RangeSizeInBytes, UINT64 *Bitmap,
+	UINT32 BitmapSizeInBytes)
+PENDING(WHvAdviseGpaRange, WHV_PARTITION_HANDLE Partition, const WHV_MEMORY_RANGE_ENTRY *GpaRanges,
+	UINT32 GpaRangesCount, WHV_ADVISE_GPA_RANGE_CODE Advice, const VOID *AdviceBuffer,
+	UINT32 AdviceBufferSizeInBytes)
+PENDING(WHvReadGpaRange, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, WHV_ACCESS_GPA_CONTROLS Controls, PVOID Data,
+	UINT32 DataSizeInBytes)
+PENDING(WHvWriteGpaRange, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, WHV_ACCESS_GPA_CONTROLS Controls, const VOID *Data,
+	UINT32 DataSizeInBytes)
+PENDING(WHvCreateVirtualProcessor2, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	const WHV_VIRTUAL_PROCESSOR_PROPERTY *Properties, UINT32 PropertyCount)
+PENDING(WHvGetVirtualProcessorInterruptControllerState, WHV_PARTITION_HANDLE Partition,
+	UINT32 VpIndex, VOID *State, UINT32 StateSize, UINT32 *WrittenSize)
+PENDING(WHvSetVirtualProcessorInterruptControllerState, WHV_PARTITION_HANDLE Partition,
+	UINT32 VpIndex, const VOID *State, UINT32 StateSize)
+PENDING(WHvGetVirtualProcessorInterruptControllerState2, WHV_PARTITION_HANDLE Partition,
+	UINT32 VpIndex, VOID *State, UINT32 StateSize, UINT32 *WrittenSize)
+PENDING(WHvSetVirtualProcessorInterruptControllerState2, WHV_PARTITION_HANDLE Partition,
+	UINT32 VpIndex, const VOID *State, UINT32 StateSize)
+PENDING(WHvGetVirtualProcessorXsaveState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	VOID *Buffer, UINT32 BufferSizeInBytes, UINT32 *BytesWritten)
+PENDING(WHvSetVirtualProcessorXsaveState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	const VOID *Buffer, UINT32 BufferSizeInBytes)
+PENDING(WHvGetVirtualProcessorState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	WHV_VIRTUAL_PROCESSOR_STATE_TYPE StateType, VOID *Buffer, UINT32 BufferSizeInBytes,
+	UINT32 *BytesWritten)
+PENDING(WHvSetVirtualProcessorState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	WHV_VIRTUAL_PROCESSOR_STATE_TYPE StateType, const VOID *Buffer, UINT32 BufferSizeInBytes)
+PENDING(WHvGetVirtualProcessorCounters, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	WHV_PROCESSOR_COUNTER_SET CounterSet, VOID *Buffer, UINT32 BufferSizeInBytes,
+	UINT32 *BytesWritten)
+PENDING(WHvGetVirtualProcessorCpuidOutput, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	UINT32 Eax, UINT32 Ecx, WHV_CPUID_OUTPUT *CpuidOutput)
+PENDING(WHvRequestInterrupt, WHV_PARTITION_HANDLE Partition, const WHV_INTERRUPT_CONTROL *Interrupt,
+	UINT32 InterruptControlSize)
+PENDING(WHvGetInterruptTargetVpSet, WHV_PARTITION_HANDLE Partition, UINT64 Destination,
+	WHV_INTERRUPT_DESTINATION_MODE DestinationMode, UINT32 *TargetVps, UINT32 VpCount,
+	UINT32 *TargetVpCount)
+PENDING(WHvSignalVirtualProcessorSynicEvent, WHV_PARTITION_HANDLE Partition,
+	WHV_SYNIC_EVENT_PARAMETERS SynicEvent, BOOL *NewlySignaled)
+PENDING(WHvPostVirtualProcessorSynicMessage, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+	UINT32 SintIndex, const VOID *Message, UINT32 MessageSizeInBytes)
+PENDING(WHvRegisterPartitionDoorbellEvent, WHV_PARTITION_HANDLE Partition,
+	const WHV_DOORBELL_MATCH_DATA *MatchData, HANDLE EventHandle)
+PENDING(WHvUnregisterPartitionDoorbellEvent, WHV_PARTITION_HANDLE Partition,
+	const WHV_DOORBELL_MATCH_DATA *MatchData)
+PENDING(WHvCreateTrigger, WHV_PARTITION_HANDLE Partition, const WHV_TRIGGER_PARAMETERS *Parameters,
+	WHV_TRIGGER_HANDLE *TriggerHandle, HANDLE *EventHandle)
+PENDING(WHvUpdateTriggerParameters, WHV_PARTITION_HANDLE Partition,
+	const WHV_TRIGGER_PARAMETERS *Parameters, WHV_TRIGGER_HANDLE TriggerHandle)
+PENDING(WHvDeleteTrigger, WHV_PARTITION_HANDLE Partition, WHV_TRIGGER_HANDLE TriggerHandle)
+PENDING(WHvCreateNotificationPort, WHV_PARTITION_HANDLE Partition,
+	const WHV_NOTIFICATION_PORT_PARAMETERS *Parameters, HANDLE EventHandle,
+	WHV_NOTIFICATION_PORT_HANDLE *PortHandle)
+PENDING(WHvSetNotificationPortProperty, WHV_PARTITION_HANDLE Partition,
+	WHV_NOTIFICATION_PORT_HANDLE PortHandle, WHV_NOTIFICATION_PORT_PROPERTY_CODE PropertyCode,
+	WHV_NOTIFICATION_PORT_PROPERTY PropertyValue)
+PENDING(WHvDeleteNotificationPort, WHV_PARTITION_HANDLE Partition,
+	WHV_NOTIFICATION_PORT_HANDLE PortHandle)
+PENDING(WHvAllocateVpciResource, const GUID *ProviderId, WHV_ALLOCATE_VPCI_RESOURCE_FLAGS Flags,
+	const VOID *ResourceDescriptor, UINT32 ResourceDescriptorSizeInBytes, HANDLE *VpciResource)
+PENDING(WHvCreateVpciDevice, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	HANDLE VpciResource, WHV_CREATE_VPCI_DEVICE_FLAGS Flags, HANDLE NotificationEventHandle)
+PENDING(WHvDeleteVpciDevice, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId)
+PENDING(WHvGetVpciDeviceProperty, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	WHV_VPCI_DEVICE_PROPERTY_CODE PropertyCode, VOID *PropertyBuffer,
+	UINT32 PropertyBufferSizeInBytes, UINT32 *WrittenSizeInBytes)
+PENDING(WHvGetVpciDeviceNotification, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	WHV_VPCI_DEVICE_NOTIFICATION *Notification, UINT32 NotificationSizeInBytes)
+PENDING(WHvMapVpciDeviceMmioRanges, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	UINT32 *MappingCount, WHV_VPCI_MMIO_MAPPING **Mappings)
+PENDING(WHvUnmapVpciDeviceMmioRanges, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId)
+PENDING(WHvSetVpciDevicePowerState, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	DEVICE_POWER_STATE PowerState)
+PENDING(WHvReadVpciDeviceRegister, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	const WHV_VPCI_DEVICE_REGISTER *Register, VOID *Data)
+PENDING(WHvWriteVpciDeviceRegister, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	const WHV_VPCI_DEVICE_REGISTER *Register, const VOID *Data)
+PENDING(WHvMapVpciDeviceInterrupt, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	UINT32 Index, UINT32 MessageCount, const WHV_VPCI_INTERRUPT_TARGET *Target,
+	UINT64 *MsiAddress, UINT32 *MsiData)
+PENDING(WHvUnmapVpciDeviceInterrupt, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	UINT32 Index)
+PENDING(WHvRetargetVpciDeviceInterrupt, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	UINT64 MsiAddress, UINT32 MsiData, const WHV_VPCI_INTERRUPT_TARGET *Target)
+PENDING(WHvRequestVpciDeviceInterrupt, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	UINT64 MsiAddress, UINT32 MsiData)
+PENDING(WHvGetVpciDeviceInterruptTarget, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
+	UINT32 Index, UINT32 MultiMessageNumber, WHV_VPCI_INTERRUPT_TARGET *Target,
+	UINT32 TargetSizeInBytes, UINT32 *BytesWritten)
+PENDING(WHvEmulatorCreateEmulator, const WHV_EMULATOR_CALLBACKS *Callbacks,
+	WHV_EMULATOR_HANDLE *Emulator)
+PENDING(WHvEmulatorDestroyEmulator, WHV_EMULATOR_HANDLE Emulator)
+PENDING(WHvEmulatorTryIoEmulation, WHV_EMULATOR_HANDLE Emulator, VOID *Context,
+	const WHV_VP_EXIT_CONTEXT *VpContext,
+	const WHV_X64_IO_PORT_ACCESS_CONTEXT *IoInstructionContext,
+	WHV_EMULATOR_STATUS *EmulatorReturnStatus)
+PENDING(WHvEmulatorTryMmioEmulation, WHV_EMULATOR_HANDLE Emulator, VOID *Context,
+	const WHV_VP_EXIT_CONTEXT *VpContext,
+	const WHV_MEMORY_ACCESS_CONTEXT *MmioInstructionContext,
+	WHV_EMULATOR_STATUS *EmulatorReturnStatus)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library needs of the place it runs in: memory that it can lend, and physical addresses of what
+ * it passes to the hypervisor. UEFI: root/lib/uefi. The rest of the library knows no platform.
+ */
+#ifndef ROOT_LIB_PLATFORM_H
+#define ROOT_LIB_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * n physically contiguous pages of 4 KiB, aligned to a page, with undefined contents; NULL if there are
+ * none. platform_free() takes a whole allocation back.
+ */
+void *platform_pages(size_t n);
+void platform_free(void *pages, size_t n);
+
+/* Clear n_bytes, a multiple of 8, at an address that is one, too. */
+void platform_clear(void *at, size_t n_bytes);
+
+/* The root-physical address behind a byte of the caller's memory. */
+uint64_t platform_physical(const void *address);
+
+/* Let a physical interrupt that is pending be taken, whether the caller has interrupts on or off. */
+void platform_take_interrupts(void);
+
+/* Is this a root partition of Whit, with the ABI version that this library speaks? */
+bool platform_has_whit(void);
+
+#endif

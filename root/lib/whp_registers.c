@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * WHvGetVirtualProcessorRegisters, WHvSetVirtualProcessorRegisters. Registers that the shared page holds are
+ * read and written there; as soon as a list names one that is not there, the list goes to the
+ * hypervisor, which takes over what is dirty in the page first.
+ */
+#include "root/lib/bounce.h"
+#include "root/lib/partition.h"
+#include "root/lib/platform.h"
+
+/* Registers 0 to 17 are consecutive words of the page, 18 to 25 its segments. */
+#define N_WORDS 18u
+#define N_PAGE	26u
+
+_Static_assert(offsetof(struct whit_vp_page, rip) ==
+		       offsetof(struct whit_vp_page, gpr) + 16 * sizeof(uint64_t),
+	       "RIP is word 16");
+_Static_assert(offsetof(struct whit_vp_page, rflags) ==
+		       offsetof(struct whit_vp_page, gpr) + 17 * sizeof(uint64_t),
+	       "RFLAGS is word 17");
+
+/* A list that has to be copied goes in pieces of this many. */
+#define N_BOUNCE 32u
+
+/* Reads from the page as many registers, from the first on, as it holds. Returns how many. */
+static UINT32 get_from_page(const struct whit_vp_page *page, const WHV_REGISTER_NAME *names,
+			    UINT32 count, WHV_REGISTER_VALUE *values)
+{
+	const uint64_t *words = page->gpr;
+	/* A register that was written there and not yet taken over has its value there, too. */
+	uint32_t valid = page->valid | page->dirty;
+	uint8_t *value = (uint8_t *)values;
+	UINT32 i;
+
+	for (i = 0; i < count; i++, value += 16) {
+		uint32_t name = (uint32_t)names[i];
+		const uint64_t zero = 0;
+
+		if (name >= N_PAGE || !(valid >> name & 1))
+			break;
+		if (name < N_WORDS) {
+			__builtin_memcpy(value, &words[name], 8);
+			__builtin_memcpy(value + 8, &zero, 8);
+		} else {
+			__builtin_memcpy(value, &page->segment[name - N_WORDS], 16);
+		}
+	}
+	return i;
+}
+
+/* One hypercall a piece; a piece that is aligned is passed as it is. */
+static HRESULT transfer(struct whp_partition *partition, uint64_t code, UINT32 vp,
+			const WHV_REGISTER_NAME *names, UINT32 count, WHV_REGISTER_VALUE *values)
+{
+	bool is_aligned = !(((uintptr_t)names | (uintptr_t)values) & 7);
+	uint32_t name_bounce[N_BOUNCE] __attribute__((aligned(8)));
+	uint64_t value_bounce[N_BOUNCE][2];
+	struct hypercall_result result;
+	UINT32 n;
+	HRESULT hr = S_OK;
+
+	for (UINT32 i = 0; i < count; i += n) {
+		const void *name_list = names + i;
+		uint8_t *value_list = (uint8_t *)values + 16 * (size_t)i;
+
+		n = count - i;
+		if (is_aligned) {
+			n = n < WHIT_MAX_REGISTERS ? n : WHIT_MAX_REGISTERS;
+		} else {
+			n = n < N_BOUNCE ? n : N_BOUNCE;
+			bounce_copy(name_bounce, name_list, 4 * (size_t)n);
+			name_list = name_bounce;
+			if (code == WHIT_CALL_SET_REGISTERS)
+				bounce_copy(value_bounce, value_list, 16 * (size_t)n);
+		}
+		hr = partition_call(partition, code, vp, platform_physical(name_list), n,
+				    platform_physical(is_aligned ? (void *)value_list :
+								   (void *)value_bounce),
+				    &result);
+		if (FAILED(hr))
+			break;
+		if (!is_aligned && code == WHIT_CALL_GET_REGISTERS)
+			bounce_copy(value_list, value_bounce, 16 * (size_t)n);
+	}
+	return hr;
+}
+
+HRESULT WHVAPI WHvGetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+					       const WHV_REGISTER_NAME *RegisterNames,
+					       UINT32 RegisterCount,
+					       WHV_REGISTER_VALUE *RegisterValues)
+{
+	struct whp_partition *partition = partition_of(Partition);
+	const struct whit_vp_page *page;
+
+	if (!partition)
+		return E_INVALIDARG;
+	page = partition_vp(partition, VpIndex);
+	if (!page)
+		return WHV_E_VP_DOES_NOT_EXIST;
+	if (!RegisterNames || !RegisterValues)
+		return E_POINTER;
+	if (get_from_page(page, RegisterNames, RegisterCount, RegisterValues) == RegisterCount)
+		return S_OK;
+	return transfer(partition, WHIT_CALL_GET_REGISTERS, VpIndex, RegisterNames, RegisterCount,
+			RegisterValues);
+}
+
+/*
+ * Can Set put this register into the page? Segments are judged by the hypervisor, at once; and so are
+ * device data without a device that waits for them.
+ */
+static bool is_page_word(const struct whit_vp_page *page, uint32_t name)
+{
+	uint32_t reason;
+
+	if (name < N_WORDS)
+		return true;
+	if (name - WhitRegisterDeviceData0 >= WHIT_REGISTER_DEVICE_DATA_N)
+		return false;
+	__builtin_memcpy(&reason, page->exit, sizeof(reason));
+	return reason == WhitRunVpExitReasonDeviceAccess;
+}
+
+static void set_in_page(struct whit_vp_page *page, uint32_t name, const uint8_t *value)
+{
+	if (name < N_WORDS) {
+		__builtin_memcpy(&page->gpr[0] + name, value, 8);
+		page->dirty |= 1u << name;
+		return;
+	}
+	__builtin_memcpy(&page->exit[WHIT_EXIT_UNION + offsetof(struct whit_device_access, data) +
+				     16 * (size_t)(name - WhitRegisterDeviceData0)],
+			 value, 16);
+	page->device_answered = 1;
+}
+
+HRESULT WHVAPI WHvSetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+					       const WHV_REGISTER_NAME *RegisterNames,
+					       UINT32 RegisterCount,
+					       const WHV_REGISTER_VALUE *RegisterValues)
+{
+	struct whp_partition *partition = partition_of(Partition);
+	struct whit_vp_page *page;
+
+	if (!partition)
+		return E_INVALIDARG;
+	page = partition_vp(partition, VpIndex);
+	if (!page)
+		return WHV_E_VP_DOES_NOT_EXIST;
+	if (!RegisterNames || !RegisterValues)
+		return E_POINTER;
+	for (UINT32 i = 0; i < RegisterCount; i++) {
+		uint32_t name = (uint32_t)RegisterNames[i];
+
+		if (!is_page_word(page, name))
+			return transfer(partition, WHIT_CALL_SET_REGISTERS, VpIndex,
+					RegisterNames + i, RegisterCount - i,
+					(WHV_REGISTER_VALUE *)RegisterValues + i);
+		set_in_page(page, name, (const uint8_t *)RegisterValues + 16 * (size_t)i);
+	}
+	return S_OK;
+}

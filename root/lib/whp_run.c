@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/*
+ * WHvRunVirtualProcessor, WHvCancelRunVirtualProcessor. The shortest path of the library: nothing is done
+ * here that can be done before or after a run.
+ */
+#include "root/lib/partition.h"
+#include "root/lib/platform.h"
+
+/* Copy the record to the client's buffer, which may have any alignment. n_bytes is a multiple of 16. */
+static inline void copy_record(uint8_t *to, const uint8_t *from, uint32_t n_bytes)
+{
+	__builtin_memcpy(to, from, EXIT_BYTES_FIRST_SDK);
+	for (uint32_t i = EXIT_BYTES_FIRST_SDK; i < n_bytes; i += 16)
+		__builtin_memcpy(to + i, from + i, 16);
+}
+
+HRESULT WHVAPI WHvRunVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+				      VOID *ExitContext, UINT32 ExitContextSizeInBytes)
+{
+	struct whp_partition *partition = partition_of(Partition);
+	const struct whit_vp_page *page;
+	struct hypercall_result result;
+	uint32_t status;
+
+	if (!partition)
+		return E_INVALIDARG;
+	page = partition_vp(partition, VpIndex);
+	if (!page)
+		return WHV_E_VP_DOES_NOT_EXIST;
+	if (!ExitContext)
+		return E_POINTER;
+	/* The reason is not known before the run, and the exit would be lost after it. */
+	if (ExitContextSizeInBytes < partition->exit_bytes)
+		return WHV_E_INSUFFICIENT_BUFFER;
+	while ((status = hypercall2(WHIT_CALL_RUN_VP, partition->handle, VpIndex)) == WHIT_S_AGAIN)
+		platform_take_interrupts();
+	/* A run that needs memory is rare: the general path lends it. */
+	if (status == WHIT_E_INSUFFICIENT_MEMORY)
+		status = (uint32_t)partition_call(partition, WHIT_CALL_RUN_VP, VpIndex, 0, 0, 0,
+						  &result);
+	if (status)
+		return WHP_HRESULT(status);
+	if (ExitContext != page->exit)
+		copy_record(ExitContext, page->exit, partition->exit_bytes);
+	return S_OK;
+}
+
+HRESULT WHVAPI WHvCancelRunVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
+					    UINT32 Flags)
+{
+	struct whp_partition *partition = partition_of(Partition);
+	struct hypercall_result result;
+
+	if (!partition)
+		return E_INVALIDARG;
+	return partition_call(partition, WHIT_CALL_CANCEL_RUN_VP, VpIndex, Flags, 0, 0, &result);
+}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+#
+# The root partition's side: the WHP library and the UEFI applications that are linked with it. Included by the
+# Makefile at the top, after boot/rules.mk, whose efi_app builds them.
+#
+#   $(B)/vmm.efi           runs SeaBIOS in a child partition
+#   $(B)/conformance.efi   the WHP conformance suite
+#   $(B)/bench.efi         the figures of `make bench`
+#
+# Code here includes headers by their path from the top (-I.).
+
+root_objects = $(addprefix $(B)/efi/,$(addsuffix .o,$(basename $(1))))
+
+WHP_LIB_SOURCES := $(wildcard root/lib/*.c root/lib/uefi/*.c root/lib/uefi/*.asm)
+VMM_SOURCES     := $(wildcard root/vmm/*.c root/vmm/uefi/*.c root/vmm/uefi/*.asm)
+CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) \
+	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \
+	tests/system/apps/insn.asm root/vmm/terminal.c
+BENCH_SOURCES   := tests/bench/bench.c tests/bench/loops.asm tests/guest/bench.asm \
+	$(addprefix tests/system/apps/conformance/,child.c console.c) \
+	tests/system/apps/insn.asm root/vmm/terminal.c
+
+ROOT_EFI := $(B)/vmm.efi $(B)/conformance.efi $(B)/bench.efi
+
+$(ROOT_EFI): EFI_CFLAGS += -I.
+$(ROOT_EFI): EFI_NASMFLAGS += -I./
+
+$(call efi_app,vmm,$(call root_objects,$(VMM_SOURCES) $(WHP_LIB_SOURCES)))
+$(call efi_app,conformance,$(call root_objects,$(CONFORMANCE_SOURCES) $(WHP_LIB_SOURCES)))
+$(call efi_app,bench,$(call root_objects,$(BENCH_SOURCES) $(WHP_LIB_SOURCES)))

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the VMM needs of the place it runs in, beside WHP: memory, time, a terminal, the guest's firmware.
+ * UEFI: root/vmm/uefi. Nothing else of the VMM knows where it runs.
+ */
+#ifndef ROOT_VMM_HOST_H
+#define ROOT_VMM_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct host_time {
+	uint16_t year;		  /* as people count */
+	uint8_t month, day;	  /* from 1 */
+	uint8_t hour, minute, second;
+};
+
+/* n cleared pages of 4 KiB that WHvMapGpaRange takes; NULL. */
+void *host_pages(size_t n);
+void host_free(void *pages, size_t n);
+
+/* The time stamp counter, and how fast it counts. */
+uint64_t host_tsc(void);
+uint64_t host_tsc_hz(void);
+
+struct host_time host_time(void);
+
+/* One character to the terminal; the end of a line is '\n' alone. */
+void host_put(char c);
+
+/*
+ * Call tick(context) every n_ms milliseconds, at a moment when this processor has interrupts on: on the
+ * same processor, between two instructions of the VMM or of the hypervisor's child. At most one timer.
+ */
+bool host_timer_start(unsigned int n_ms, void (*tick)(void *context), void *context);
+void host_timer_stop(void);
+
+/* Sleep until the time stamp counter has come to `tsc`; may wake a little later. */
+void host_sleep_until(uint64_t tsc);
+
+#endif

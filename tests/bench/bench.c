@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/*
+ * bench.efi: costs in ticks of the time stamp counter, one line `bench NAME NUMBER UNIT` each. In Bochs a tick
+ * is an instruction, so that the figures are exact and repeat. Each is the best of several batches: a
+ * timer interrupt can only make a batch slower.
+ */
+#include <efi.h>
+#include <efilib.h>
+
+#include "root/lib/hypercall.h"
+#include "root/lib/platform.h"
+#include "root/vmm/terminal.h"
+#include "tests/system/apps/conformance/child.h"
+#include "x86/paging.h"
+
+#define BATCHES	   10u
+#define PER_BATCH  100u
+
+DECLARE_GUEST(bench_cpuid_loop);
+DECLARE_GUEST(bench_empty_loop);
+DECLARE_GUEST(bench_cpuid);
+DECLARE_GUEST(bench_out);
+DECLARE_GUEST(bench_mmio_write);
+DECLARE_GUEST(bench_mmio_read);
+DECLARE_GUEST(bench_rep_outsb);
+DECLARE_GUEST(bench_halt);
+
+/* loops.asm */
+void bench_nothing(uint64_t n);
+void bench_vmcall(uint64_t n);
+void bench_cpuid(uint64_t n);
+uint64_t bench_tsc(void);
+
+static bool has_failed;
+
+static void report(const char *name, uint64_t ticks)
+{
+	terminal_print("bench %s %lu ticks\n", name, (unsigned long)ticks);
+}
+
+static void fail(const char *name, HRESULT hr, uint32_t reason)
+{
+	terminal_print("FAIL bench %s: %08x, exit %x\n", name, (unsigned int)hr, reason);
+	has_failed = true;
+}
+
+/* The least that a batch of n takes, in all. */
+static uint64_t best(void (*batch)(uint64_t n), uint64_t n)
+{
+	uint64_t least = ~0ull;
+
+	for (unsigned int i = 0; i < BATCHES; i++) {
+		uint64_t start = bench_tsc(), ticks;
+
+		batch(n);
+		ticks = bench_tsc() - start;
+		if (ticks < least)
+			least = ticks;
+	}
+	return least;
+}
+
+static void in_the_root(void)
+{
+	uint64_t empty = best(bench_nothing, PER_BATCH);
+
+	report("hypercall.null", (best(bench_vmcall, PER_BATCH) - empty) / PER_BATCH);
+	report("root.cpuid", (best(bench_cpuid, PER_BATCH) - empty) / PER_BATCH);
+}
+
+/* A loop of n inside the child, from Run to the HLT behind it; ticks of the best batch. */
+static uint64_t loop_inside(struct guest_code code, uint64_t n)
+{
+	struct child child;
+	uint64_t least = ~0ull;
+	HRESULT hr = child_create(&child, CHILD_LONG, code, 0, 0);
+
+	for (unsigned int i = 0; SUCCEEDED(hr) && i < BATCHES; i++) {
+		uint64_t start, ticks;
+
+		(void)child_set(&child, WHvX64RegisterRip, CHILD_CODE);
+		(void)child_set(&child, WHvX64RegisterRdi, n);
+		start = bench_tsc();
+		if (child_run(&child) != WHvRunVpExitReasonX64Halt)
+			hr = E_FAIL;
+		ticks = bench_tsc() - start;
+		if (ticks < least)
+			least = ticks;
+	}
+	if (FAILED(hr))
+		fail("loop", hr, (uint32_t)child.exit.ExitReason);
+	child_destroy(&child);
+	return least;
+}
+
+static void inside_the_child(void)
+{
+	uint64_t with = loop_inside(GUEST(bench_cpuid_loop), PER_BATCH);
+	uint64_t without = loop_inside(GUEST(bench_empty_loop), PER_BATCH);
+
+	report("child.cpuid.inside", (with - without) / PER_BATCH);
+}
+
+/* What a client does between two runs. */
+static void skip_port(struct child *child)
+{
+	child->page->rip = child->exit.VpContext.Rip + child->exit.VpContext.InstructionLength;
+	child->page->dirty |= WHIT_PAGE_RIP;
+}
+
+static void answer_cpuid(struct child *child)
+{
+	WhitPageSetGpr(child->page, WHvX64RegisterRax, child->exit.CpuidAccess.DefaultResultRax);
+	WhitPageSetGpr(child->page, WHvX64RegisterRbx, child->exit.CpuidAccess.DefaultResultRbx);
+	WhitPageSetGpr(child->page, WHvX64RegisterRcx, child->exit.CpuidAccess.DefaultResultRcx);
+	WhitPageSetGpr(child->page, WHvX64RegisterRdx, child->exit.CpuidAccess.DefaultResultRdx);
+	skip_port(child);
+}
+
+static void answer_read(struct child *child)
+{
+	WhitPageAccess(child->page)->data[0] = 1;
+	WhitPageAnswer(child->page);
+}
+
+static void nothing(struct child *child)
+{
+	(void)child;
+}
+
+struct roundtrip {
+	const char *name;
+	struct guest_code code;
+	uint32_t emulation;
+	uint64_t extended_exits;
+	uint32_t reason;
+	void (*answer)(struct child *child);
+};
+
+static void roundtrip(const struct roundtrip *r)
+{
+	struct child child;
+	uint64_t least = ~0ull;
+	HRESULT hr = child_create(&child, CHILD_LONG, r->code, r->emulation, r->extended_exits);
+
+	if (FAILED(hr)) {
+		fail(r->name, hr, 0);
+		return;
+	}
+	for (unsigned int i = 0; i < BATCHES; i++) {
+		uint64_t start = bench_tsc(), ticks;
+
+		for (unsigned int j = 0; j < PER_BATCH; j++) {
+			hr = WHvRunVirtualProcessor(child.partition, 0, &child.exit,
+						    sizeof(child.exit));
+			if (FAILED(hr) || (uint32_t)child.exit.ExitReason != r->reason) {
+				fail(r->name, hr, (uint32_t)child.exit.ExitReason);
+				child_destroy(&child);
+				return;
+			}
+			r->answer(&child);
+		}
+		ticks = bench_tsc() - start;
+		if (ticks < least)
+			least = ticks;
+	}
+	report(r->name, least / PER_BATCH);
+	child_destroy(&child);
+}
+
+static void roundtrips(void)
+{
+	const struct roundtrip rows[] = {
+		{ "child.port.roundtrip", GUEST(bench_out), 0, 0,
+		  WHvRunVpExitReasonX64IoPortAccess, skip_port },
+		{ "child.port.emulated.roundtrip", GUEST(bench_out), WHIT_EMULATE_PORTS, 0,
+		  WhitRunVpExitReasonDeviceAccess, nothing },
+		{ "child.mmio.write.roundtrip", GUEST(bench_mmio_write), WHIT_EMULATE_MEMORY, 0,
+		  WhitRunVpExitReasonDeviceAccess, nothing },
+		{ "child.mmio.read.roundtrip", GUEST(bench_mmio_read), WHIT_EMULATE_MEMORY, 0,
+		  WhitRunVpExitReasonDeviceAccess, answer_read },
+		{ "child.cpuid.roundtrip", GUEST(bench_cpuid), 0,
+		  (WHV_EXTENDED_VM_EXITS){ .X64CpuidExit = 1 }.AsUINT64, WHvRunVpExitReasonX64Cpuid,
+		  answer_cpuid },
+		{ "child.rep-outsb-4.roundtrip", GUEST(bench_rep_outsb), WHIT_EMULATE_PORTS, 0,
+		  WhitRunVpExitReasonDeviceAccess, nothing },
+		{ "child.halt.roundtrip", GUEST(bench_halt), 0, 0, WHvRunVpExitReasonX64Halt,
+		  nothing },
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		roundtrip(&rows[i]);
+}
+
+static struct child the_child; /* of the batches below */
+static volatile uint64_t sum;
+
+static void read_gprs(uint64_t n)
+{
+	const struct whit_vp_page *page = the_child.page;
+	uint64_t s = 0;
+
+	while (n--) {
+		if ((page->valid & (WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS)) !=
+		    (WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS))
+			return;
+		s += page->gpr[0] + page->gpr[1] + page->gpr[2] + page->gpr[3] + page->gpr[4] +
+		     page->gpr[5] + page->gpr[6] + page->gpr[7] + page->gpr[8] + page->gpr[9] +
+		     page->gpr[10] + page->gpr[11] + page->gpr[12] + page->gpr[13] +
+		     page->gpr[14] + page->gpr[15] + page->rip + page->rflags;
+		sum = s;
+	}
+}
+
+static void get_gprs(uint64_t n)
+{
+	static const WHV_REGISTER_NAME names[18] = { 0, 1,  2,	3,  4,	5,  6,	7,  8,
+						     9, 10, 11, 12, 13, 14, 15, 16, 17 };
+	WHV_REGISTER_VALUE values[18];
+
+	while (n--)
+		(void)WHvGetVirtualProcessorRegisters(the_child.partition, 0, names, 18, values);
+}
+
+static void translate(uint64_t n)
+{
+	WHV_TRANSLATE_GVA_RESULT result;
+	uint64_t gpa;
+
+	while (n--) {
+		(void)WHvTranslateGva(the_child.partition, 0, 0x40000123,
+				      WHvTranslateGvaFlagValidateRead, &result, &gpa);
+		sum = gpa;
+	}
+}
+
+/* 4 KiB page at 1 GiB, for the translation through four levels. */
+static void map_small_page(void)
+{
+	uint64_t *tables = (uint64_t *)(void *)(the_child.ram + CHILD_TABLES);
+
+	tables[512 + 1] = (CHILD_TABLES + 0x3000) | PTE_P | PTE_W;
+	tables[3 * 512] = (CHILD_TABLES + 0x4000) | PTE_P | PTE_W;
+	tables[4 * 512] = CHILD_DATA | PTE_P | PTE_W;
+}
+
+static void registers_and_translation(void)
+{
+	HRESULT hr = child_create(&the_child, CHILD_LONG, GUEST(bench_halt), 0, 0);
+
+	if (FAILED(hr) || child_run(&the_child) != WHvRunVpExitReasonX64Halt) {
+		fail("registers", hr, (uint32_t)the_child.exit.ExitReason);
+		child_destroy(&the_child);
+		return;
+	}
+	report("regs.read-gprs", best(read_gprs, PER_BATCH) / PER_BATCH);
+	report("regs.read-gprs.call", best(get_gprs, PER_BATCH) / PER_BATCH);
+	map_small_page();
+	translate(1);
+	if (sum != CHILD_DATA + 0x123)
+		fail("translate.4level", S_OK, 0);
+	report("translate.4level", best(translate, PER_BATCH) / PER_BATCH);
+	child_destroy(&the_child);
+}
+
+/* Create, set up, one VP, first run (to the exit at its reset vector), delete. */
+static void lifecycle(uint64_t n)
+{
+	WHV_PARTITION_HANDLE partition;
+	WHV_RUN_VP_EXIT_CONTEXT exit;
+	const UINT32 one = 1;
+	HRESULT hr;
+
+	while (n--) {
+		hr = WHvCreatePartition(&partition);
+		if (FAILED(hr)) {
+			fail("lifecycle", hr, 0);
+			return;
+		}
+		hr = WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, &one,
+					     sizeof(one));
+		if (SUCCEEDED(hr))
+			hr = WHvSetupPartition(partition);
+		if (SUCCEEDED(hr))
+			hr = WHvMapGpaRange(partition, the_child.ram, 0, CHILD_RAM,
+					    WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite);
+		if (SUCCEEDED(hr))
+			hr = WHvCreateVirtualProcessor(partition, 0, 0);
+		if (SUCCEEDED(hr))
+			hr = WHvRunVirtualProcessor(partition, 0, &exit, sizeof(exit));
+		if (FAILED(hr) || exit.ExitReason != WHvRunVpExitReasonMemoryAccess)
+			fail("lifecycle", hr, FAILED(hr) ? 0 : (uint32_t)exit.ExitReason);
+		hr = WHvDeletePartition(partition);
+		if (FAILED(hr))
+			fail("lifecycle", hr, 0);
+	}
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+	InitializeLib(image, system);
+	terminal_print("\n");
+	if (!platform_has_whit()) {
+		terminal_print("FAIL bench: this is not a root partition of Whit\n");
+	} else {
+		in_the_root();
+		inside_the_child();
+		roundtrips();
+		registers_and_translation();
+		lifecycle(2);
+		report("lifecycle", best(lifecycle, 1));
+	}
+	terminal_print(has_failed ? "bench: FAILED\n" : "bench: done\n");
+	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
+	return EFI_ABORTED;
+}

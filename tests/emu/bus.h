@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The surroundings of the emulator's vectors: a fake that knows RAM, one device page and ports, logs
+ * every access, and screams at all that the contract does not allow. Included by vectors.c.
+ */
+#ifndef TESTS_EMU_BUS_H
+#define TESTS_EMU_BUS_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/emu.h"
+#include "tests/emu/check.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+#include "x86/rflags.h"
+
+#define RAM_BYTES   0x20000u
+#define DEVICE_PAGE 0xf0000ull /* reads answer EMU_DEVICE until `answers` has the data */
+#define LOG_MAX	    256
+
+enum { LOG_READ, LOG_WRITE, LOG_CMPXCHG, LOG_IN, LOG_OUT };
+
+static struct {
+	uint8_t ram[RAM_BYTES];
+	uint64_t not_present; /* a page that faults, ~0 none */
+	uint64_t read_only;
+	uint64_t alias_of; /* page that is mapped to physical page 0x3000, ~0 none */
+	struct x86_segment segments[6];
+	bool has_answer;
+	uint64_t answer; /* repeated over the elements, plus one each */
+	bool mutate;	 /* change RAM between read and cmpxchg */
+	struct {
+		int kind;
+		uint64_t address;
+		unsigned int size, count;
+		uint64_t data;
+	} log[LOG_MAX];
+	unsigned int n_log;
+	uint16_t loaded;
+	int loaded_seg;
+} bus;
+
+static struct emu_cpu cpu, start;
+static struct emu_exception exception;
+static enum emu_outcome outcome;
+
+static void scream(const char *what, uint64_t address)
+{
+	printf("  unexpected %s at %llx\n", what, (unsigned long long)address);
+	check_failures++;
+}
+
+static void note(int kind, uint64_t address, unsigned int size, unsigned int count,
+		 const void *data)
+{
+	if (bus.n_log == LOG_MAX) {
+		scream("flood", address);
+		return;
+	}
+	bus.log[bus.n_log].kind = kind;
+	bus.log[bus.n_log].address = address;
+	bus.log[bus.n_log].size = size;
+	bus.log[bus.n_log].count = count;
+	bus.log[bus.n_log].data = 0;
+	if (data)
+		memcpy(&bus.log[bus.n_log].data, data, size < 8 ? size : 8);
+	bus.n_log++;
+}
+
+static enum emu_outcome op_segment(void *ctx, enum x86_seg seg, struct x86_segment *out)
+{
+	CHECK(ctx == &bus);
+	CHECK(seg <= SEG_GS);
+	*out = bus.segments[seg];
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, gpa_t *gpa,
+				     struct emu_exception *fault)
+{
+	uint64_t page = gva.a & PAGE_MASK;
+	bool is_write = access & EMU_WRITE;
+
+	CHECK(ctx == &bus);
+	CHECK(access && !(access & ~(EMU_READ | EMU_WRITE)));
+	if (page == bus.not_present || (page == bus.read_only && is_write)) {
+		*fault = (struct emu_exception) { EXC_PF, true,
+						  (page == bus.read_only ? PF_P : 0) |
+							  (is_write ? PF_W : 0),
+						  gva.a };
+		return EMU_EXCEPTION;
+	}
+	*gpa = GPA(page == bus.alias_of ? 0x3000 + PAGE_OFFSET(gva.a) : gva.a);
+	return EMU_DONE;
+}
+
+static uint8_t *ram_at(uint64_t gpa, unsigned int n)
+{
+	static uint8_t nowhere[EMU_BATCH_BYTES];
+
+	if (!within_page(gpa, n))
+		scream("page crossing", gpa);
+	if (gpa + n > RAM_BYTES || n > EMU_BATCH_BYTES) {
+		scream("access", gpa);
+		return nowhere;
+	}
+	return bus.ram + gpa;
+}
+
+static void answer(void *data, unsigned int size, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t value = bus.answer + i;
+
+		memcpy((uint8_t *)data + i * size, &value, size);
+	}
+}
+
+static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
+				void *data)
+{
+	CHECK(ctx == &bus);
+	note(LOG_READ, gpa.a, size, count, NULL);
+	if ((gpa.a & PAGE_MASK) == DEVICE_PAGE) {
+		if (!bus.has_answer)
+			return EMU_DEVICE;
+		answer(data, size, count);
+		return EMU_DONE;
+	}
+	memcpy(data, ram_at(gpa.a, size * count), size * count);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
+				 const void *data)
+{
+	CHECK(ctx == &bus);
+	note(LOG_WRITE, gpa.a, size, count, data);
+	if ((gpa.a & PAGE_MASK) != DEVICE_PAGE)
+		memcpy(ram_at(gpa.a, size * count), data, size * count);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, const void *expected,
+				   const void *desired)
+{
+	uint8_t *memory;
+
+	CHECK(ctx == &bus);
+	note(LOG_CMPXCHG, gpa.a, size, 1, desired);
+	if ((gpa.a & PAGE_MASK) == DEVICE_PAGE)
+		return EMU_DONE;
+	memory = ram_at(gpa.a, size);
+	if (bus.mutate)
+		memory[0] ^= 1;
+	if (memcmp(memory, expected, size))
+		return EMU_RETRY;
+	memcpy(memory, desired, size);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_in(void *ctx, uint16_t port, unsigned int size, unsigned int count,
+			      void *data)
+{
+	CHECK(ctx == &bus);
+	note(LOG_IN, port, size, count, NULL);
+	if (!bus.has_answer)
+		return EMU_DEVICE;
+	answer(data, size, count);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_out(void *ctx, uint16_t port, unsigned int size, unsigned int count,
+			       const void *data)
+{
+	CHECK(ctx == &bus);
+	note(LOG_OUT, port, size, count, data);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_load_segment(void *ctx, enum x86_seg seg, uint16_t selector,
+					struct emu_exception *fault)
+{
+	CHECK(ctx == &bus);
+	if (selector == 0xbad8) {
+		*fault = (struct emu_exception) { EXC_NP, true, selector, 0 };
+		return EMU_EXCEPTION;
+	}
+	bus.loaded = selector;
+	bus.loaded_seg = (int)seg;
+	return EMU_DONE;
+}
+
+static const struct emu_ops all_ops = {
+	.segment = op_segment,
+	.translate = op_translate,
+	.read = op_read,
+	.write = op_write,
+	.cmpxchg = op_cmpxchg,
+	.in = op_in,
+	.out = op_out,
+	.load_segment = op_load_segment,
+};
+static struct emu_ops ops;
+
+/* A quiet machine in `mode`; registers with poison. */
+static void reset(enum emu_mode mode)
+{
+	bool is_long = mode == EMU_LONG64;
+
+	memset(&bus, 0, sizeof(bus));
+	bus.not_present = bus.read_only = bus.alias_of = ~0ull;
+	ops = all_ops;
+	for (unsigned int i = 0; i < sizeof(bus.ram); i++)
+		bus.ram[i] = (uint8_t)(i ^ i >> 8);
+	for (int seg = 0; seg < 6; seg++)
+		bus.segments[seg] = (struct x86_segment) {
+			.limit = mode == EMU_REAL || mode == EMU_V86 ? 0xffff : 0xffffffff,
+			.selector = (uint16_t)(seg * 8),
+			.attributes = SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED |
+				      (mode == EMU_PROT32 ? SEG_DB : 0),
+		};
+	memset(&cpu, 0, sizeof(cpu));
+	for (int i = 0; i < 16; i++)
+		cpu.gpr[i] = is_long ? 0xbadc0ffee0ddf00dull : 0xe0ddf00d;
+	cpu.mode = mode;
+	cpu.rip = 0x1000;
+	cpu.rflags = RFLAGS_ONE;
+	cpu.cr0 = mode == EMU_REAL ? 0 : CR0_PE | CR0_PG | CR0_AM;
+	cpu.cpl = mode == EMU_V86 ? 3 : 0;
+	exception = (struct emu_exception) { 0xee, false, 0, 0 };
+}
+
+static struct emu_insn insn;
+
+static enum emu_outcome step(void)
+{
+	start = cpu;
+	outcome = emu_execute(&insn, &cpu, &ops, &bus, &exception);
+	if (outcome != EMU_EXCEPTION)
+		CHECK_EQ(exception.vector, 0xee);
+	return outcome;
+}
+
+static bool is_untouched(void)
+{
+	return !memcmp(&start, &cpu, sizeof(cpu));
+}
+
+static void decode(const char *bytes, unsigned int n)
+{
+	CHECK_EQ(emu_decode((const uint8_t *)bytes, n, cpu.mode, &insn), EMU_DECODED);
+	CHECK_EQ(insn.length, n);
+}
+
+/* Run code given as a string literal; the outcome. */
+#define EXECUTE(bytes) (decode(bytes, sizeof(bytes) - 1), step())
+
+#define CHECK_LOG(i, k, a, s, c)                 \
+	do {                                     \
+		CHECK(bus.n_log > (i));          \
+		CHECK_EQ(bus.log[i].kind, k);    \
+		CHECK_EQ(bus.log[i].address, a); \
+		CHECK_EQ(bus.log[i].size, s);    \
+		CHECK_EQ(bus.log[i].count, c);   \
+	} while (0)
+
+static uint64_t ram64(uint64_t at)
+{
+	uint64_t value;
+
+	memcpy(&value, bus.ram + at, 8);
+	return value;
+}
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzz target for hv/walk.c: hostile registers and page tables, and memory that changes between two
+ * reads. Without changes the walk must agree with the reference walk, A and D bits included. With
+ * changes it must end, touch nothing but tables it was given, and set nothing but A and D.
+ *
+ * Input: 64 bytes of registers (struct input), then records of 11 bytes: page, offset (2 bytes, of 8),
+ * entry. Records with the top bit of the page set are kept for later: one is done before each look-up.
+ *
+ * With WALK_FUZZ_CORPUS defined (a folder), a program that runs every file of it once.
+ */
+#include <dirent.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/frame.h"
+#include "hv/hv.h"
+#include "hv/walk.h"
+#include "tests/unit/walk_reference.h"
+#include "x86/cr.h"
+#include "x86/paging.h"
+
+#include "hv/walk.c"
+
+#include <stdio.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define N_PAGES	     16u
+#define RECORD_BYTES 11u
+#define LATER	     0x80u
+
+struct input {
+	uint64_t cr3, gva, pdpte[4];
+	uint32_t cr4;
+	uint16_t rights; /* bit n: page n is there */
+	uint16_t rom;	 /* bit n: it cannot be written */
+	uint8_t cr0;	 /* bit 0 PG, bit 1 WP */
+	uint8_t efer;	 /* bit 0 LMA, bit 1 NXE */
+	uint8_t access;	 /* WALK_… */
+	uint8_t physical_bits;
+	uint8_t more; /* bit 0 1 GiB pages, bit 1 RFLAGS.AC, bit 2 execute-only pages are there */
+	uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct input) == 64, "documented");
+
+static _Alignas(4096) uint8_t memory[N_PAGES][4096], twin[N_PAGES][4096];
+static struct input input;
+static const uint8_t *later, *later_end;
+
+const uint64_t virt_direct_base = 0;
+struct virt_machine virt_machine;
+struct hv hv;
+
+static void require(bool is_so, const char *what)
+{
+	if (!is_so) {
+		printf("FAIL walk_fuzz: %s\n", what);
+		fflush(stdout);
+		abort();
+	}
+}
+
+static uint8_t page_rights(uint64_t n)
+{
+	if (n >= N_PAGES || !(input.rights >> n & 1))
+		return 0;
+	if (input.rom >> n & 1)
+		return input.more & 4 ? VIRT_EXECUTE : VIRT_READ | VIRT_EXECUTE;
+	return VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
+}
+
+static void apply(const uint8_t *record, uint8_t where[N_PAGES][4096])
+{
+	unsigned int offset = ((unsigned int)record[1] | (unsigned int)record[2] << 8) & 0xff8;
+
+	memcpy(&where[record[0] % N_PAGES][offset], record + 3, 8);
+}
+
+struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
+{
+	uint64_t n = gpa.a >> PAGE_SHIFT;
+
+	(void)space;
+	while (later < later_end) {
+		const uint8_t *record = later;
+
+		later += RECORD_BYTES;
+		if (record[0] & LATER) {
+			apply(record, memory);
+			apply(record, twin);
+			break;
+		}
+	}
+	if (!page_rights(n))
+		return (struct virt_leaf) { .level = LEVEL_4K };
+	return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)memory[n]),
+				    .rights = page_rights(n),
+				    .level = LEVEL_4K };
+}
+
+bool frames_are_root(uint64_t base, uint64_t n_bytes)
+{
+	(void)base;
+	(void)n_bytes;
+	return false;
+}
+
+struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	(void)subleaf;
+	return (struct x86_cpuid) { .edx = leaf == 0x80000001u && (input.more & 1) ? CPUID81_EDX_1G
+										   : 0 };
+}
+
+void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+{
+	(void)vp;
+	(void)paging;
+	abort();
+}
+
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+{
+	(void)vp;
+	(void)seg;
+	(void)value;
+	abort();
+}
+
+static int ref_load(uint64_t gpa, unsigned int bytes, uint64_t *entry)
+{
+	uint8_t rights = page_rights(gpa >> 12);
+
+	if (!rights)
+		return 4;
+	if (!(rights & VIRT_READ))
+		return 5;
+	*entry = 0;
+	memcpy(entry, &twin[gpa >> 12][gpa & 4095], bytes);
+	return 0;
+}
+
+static bool ref_can_write(uint64_t gpa)
+{
+	return page_rights(gpa >> 12) & VIRT_WRITE;
+}
+
+static void check_reference(const struct virt_paging *paging, const struct walk *walk)
+{
+	struct ref_in in = { .cr0 = paging->cr0,
+			     .cr3 = paging->cr3,
+			     .cr4 = paging->cr4,
+			     .efer = paging->efer,
+			     .rflags = paging->rflags,
+			     .maxphyaddr = virt_machine.physical_bits,
+			     .has_1g = input.more & 1,
+			     .gva = input.gva,
+			     .read = input.access & WALK_READ,
+			     .write = input.access & WALK_WRITE,
+			     .execute = input.access & WALK_EXECUTE,
+			     .user = input.access & WALK_USER,
+			     .set_bits = input.access & WALK_SET_BITS,
+			     .smap = input.access & WALK_SMAP,
+			     .no_smap = input.access & WALK_NO_SMAP,
+			     .load = ref_load,
+			     .can_write = ref_can_write };
+	struct ref_out out;
+
+	memcpy(in.pdpte, paging->pdpte, sizeof(in.pdpte));
+	ref_walk(&in, &out);
+	for (unsigned int i = 0; i < out.n_sets; i++)
+		twin[out.sets[i].gpa >> 12][out.sets[i].gpa & 4095] |= (uint8_t)out.sets[i].bits;
+	require(walk->code == out.code && walk->error_code == out.error_code &&
+			walk->level == out.level && walk->gpa.a == out.gpa,
+		"the walk differs from the reference");
+	require(!memcmp(memory, twin, sizeof(memory)), "memory differs from the reference");
+}
+
+/* Nothing but A and D bits may differ from what was put there. */
+static void check_bits(void)
+{
+	for (unsigned int i = 0; i < sizeof(memory); i++) {
+		uint8_t now = memory[i / 4096][i % 4096], then = twin[i / 4096][i % 4096];
+
+		if (now == then)
+			continue;
+		require((input.access & WALK_SET_BITS) && !(i & 3), "a stray write");
+		require((now ^ then) == ((now ^ then) & (PTE_A | PTE_D)) && (now & then) == then,
+			"a write of other bits than A and D");
+		require(page_rights(i / 4096) & VIRT_WRITE, "a write to ROM");
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct virt_paging paging = { 0 };
+	bool has_changes = false;
+	struct partition partition;
+	struct walk walk;
+	size_t at;
+
+	if (size < sizeof(input))
+		return 0;
+	memcpy(&input, data, sizeof(input));
+	data += sizeof(input);
+	size -= sizeof(input);
+	size -= size % RECORD_BYTES;
+	memset(memory, 0, sizeof(memory));
+	for (at = 0; at < size; at += RECORD_BYTES) {
+		if (data[at] & LATER)
+			has_changes = true;
+		else
+			apply(data + at, memory);
+	}
+	memcpy(twin, memory, sizeof(memory));
+	later = data;
+	later_end = data + size;
+
+	virt_machine.physical_bits = (uint8_t)(32 + input.physical_bits % 21);
+	paging.cr0 = CR0_PE | (input.cr0 & 1 ? CR0_PG : 0) | (input.cr0 & 2 ? CR0_WP : 0);
+	paging.cr3 = input.cr3;
+	paging.cr4 = input.cr4;
+	paging.efer = (input.efer & 1 ? EFER_LMA | EFER_LME : 0) | (input.efer & 2 ? EFER_NXE : 0);
+	if (paging.efer & EFER_LMA)
+		paging.cr4 |= CR4_PAE;
+	paging.rflags = input.more & 2 ? RFLAGS_AC : 0;
+	memcpy(paging.pdpte, input.pdpte, sizeof(paging.pdpte));
+
+	walk_gva(&partition, &paging, GVA(input.gva), input.access, &walk);
+	require(walk.code <= 6, "no such code");
+	if (has_changes)
+		check_bits();
+	else
+		check_reference(&paging, &walk);
+	return 0;
+}
+
+#ifdef WALK_FUZZ_CORPUS
+int main(void)
+{
+	static uint8_t bytes[1 << 16];
+	unsigned int n_files = 0;
+	struct dirent *entry;
+	char path[512];
+	DIR *folder = opendir(WALK_FUZZ_CORPUS);
+
+	while (folder && (entry = readdir(folder))) {
+		FILE *file;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%.255s", WALK_FUZZ_CORPUS, entry->d_name);
+		file = fopen(path, "rb");
+		if (!file)
+			continue;
+		LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof(bytes), file));
+		fclose(file);
+		n_files++;
+	}
+	if (folder)
+		closedir(folder);
+	if (!n_files) {
+		printf("FAIL walk_fuzz_corpus: no files in %s\n", WALK_FUZZ_CORPUS);
+		return 1;
+	}
+	printf("ok walk_fuzz_corpus\n");
+	return 0;
+}
+#endif

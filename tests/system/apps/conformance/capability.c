@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/* WHvGetCapability. */
+#include "tests/system/apps/conformance/check.h"
+
+#include <stddef.h>
+
+#include "whp/WinHvPlatform.h"
+
+static void capability_says_that_a_hypervisor_is_present(void)
+{
+	WHV_CAPABILITY value = { .HypervisorPresent = 0 };
+	UINT32 written = 0;
+
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeHypervisorPresent, &value, sizeof(value),
+				   &written),
+		  S_OK);
+	EXPECT_EQ(value.HypervisorPresent, 1);
+	EXPECT_EQ(written, 4);
+}
+
+static const struct {
+	WHV_CAPABILITY_CODE code;
+	UINT32 n_bytes;
+} sizes[] = {
+	{ WHvCapabilityCodeHypervisorPresent, 4 },
+	{ WHvCapabilityCodeFeatures, 8 },
+	{ WHvCapabilityCodeExtendedVmExits, 8 },
+	{ WHvCapabilityCodeExceptionExitBitmap, 8 },
+	{ WHvCapabilityCodeProcessorVendor, 4 },
+	{ WHvCapabilityCodeProcessorFeatures, 8 },
+	{ WHvCapabilityCodeProcessorClFlushSize, 1 },
+	{ WHvCapabilityCodeProcessorXsaveFeatures, 8 },
+	{ WHvCapabilityCodeProcessorClockFrequency, 8 },
+	{ WHvCapabilityCodeInterruptClockFrequency, 8 },
+	{ WHvCapabilityCodeProcessorFeaturesBanks, 24 },
+	{ WHvCapabilityCodePhysicalAddressWidth, 4 },
+};
+
+#define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static void capability_values_have_their_exact_size(void)
+{
+	uint8_t buffer[64];
+	UINT32 written;
+
+	for (size_t i = 0; i < N_SIZES; i++) {
+		for (size_t j = 0; j < sizeof(buffer); j++)
+			buffer[j] = 0x5a;
+		written = 0;
+		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer, sizeof(buffer), &written), S_OK);
+		EXPECT_EQ(written, sizes[i].n_bytes);
+		for (size_t j = written; j < sizeof(buffer); j++)
+			EXPECT_EQ(buffer[j], 0x5a);
+		/* Exactly enough, at an odd address, without the optional pointer. */
+		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer + 1, sizes[i].n_bytes, NULL), S_OK);
+	}
+}
+
+static void capability_buffer_too_short_is_refused(void)
+{
+	uint8_t buffer[64];
+	UINT32 written;
+
+	for (size_t i = 0; i < N_SIZES; i++) {
+		for (size_t j = 0; j < sizeof(buffer); j++)
+			buffer[j] = 0x5a;
+		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer, sizes[i].n_bytes - 1, &written),
+			  WHV_E_INSUFFICIENT_BUFFER);
+		for (size_t j = 0; j < sizeof(buffer); j++)
+			EXPECT_EQ(buffer[j], 0x5a);
+	}
+}
+
+static void capability_unknown_codes_are_refused(void)
+{
+	static const UINT32 codes[] = { 0x7777, 0x0fff, 0x1fff, 0xffffffff };
+	uint64_t buffer[8];
+	UINT32 written;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		EXPECT_HR(WHvGetCapability((WHV_CAPABILITY_CODE)codes[i], buffer, sizeof(buffer),
+					   &written),
+			  WHV_E_UNKNOWN_CAPABILITY);
+}
+
+static void capability_null_buffer_is_refused(void)
+{
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeFeatures, NULL, 8, NULL), E_POINTER);
+}
+
+/* What has been promised must be there: the claims are what clients choose their ways by. */
+static void capability_claims_are_sensible(void)
+{
+	WHV_CAPABILITY value = { .Features = { .AsUINT64 = 0 } };
+
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeFeatures, &value, 8, NULL), S_OK);
+	EXPECT_EQ(value.Features.PartialUnmap, 1);
+	EXPECT_EQ(value.Features.LocalApicEmulation, 0);
+	EXPECT_EQ(value.Features.DirtyPageTracking, 0);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorVendor, &value, 8, NULL), S_OK);
+	EXPECT(value.ProcessorVendor == WHvProcessorVendorIntel ||
+	       value.ProcessorVendor == WHvProcessorVendorAmd);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodePhysicalAddressWidth, &value, 8, NULL), S_OK);
+	EXPECT(value.PhysicalAddressWidth >= 32 && value.PhysicalAddressWidth <= 52);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorClFlushSize, &value, 8, NULL), S_OK);
+	EXPECT_EQ(value.ProcessorClFlushSize, 6);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorFeaturesBanks, &value, 24, NULL), S_OK);
+	EXPECT_EQ(value.ProcessorFeaturesBanks.BanksCount, 2);
+}
+
+void capability_checks(void)
+{
+	RUN(capability_says_that_a_hypervisor_is_present);
+	RUN(capability_values_have_their_exact_size);
+	RUN(capability_buffer_too_short_is_refused);
+	RUN(capability_unknown_codes_are_refused);
+	RUN(capability_null_buffer_is_refused);
+	RUN(capability_claims_are_sensible);
+}

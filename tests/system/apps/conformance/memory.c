@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+/* WHvMapGpaRange, WHvUnmapGpaRange. */
+#include "tests/system/apps/conformance/check.h"
+
+#include "root/lib/partition.h"
+#include "tests/system/apps/conformance/child.h"
+
+DECLARE_GUEST(halt);
+DECLARE_GUEST(read32);
+DECLARE_GUEST(write32);
+
+#define R   WHvMapGpaRangeFlagRead
+#define RW  (R | WHvMapGpaRangeFlagWrite)
+#define RWX (RW | WHvMapGpaRangeFlagExecute)
+
+#define PAGES 1024u /* of our own: 4 MiB */
+
+static uint8_t *arena; /* aligned to 4 KiB */
+static struct child child;
+
+static void create(struct guest_code code)
+{
+	if (!arena)
+		arena = test_pages(PAGES);
+	EXPECT(arena != NULL);
+	EXPECT_HR(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
+}
+
+static HRESULT map(void *source, uint64_t gpa, uint64_t n_bytes, UINT32 flags)
+{
+	return WHvMapGpaRange(child.partition, source, gpa, n_bytes, (WHV_MAP_GPA_RANGE_FLAGS)flags);
+}
+
+static void map_needs_alignment_and_a_size(void)
+{
+	create(GUEST(halt));
+	EXPECT_HR(map(arena + 1, CHILD_MMIO, 4096, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena + 2048, CHILD_MMIO, 4096, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO + 8, 4096, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4095, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 1, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 0, RWX), E_INVALIDARG);
+	EXPECT_HR(map(NULL, CHILD_MMIO, 4096, RWX), E_POINTER);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO + 8, 4096), E_INVALIDARG);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 4095), E_INVALIDARG);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 0), E_INVALIDARG);
+	child_destroy(&child);
+}
+
+static void map_stays_inside_the_address_space(void)
+{
+	WHV_CAPABILITY capability = { .PhysicalAddressWidth = 0 };
+	uint64_t end;
+
+	create(GUEST(halt));
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodePhysicalAddressWidth, &capability,
+				   sizeof(capability), NULL),
+		  S_OK);
+	end = 1ull << capability.PhysicalAddressWidth;
+	EXPECT_HR(map(arena, end - 4096, 4096, RWX), S_OK);
+	EXPECT_HR(map(arena, end, 4096, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, end - 4096, 8192, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, ~0xfffull, 4096, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, ~0xfffull, 8192, RWX), E_INVALIDARG);
+	EXPECT_HR(map(arena, 0, ~0xfffull, RWX), E_INVALIDARG);
+	child_destroy(&child);
+}
+
+static void map_flags_are_those_that_exist(void)
+{
+	create(GUEST(halt));
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R), S_OK);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, RW), S_OK);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, RWX), S_OK);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, 0x10), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, 0x80000007u), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute),
+		  E_INVALIDARG);
+	/* The capability says that there is no dirty tracking. */
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R | WHvMapGpaRangeFlagTrackDirtyPages), E_INVALIDARG);
+	child_destroy(&child);
+}
+
+static void map_source_is_the_roots_ram(void)
+{
+	void *lent;
+
+	create(GUEST(halt));
+	if (check_has_failed())
+		return;
+	lent = ((struct whp_partition *)child.partition)->runs[0].pages;
+	EXPECT_FAILED(map(lent, CHILD_MMIO, 4096, RWX));
+	EXPECT_FAILED(map((void *)0xfee00000ull, CHILD_MMIO, 4096, RWX));
+	EXPECT_FAILED(map((void *)0xfff000000000ull, CHILD_MMIO, 4096, RWX));
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+static uint32_t read_at(uint64_t gpa)
+{
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, gpa), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	return (uint32_t)child_get(&child, WHvX64RegisterRax);
+}
+
+static void expect_hole(uint64_t gpa)
+{
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, gpa), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, gpa);
+}
+
+static void number_pages(void)
+{
+	for (uint32_t i = 0; i < PAGES; i++)
+		*(uint32_t *)(void *)(arena + 4096 * (size_t)i) = 0xab000000 + i;
+}
+
+static void map_shows_each_page_where_it_belongs(void)
+{
+	static const uint32_t picks[] = { 0, 1, 511, 512, 513, 777, 1023 };
+
+	create(GUEST(read32));
+	if (check_has_failed())
+		return;
+	number_pages();
+	EXPECT_HR(map(arena, 0x40000000, PAGES * 4096ull, RW), S_OK);
+	for (unsigned int i = 0; i < sizeof(picks) / sizeof(picks[0]); i++)
+		EXPECT_EQ(read_at(0x40000000 + picks[i] * 4096ull), 0xab000000 + picks[i]);
+	expect_hole(0x40000000 + PAGES * 4096ull);
+	expect_hole(0x40000000 - 4);
+	child_destroy(&child);
+}
+
+/* A page inside a large mapping gets another source, then none, and its neighbours stay. */
+static void map_replaces_page_by_page(void)
+{
+	create(GUEST(read32));
+	if (check_has_failed())
+		return;
+	number_pages();
+	EXPECT_HR(map(arena, 0x40000000, PAGES * 4096ull, RWX), S_OK);
+	EXPECT_EQ(read_at(0x40005000), 0xab000005);
+	EXPECT_HR(map(arena + 4096 * 99, 0x40005000, 4096, RWX), S_OK);
+	EXPECT_EQ(read_at(0x40005000), 0xab000063);
+	EXPECT_EQ(read_at(0x40004000), 0xab000004);
+	EXPECT_EQ(read_at(0x40006000), 0xab000006);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x40005000, 4096), S_OK);
+	expect_hole(0x40005000);
+	EXPECT_EQ(read_at(0x40006000), 0xab000006);
+	EXPECT_HR(map(arena, 0x40000000, PAGES * 4096ull, RWX), S_OK);
+	EXPECT_EQ(read_at(0x40005000), 0xab000005);
+	child_destroy(&child);
+}
+
+static void map_rights_can_be_changed_by_mapping_again(void)
+{
+	create(GUEST(write32));
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x1234), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 0);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, RW), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(*(uint32_t *)(void *)arena, 0x1234);
+	child_destroy(&child);
+}
+
+static void map_page_can_stand_at_many_places(void)
+{
+	create(GUEST(read32));
+	if (check_has_failed())
+		return;
+	*(uint32_t *)(void *)arena = 0x600df00d;
+	for (unsigned int i = 0; i < 8; i++)
+		EXPECT_HR(map(arena, CHILD_MMIO + i * 0x1000, 4096, R), S_OK);
+	for (unsigned int i = 0; i < 8; i++)
+		EXPECT_EQ(read_at(CHILD_MMIO + i * 0x1000), 0x600df00d);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 4096), S_OK);
+	EXPECT_EQ(read_at(CHILD_MMIO + 0x1000), 0x600df00d);
+	child_destroy(&child);
+}
+
+static void map_page_can_back_many_partitions(void)
+{
+	WHV_PARTITION_HANDLE other = NULL;
+	const UINT32 one = 1;
+
+	create(GUEST(read32));
+	if (check_has_failed())
+		return;
+	EXPECT_HR(WHvCreatePartition(&other), S_OK);
+	EXPECT_HR(WHvSetPartitionProperty(other, WHvPartitionPropertyCodeProcessorCount, &one, 4),
+		  S_OK);
+	EXPECT_HR(WHvSetupPartition(other), S_OK);
+	EXPECT_HR(WHvMapGpaRange(other, arena, 0, 2 * 4096, WHvMapGpaRangeFlagRead), S_OK);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R), S_OK);
+	EXPECT_HR(WHvDeletePartition(other), S_OK);
+	*(uint32_t *)(void *)arena = 0x5eed;
+	EXPECT_EQ(read_at(CHILD_MMIO), 0x5eed);
+	child_destroy(&child);
+}
+
+/* A mapped page is not lent: the hypervisor would make it its own. */
+static void map_excludes_lending(void)
+{
+	struct hypercall_result result;
+	uint64_t handle;
+
+	create(GUEST(halt));
+	if (check_has_failed())
+		return;
+	handle = ((struct whp_partition *)child.partition)->handle;
+	EXPECT_HR(map(arena, CHILD_MMIO, 8 * 4096, R), S_OK);
+	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)arena, 1, 0, 0, &result));
+	EXPECT_FAILED(
+		(HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)child.page, 1, 0, 0, &result));
+	*(uint32_t *)(void *)arena = 0x77;
+	EXPECT_EQ(*(volatile uint32_t *)(void *)arena, 0x77);
+	child_destroy(&child);
+}
+
+static void unmap_of_a_hole_succeeds(void)
+{
+	create(GUEST(read32));
+	if (check_has_failed())
+		return;
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x70000000, 4096), S_OK);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x40000000, 0x40000000), S_OK);
+	/* From a hole over a mapping into a hole. */
+	number_pages();
+	EXPECT_HR(map(arena, 0x40200000, 8 * 4096, R), S_OK);
+	EXPECT_EQ(read_at(0x40203000), 0xab000003);
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x40000000, 0x10000000), S_OK);
+	expect_hole(0x40203000);
+	child_destroy(&child);
+}
+
+void memory_checks(void)
+{
+	RUN(map_needs_alignment_and_a_size);
+	RUN(map_stays_inside_the_address_space);
+	RUN(map_flags_are_those_that_exist);
+	RUN(map_source_is_the_roots_ram);
+	RUN(map_shows_each_page_where_it_belongs);
+	RUN(map_replaces_page_by_page);
+	RUN(map_rights_can_be_changed_by_mapping_again);
+	RUN(map_page_can_stand_at_many_places);
+	RUN(map_page_can_back_many_partitions);
+	RUN(map_excludes_lending);
+	RUN(unmap_of_a_hole_succeeds);
+}

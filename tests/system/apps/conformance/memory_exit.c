@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/* MemoryAccess exits of a partition without emulation, to the last field. */
+#include "tests/system/apps/conformance/check.h"
+
+#include "tests/system/apps/conformance/child.h"
+#include "x86/paging.h"
+
+DECLARE_GUEST(halt);
+DECLARE_GUEST(read8);
+DECLARE_GUEST(read32);
+DECLARE_GUEST(write8);
+DECLARE_GUEST(write32);
+DECLARE_GUEST(add32);
+DECLARE_GUEST(jump);
+DECLARE_GUEST(read64);
+DECLARE_GUEST(write64);
+
+#define HIGH_GVA 0x40000000ull /* where map_high() shows the first 2 MiB a second time */
+
+struct row {
+	struct guest_code code;
+	enum child_mode mode;
+	uint64_t address; /* in RBX */
+	uint64_t gpa;
+	WHV_MEMORY_ACCESS_TYPE type;
+	bool is_unmapped;
+};
+
+static void map_high(struct child *child)
+{
+	uint64_t *tables = (uint64_t *)(void *)(child->ram + CHILD_TABLES);
+
+	tables[512 + 1] = (CHILD_TABLES + 0x3000) | PTE_P | PTE_W;
+	tables[3 * 512] = PTE_P | PTE_W | PTE_PS;
+}
+
+static void expect_record(struct child *child, const struct row *row)
+{
+	const WHV_MEMORY_ACCESS_CONTEXT *m = &child->exit.MemoryAccess;
+	const WHV_X64_VP_EXIT_CONTEXT *c = &child->exit.VpContext;
+	bool is_fetch = row->type == WHvMemoryAccessExecute;
+
+	EXPECT_EQ(child->exit.Reserved, 0);
+	EXPECT_EQ(c->Rip, is_fetch ? row->address : CHILD_CODE);
+	EXPECT_EQ(c->Cr8, 0);
+	EXPECT_EQ(c->ExecutionState.Cr0Pe, row->mode != CHILD_REAL);
+	EXPECT_EQ(c->ExecutionState.EferLma, row->mode == CHILD_LONG);
+	EXPECT_EQ(m->AccessInfo.AccessType, row->type);
+	EXPECT_EQ(m->AccessInfo.GpaUnmapped, row->is_unmapped);
+	EXPECT_EQ(m->AccessInfo.GvaValid, 1);
+	EXPECT_EQ(m->AccessInfo.Reserved, 0);
+	EXPECT_EQ(m->Gpa, row->gpa);
+	if (!is_fetch) {
+		EXPECT(m->InstructionByteCount >= 2 && m->InstructionByteCount <= 16);
+		for (unsigned int i = 0; i < m->InstructionByteCount && i < 16; i++)
+			EXPECT_EQ(m->InstructionBytes[i], child->ram[CHILD_CODE + i]);
+	} else {
+		EXPECT_EQ(m->InstructionByteCount, 0);
+	}
+}
+
+static void run_row(const struct row *row, uint64_t gva)
+{
+	struct child child;
+
+	EXPECT_HR(child_create(&child, row->mode, row->code, 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(child_map_rom(&child, 0x90), S_OK);
+	if (row->mode == CHILD_LONG)
+		map_high(&child);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x0102030405060708ull), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, row->address), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	expect_record(&child, row);
+	EXPECT_EQ(child.exit.MemoryAccess.Gva, gva);
+	/* It comes again, as long as nothing has been done about it; and RAX is as it was. */
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x0102030405060708ull);
+	child_destroy(&child);
+}
+
+static void memory_hole_exits_for_data(void)
+{
+	const struct row rows[] = {
+		{ GUEST(read8), CHILD_PROT32, CHILD_MMIO + 0x123, CHILD_MMIO + 0x123,
+		  WHvMemoryAccessRead, true },
+		{ GUEST(read32), CHILD_PROT32, 0xfee000f0, 0xfee000f0, WHvMemoryAccessRead, true },
+		{ GUEST(write8), CHILD_PROT32, CHILD_MMIO + 0xfff, CHILD_MMIO + 0xfff,
+		  WHvMemoryAccessWrite, true },
+		{ GUEST(write32), CHILD_PROT32, CHILD_MMIO, CHILD_MMIO, WHvMemoryAccessWrite, true },
+		{ GUEST(read64), CHILD_LONG, CHILD_MMIO + 8, CHILD_MMIO + 8, WHvMemoryAccessRead,
+		  true },
+		{ GUEST(write64), CHILD_LONG, CHILD_MMIO + 8, CHILD_MMIO + 8, WHvMemoryAccessWrite,
+		  true },
+		/* A read and write at once is a write. */
+		{ GUEST(add32), CHILD_PROT32, CHILD_MMIO, CHILD_MMIO, WHvMemoryAccessWrite, true },
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		run_row(&rows[i], rows[i].address);
+}
+
+static void memory_hole_exits_for_code(void)
+{
+	const struct row rows[] = {
+		{ GUEST(jump), CHILD_PROT32, CHILD_MMIO + 0x10, CHILD_MMIO + 0x10,
+		  WHvMemoryAccessExecute, true },
+		{ GUEST(jump), CHILD_PROT32, CHILD_RAM, CHILD_RAM, WHvMemoryAccessExecute, true },
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		run_row(&rows[i], rows[i].address);
+}
+
+static void memory_rom_exits_for_writes_alone(void)
+{
+	const struct row row = { GUEST(write32),       CHILD_PROT32, CHILD_ROM + 0x20,
+				 CHILD_ROM + 0x20,     WHvMemoryAccessWrite, false };
+	struct child child;
+
+	run_row(&row, row.address);
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
+	EXPECT_HR(child_map_rom(&child, 0x5a), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_ROM), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x5a5a5a5a);
+	child_destroy(&child);
+	/* And it can be executed. */
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(jump), 0, 0), S_OK);
+	EXPECT_HR(child_map_rom(&child, 0xf4), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_ROM), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+static void memory_addresses_are_told_both_virtual_and_physical(void)
+{
+	const struct row rows[] = {
+		{ GUEST(read64), CHILD_LONG, HIGH_GVA + CHILD_MMIO + 0x18, CHILD_MMIO + 0x18,
+		  WHvMemoryAccessRead, true },
+		{ GUEST(write64), CHILD_LONG, HIGH_GVA + CHILD_ROM + 0x18, CHILD_ROM + 0x18,
+		  WHvMemoryAccessWrite, false },
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		run_row(&rows[i], rows[i].address);
+}
+
+/* The page that cannot be accessed is told; nothing has been written to the other. */
+static void memory_access_across_pages_names_the_page(void)
+{
+	struct child child;
+	uint32_t *before;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(write32), 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	before = (uint32_t *)(void *)(child.ram + CHILD_RAM - 4);
+	*before = 0x33333333;
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_RAM - 2), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
+	EXPECT_EQ(*before, 0x33333333);
+	child_destroy(&child);
+}
+
+/* What the exit was for is mapped, and the guest goes on as if nothing had been. */
+static void memory_can_be_mapped_at_the_exit(void)
+{
+	struct child child;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO + 0x40), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
+				 WHvMapGpaRangeFlagRead),
+		  S_OK);
+	*(uint32_t *)(void *)(child.ram + CHILD_DATA + 0x40) = 0x77665544;
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x77665544);
+	child_destroy(&child);
+}
+
+/* Bytes of an instruction that runs into a page which cannot be read. */
+static void memory_instruction_bytes_end_where_code_does(void)
+{
+	struct guest_code code = GUEST(read32);
+	struct child child;
+	uint8_t *at;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	at = child.ram + CHILD_RAM - 2;
+	at[0] = code.start[0];
+	at[1] = code.start[1];
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_RAM - 2), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_MMIO);
+	EXPECT_EQ(child.exit.MemoryAccess.InstructionByteCount, 2);
+	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[0], code.start[0]);
+	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[2], 0);
+	child_destroy(&child);
+}
+
+void memory_exit_checks(void)
+{
+	RUN(memory_hole_exits_for_data);
+	RUN(memory_hole_exits_for_code);
+	RUN(memory_rom_exits_for_writes_alone);
+	RUN(memory_addresses_are_told_both_virtual_and_physical);
+	RUN(memory_access_across_pages_names_the_page);
+	RUN(memory_can_be_mapped_at_the_exit);
+	RUN(memory_instruction_bytes_end_where_code_does);
+}

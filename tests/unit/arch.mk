@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# Host tests of the pure parts of arch/: $(B)/unit/arch_NAME.
+
+ARCH_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
+
+$(B)/unit/arch_caps: tests/unit/caps.c arch/vmx/caps.c arch/x86/format.c
+$(B)/unit/arch_mtrr: tests/unit/mtrr.c arch/x86/mtrr.c
+$(B)/unit/arch_ept: tests/unit/ept.c arch/vmx/ept.c
+$(B)/unit/arch_log: tests/unit/log.c arch/x86/log.c arch/x86/format.c
+
+ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept log)
+
+$(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/emu/check.h)
+	@mkdir -p $(@D)
+	$(CC) $(ARCH_TEST_CFLAGS) $(filter %.c,$^) -o $@
+
+HOST_TESTS += $(ARCH_TESTS)

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* hv/event.c on the fake machine: the two registers, combination of faults, delivery, windows. */
+#include "tests/unit/guest_vp.h"
+
+#include "hv/event.h"
+#include "whp/WinHvExits.h"
+#include "whp/WinHvRegisterNames.h"
+#include "x86/exc.h"
+
+static uint64_t interruption(unsigned int type, unsigned int vector)
+{
+	WHV_X64_PENDING_INTERRUPTION_REGISTER value = { .AsUINT64 = 0 };
+
+	value.InterruptionPending = 1;
+	value.InterruptionType = type & 7;
+	value.InterruptionVector = vector & 0xffff;
+	return value.AsUINT64;
+}
+
+static uint64_t with_error(uint64_t value, uint32_t error)
+{
+	return value | 1u << 4 | (uint64_t)error << 32;
+}
+
+static bool set_event(unsigned int vector, bool has_error, uint32_t error, uint64_t parameter)
+{
+	WHV_X64_PENDING_EXCEPTION_EVENT event = { .EventPending = 1 };
+	uint64_t words[2];
+
+	event.DeliverErrorCode = has_error;
+	event.Vector = vector & 0xffff;
+	event.ErrorCode = error;
+	event.ExceptionParameter = parameter;
+	memcpy(words, &event, sizeof(words));
+	return event_set_event(&guest_vp, words);
+}
+
+static void raise(uint8_t vector, bool has_error, uint32_t error, uint64_t address)
+{
+	struct emu_exception exception = { vector, has_error, error, address };
+
+	CHECK(event_raise(&guest_vp, &exception));
+}
+
+static uint64_t event_word(unsigned int i)
+{
+	uint64_t words[2];
+
+	event_get_event(&guest_vp, words);
+	return words[i];
+}
+
+static void registers_show_what_was_set(void)
+{
+	uint64_t value;
+
+	guest_new();
+	CHECK_EQUAL(event_get_interruption(&guest_vp), 0);
+	for (unsigned int type = 0; type < 8; type++) {
+		value = interruption(type, type == 2 ? 2 : type == 5 ? 1 : type == 6 ? 3 : 13);
+		if (type >= 4)
+			value |= 2u << 5;
+		CHECK_EQUAL(event_set_interruption(&guest_vp, value), type != 1 && type != 7);
+		if (type != 1 && type != 7)
+			CHECK_EQUAL(event_get_interruption(&guest_vp), value);
+		CHECK_EQUAL(event_word(0), 0);
+	}
+	value = with_error(interruption(3, EXC_GP), 0x1234);
+	CHECK(event_set_interruption(&guest_vp, value));
+	CHECK_EQUAL(event_get_interruption(&guest_vp), value);
+	CHECK(set_event(EXC_PF, true, 7, 0xdeadbeef000));
+	CHECK_EQUAL(event_get_interruption(&guest_vp), 0);
+	CHECK_EQUAL(event_word(0), 0x70000000000ull >> 8 | 0x0e0101);
+	CHECK_EQUAL(event_word(1), 0xdeadbeef000);
+	/* A register is cleared by writing it, not by writing the other. */
+	CHECK(event_set_interruption(&guest_vp, 0));
+	CHECK_EQUAL(event_word(1), 0xdeadbeef000);
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
+	CHECK_EQUAL(event_word(0), 0);
+	CHECK(event_set_interruption(&guest_vp, interruption(0, 0x20)));
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(0, 0x20));
+	CHECK(event_set_interruption(&guest_vp, 0));
+	CHECK_EQUAL(guest_vp.pending.type, VIRT_EVENT_NONE);
+}
+
+static void illegal_values_change_nothing(void)
+{
+	static const struct {
+		uint64_t value;
+	} bad[] = {
+		{ 0x0001000000000001ull | 0x100u << 16 }, /* vector 256 */
+		{ 1 | 1u << 9 | 0x20u << 16 },		  /* nested */
+		{ 1 | 1u << 12 | 0x20u << 16 },		  /* reserved */
+		{ 1 | 2u << 1 | 3u << 16 },		  /* NMI 3 */
+		{ 1 | 3u << 1 | 2u << 16 },		  /* exception 2 */
+		{ 1 | 3u << 1 | 32u << 16 },		  /* exception 32 */
+		{ 1 | 3u << 1 | 21u << 16 },		  /* #CP */
+		{ 1 | 3u << 1 | 1u << 4 | 6u << 16 },	  /* #UD with an error code */
+		{ 1 | 1u << 4 | 0x20u << 16 },		  /* interrupt with an error code */
+		{ 1 | 3u << 1 | 1u << 4 | 13u << 16 | 1ull << 47 }, /* error code of 16 bits */
+		{ 1 | 4u << 1 | 0x80u << 16 },			    /* INT without a length */
+		{ 1 | 6u << 1 | 1u << 5 | 5u << 16 },		    /* software exception 5 */
+		{ 1 | 5u << 1 | 1u << 5 | 3u << 16 },		    /* INT1 with vector 3 */
+		{ 1 | 1u << 1 },
+		{ 1 | 7u << 1 },
+	};
+
+	guest_new();
+	CHECK(event_set_interruption(&guest_vp, interruption(0, 0x55)));
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (event_set_interruption(&guest_vp, bad[i].value)) {
+			printf("# value %u\n", i);
+			FAIL("an illegal value was taken");
+		}
+		CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(0, 0x55));
+	}
+	CHECK(!set_event(2, false, 0, 0));
+	CHECK(!set_event(256, false, 0, 0));
+	CHECK(!set_event(EXC_DE, true, 0, 0));
+	CHECK(!event_set_event(&guest_vp,
+			       (uint64_t[2]) { 1 | 5u << 1 | 0x20u << 8, 0 })); /* ExtInt */
+	CHECK(!event_set_event(&guest_vp, (uint64_t[2]) { 1 | 1u << 4 | 6u << 16, 0 }));
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(0, 0x55));
+}
+
+static void a_page_fault_sets_cr2_at_delivery(void)
+{
+	guest_new();
+	virt_set(guest_vp.virt, VIRT_CR2, 0x1111);
+	raise(EXC_PF, true, PF_P | PF_W, 0xfeed000);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR2), 0x1111);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR2), 0xfeed000);
+	CHECK_EQUAL(guest_vp.virt->injected.type, VIRT_EVENT_EXCEPTION);
+	CHECK_EQUAL(guest_vp.virt->injected.vector, EXC_PF);
+	CHECK_EQUAL(guest_vp.virt->injected.error_code, PF_P | PF_W);
+	CHECK(guest_vp.virt->injected.has_error_code);
+	event_delivered(&guest_vp);
+	CHECK_EQUAL(guest_vp.pending.type, VIRT_EVENT_NONE);
+	CHECK_EQUAL(event_word(0), 0);
+
+	/* One whose delivery was interrupted has set CR2 already; the guest's value stands. */
+	virt_set(guest_vp.virt, VIRT_CR2, 0x2222);
+	event_interrupted(&guest_vp,
+			  &(struct virt_event) { VIRT_EVENT_EXCEPTION, EXC_PF, true, 0, 2 });
+	CHECK_EQUAL(event_get_interruption(&guest_vp), with_error(interruption(3, EXC_PF), 2));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR2), 0x2222);
+	event_delivered(&guest_vp);
+
+	/* Nor does an exception in PendingInterruption have a parameter. */
+	CHECK(event_set_interruption(&guest_vp, with_error(interruption(3, EXC_PF), 4)));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR2), 0x2222);
+}
+
+static void nothing_pending_costs_no_call(void)
+{
+	guest_new();
+	guest_vp.virt->magic = 0; /* the fake aborts at any call */
+	CHECK(event_prepare(&guest_vp));
+	event_delivered(&guest_vp);
+}
+
+static void an_event_taken_back_is_not_delivered(void)
+{
+	guest_new();
+	CHECK(event_set_interruption(&guest_vp, interruption(3, EXC_UD)));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.vector, EXC_UD);
+	/* The entry fails; the client repairs what was wrong and wants no event. */
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(3, EXC_UD));
+	CHECK(event_set_interruption(&guest_vp, 0));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.type, VIRT_EVENT_NONE);
+	event_delivered(&guest_vp);
+	CHECK(event_set_interruption(&guest_vp, interruption(3, EXC_DE)));
+	event_delivered(&guest_vp); /* was not handed over yet */
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(3, EXC_DE));
+}
+
+static void refused(uint32_t name, const char *word)
+{
+	guest_vp.virt->injected.type = VIRT_EVENT_NONE;
+	guest_error_text = NULL;
+	CHECK(!event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.type, VIRT_EVENT_NONE);
+	CHECK(guest_error_text && strstr(guest_error_text, word));
+	CHECK_EQUAL(guest_error_register, name);
+	CHECK(guest_vp.pending.type != VIRT_EVENT_NONE);
+}
+
+static void what_the_guest_cannot_take_is_refused_at_entry(void)
+{
+	guest_new();
+	CHECK(event_set_interruption(&guest_vp, interruption(0, 0x20)));
+	refused(WHvRegisterPendingInterruption, "RFLAGS.IF");
+	guest_regs()->rflags |= RFLAGS_IF;
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+	refused(WHvRegisterPendingInterruption, "shadow");
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_NMI); /* does not matter to it */
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.vector, 0x20);
+	event_delivered(&guest_vp);
+
+	guest_regs()->rflags &= ~(uint64_t)RFLAGS_IF;
+	CHECK(event_set_interruption(&guest_vp, interruption(2, 0)));
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(2, 2));
+	refused(WHvRegisterPendingInterruption, "blocked");
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_MOV_SS);
+	refused(WHvRegisterPendingInterruption, "shadow");
+	virt_set(guest_vp.virt, VIRT_SHADOW, 0);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.vector, 2);
+	event_delivered(&guest_vp);
+
+	CHECK(set_event(EXC_GP, false, 0, 0));
+	refused(WHvRegisterPendingEvent, "error code");
+	CHECK(set_event(EXC_UD, false, 0, 0));
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
+	CHECK(event_prepare(&guest_vp)); /* exceptions are never blocked */
+}
+
+static void real_mode_pushes_no_error_code(void)
+{
+	guest_new();
+	virt_set(guest_vp.virt, VIRT_CR0, CR0_ET);
+	raise(EXC_GP, true, 0x10, 0);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.vector, EXC_GP);
+	CHECK(!guest_vp.virt->injected.has_error_code);
+	CHECK_EQUAL(guest_vp.virt->injected.error_code, 0);
+	event_delivered(&guest_vp);
+	CHECK(set_event(EXC_SS, false, 0, 0));
+	CHECK(event_prepare(&guest_vp));
+}
+
+static void an_nmi_that_was_interrupted_unblocks_nmis(void)
+{
+	guest_new();
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_NMI | VIRT_SHADOW_STI);
+	event_interrupted(&guest_vp, &(struct virt_event) { .type = VIRT_EVENT_NMI, .vector = 2 });
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_SHADOW), VIRT_SHADOW_STI);
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(2, 2));
+	event_interrupted(&guest_vp, &(struct virt_event) { .type = VIRT_EVENT_NONE });
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(2, 2));
+	event_interrupted(&guest_vp, &(struct virt_event) { .type = VIRT_EVENT_SOFT_INTERRUPT,
+							    .vector = 0x80,
+							    .length = 2 });
+	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(4, 0x80) | 2u << 5);
+}
+
+/* SDM 3A, table "Conditions for Generating a Double Fault", row by row. */
+static void faults_combine_as_the_manual_says(void)
+{
+	static const struct {
+		uint8_t type, first, second, result; /* result 0xff: triple fault */
+	} rows[] = {
+		{ VIRT_EVENT_EXCEPTION, EXC_UD, EXC_GP, EXC_GP },
+		{ VIRT_EVENT_EXCEPTION, EXC_DB, EXC_PF, EXC_PF },
+		{ VIRT_EVENT_INTERRUPT, EXC_GP, EXC_GP, EXC_GP },
+		{ VIRT_EVENT_NMI, 2, EXC_PF, EXC_PF },
+		{ VIRT_EVENT_SOFT_INTERRUPT, EXC_PF, EXC_NP, EXC_NP },
+		{ VIRT_EVENT_EXCEPTION, EXC_GP, EXC_UD, EXC_UD },
+		{ VIRT_EVENT_EXCEPTION, EXC_DE, EXC_GP, EXC_DF },
+		{ VIRT_EVENT_EXCEPTION, EXC_TS, EXC_NP, EXC_DF },
+		{ VIRT_EVENT_EXCEPTION, EXC_SS, EXC_PF, EXC_PF },
+		{ VIRT_EVENT_EXCEPTION, EXC_PF, EXC_AC, EXC_AC },
+		{ VIRT_EVENT_EXCEPTION, EXC_PF, EXC_GP, EXC_DF },
+		{ VIRT_EVENT_EXCEPTION, EXC_PF, EXC_PF, EXC_DF },
+		{ VIRT_EVENT_EXCEPTION, EXC_DF, EXC_AC, EXC_AC },
+		{ VIRT_EVENT_EXCEPTION, EXC_DF, EXC_GP, 0xff },
+		{ VIRT_EVENT_EXCEPTION, EXC_DF, EXC_PF, 0xff },
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t second = rows[i].second;
+		struct emu_exception exception = { .vector = second,
+						   .has_error_code =
+							   EXC_HAS_ERROR_CODE >> second & 1,
+						   .error_code = 8,
+						   .address = 0x7000 };
+		bool is_fine;
+
+		guest_new();
+		event_interrupted(&guest_vp, &(struct virt_event) { .type = rows[i].type,
+								    .vector = rows[i].first,
+								    .length = 2 });
+		is_fine = event_raise(&guest_vp, &exception);
+		if (rows[i].result == 0xff) {
+			CHECK(!is_fine);
+			CHECK_EQUAL(guest_vp.pending.vector, EXC_DF);
+			continue;
+		}
+		CHECK(is_fine);
+		CHECK_EQUAL(guest_vp.pending.vector, rows[i].result);
+		CHECK_EQUAL(guest_vp.pending.type, VIRT_EVENT_EXCEPTION);
+		if (rows[i].result == EXC_DF) {
+			CHECK(guest_vp.pending.has_error_code);
+			CHECK_EQUAL(guest_vp.pending.error_code, 0);
+			CHECK(event_prepare(&guest_vp));
+			CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR2), 0);
+		}
+	}
+}
+
+static void windows_are_asked_for_once(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_INTERRUPT_WINDOW };
+
+	guest_new();
+	guest_vp.deliverability = 2 | 3u << 2;
+	CHECK(event_prepare(&guest_vp));
+	CHECK(guest_vp.virt->wants_interrupt_window && !guest_vp.virt->wants_nmi_window);
+	guest_vp.deliverability |= 1;
+	CHECK(event_prepare(&guest_vp));
+	CHECK(guest_vp.virt->wants_interrupt_window && guest_vp.virt->wants_nmi_window);
+	CHECK_EQUAL(event_window(&guest_vp, &exit), WHvX64PendingInterrupt);
+	CHECK_EQUAL(guest_vp.deliverability, 1);
+	CHECK(event_prepare(&guest_vp));
+	CHECK(!guest_vp.virt->wants_interrupt_window && guest_vp.virt->wants_nmi_window);
+	exit.reason = VIRT_EXIT_NMI_WINDOW;
+	CHECK_EQUAL(event_window(&guest_vp, &exit), WHvX64PendingNmi);
+	CHECK_EQUAL(guest_vp.deliverability, 0);
+	CHECK(event_prepare(&guest_vp));
+	CHECK(!guest_vp.virt->wants_interrupt_window && !guest_vp.virt->wants_nmi_window);
+}
+
+static void a_window_waits_for_the_priority(void)
+{
+	guest_new();
+	guest_vp.cr8 = 5;
+	guest_vp.deliverability = 2 | 5u << 2;
+	CHECK(event_prepare(&guest_vp));
+	CHECK(!guest_vp.virt->wants_interrupt_window);
+	guest_vp.cr8 = 4;
+	CHECK(event_prepare(&guest_vp));
+	CHECK(guest_vp.virt->wants_interrupt_window);
+	guest_vp.cr8 = 15;
+	guest_vp.deliverability = 2; /* any */
+	CHECK(event_prepare(&guest_vp));
+	CHECK(guest_vp.virt->wants_interrupt_window);
+}
+
+int main(void)
+{
+	RUN(registers_show_what_was_set);
+	RUN(illegal_values_change_nothing);
+	RUN(a_page_fault_sets_cr2_at_delivery);
+	RUN(nothing_pending_costs_no_call);
+	RUN(an_event_taken_back_is_not_delivered);
+	RUN(what_the_guest_cannot_take_is_refused_at_entry);
+	RUN(real_mode_pushes_no_error_code);
+	RUN(an_nmi_that_was_interrupted_unblocks_nmis);
+	RUN(faults_combine_as_the_manual_says);
+	RUN(windows_are_asked_for_once);
+	RUN(a_window_waits_for_the_priority);
+	return test_has_failed;
+}

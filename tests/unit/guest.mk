@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# Tests of what hv/ does with a guest's state: page walk, events, device emulation. Private to each
+# program, so that gpa_page() and the VP can be the test's own; no object is shared with other tests.
+
+GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wshadow \
+	-Wmissing-prototypes -Wundef -Wconversion
+GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h emu/*.h include/*/*.h)
+GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c
+GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
+GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk event device device_string walk_replay)
+
+HOST_TESTS += $(GUEST_TESTS)
+
+$(B)/tests/unit/walk: tests/unit/walk.c hv/walk.c $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $< -pthread -o $@
+
+$(B)/tests/unit/event: tests/unit/event.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
+
+$(B)/tests/unit/device $(B)/tests/unit/device_string: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/event.c hv/walk.c $(GUEST_EMU) \
+		$(GUEST_FAKE) $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
+
+# The fuzz target's corpus once through, with any compiler.
+$(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/walk.c $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -DWALK_FUZZ_CORPUS='"tests/fuzz/walk_corpus"' $< -o $@
+
+# The fuzzer itself: clang only. `$(B)/fuzz/walk_fuzz tests/fuzz/walk_corpus`
+$(B)/fuzz/walk_fuzz: tests/fuzz/walk_fuzz.c hv/walk.c $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	clang $(GUEST_CFLAGS) -fsanitize=fuzzer $< -o $@

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+#
+# Tests of hv/ on the host, on the fake machine (arch/fake), under sanitizers. Needs B and CC.
+
+HV_TESTS := hv_frame hv_gpa hv_partition hv_root_memory hv_register hv_property hv_hypercall \
+	hv_hostile hv_docs
+
+HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
+	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
+	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+HV_TEST_OBJECTS := $(patsubst %.c,$(B)/host/hv/%.o,$(wildcard hv/*.c emu/*.c arch/fake/*.c))
+
+HOST_TESTS += $(addprefix $(B)/host/,$(HV_TESTS))
+
+$(B)/host/hv/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HV_TEST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(HV_TEST_OBJECTS)
+	$(CC) $(HV_TEST_CFLAGS) $^ -o $@
+
+-include $(HV_TEST_OBJECTS:.o=.d)
+-include $(patsubst %,$(B)/host/hv/tests/unit/%.d,$(HV_TESTS))

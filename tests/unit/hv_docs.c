@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * docs/hypercalls.md describes the calls that exist: each code of whit/hypercall.h has a row in the table
+ * of hv/hypercall.c and a heading "NAME (number)" in the document, and there are no others.
+ */
+#include <ctype.h>
+
+#include "tests/unit/hv_test.h"
+
+static char *read_all(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = calloc(1, 1 << 18);
+
+	CHECK(file && text);
+	CHECK(fread(text, 1, (1 << 18) - 1, file) > 0);
+	fclose(file);
+	return text;
+}
+
+/* The next name that begins with `prefix`, from *text on; *text is moved behind it. */
+static bool next_name(const char **text, const char *prefix, char name[64])
+{
+	const char *found = strstr(*text, prefix);
+	size_t n = 0;
+
+	if (!found)
+		return false;
+	while (n < 63 && (isupper((unsigned char)found[n]) || isdigit((unsigned char)found[n]) ||
+			  found[n] == '_')) {
+		name[n] = found[n];
+		n++;
+	}
+	name[n] = 0;
+	*text = found + n;
+	return true;
+}
+
+static void every_call_is_documented(void)
+{
+	char *header = read_all("include/whit/hypercall.h"), *code = read_all("hv/hypercall.c");
+	char *document = read_all("docs/hypercalls.md"), name[64], wanted[128];
+	const char *at_text = header;
+	unsigned int n_calls = 0, n_rows = 0, n_headings = 0;
+
+	while (next_name(&at_text, "WHIT_CALL_", name)) {
+		const unsigned long number = strtoul(at_text, NULL, 0);
+
+		n_calls++;
+		snprintf(wanted, sizeof(wanted), "\t[%s", name);
+		CHECK(strstr(code, wanted));
+		snprintf(wanted, sizeof(wanted),
+			 number < 0x100 ? "### %s (%lu)\n" : "### %s (%#lx)\n",
+			 name + strlen("WHIT_CALL_"), number);
+		if (!strstr(document, wanted)) {
+			printf("FAIL %s: docs/hypercalls.md lacks: %s", test_name, wanted);
+			longjmp(test_end, 1);
+		}
+	}
+	for (at_text = code; next_name(&at_text, "[WHIT_CALL_", name); n_rows++)
+		at_text++;
+	for (at_text = document; (at_text = strstr(at_text, "\n### ")); n_headings++)
+		at_text++;
+	CHECK(n_calls >= 19);
+	CHECK_EQ(n_rows, n_calls);
+	CHECK_EQ(n_headings, n_calls);
+	free(header);
+	free(code);
+	free(document);
+}
+
+int main(void)
+{
+	static const struct test tests[] = { TEST(every_call_is_documented) };
+
+	return RUN(tests);
+}

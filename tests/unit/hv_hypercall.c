@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* hv/hypercall.c: the calling convention, buffers, and the way through to a run. */
+#include "tests/unit/hv_test.h"
+
+#include "whit/log.h"
+#include "x86/cr.h"
+
+static void calls_that_do_not_exist(void)
+{
+	static const uint64_t codes[] = { 0,	      4,    8,	   9,	  11,	   15,
+					  21,	      0xff, 0x104, 0x200, 0x10000, 1ull << 32 | 1,
+					  1ull << 63, ~0ull };
+
+	machine(256 * MIB);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		CHECK_EQ(CALL(codes[i], 1, 2, 3, 4, 5), WHIT_E_UNKNOWN_CALL);
+		CHECK_EQ(out_rdx, 2); /* not touched */
+		CHECK_EQ(out_r8, 3);
+	}
+	CHECK_EQ(hv.stats.hypercalls, sizeof(codes) / sizeof(codes[0]));
+	check_clean();
+}
+
+static void version(void)
+{
+	machine(256 * MIB);
+	CHECK_EQ(CALL(WHIT_CALL_VERSION, 1, 2, 3), S_OK);
+	CHECK_EQ(out_rdx, WHIT_ABI_VERSION);
+	CHECK_EQ(out_r8, 3);
+}
+
+static void log_can_be_read(void)
+{
+	uint64_t buffer, position, end;
+
+	machine(256 * MIB);
+	buffer = test_pages(4);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, buffer, 4 * PAGE_SIZE), S_OK);
+	end = out_r8;
+	log_line(LOG_NOTICE, "hello %u", 42u);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, end, buffer, 4 * PAGE_SIZE), S_OK);
+	CHECK_EQ(out_rdx, 9);
+	CHECK(!memcmp(at(buffer), "hello 42\n", 9));
+	position = out_r8;
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, position, buffer, 64), S_OK);
+	CHECK_EQ(out_rdx, 0);
+	CHECK_EQ(out_r8, position);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, end, buffer, 5), S_OK);
+	CHECK_EQ(out_rdx, 5);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, out_r8, buffer, ~0ull),
+		 S_OK); /* cut to the ring's size */
+	CHECK_EQ(out_rdx, 4);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, buffer + 1, 8), E_POINTER);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, BLOCK_BASE, 8), E_POINTER);
+	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, 256 * MIB - 8, 16), E_POINTER);
+}
+
+static void stats_can_be_read(void)
+{
+	struct whit_stats stats;
+	uint64_t buffer, handle;
+
+	machine(256 * MIB);
+	buffer = test_pages(1);
+	handle = created(5);
+	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, sizeof(stats) - 1), WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(out_rdx, sizeof(stats));
+	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
+	CHECK_EQ(out_rdx, sizeof(stats));
+	memcpy(&stats, at(buffer), sizeof(stats));
+	CHECK_EQ(stats.lent_pages, 5);
+	CHECK_EQ(stats.partitions, 1);
+	CHECK_EQ(stats.hypercalls, 3);
+	CHECK_EQ(stats.heap_free_pages, hv.heap.count);
+	CHECK_EQ(CALL(WHIT_CALL_STATS, BLOCK_BASE, 4096), E_POINTER);
+	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer + 2, 4096), E_POINTER);
+	delete_all(handle);
+	check_clean();
+}
+
+/* CPUID is answered inside, the cancel before the next entry. */
+static void run_gives_exits_in_the_shared_page(void)
+{
+	const struct virt_exit cpuid = { .reason = VIRT_EXIT_CPUID, .insn_length = 2 };
+	const struct virt_exit hlt = { .reason = VIRT_EXIT_HLT, .insn_length = 1 };
+	const struct virt_exit interrupt = { .reason = VIRT_EXIT_INTERRUPT };
+	const WHV_RUN_VP_EXIT_CONTEXT *record;
+	struct whit_vp_page *shared;
+	uint64_t handle, page;
+
+	machine(256 * MIB);
+	handle = set_up(32, 1);
+	page = test_pages(1);
+	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
+	shared = at(page);
+	record = (const void *)shared->exit;
+	shared->rip = 0x7c00;
+	shared->dirty = WHIT_PAGE_RIP;
+	fake_push(&cpuid, NULL);
+	fake_push(&hlt, NULL);
+	CHECK_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
+	CHECK_EQ(fake.n_runs, 2);
+	CHECK_EQ(record->ExitReason, WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(record->VpContext.Rip, 0x7c03);
+	CHECK_EQ(shared->rip, 0x7c03);
+	CHECK(test_root.virt->is_switched_in);
+	fake_push(&interrupt, NULL);
+	CHECK_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), WHIT_S_AGAIN);
+	CHECK_EQ(CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, 0), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, 0), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
+	CHECK_EQ(record->ExitReason, WHvRunVpExitReasonCanceled);
+	CHECK_EQ(fake.n_runs, 3);
+	delete_all(handle);
+	check_clean();
+}
+
+static void translate_without_paging(void)
+{
+	uint64_t handle;
+
+	machine(256 * MIB);
+	handle = set_up(32, 1);
+	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
+	CHECK_EQ(out_rdx, WHvTranslateGvaResultSuccess);
+	CHECK_EQ(out_r8, 0x12345);
+	/* Paging on with CR3 into nothing: success of the call, and the table that is missing. */
+	vp_of(handle, 0)->virt->reg[VIRT_CR0] = CR0_PE | CR0_PG;
+	vp_of(handle, 0)->virt->reg[VIRT_CR3] = 0x5000;
+	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
+	CHECK_EQ(out_rdx, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQ(out_r8 & PAGE_MASK, 0x5000);
+	delete_all(handle);
+	check_clean();
+}
+
+/* A buffer over the edge between two RAM ranges, or into a lent page, is refused whole. */
+static void buffers_are_checked_whole(void)
+{
+	uint64_t handle, value[2] = { 1, 2 };
+
+	machine(256 * MIB);
+	handle = created(2); /* the first two pages behind the block */
+	CHECK(buffer_read(BLOCK_BASE - 16, value, 16));
+	CHECK(!buffer_read(BLOCK_BASE - 8, value, 16));
+	CHECK(!buffer_write(BLOCK_BASE - 8, value, 16));
+	CHECK(!buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE - 8, value, 16));
+	CHECK(buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE, value, 16));
+	CHECK(!buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE + 4, value, 8));
+	CHECK(!buffer_write(256 * MIB - 8, value, 16));
+	CHECK(buffer_write(256 * MIB - 8, value, 8));
+	CHECK(!buffer_write(~7ull, value, 16));
+	delete_all(handle);
+	check_clean();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		TEST(calls_that_do_not_exist),
+		TEST(version),
+		TEST(log_can_be_read),
+		TEST(stats_can_be_read),
+		TEST(run_gives_exits_in_the_shared_page),
+		TEST(translate_without_paging),
+		TEST(buffers_are_checked_whole),
+	};
+
+	return RUN(tests);
+}

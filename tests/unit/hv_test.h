@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of hv/ share: a runner, a fresh fake machine for each test, hypercalls as the root
+ * makes them, and a few of the steps that every test needs.
+ */
+#ifndef TESTS_UNIT_HV_TEST_H
+#define TESTS_UNIT_HV_TEST_H
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/fake/fake.h"
+#include "hv/frame.h"
+#include "hv/gpa.h"
+#include "hv/hv.h"
+#include "hv/root.h"
+#include "hv/vp.h"
+#include "whp/WinHvPlatformDefs.h"
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+#define TEST(name)          \
+	{                   \
+#name, name \
+	}
+
+static jmp_buf test_end;
+static const char *test_name;
+
+#define CHECK(fact)                                                                           \
+	do {                                                                                  \
+		if (!(fact)) {                                                                \
+			printf("FAIL %s: %s:%d: %s\n", test_name, __FILE__, __LINE__, #fact); \
+			longjmp(test_end, 1);                                                 \
+		}                                                                             \
+	} while (0)
+
+/* An HRESULT is a negative int here, and 32 bits without sign in RAX. */
+#define UNSIGNED(value) _Generic((value), int : (unsigned int)(value), default : (value))
+
+#define CHECK_EQ(is, wanted)                                                               \
+	do {                                                                               \
+		const unsigned long long is_ = (unsigned long long)UNSIGNED(is);           \
+		const unsigned long long wanted_ = (unsigned long long)UNSIGNED(wanted);   \
+		if (is_ != wanted_) {                                                      \
+			printf("FAIL %s: %s:%d: %s is %#llx, not %#llx (%s)\n", test_name, \
+			       __FILE__, __LINE__, #is, is_, wanted_, #wanted);            \
+			longjmp(test_end, 1);                                              \
+		}                                                                          \
+	} while (0)
+
+static inline int run_tests(const struct test *tests, size_t n_tests)
+{
+	volatile int n_failed = 0;
+
+	if (!n_tests) {
+		printf("FAIL runner: no tests\n");
+		return 1;
+	}
+	for (volatile size_t i = 0; i < n_tests; i++) {
+		test_name = tests[i].name;
+		if (setjmp(test_end)) {
+			n_failed++;
+			continue;
+		}
+		tests[i].run();
+		printf("ok %s\n", test_name);
+	}
+	return n_failed != 0;
+}
+
+#define RUN(tests) run_tests((tests), sizeof(tests) / sizeof((tests)[0]))
+
+/* xorshift64* */
+static uint64_t random_state = 0x9e3779b97f4a7c15ull;
+
+static inline uint64_t rnd(uint64_t below)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return below ? random_state * 0x2545f4914f6cdd1dull % below : 0;
+}
+
+/* ---- The machine ------------------------------------------------------------------------- */
+
+#define BLOCK_BASE (16 * MIB)
+
+static struct root test_root;
+static uint64_t next_page; /* of test_pages() */
+static uint64_t heap_at_start;
+
+/* A machine with the block at 16 MiB; RAM for the tests to use as the root begins behind it. */
+static inline void machine_of(uint64_t ram_bytes, uint64_t block_bytes)
+{
+	struct whit_handover *handover = fake_handover(BLOCK_BASE, block_bytes);
+
+	(void)ram_bytes;
+	CHECK_EQ(hv_init(handover), WHIT_LAUNCH_OK);
+	memset(&test_root, 0, sizeof(test_root));
+	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
+	CHECK(test_root.virt != NULL);
+	next_page = BLOCK_BASE + block_bytes;
+	heap_at_start = hv.heap.count;
+}
+
+static inline void machine(uint64_t ram_bytes)
+{
+	fake_reset(ram_bytes);
+	machine_of(ram_bytes, 32 * MIB);
+}
+
+/* Pages of the root that no one uses, in one run. */
+static inline uint64_t test_pages(uint64_t n)
+{
+	const uint64_t first = next_page;
+
+	next_page += n * PAGE_SIZE;
+	if (next_page > fake.ram_bytes)
+		fake_scream("the test has used up its RAM");
+	return first;
+}
+
+/* ---- Hypercalls -------------------------------------------------------------------------- */
+
+static uint64_t out_rdx, out_r8; /* of the last call */
+
+static inline uint32_t call5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9,
+			     uint64_t r10)
+{
+	static const uint8_t preserved[] = { 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15 };
+	uint64_t *gpr = virt_regs(test_root.virt)->gpr;
+	uint64_t before[16];
+
+	for (unsigned int i = 0; i < 16; i++)
+		gpr[i] = 0xabcd000000000000ull + i;
+	gpr[0] = code;
+	gpr[1] = rcx;
+	gpr[2] = rdx;
+	gpr[8] = r8;
+	gpr[9] = r9;
+	gpr[10] = r10;
+	memcpy(before, gpr, sizeof(before));
+	hypercall(&test_root);
+	for (size_t i = 0; i < sizeof(preserved); i++)
+		CHECK_EQ(gpr[preserved[i]], before[preserved[i]]);
+	CHECK_EQ(gpr[0] >> 32, 0);
+	out_rdx = gpr[2];
+	out_r8 = gpr[8];
+	return (uint32_t)gpr[0];
+}
+
+#define CALL_(code, a, b, c, d, e, ...) call5((code), (a), (b), (c), (d), (e))
+#define CALL(...)			CALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+
+/* A root page as the test sees it. */
+static inline void *at(uint64_t spa)
+{
+	return virt_ptr(SPA(spa));
+}
+
+/* A created partition with this many lent pages. */
+static inline uint64_t created(uint64_t n_lent)
+{
+	CHECK_EQ(CALL(WHIT_CALL_CREATE_PARTITION, test_pages(n_lent), n_lent), S_OK);
+	return out_rdx;
+}
+
+static inline uint32_t set_property(uint64_t handle, uint32_t code, uint64_t value, uint64_t size)
+{
+	const uint64_t buffer = test_pages(1);
+
+	memcpy(at(buffer), &value, sizeof(value));
+	return CALL(WHIT_CALL_SET_PROPERTY, handle, code, buffer, size);
+}
+
+/* A partition that is set up for n_vps. */
+static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
+{
+	const uint64_t handle = created(n_lent);
+
+	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
+	return handle;
+}
+
+static inline struct partition *partition_of(uint64_t handle)
+{
+	struct partition *partition = partition_peek(handle);
+
+	CHECK(partition != NULL);
+	return partition;
+}
+
+static inline struct vp *vp_of(uint64_t handle, uint32_t index)
+{
+	struct vp *vp = partition_vp(partition_of(handle), index);
+
+	CHECK(vp != NULL);
+	return vp;
+}
+
+/* Delete, as often as it asks for; returns how many calls that took. */
+static inline unsigned int delete_all(uint64_t handle)
+{
+	unsigned int n = 1;
+	uint32_t result;
+
+	while ((result = CALL(WHIT_CALL_DELETE_PARTITION, handle)) == WHIT_S_AGAIN)
+		n++;
+	CHECK_EQ(result, S_OK);
+	return n;
+}
+
+/* Nothing is lent, nothing is used, and every page of the heap is back. */
+static inline void check_clean(void)
+{
+	CHECK_EQ(hv.stats.lent_pages, 0);
+	CHECK_EQ(hv.stats.partitions, 0);
+	CHECK_EQ(hv.heap.count, heap_at_start);
+	CHECK_EQ(fake_count_pages(&hv.heap), heap_at_start);
+	CHECK_EQ(fake.n_spaces, 1);
+	CHECK_EQ(fake.n_vps, 1);
+}
+
+#endif

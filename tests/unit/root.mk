@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+#
+# Host tests of the root's side: $(B)/unit/vmm_NAME, the VMM's devices; $(B)/unit/root_lib, the WHP library over a
+# fake hypercall.
+
+ROOT_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
+
+VMM_TESTS := pic pit cmos ports
+
+$(B)/unit/vmm_pic: root/vmm/pic.c root/vmm/ports.c
+$(B)/unit/vmm_pit: root/vmm/pit.c root/vmm/ports.c
+$(B)/unit/vmm_cmos: root/vmm/cmos.c root/vmm/ports.c
+$(B)/unit/vmm_ports: $(addprefix root/vmm/,ports.c fwcfg.c ps2.c pic.c serial.c debugport.c)
+
+$(VMM_TESTS:%=$(B)/unit/vmm_%): $(B)/unit/vmm_%: tests/unit/vmm_%.c
+	@mkdir -p $(@D)
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+
+$(B)/unit/root_lib: tests/unit/root_lib.c $(wildcard root/lib/*.c)
+	@mkdir -p $(@D)
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+
+$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib: $(wildcard root/vmm/*.h root/lib/*.h include/whit/*.h \
+	include/whp/*.h) tests/emu/check.h
+
+HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib

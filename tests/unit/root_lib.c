@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The WHP library over a fake hypervisor. The fake screams at calls that it does not expect, counts the
+ * pages that it was lent, and can be told to ask for memory, to be interrupted, or to do a range in pieces.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "root/lib/hypercall.h"
+#include "root/lib/platform.h"
+#include "tests/emu/check.h"
+#include "whit/whp_page.h"
+
+#define HANDLE_NUMBER 0x1234567890ull
+
+static struct {
+	unsigned int n_calls, n_interrupts, n_taken;
+	unsigned int wants_pages; /* the next calls answer that memory is short, until so many are lent */
+	unsigned int n_again;	  /* the next calls answer WHIT_S_AGAIN */
+	uint64_t piece;		  /* of a range, done at once */
+	uint64_t n_lent, mapped_until;
+	uint64_t last_code, last[5];
+	uint64_t last_names[WHIT_MAX_REGISTERS];
+	struct whit_vp_page *page;
+	bool is_missing, lend_fails;
+	UINT32 exit_reason;
+} fake;
+
+static uint64_t n_pages_out; /* platform pages that are not back */
+static int allocations_left = -1; /* -1: any number */
+
+void *platform_pages(size_t n)
+{
+	void *pages = NULL;
+
+	if (!allocations_left)
+		return NULL;
+	if (allocations_left > 0)
+		allocations_left--;
+	if (posix_memalign(&pages, 4096, n * 4096))
+		return NULL;
+	memset(pages, 0xdd, n * 4096);
+	n_pages_out += n;
+	return pages;
+}
+
+void platform_free(void *pages, size_t n)
+{
+	n_pages_out -= n;
+	free(pages);
+}
+
+void platform_clear(void *at, size_t n_bytes)
+{
+	memset(at, 0, n_bytes);
+}
+
+uint64_t platform_physical(const void *address)
+{
+	return (uintptr_t)address;
+}
+
+void platform_take_interrupts(void)
+{
+	fake.n_taken++;
+}
+
+bool platform_has_whit(void)
+{
+	return !fake.is_missing;
+}
+
+static void *at(uint64_t physical)
+{
+	if (physical & 7)
+		CHECK(!"a buffer is aligned to 8 bytes");
+	return (void *)(uintptr_t)physical;
+}
+
+static uint32_t do_range(uint64_t n_bytes, struct hypercall_result *result)
+{
+	uint64_t n = fake.piece && fake.piece < n_bytes ? fake.piece : n_bytes;
+
+	fake.mapped_until += n;
+	result->rdx = n;
+	return n < n_bytes ? WHIT_S_MORE : 0;
+}
+
+static uint32_t value_of(uint64_t code, uint64_t buffer, uint64_t n_bytes, struct hypercall_result *result)
+{
+	uint64_t *words = at(buffer);
+
+	CHECK(n_bytes >= 48);
+	if (code == 0x999)
+		return (uint32_t)WHV_E_UNKNOWN_CAPABILITY;
+	result->rdx = code == 0x1fff ? 4 : code == 0x1006 ? 24 : 8;
+	for (unsigned int i = 0; i < 3; i++)
+		words[i] = 0x1111111111111111ull * (i + 1);
+	return 0;
+}
+
+static uint32_t registers(uint64_t code, struct hypercall_result *result)
+{
+	uint32_t *names = at(fake.last[2]);
+	uint64_t(*values)[2] = at(fake.last[4]);
+
+	(void)result;
+	CHECK(fake.last[3] <= WHIT_MAX_REGISTERS);
+	for (uint64_t i = 0; i < fake.last[3]; i++) {
+		fake.last_names[i] = names[i];
+		if (names[i] == 0xbad)
+			return (uint32_t)WHV_E_INVALID_VP_REGISTER_NAME;
+		if (code == WHIT_CALL_GET_REGISTERS) {
+			values[i][0] = names[i] * 3;
+			values[i][1] = 7;
+		} else {
+			CHECK_EQ(values[i][0], names[i] * 5ull);
+		}
+	}
+	return 0;
+}
+
+static uint32_t call(uint64_t code, struct hypercall_result *result)
+{
+	fake.n_calls++;
+	fake.last_code = code;
+	result->rdx = result->r8 = 0xdeaddeaddeaddeadull;
+	if (code != WHIT_CALL_CREATE_PARTITION && code != WHIT_CALL_GET_CAPABILITY)
+		CHECK_EQ(fake.last[0], HANDLE_NUMBER);
+	if (code == WHIT_CALL_LEND) {
+		CHECK(!(fake.last[1] & 4095) && fake.last[2] && fake.last[2] <= WHIT_MAX_LEND);
+		if (fake.lend_fails)
+			return (uint32_t)E_ACCESSDENIED;
+		fake.n_lent += fake.last[2];
+		return 0;
+	}
+	if (fake.n_again) {
+		fake.n_again--;
+		return WHIT_S_AGAIN;
+	}
+	if (code == WHIT_CALL_CREATE_PARTITION) {
+		fake.n_lent = fake.last[1];
+		if (fake.wants_pages > fake.n_lent) {
+			result->rdx = fake.wants_pages;
+			fake.n_lent = 0;
+			return WHIT_E_INSUFFICIENT_MEMORY;
+		}
+		result->rdx = HANDLE_NUMBER;
+		return 0;
+	}
+	if (fake.wants_pages > fake.n_lent) {
+		result->rdx = fake.wants_pages - fake.n_lent;
+		return WHIT_E_INSUFFICIENT_MEMORY;
+	}
+	switch (code) {
+	case WHIT_CALL_SETUP_PARTITION:
+	case WHIT_CALL_DELETE_PARTITION:
+	case WHIT_CALL_DELETE_VP:
+	case WHIT_CALL_CANCEL_RUN_VP:
+	case WHIT_CALL_SET_PROPERTY: return 0;
+	case WHIT_CALL_GET_CAPABILITY: return value_of(fake.last[0], fake.last[1], fake.last[2], result);
+	case WHIT_CALL_GET_PROPERTY: return value_of(fake.last[1], fake.last[2], fake.last[3], result);
+	case WHIT_CALL_MAP_GPA_RANGE: return do_range(fake.last[3], result);
+	case WHIT_CALL_UNMAP_GPA_RANGE: return do_range(fake.last[2], result);
+	case WHIT_CALL_TRANSLATE_GVA:
+		result->rdx = 2;
+		result->r8 = fake.last[2] + 0x1000;
+		return 0;
+	case WHIT_CALL_CREATE_VP:
+		if (fake.last[1])
+			return (uint32_t)E_INVALIDARG;
+		fake.page = at(fake.last[3]);
+		return 0;
+	case WHIT_CALL_GET_REGISTERS:
+	case WHIT_CALL_SET_REGISTERS: return registers(code, result);
+	case WHIT_CALL_RUN_VP:
+		memset(fake.page->exit, 0xa5, sizeof(fake.page->exit));
+		memcpy(fake.page->exit, &fake.exit_reason, 4);
+		return 0;
+	default: CHECK(!"a call that exists"); return WHIT_E_UNKNOWN_CALL;
+	}
+}
+
+uint32_t hypercall2(uint64_t code, uint64_t rcx, uint64_t rdx)
+{
+	struct hypercall_result result;
+
+	fake.last[0] = rcx;
+	fake.last[1] = rdx;
+	return call(code, &result);
+}
+
+uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9, uint64_t r10,
+		    struct hypercall_result *result)
+{
+	const uint64_t all[5] = { rcx, rdx, r8, r9, r10 };
+
+	memcpy(fake.last, all, sizeof(all));
+	return call(code, result);
+}
+
+static WHV_PARTITION_HANDLE create(void)
+{
+	WHV_PARTITION_HANDLE partition = NULL;
+
+	memset(&fake, 0, sizeof(fake));
+	allocations_left = -1;
+	CHECK_EQ(WHvCreatePartition(&partition), S_OK);
+	CHECK_EQ(WHvSetupPartition(partition), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
+	return partition;
+}
+
+static void destroy(WHV_PARTITION_HANDLE partition)
+{
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(n_pages_out, 0);
+}
+
+static void lib_refuses_bad_handles_and_pointers(void)
+{
+	static uint64_t page[512] __attribute__((aligned(4096)));
+	WHV_PARTITION_HANDLE bad[] = { NULL, page, (uint8_t *)page + 8 };
+	WHV_PARTITION_HANDLE partition = create();
+	WHV_REGISTER_NAME name = WHvX64RegisterRax;
+	WHV_TRANSLATE_GVA_RESULT translated;
+	WHV_RUN_VP_EXIT_CONTEXT context;
+	WHV_REGISTER_VALUE value;
+	uint64_t gpa;
+	UINT32 n;
+
+	fake.n_calls = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		CHECK_EQ(WHvSetupPartition(bad[i]), E_INVALIDARG);
+		CHECK_EQ(WHvDeletePartition(bad[i]), E_INVALIDARG);
+		CHECK_EQ(WHvGetPartitionProperty(bad[i], 1, &gpa, 8, &n), E_INVALIDARG);
+		CHECK_EQ(WHvSetPartitionProperty(bad[i], 1, &gpa, 8), E_INVALIDARG);
+		CHECK_EQ(WHvMapGpaRange(bad[i], page, 0, 4096, 7), E_INVALIDARG);
+		CHECK_EQ(WHvUnmapGpaRange(bad[i], 0, 4096), E_INVALIDARG);
+		CHECK_EQ(WHvTranslateGva(bad[i], 0, 0, 0, &translated, &gpa), E_INVALIDARG);
+		CHECK_EQ(WHvCreateVirtualProcessor(bad[i], 0, 0), E_INVALIDARG);
+		CHECK_EQ(WHvDeleteVirtualProcessor(bad[i], 0), E_INVALIDARG);
+		CHECK_EQ(WHvRunVirtualProcessor(bad[i], 0, &context, sizeof(context)), E_INVALIDARG);
+		CHECK_EQ(WHvCancelRunVirtualProcessor(bad[i], 0, 0), E_INVALIDARG);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(bad[i], 0, &name, 1, &value), E_INVALIDARG);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(bad[i], 0, &name, 1, &value), E_INVALIDARG);
+		CHECK(!WhitVpPage(bad[i], 0));
+	}
+	CHECK_EQ(WHvCreatePartition(NULL), E_POINTER);
+	CHECK_EQ(WHvGetCapability(0, NULL, 8, &n), E_POINTER);
+	CHECK_EQ(WHvGetPartitionProperty(partition, 1, NULL, 8, &n), E_POINTER);
+	CHECK_EQ(WHvSetPartitionProperty(partition, 1, NULL, 8), E_POINTER);
+	CHECK_EQ(WHvMapGpaRange(partition, NULL, 0, 4096, 7), E_POINTER);
+	CHECK_EQ(WHvTranslateGva(partition, 0, 0, 0, NULL, &gpa), E_POINTER);
+	CHECK_EQ(WHvTranslateGva(partition, 0, 0, 0, &translated, NULL), E_POINTER);
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, NULL, 224), E_POINTER);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(partition, 0, NULL, 1, &value), E_POINTER);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, &name, 1, NULL), E_POINTER);
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 1, &context, 224), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvRunVirtualProcessor(partition, ~0u, &context, 224), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(partition, 1, &name, 1, &value),
+		 WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(fake.n_calls, 0);
+	destroy(partition);
+}
+
+static void lib_lends_until_the_call_is_done(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	static uint8_t source[4096] __attribute__((aligned(4096)));
+	uint64_t before = fake.n_lent;
+
+	fake.wants_pages = (unsigned int)before + 1;
+	CHECK_EQ(WHvMapGpaRange(partition, source, 0, 4096, 7), S_OK);
+	CHECK(fake.n_lent > before);
+	fake.wants_pages = 60000; /* more than one loan may be */
+	CHECK_EQ(WHvMapGpaRange(partition, source, 0, 4096, 7), S_OK);
+	CHECK(fake.n_lent >= 60000);
+	CHECK_EQ(n_pages_out, fake.n_lent + 2);
+	destroy(partition);
+}
+
+static void lib_creates_with_as_many_pages_as_it_takes(void)
+{
+	WHV_PARTITION_HANDLE partition = NULL;
+
+	memset(&fake, 0, sizeof(fake));
+	fake.wants_pages = 100;
+	CHECK_EQ(WHvCreatePartition(&partition), S_OK);
+	CHECK(fake.n_lent >= 100);
+	destroy(partition);
+}
+
+static void lib_has_everything_back_when_memory_fails(void)
+{
+	for (int n = 0; n < 6; n++) {
+		WHV_PARTITION_HANDLE partition = NULL;
+		HRESULT hr;
+
+		memset(&fake, 0, sizeof(fake));
+		fake.wants_pages = 40;
+		allocations_left = n;
+		hr = WHvCreatePartition(&partition);
+		if (SUCCEEDED(hr)) {
+			fake.wants_pages = 400;
+			hr = WHvCreateVirtualProcessor(partition, 0, 0);
+			fake.wants_pages = 0;
+			CHECK(SUCCEEDED(hr) || hr == E_OUTOFMEMORY);
+			CHECK_EQ(WHvDeletePartition(partition), S_OK);
+		} else {
+			CHECK_EQ(hr, E_OUTOFMEMORY);
+		}
+		CHECK_EQ(n_pages_out, 0);
+	}
+	allocations_left = -1;
+}
+
+static void lib_gives_up_when_the_loan_is_refused(void)
+{
+	static uint8_t source[4096] __attribute__((aligned(4096)));
+	WHV_PARTITION_HANDLE partition = create();
+	uint64_t before = n_pages_out;
+
+	fake.wants_pages = 1000;
+	fake.lend_fails = true;
+	CHECK_EQ(WHvMapGpaRange(partition, source, 0, 4096, 7), E_OUTOFMEMORY);
+	CHECK_EQ(n_pages_out, before);
+	fake.wants_pages = 0;
+	destroy(partition);
+}
+
+static void lib_repeats_what_is_interrupted(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	WHV_RUN_VP_EXIT_CONTEXT context;
+
+	fake.n_again = 5;
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, &context, sizeof(context)), S_OK);
+	CHECK_EQ(fake.n_taken, 5);
+	fake.n_again = 3;
+	destroy(partition);
+	CHECK_EQ(fake.n_taken, 8);
+}
+
+static void lib_does_ranges_to_their_end(void)
+{
+	static uint8_t source[16 * 4096] __attribute__((aligned(4096)));
+	WHV_PARTITION_HANDLE partition = create();
+
+	fake.piece = 3 * 4096;
+	CHECK_EQ(WHvMapGpaRange(partition, source, 0x100000, sizeof(source), 7), S_OK);
+	CHECK_EQ(fake.mapped_until, sizeof(source));
+	CHECK_EQ(fake.last[1], (uintptr_t)source + 15 * 4096);
+	CHECK_EQ(fake.last[2], 0x100000 + 15 * 4096);
+	CHECK_EQ(fake.last[3], 4096);
+	fake.mapped_until = 0;
+	CHECK_EQ(WHvUnmapGpaRange(partition, 0x100000, sizeof(source)), S_OK);
+	CHECK_EQ(fake.mapped_until, sizeof(source));
+	destroy(partition);
+}
+
+static void lib_values_fit_the_buffer_or_are_refused(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	uint8_t buffer[33];
+	UINT32 written;
+
+	memset(buffer, 0xcc, sizeof(buffer));
+	CHECK_EQ(WHvGetCapability(1, buffer + 1, 8, &written), S_OK);
+	CHECK_EQ(written, 8);
+	CHECK_EQ(buffer[8], 0x11);
+	CHECK_EQ(buffer[9], 0xcc);
+	CHECK_EQ(WHvGetCapability(1, buffer, 8, NULL), S_OK);
+	CHECK_EQ(WHvGetCapability(0x1006, buffer, 8, &written), WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(written, 24);
+	CHECK_EQ(WHvGetCapability(0x999, buffer, 32, &written), WHV_E_UNKNOWN_CAPABILITY);
+	memset(buffer, 0xcc, sizeof(buffer));
+	CHECK_EQ(WHvGetPartitionProperty(partition, 0x1fff, buffer, 32, &written), S_OK);
+	CHECK_EQ(written, 4);
+	CHECK_EQ(buffer[3], 0x11);
+	CHECK_EQ(buffer[4], 0xcc);
+	CHECK_EQ(WHvGetPartitionProperty(partition, 0x1fff, buffer, 3, &written),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	destroy(partition);
+}
+
+static void lib_says_that_there_is_no_hypervisor(void)
+{
+	WHV_PARTITION_HANDLE partition = NULL;
+	UINT32 present = 7, written = 0;
+
+	memset(&fake, 0, sizeof(fake));
+	fake.is_missing = true;
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeHypervisorPresent, &present, 4, &written), S_OK);
+	CHECK_EQ(present, 0);
+	CHECK_EQ(written, 4);
+	CHECK_EQ((UINT32)WHvCreatePartition(&partition), 0xc0351000);
+	CHECK_EQ(fake.n_calls, 0);
+}
+
+static void lib_exit_records_have_the_size_that_exits_can_need(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	UINT32 emulation = WHIT_EMULATE_PORTS;
+	uint8_t buffer[240];
+
+	fake.n_calls = 0;
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer, 1), WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer, 143), WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(fake.n_calls, 0);
+	memset(buffer, 0, sizeof(buffer));
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer + 3, 144), S_OK);
+	CHECK_EQ(buffer[3 + 143], 0xa5);
+	CHECK_EQ(buffer[3 + 144], 0);
+	CHECK_EQ(WHvSetPartitionProperty(partition, WhitPartitionPropertyCodeEmulation, &emulation, 4),
+		 S_OK);
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer, 144), WHV_E_INSUFFICIENT_BUFFER);
+	memset(buffer, 0, sizeof(buffer));
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer, 224), S_OK);
+	CHECK_EQ(buffer[175], 0xa5);
+	CHECK_EQ(buffer[176], 0);
+	/* In place. */
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, fake.page->exit, 224), S_OK);
+	destroy(partition);
+}
+
+static void lib_reads_the_shared_page(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	const WHV_REGISTER_NAME names[] = { WHvX64RegisterRip, WHvX64RegisterRax, WHvX64RegisterCs,
+					    WHvX64RegisterRflags };
+	WHV_REGISTER_VALUE values[4];
+
+	fake.page->valid = WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << WHvX64RegisterCs;
+	fake.page->gpr[0] = 11;
+	fake.page->rip = 22;
+	fake.page->rflags = 33;
+	fake.page->segment[1].selector = 44;
+	fake.n_calls = 0;
+	memset(values, 0xff, sizeof(values));
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(partition, 0, names, 4, values), S_OK);
+	CHECK_EQ(fake.n_calls, 0);
+	CHECK_EQ(values[0].Reg64, 22);
+	CHECK_EQ(values[0].Reg128.High64, 0);
+	CHECK_EQ(values[1].Reg64, 11);
+	CHECK_EQ(values[2].Segment.Selector, 44);
+	CHECK_EQ(values[3].Reg64, 33);
+	fake.page->valid = 0;
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(partition, 0, names, 4, values), S_OK);
+	CHECK_EQ(fake.n_calls, 1);
+	CHECK_EQ(values[0].Reg64, WHvX64RegisterRip * 3);
+	CHECK_EQ(values[0].Reg128.High64, 7);
+	destroy(partition);
+}
+
+static void lib_writes_the_shared_page(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	WHV_REGISTER_NAME names[] = { WHvX64RegisterRcx, WHvX64RegisterRip, WHvX64RegisterCs };
+	WHV_REGISTER_VALUE values[3];
+
+	for (unsigned int i = 0; i < 3; i++)
+		values[i].Reg128 = (WHV_UINT128){ .Low64 = names[i] * 5ull };
+	fake.n_calls = 0;
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, names, 2, values), S_OK);
+	CHECK_EQ(fake.n_calls, 0);
+	CHECK_EQ(fake.page->dirty, 1u << 1 | WHIT_PAGE_RIP);
+	CHECK_EQ(fake.page->gpr[1], 5);
+	CHECK_EQ(fake.page->rip, WHvX64RegisterRip * 5);
+	/* From the first that is not in the page on. */
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, names, 3, values), S_OK);
+	CHECK_EQ(fake.n_calls, 1);
+	CHECK_EQ(fake.last[3], 1);
+	CHECK_EQ(fake.last_names[0], WHvX64RegisterCs);
+	destroy(partition);
+}
+
+static void lib_answers_devices_in_the_shared_page(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	WHV_REGISTER_NAME names[2] = { (WHV_REGISTER_NAME)WhitRegisterDeviceData0,
+				       (WHV_REGISTER_NAME)(WhitRegisterDeviceData0 + 6) };
+	struct whit_device_access *access = WhitPageAccess(fake.page);
+	WHV_RUN_VP_EXIT_CONTEXT context;
+	WHV_REGISTER_VALUE values[2];
+
+	for (unsigned int i = 0; i < 2; i++)
+		values[i].Reg128 = (WHV_UINT128){ .Low64 = names[i] * 5ull, .High64 = i };
+	/* No device waits: the hypervisor is to say so. */
+	fake.n_calls = 0;
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, names, 1, values), S_OK);
+	CHECK_EQ(fake.n_calls, 1);
+	CHECK_EQ(fake.page->device_answered, 0);
+	fake.exit_reason = WhitRunVpExitReasonDeviceAccess;
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, &context, sizeof(context)), S_OK);
+	fake.n_calls = 0;
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, names, 2, values), S_OK);
+	CHECK_EQ(fake.n_calls, 0);
+	CHECK_EQ(fake.page->device_answered, 1);
+	CHECK(!memcmp(access->data, &values[0], 16));
+	CHECK(!memcmp(access->data + 96, &values[1], 16));
+	destroy(partition);
+}
+
+static void lib_splits_and_aligns_long_lists(void)
+{
+	static uint8_t raw_names[4 * 300 + 8] __attribute__((aligned(16)));
+	static uint8_t raw_values[16 * 300 + 16] __attribute__((aligned(16)));
+	WHV_PARTITION_HANDLE partition = create();
+
+	for (unsigned int shift = 0; shift < 2; shift++) {
+		/* Of types that can stand anywhere, as they come from other languages. */
+		uint8_t *names = raw_names + 4 * shift, *values = raw_values + shift;
+		HRESULT (*get)(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32, void *) =
+			(HRESULT(*)(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32,
+				    void *))WHvGetVirtualProcessorRegisters;
+
+		for (uint32_t i = 0; i < 300; i++) {
+			uint32_t name = 0x1000 + i;
+
+			memcpy(names + 4 * i, &name, 4);
+		}
+		memset(values, 0, 16 * 300);
+		fake.n_calls = 0;
+		CHECK_EQ(get(partition, 0, names, 300, values), S_OK);
+		CHECK_EQ(fake.n_calls, shift ? 10 : 3);
+		for (uint32_t i = 0; i < 300; i++) {
+			uint64_t value;
+
+			memcpy(&value, values + 16 * i, 8);
+			CHECK_EQ(value, (0x1000 + i) * 3);
+		}
+	}
+	destroy(partition);
+}
+
+static void lib_functions_that_are_pending_say_so(void)
+{
+	CHECK_EQ(WHvResetPartition(NULL), E_NOTIMPL);
+	CHECK_EQ(WHvRequestInterrupt(NULL, NULL, 0), E_NOTIMPL);
+	CHECK_EQ(WHvGetVirtualProcessorXsaveState(NULL, 0, NULL, 0, NULL), E_NOTIMPL);
+}
+
+static void lib_translates(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	WHV_TRANSLATE_GVA_RESULT result = { .Reserved = 9 };
+	uint64_t gpa = 0;
+
+	CHECK_EQ(WHvTranslateGva(partition, 0, 0x5678, 3, &result, &gpa), S_OK);
+	CHECK_EQ(result.ResultCode, 2);
+	CHECK_EQ(result.Reserved, 0);
+	CHECK_EQ(gpa, 0x6678);
+	destroy(partition);
+}
+
+int main(void)
+{
+	RUN(lib_refuses_bad_handles_and_pointers);
+	RUN(lib_lends_until_the_call_is_done);
+	RUN(lib_creates_with_as_many_pages_as_it_takes);
+	RUN(lib_has_everything_back_when_memory_fails);
+	RUN(lib_gives_up_when_the_loan_is_refused);
+	RUN(lib_repeats_what_is_interrupted);
+	RUN(lib_does_ranges_to_their_end);
+	RUN(lib_values_fit_the_buffer_or_are_refused);
+	RUN(lib_says_that_there_is_no_hypervisor);
+	RUN(lib_exit_records_have_the_size_that_exits_can_need);
+	RUN(lib_reads_the_shared_page);
+	RUN(lib_writes_the_shared_page);
+	RUN(lib_answers_devices_in_the_shared_page);
+	RUN(lib_splits_and_aligns_long_lists);
+	RUN(lib_functions_that_are_pending_say_so);
+	RUN(lib_translates);
+	return check_finish();
+}

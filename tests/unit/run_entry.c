@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Refused entries name the register: each rule of SDM 3C "Checks on the Guest State Area" broken alone. */
+#include "hv/entry.h"
+#include "tests/unit/run_world.h"
+
+static void legal_states_break_no_rule(void)
+{
+	uint32_t name;
+
+	world_init();
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, ~0u);
+	world_protected_mode();
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, ~0u);
+	world_long_mode();
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, ~0u);
+	world_user();
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, ~0u);
+
+	/* V86. */
+	world_init();
+	world_protected_mode();
+	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
+	for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
+		virt_set_segment(child.virt, (enum x86_seg)i,
+				 &(struct x86_segment) { 0x12340, 0xffff, 0x1234, 0xf3 });
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, ~0u);
+}
+
+/* Break the 64-bit state in one register. */
+static void expect_reg(uint32_t wanted, enum virt_reg reg, uint64_t value)
+{
+	uint32_t name;
+	const char *text;
+
+	world_init();
+	world_long_mode();
+	child.virt->reg[reg] = value; /* behind the fake's own checks */
+	text = entry_refusal(&child, &name);
+	CHECK_EQUAL(name, wanted);
+	CHECK(text && *text && strlen(text) < sizeof(child.page->error_text));
+}
+
+static void expect_segment(uint32_t wanted, enum x86_seg seg, struct x86_segment value)
+{
+	uint32_t name;
+
+	world_init();
+	world_long_mode();
+	virt_set_segment(child.virt, seg, &value);
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, wanted);
+}
+
+static void expect_rip(uint32_t wanted, uint16_t cs_attributes, uint64_t rip, uint64_t rflags)
+{
+	uint32_t name;
+
+	world_init();
+	world_long_mode();
+	virt_set_segment(child.virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, cs_attributes });
+	virt_regs(child.virt)->rip = rip;
+	virt_regs(child.virt)->rflags = rflags;
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, wanted);
+}
+
+static void control_registers_are_named(void)
+{
+	const uint64_t cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_NE;
+
+	expect_reg(WHvX64RegisterCr0, VIRT_CR0, CR0_PG);
+	expect_reg(WHvX64RegisterCr0, VIRT_CR0, cr0 | 1ull << 40);
+	expect_reg(WHvX64RegisterCr0, VIRT_CR0, cr0 | CR0_NW);
+	expect_reg(WHvX64RegisterCr0, VIRT_CR0, cr0 & ~CR0_PG);
+	expect_reg(WHvX64RegisterCr4, VIRT_CR4, 0);
+	expect_reg(WHvX64RegisterCr4, VIRT_CR4, CR4_PAE | CR4_VMXE);
+	expect_reg(WHvX64RegisterCr4, VIRT_CR4, CR4_PAE | CR4_OSXSAVE);
+	expect_reg(WHvX64RegisterCr3, VIRT_CR3, 1ull << 40);
+	expect_reg(WHvX64RegisterEfer, VIRT_EFER, EFER_LME);
+	expect_reg(WHvX64RegisterEfer, VIRT_EFER, EFER_LMA);
+	expect_reg(WHvX64RegisterEfer, VIRT_EFER, EFER_LME | EFER_LMA | 1ull << 12);
+	expect_reg(WHvX64RegisterDr7, VIRT_DR7, 1ull << 32);
+	expect_reg(WHvX64RegisterSysenterEsp, VIRT_SYSENTER_ESP, 1ull << 60);
+	expect_reg(WHvX64RegisterSysenterEip, VIRT_SYSENTER_EIP, 1ull << 60);
+	expect_reg(WHvX64RegisterPat, VIRT_PAT, 2);
+	expect_reg(WHvRegisterInterruptState, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
+	expect_reg(WHvRegisterInterruptState, VIRT_SHADOW, VIRT_SHADOW_STI); /* with IF clear */
+}
+
+static void segments_are_named(void)
+{
+	static const uint32_t names[] = { WHvX64RegisterEs,   WHvX64RegisterCs, WHvX64RegisterSs,
+					  WHvX64RegisterDs,   WHvX64RegisterFs, WHvX64RegisterGs,
+					  WHvX64RegisterLdtr, WHvX64RegisterTr };
+
+	for (unsigned int i = SEG_ES; i <= SEG_GS; i++) {
+		const uint16_t good = i == SEG_CS ? ATTR_CODE64 : ATTR_DATA;
+
+		expect_segment(names[i], (enum x86_seg)i, /* the S bit */
+			       (struct x86_segment) { 0, ~0u, 8, (uint16_t)(good & ~SEG_S) });
+		expect_segment(names[i], (enum x86_seg)i, /* reserved bits */
+			       (struct x86_segment) { 0, ~0u, 8, (uint16_t)(good | 0x100) });
+		expect_segment(names[i], (enum x86_seg)i, /* limit without G */
+			       (struct x86_segment) { 0, ~0u, 8, (uint16_t)(good & ~SEG_G) });
+		expect_segment(names[i], (enum x86_seg)i, /* G without limit */
+			       (struct x86_segment) { 0, 0xfffff000, 8, good });
+		expect_segment(names[i], (enum x86_seg)i, /* not accessed */
+			       (struct x86_segment) { 0, ~0u, 8, (uint16_t)(good & ~1) });
+		expect_segment(names[i], (enum x86_seg)i, /* a base that is not canonical */
+			       (struct x86_segment) { 1ull << 50, ~0u, 8, good });
+	}
+	expect_segment(WHvX64RegisterDs, SEG_DS, (struct x86_segment) { 0, ~0u, 8, 0xc099 });
+	expect_segment(~0u, SEG_DS, (struct x86_segment) { 0, 0, 0, 0 }); /* unusable is fine */
+	expect_segment(~0u, SEG_SS, (struct x86_segment) { 0, 0, 0, 0 });
+	expect_segment(WHvX64RegisterCs, SEG_CS, (struct x86_segment) { 0, ~0u, 8, 0xa01b });
+	expect_segment(WHvX64RegisterCs, SEG_CS, (struct x86_segment) { 0, ~0u, 8, 0xe09b });
+	expect_segment(WHvX64RegisterCs, SEG_CS, (struct x86_segment) { 0, ~0u, 8, 0xa0fb });
+	expect_segment(WHvX64RegisterSs, SEG_SS, (struct x86_segment) { 0, ~0u, 8, 0xc091 });
+	expect_segment(WHvX64RegisterTr, SEG_TR, (struct x86_segment) { 0, 0x67, 8, 0x83 });
+	expect_segment(WHvX64RegisterTr, SEG_TR, (struct x86_segment) { 0, 0x67, 8, 0x89 });
+	expect_segment(WHvX64RegisterTr, SEG_TR, (struct x86_segment) { 0, 0x67, 8, 0x0b });
+	expect_segment(WHvX64RegisterTr, SEG_TR, (struct x86_segment) { 0, 0x67, 0xc, 0x8b });
+	expect_segment(WHvX64RegisterTr, SEG_TR,
+		       (struct x86_segment) { 1ull << 50, 0x67, 8, 0x8b });
+	expect_segment(WHvX64RegisterLdtr, SEG_LDTR, (struct x86_segment) { 0, 0xffff, 8, 0x83 });
+	expect_segment(WHvX64RegisterLdtr, SEG_LDTR, (struct x86_segment) { 0, 0xffff, 0xc, 0x82 });
+	expect_segment(WHvX64RegisterLdtr, SEG_LDTR,
+		       (struct x86_segment) { 1ull << 50, 0xffff, 8, 0x82 });
+}
+
+static void tables_are_named(void)
+{
+	uint32_t name;
+
+	for (unsigned int table = 0; table < 2; table++) {
+		world_init();
+		world_long_mode();
+		virt_set_table(child.virt, table, &(struct x86_table) { .base = 1ull << 50 });
+		entry_refusal(&child, &name);
+		CHECK_EQUAL(name, table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
+	}
+}
+
+static void rip_and_rflags_are_named(void)
+{
+	expect_rip(~0u, ATTR_CODE64, 0xffff800000001000ull, RFLAGS_ONE);
+	expect_rip(WHvX64RegisterRip, ATTR_CODE64, 1ull << 50, RFLAGS_ONE);
+	expect_rip(WHvX64RegisterRip, ATTR_CODE32, 1ull << 32, RFLAGS_ONE);
+	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, 0);
+	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, RFLAGS_ONE | 1 << 3);
+	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, RFLAGS_ONE | 1ull << 32);
+}
+
+static void v86_rules_are_named(void)
+{
+	uint32_t name;
+
+	world_init();
+	world_protected_mode();
+	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
+	for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
+		virt_set_segment(child.virt, (enum x86_seg)i,
+				 &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
+	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0x10, 0xffff, 0, 0xf3 });
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, WHvX64RegisterDs);
+	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0, 0xfffff, 0, 0xf3 });
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, WHvX64RegisterDs);
+	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0, 0xffff, 0, 0x93 });
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, WHvX64RegisterDs);
+}
+
+static void pdptes_blame_cr3(void)
+{
+	uint32_t name;
+
+	world_init();
+	world_protected_mode();
+	virt_set(child.virt, VIRT_CR0, CR0_PE | CR0_PG | CR0_ET);
+	virt_set(child.virt, VIRT_CR4, CR4_PAE);
+	virt_set(child.virt, VIRT_PDPTE2, PTE_P | PTE_W);
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, WHvX64RegisterCr3);
+}
+
+int main(void)
+{
+	RUN(legal_states_break_no_rule);
+	RUN(control_registers_are_named);
+	RUN(segments_are_named);
+	RUN(tables_are_named);
+	RUN(rip_and_rflags_are_named);
+	RUN(v86_rules_are_named);
+	RUN(pdptes_blame_cr3);
+	return test_has_failed;
+}

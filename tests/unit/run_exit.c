@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exit records, byte by byte. The offsets are those of reference/whp-api.md, section 5.1, written as numbers:
+ * the headers are not asked.
+ */
+#include "hv/exit.h"
+#include "tests/unit/run_world.h"
+
+#define RECORD_BYTES 224u
+
+/* The record that is expected; zero where nothing is put. */
+static uint8_t wanted[RECORD_BYTES];
+
+static void put(unsigned int offset, unsigned int n_bytes, uint64_t value)
+{
+	memcpy(wanted + offset, &value, n_bytes);
+}
+
+static void put_segment(unsigned int offset, const struct x86_segment *segment)
+{
+	put(offset, 8, segment->base);
+	put(offset + 8, 4, segment->limit);
+	put(offset + 12, 2, segment->selector);
+	put(offset + 14, 2, segment->attributes);
+}
+
+/* Expect a head; the rest of the record is put by the test. */
+static void want(uint32_t reason, unsigned int state, unsigned int length)
+{
+	struct x86_segment cs;
+
+	memset(wanted, 0, sizeof(wanted));
+	put(0, 4, reason);
+	put(8, 2, state);
+	put(10, 1, length | child.cr8 << 4);
+	virt_get_segment(child.virt, SEG_CS, &cs);
+	put_segment(16, &cs);
+	put(32, 8, virt_regs(child.virt)->rip);
+	put(40, 8, virt_regs(child.virt)->rflags);
+}
+
+static void compare(void)
+{
+	for (unsigned int i = 0; i < RECORD_BYTES; i++)
+		if (child.page->exit[i] != wanted[i]) {
+			printf("  byte %u is %02x, not %02x\n", i, child.page->exit[i], wanted[i]);
+			CHECK(false);
+			return;
+		}
+}
+
+static void soil(void)
+{
+	memset(child.page->exit, 0xaa, sizeof(child.page->exit));
+}
+
+static void init(void)
+{
+	world_init();
+	world_long_mode();
+	child.cr8 = 0xb;
+	for (unsigned int i = 0; i < 16; i++)
+		virt_regs(child.virt)->gpr[i] = 0x1111111111111111ull * i;
+	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_CF | RFLAGS_IF;
+	virt_set_segment(child.virt, SEG_DS,
+			 &(struct x86_segment) { 0x123000, 0xfffff, 0x28, 0x4093 });
+	virt_set_segment(child.virt, SEG_ES,
+			 &(struct x86_segment) { 0x456000, 0x0fffe, 0x30, 0x0097 });
+	soil();
+}
+
+#define STATE_LONG (1u << 2 | 1u << 4) /* Cr0Pe, EferLma; Cpl 0 */
+
+static void put_bytes(unsigned int n)
+{
+	wanted[48] = (uint8_t)n;
+	for (unsigned int i = 0; i < n; i++)
+		wanted[52 + i] = (uint8_t)(0xc0 + i);
+}
+
+static void run_for_record(const struct virt_exit *exit)
+{
+	fake_push(exit, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+}
+
+static void put_io(uint32_t info, uint16_t port)
+{
+	struct x86_segment segment;
+
+	put_bytes(16);
+	put(68, 4, info);
+	put(72, 2, port);
+	put(80, 8, virt_regs(child.virt)->gpr[0]);
+	put(88, 8, virt_regs(child.virt)->gpr[1]);
+	put(96, 8, virt_regs(child.virt)->gpr[6]);
+	put(104, 8, virt_regs(child.virt)->gpr[7]);
+	virt_get_segment(child.virt, SEG_DS, &segment);
+	put_segment(112, &segment);
+	virt_get_segment(child.virt, SEG_ES, &segment);
+	put_segment(128, &segment);
+}
+
+static void io_record_is_complete(void)
+{
+	static const uint8_t sizes[] = { 1, 2, 4 };
+
+	init();
+	for (unsigned int i = 0; i < 3; i++)
+		for (unsigned int bits = 0; bits < 8; bits++) {
+			const struct virt_exit exit = {
+				.reason = VIRT_EXIT_IO,
+				.insn_length = (uint8_t)(1 + bits),
+				.io = { .port = (uint16_t)(0xcf8 + bits),
+					.size = sizes[i],
+					.is_in = bits & 1,
+					.is_string = bits & 2,
+					.is_rep = bits & 4 },
+			};
+
+			run_for_record(&exit);
+			want(WHvRunVpExitReasonX64IoPortAccess, STATE_LONG, 1 + bits);
+			put_io((bits & 1 ? 0 : 1u) | (uint32_t)sizes[i] << 1 |
+				       (bits & 2 ? 1u << 4 : 0) | (bits & 4 ? 1u << 5 : 0),
+			       (uint16_t)(0xcf8 + bits));
+			compare();
+			CHECK_EQUAL(virt_regs(child.virt)->rip,
+				    CODE_GPA); /* before the instruction */
+		}
+}
+
+static void memory_record_is_complete(void)
+{
+	static const struct {
+		uint64_t gpa;
+		bool is_read, is_write, is_fetch, is_walk, gva_valid;
+		uint32_t info;
+	} cases[] = {
+		{ HOLE_GPA + 0x123, true, false, false, false, true, 0 | 4 | 8 },
+		{ HOLE_GPA + 0x123, false, true, false, false, true, 1 | 4 | 8 },
+		{ HOLE_GPA + 0x123, true, true, false, false, true, 1 | 4 | 8 },
+		{ HOLE_GPA + 0xfff, false, false, true, false, true, 2 | 4 | 8 },
+		{ HOLE_GPA + 0x123, true, false, false, false, false, 0 | 4 },
+		{ ROM_GPA + 0x7ff, false, true, false, false, true, 1 | 8 },
+		{ ROM_GPA + 0x7f8, true, true, false, true, true, 1 | 8 },
+		{ HOLE_GPA + 0x7f8, true, true, false, true, true, 0 | 4 | 8 },
+		{ (1ull << 39) + 5, true, false, false, false, true, 0 | 4 | 8 },
+	};
+
+	init();
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct virt_exit exit = {
+			.reason = VIRT_EXIT_MEMORY,
+			.memory = { .gpa = GPA(cases[i].gpa),
+				    .gva = GVA(0xffff800000000123ull),
+				    .gva_valid = cases[i].gva_valid,
+				    .is_walk = cases[i].is_walk,
+				    .is_read = cases[i].is_read,
+				    .is_write = cases[i].is_write,
+				    .is_fetch = cases[i].is_fetch },
+		};
+
+		run_for_record(&exit);
+		want(WHvRunVpExitReasonMemoryAccess, STATE_LONG, 0);
+		put_bytes(16);
+		put(68, 4, cases[i].info);
+		put(72, 8, cases[i].gpa);
+		put(80, 8, cases[i].gva_valid ? 0xffff800000000123ull : 0);
+		compare();
+	}
+}
+
+static void instruction_bytes_stop_where_fetching_stops(void)
+{
+	const struct virt_exit exit = { .reason = VIRT_EXIT_MEMORY,
+					.memory = { .gpa = GPA(HOLE_GPA), .is_read = true } };
+
+	for (unsigned int n = 0; n <= 16; n++) {
+		init();
+		/* The last n bytes of the page before a hole. */
+		virt_regs(child.virt)->rip = ROM_GPA + PAGE_SIZE - n;
+		for (unsigned int i = 0; i < n; i++)
+			*((uint8_t *)virt_ptr(SPA(16ull << 20)) + PAGE_SIZE - n + i) =
+				(uint8_t)(0xc0 + i);
+		run_for_record(&exit);
+		want(WHvRunVpExitReasonMemoryAccess, STATE_LONG, 0);
+		put_bytes(n);
+		put(68, 4, 4);
+		put(72, 8, HOLE_GPA);
+		compare();
+	}
+}
+
+static void bytes_of_the_record_before_do_not_show(void)
+{
+	init();
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_IO, .insn_length = 1, .io = { .port = 0x80, .size = 1 } });
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_TRIPLE_FAULT });
+	want(WHvRunVpExitReasonUnrecoverableException, STATE_LONG, 0);
+	compare();
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_IO, .insn_length = 1, .io = { .port = 0x80, .size = 1 } });
+	virt_regs(child.virt)->rip = HOLE_GPA; /* no bytes this time */
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_IO, .insn_length = 1, .io = { .port = 0x80, .size = 1 } });
+	want(WHvRunVpExitReasonX64IoPortAccess, STATE_LONG, 1);
+	put_io(1 | 1 << 1, 0x80);
+	memset(wanted + 48, 0, 20);
+	compare();
+}
+
+static void msr_record_is_complete(void)
+{
+	init();
+	part.properties.extended_exits = 2;
+	virt_regs(child.virt)->gpr[1] = 0xffffffffc0010015ull;
+	virt_regs(child.virt)->gpr[0] = 0xaaaaaaaa11111111ull;
+	virt_regs(child.virt)->gpr[2] = 0xbbbbbbbb22222222ull;
+	for (unsigned int is_write = 0; is_write < 2; is_write++) {
+		run_for_record(&(struct virt_exit) {
+			.reason = is_write ? VIRT_EXIT_WRMSR : VIRT_EXIT_RDMSR, .insn_length = 3 });
+		want(WHvRunVpExitReasonX64MsrAccess, STATE_LONG, 3);
+		put(48, 4, is_write);
+		put(52, 4, 0xc0010015u);
+		put(56, 8, 0x11111111);
+		put(64, 8, 0x22222222);
+		compare();
+		soil();
+	}
+}
+
+static void cpuid_record_is_complete(void)
+{
+	init();
+	part.properties.extended_exits = 1;
+	virt_regs(child.virt)->gpr[0] = 0xffffffff40000000ull;
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
+	want(WHvRunVpExitReasonX64Cpuid, STATE_LONG, 2);
+	put(48, 8, 0xffffffff40000000ull);
+	put(56, 8, 0x1111111111111111ull);
+	put(64, 8, 0x2222222222222222ull);
+	put(72, 8, 0x3333333333333333ull);
+	put(80, 8, 0x40000010);
+	put(88, 8, 0x73657547); /* ECX, EDX, EBX */
+	put(96, 8, 0x74);
+	put(104, 8, 0x74696857);
+	compare();
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[3], 0x3333333333333333ull);
+}
+
+static void exception_record_is_complete(void)
+{
+	init();
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_EXCEPTION,
+					     .exception = { .vector = 14,
+							    .has_error_code = true,
+							    .error_code = 0x17,
+							    .address = 0xffff800012345678ull } });
+	want(WHvRunVpExitReasonException, STATE_LONG, 0);
+	put_bytes(16);
+	put(68, 4, 1);
+	put(72, 1, 14);
+	put(76, 4, 0x17);
+	put(80, 8, 0xffff800012345678ull);
+	compare();
+	soil();
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_EXCEPTION,
+		.insn_length = 1,
+		.exception = { .vector = 3, .is_software = true, .error_code = 0x17 } });
+	want(WHvRunVpExitReasonException, STATE_LONG, 1);
+	put_bytes(16);
+	put(68, 4, 2);
+	put(72, 1, 3);
+	compare();
+}
+
+static void window_records_are_complete_and_used_up(void)
+{
+	init();
+	child.deliverability = 3;
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW });
+	want(WHvRunVpExitReasonX64InterruptWindow, STATE_LONG, 0);
+	compare();
+	CHECK_EQUAL(child.deliverability, 1);
+	soil();
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_NMI_WINDOW });
+	want(WHvRunVpExitReasonX64InterruptWindow, STATE_LONG, 0);
+	put(48, 4, 2);
+	compare();
+	CHECK_EQUAL(child.deliverability, 0);
+}
+
+static void unsupported_feature_record_is_complete(void)
+{
+	init();
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_TASK_SWITCH });
+	want(WHvRunVpExitReasonUnsupportedFeature, STATE_LONG, 0);
+	put(48, 4, 2);
+	compare();
+}
+
+static void halt_record_is_past_the_hlt(void)
+{
+	init();
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 });
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+	want(WHvRunVpExitReasonX64Halt, STATE_LONG, 0);
+	compare();
+	CHECK_EQUAL(child.page->rip, CODE_GPA + 1);
+}
+
+static void canceled_record_has_reason_user(void)
+{
+	init();
+	child.cancel = 1;
+	CHECK_EQUAL(run_child(), S_OK);
+	want(WHvRunVpExitReasonCanceled, STATE_LONG, 0);
+	compare();
+}
+
+static void device_record_keeps_the_access(void)
+{
+	init();
+	part.properties.emulation = WHIT_EMULATE_PORTS;
+	script.may_io = true;
+	script.io = DEVICE_EXIT;
+	memset(child.page->exit + 48, 0x5c, 128);
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_IO, .insn_length = 2, .io = { .port = 0x80, .size = 1 } });
+	want(0x57480001, STATE_LONG, 2);
+	memset(wanted + 48, 0x5c, 128);
+	memcpy(wanted + 176, child.page->exit + 176, 48); /* not the access's */
+	compare();
+}
+
+/* WHV_X64_VP_EXECUTION_STATE, bit by bit. */
+static unsigned int state_now(void)
+{
+	uint16_t state;
+
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_TRIPLE_FAULT });
+	memcpy(&state, child.page->exit + 8, 2);
+	return state;
+}
+
+static void execution_state_bits(void)
+{
+	world_init(); /* real mode, whatever SS.DPL is */
+	virt_set_segment(child.virt, SEG_SS, &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
+	CHECK_EQUAL(state_now(), 0);
+	world_protected_mode();
+	CHECK_EQUAL(state_now(), 1 << 2);
+	for (unsigned int cpl = 0; cpl < 4; cpl++) {
+		virt_set_segment(
+			child.virt, SEG_SS,
+			&(struct x86_segment) { 0, ~0u, 0x10, (uint16_t)(0xc093 | cpl << 5) });
+		CHECK_EQUAL(state_now(), 1 << 2 | cpl);
+	}
+	virt_set_segment(child.virt, SEG_SS, &(struct x86_segment) { 0, ~0u, 0x10, 0xc093 });
+	virt_regs(child.virt)->rflags |= RFLAGS_VM;
+	CHECK_EQUAL(state_now(), 1 << 2 | 3);
+	virt_regs(child.virt)->rflags = RFLAGS_ONE;
+	virt_set(child.virt, VIRT_CR0, virt_get(child.virt, VIRT_CR0) | CR0_AM);
+	CHECK_EQUAL(state_now(), 1 << 2 | 1 << 3);
+	world_long_mode();
+	CHECK_EQUAL(state_now(), STATE_LONG);
+	for (unsigned int bit = 0; bit < 16; bit++) {
+		virt_set(child.virt, VIRT_DR7, 1u << bit | 0x400);
+		CHECK_EQUAL(state_now(), STATE_LONG | (bit < 8 ? 1u << 5 : 0));
+	}
+	virt_set(child.virt, VIRT_DR7, 0x400);
+	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+	CHECK_EQUAL(state_now(), STATE_LONG | 1 << 12);
+	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_MOV_SS);
+	CHECK_EQUAL(state_now(), STATE_LONG | 1 << 12);
+	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	CHECK_EQUAL(state_now(), STATE_LONG);
+}
+
+static void interrupted_delivery_shows_as_pending(void)
+{
+	uint16_t state;
+
+	init();
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_MEMORY,
+		.interrupted = { .type = VIRT_EVENT_INTERRUPT, .vector = 0x30 },
+		.memory = { .gpa = GPA(HOLE_GPA), .is_write = true } });
+	memcpy(&state, child.page->exit + 8, 2);
+	CHECK_EQUAL(state, STATE_LONG | 1 << 6);
+	CHECK_EQUAL(event_get_interruption(&child), 0x300001);
+}
+
+int main(void)
+{
+	RUN(io_record_is_complete);
+	RUN(memory_record_is_complete);
+	RUN(instruction_bytes_stop_where_fetching_stops);
+	RUN(bytes_of_the_record_before_do_not_show);
+	RUN(msr_record_is_complete);
+	RUN(cpuid_record_is_complete);
+	RUN(exception_record_is_complete);
+	RUN(window_records_are_complete_and_used_up);
+	RUN(unsupported_feature_record_is_complete);
+	RUN(halt_record_is_past_the_hlt);
+	RUN(canceled_record_has_reason_user);
+	RUN(device_record_keeps_the_access);
+	RUN(execution_state_bits);
+	RUN(interrupted_delivery_shows_as_pending);
+	return test_has_failed;
+}

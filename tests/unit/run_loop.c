@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT */
+/* vp_run(): what is answered inside, what leaves, cancel, interrupts, events, and the emulator's outcomes. */
+#include "tests/unit/run_world.h"
+
+/* ---- Cancel ------------------------------------------------------------------------------ */
+
+static void cancel_before_run_does_not_enter(void)
+{
+	world_init();
+	child.cancel = 1;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
+	CHECK_EQUAL(fake.n_runs, 0);
+	CHECK_EQUAL(fake.n_switches, 0);
+	CHECK_EQUAL(child.cancel, 0);
+}
+
+static void cancel_is_used_up_by_one_exit(void)
+{
+	world_init();
+	child.cancel = 1;
+	CHECK_EQUAL(run_child(), S_OK);
+	push_reason(VIRT_EXIT_HLT, 1);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
+}
+
+static void cancel_is_seen_between_exits_that_are_answered_inside(void)
+{
+	world_init();
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 }, cancel_hook);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 2);
+}
+
+static void cancel_that_races_a_natural_exit_is_kept_for_the_next_run(void)
+{
+	world_init();
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 }, cancel_hook);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
+}
+
+static void canceled_run_takes_and_shows_the_clients_registers(void)
+{
+	uint64_t rip;
+
+	world_init();
+	child.cancel = 1;
+	child.page->gpr[3] = 0x77;
+	child.page->rip = 0x2222;
+	child.page->dirty = 1u << 3 | WHIT_PAGE_RIP;
+	CHECK_EQUAL(run_child(), S_OK);
+	memcpy(&rip, child.page->exit + 32, 8);
+	CHECK_EQUAL(rip, 0x2222);
+	CHECK_EQUAL(child.page->dirty, 0);
+	CHECK_EQUAL(child.page->gpr[3], 0x77);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[3], 0x77);
+}
+
+static void cancel_keeps_the_answer_of_a_device_read(void)
+{
+	world_init();
+	for (unsigned int i = 0; i < 2; i++) {
+		script.n_accepts = 0;
+		memset(child.page->exit, 0x5c, sizeof(child.page->exit));
+		child.device.is_waiting = true;
+		if (i)
+			child.activity = 2; /* the same for a VP that the client has suspended */
+		else
+			child.cancel = 1;
+		CHECK_EQUAL(run_child(), S_OK);
+		CHECK_EQUAL(record_u32(0),
+			    i ? WHvRunVpExitReasonX64Halt : WHvRunVpExitReasonCanceled);
+		CHECK_EQUAL(script.n_accepts, 1);
+		CHECK_EQUAL(script.accepted, 0x5c); /* taken before the record was zeroed */
+		CHECK_EQUAL(child.page->exit[64], 0);
+		CHECK(child.device.is_answered);
+	}
+	child.activity = 0;
+	script.may_continue = true;
+	script.resumed = DEVICE_RESUME;
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_continue, 1);
+}
+
+/* ---- Interrupts -------------------------------------------------------------------------- */
+
+static void physical_interrupts_are_unseen_by_the_client(void)
+{
+	uint8_t before[256];
+
+	world_init();
+	push_reason(VIRT_EXIT_HLT, 1);
+	run_child();
+	memcpy(before, child.page->exit, sizeof(before));
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	push_reason(VIRT_EXIT_NMI, 0);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK(!memcmp(before, child.page->exit, sizeof(before)));
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+	CHECK_EQUAL(fake.switched_in == root.virt, true);
+}
+
+static void interrupt_shows_the_registers_as_they_are_now(void)
+{
+	world_init();
+	push_reason(VIRT_EXIT_CPUID, 2);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.page->rip, CODE_GPA + 2);
+	CHECK_EQUAL(child.page->valid & WHIT_PAGE_RIP, WHIT_PAGE_RIP);
+}
+
+static void exits_are_counted_by_reason(void)
+{
+	world_init();
+	push_reason(VIRT_EXIT_CPUID, 2);
+	push_reason(VIRT_EXIT_CPUID, 2);
+	push_interrupt();
+	run_child();
+	CHECK_EQUAL(hv.stats.child_exits[VIRT_EXIT_CPUID], 2);
+	CHECK_EQUAL(hv.stats.child_exits[VIRT_EXIT_INTERRUPT], 1);
+}
+
+/* ---- Answered inside --------------------------------------------------------------------- */
+
+static void cpuid_is_answered_inside(void)
+{
+	world_init();
+	virt_regs(child.virt)->gpr[0] = 0xffffffff00000000ull;
+	virt_regs(child.virt)->gpr[1] = ~0ull;
+	check_child_skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[0], 7);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[3], 0x756e6547);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[2], 0x49656e69);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[1], 0x6c65746e);
+}
+
+static void cpuid_list_decides_which_leaves_exit(void)
+{
+	const struct virt_exit exit = { .reason = VIRT_EXIT_CPUID, .insn_length = 2 };
+
+	world_init();
+	part.properties.extended_exits = 1;
+	part.properties.n_cpuid_exits = 2;
+	part.properties.cpuid_exits[0] = 0x80000001;
+	part.properties.cpuid_exits[1] = 1;
+	check_child_skips(&exit); /* leaf 0 */
+	virt_regs(child.virt)->gpr[0] = 1;
+	fake_push(&exit, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Cpuid);
+	part.properties.extended_exits = 0; /* a list without the exit means nothing */
+	check_child_skips(&exit);
+}
+
+static void msrs_are_answered_inside(void)
+{
+	struct virt_regs *regs;
+
+	world_init();
+	regs = virt_regs(child.virt);
+	regs->gpr[1] = MSR_STAR;
+	regs->gpr[0] = 0xffffffff11111111ull;
+	regs->gpr[2] = 0xffffffff22222222ull;
+	check_child_skips(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 });
+	CHECK_EQUAL(virt_get(child.virt, VIRT_STAR), 0x2222222211111111ull);
+	regs->gpr[0] = regs->gpr[2] = ~0ull;
+	check_child_skips(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
+	CHECK_EQUAL(regs->gpr[0], 0x11111111);
+	CHECK_EQUAL(regs->gpr[2], 0x22222222);
+}
+
+static void unknown_msrs_give_gp(void)
+{
+	world_init();
+	virt_regs(child.virt)->gpr[1] = 0x3a;
+	virt_regs(child.virt)->gpr[0] = 5;
+	check_child_faults(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 },
+			   EXC_GP);
+	check_child_faults(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 },
+			   EXC_GP);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[0], 5);
+	part.properties.extended_exits = 2;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 }, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64MsrAccess);
+	/* One that the model has stays inside, also with a value that it refuses. */
+	virt_regs(child.virt)->gpr[1] = MSR_PAT;
+	virt_regs(child.virt)->gpr[0] = 2;
+	check_child_faults(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 },
+			   EXC_GP);
+}
+
+static void hidden_instructions_give_ud(void)
+{
+	static const enum virt_exit_reason reasons[] = { VIRT_EXIT_HYPERCALL, VIRT_EXIT_HIDDEN_INSN,
+							 VIRT_EXIT_XSETBV };
+
+	world_init();
+	world_protected_mode();
+	for (unsigned int i = 0; i < 3; i++)
+		check_child_faults(&(struct virt_exit) { .reason = reasons[i], .insn_length = 3 },
+				   EXC_UD);
+	CHECK_EQUAL(script.n_hypercalls, 0);
+}
+
+static void invd_is_for_cpl_0(void)
+{
+	world_init();
+	world_long_mode();
+	check_child_skips(&(struct virt_exit) { .reason = VIRT_EXIT_INVD, .insn_length = 2 });
+	CHECK_EQUAL(fake.n_wbinvd, 0);
+	world_user();
+	check_child_faults(&(struct virt_exit) { .reason = VIRT_EXIT_INVD, .insn_length = 2 },
+			   EXC_GP);
+}
+
+static void cr_accesses_are_answered_inside(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_CR_WRITE, .insn_length = 3 };
+
+	world_init();
+	world_long_mode();
+	exit.cr.number = 8;
+	exit.cr.value = 9;
+	check_child_skips(&exit);
+	CHECK_EQUAL(child.cr8, 9);
+	exit.cr.value = 0x10;
+	check_child_faults(&exit, EXC_GP);
+	exit.reason = VIRT_EXIT_CR_READ;
+	exit.cr.gpr = 4;
+	check_child_skips(&exit);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[4], 9);
+	CHECK(virt_regs(child.virt)->changed || fake.n_runs); /* RSP was written */
+	exit.reason = VIRT_EXIT_CR_WRITE;
+	exit.cr.number = 4;
+	exit.cr.value = CR4_PAE | CR4_VMXE;
+	check_child_faults(&exit, EXC_GP);
+}
+
+/* ---- Debug registers --------------------------------------------------------------------- */
+
+static struct virt_exit dr_exit(uint8_t number, bool is_read)
+{
+	return (struct virt_exit) { .reason = VIRT_EXIT_DR,
+				    .insn_length = 3,
+				    .dr = { .number = number, .gpr = 3, .is_read = is_read } };
+}
+
+static void check_dr(uint8_t number, uint64_t written, uint64_t read)
+{
+	struct virt_exit exit = dr_exit(number, false);
+
+	virt_regs(child.virt)->gpr[3] = written;
+	check_child_skips(&exit);
+	virt_regs(child.virt)->gpr[3] = 0x5555;
+	exit.dr.is_read = true;
+	check_child_skips(&exit);
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[3], read);
+}
+
+static void debug_registers_keep_what_they_can(void)
+{
+	struct virt_exit exit;
+
+	world_init();
+	world_long_mode();
+	for (uint8_t i = 0; i < 4; i++) {
+		check_dr(i, 0x123456789abcdef0ull + i, 0x123456789abcdef0ull + i);
+		CHECK_EQUAL(virt_get(child.virt, (enum virt_reg)(VIRT_DR0 + i)),
+			    0x123456789abcdef0ull + i);
+	}
+	check_dr(6, 0, 0xffff0ff0);
+	check_dr(6, 0xffffffff, 0xffffefff);
+	check_dr(4, 0x1, 0xffff0ff1);
+	check_dr(7, 0, 0x400);
+	check_dr(5, 0xffffdfff, 0xffff07ff); /* 11, 12, 14, 15 are reserved, and GD was not set */
+	for (unsigned int bit = 32; bit < 64; bit++)
+		for (uint8_t number = 6; number < 8; number++) {
+			exit = dr_exit(number, false);
+			virt_regs(child.virt)->gpr[3] = 1ull << bit;
+			check_child_faults(&exit, EXC_GP);
+		}
+}
+
+static void debug_registers_are_32_bits_wide_outside_64_bit_mode(void)
+{
+	world_init();
+	world_protected_mode();
+	check_dr(0, 0xffffffff12345678ull, 0x12345678);
+	check_dr(7, 0xffffffff00000001ull, 0x401);
+	virt_set(child.virt, VIRT_DR1, 0x123456789ull);
+	virt_regs(child.virt)->gpr[3] = 0;
+	check_child_skips(&(struct virt_exit) { .reason = VIRT_EXIT_DR,
+						.insn_length = 3,
+						.dr = { .number = 1, .gpr = 3, .is_read = true } });
+	CHECK_EQUAL(virt_regs(child.virt)->gpr[3], 0x23456789);
+}
+
+static void debug_register_faults_come_in_order(void)
+{
+	struct virt_exit exit;
+
+	world_init();
+	world_long_mode();
+	world_user();
+	virt_set(child.virt, VIRT_CR4, CR4_PAE | CR4_DE);
+	virt_set(child.virt, VIRT_DR7, 1ull << 13 | 0x400);
+	for (uint8_t number = 0; number < 8; number++)
+		for (unsigned int is_read = 0; is_read < 2; is_read++) {
+			exit = dr_exit(number, is_read);
+			check_child_faults(&exit, number == 4 || number == 5 ? EXC_UD : EXC_GP);
+		}
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DR7), 1ull << 13 | 0x400);
+
+	/* At CPL 0 general detect is next: DR6.BD is set, DR7.GD cleared, the register untouched. */
+	world_long_mode();
+	virt_set_segment(child.virt, SEG_SS, &(struct x86_segment) { 0, ~0u, 0x10, ATTR_DATA });
+	virt_set(child.virt, VIRT_DR6, DR6_INIT);
+	virt_set(child.virt, VIRT_DR7, 1ull << 13 | 0x403);
+	virt_set(child.virt, VIRT_DR0, 7);
+	exit = dr_exit(0, false);
+	check_child_faults(&exit, EXC_DB);
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DR6), DR6_INIT | 1ull << 13);
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DR7), 0x403);
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DR0), 7);
+	check_child_skips(&exit);
+}
+
+/* ---- Events ------------------------------------------------------------------------------ */
+
+static struct virt_event delivered;
+
+static void note_event(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	(void)exit;
+	delivered = child.pending;
+}
+
+static void exception_of_an_instruction_is_delivered_by_the_next_entry(void)
+{
+	world_init();
+	world_protected_mode();
+	virt_regs(child.virt)->gpr[1] = 0x3a;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 }, NULL);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT }, note_event);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(delivered.vector, EXC_GP);		  /* handed over before the entry, */
+	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE); /* and gone after it */
+}
+
+static void interrupted_event_is_delivered_again(void)
+{
+	world_init();
+	world_protected_mode();
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT,
+					.interrupted = { .type = VIRT_EVENT_SOFT_INTERRUPT,
+							 .vector = 0x80,
+							 .length = 2 } },
+		  NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.pending.vector, 0x80);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE);
+}
+
+static void event_that_cannot_be_taken_is_refused_with_words(void)
+{
+	world_init();
+	CHECK(event_set_interruption(&child, 0x300001)); /* an interrupt while IF is clear */
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
+	CHECK_EQUAL(child.page->error_register, WHvRegisterPendingInterruption);
+	CHECK(child.page->error_text[0]);
+	CHECK_EQUAL(fake.n_runs, 0);
+}
+
+static void third_fault_in_a_row_is_unrecoverable(void)
+{
+	world_init();
+	world_protected_mode();
+	virt_regs(child.virt)->gpr[1] = 0x3a;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR,
+					.insn_length = 2,
+					.interrupted = { .type = VIRT_EVENT_EXCEPTION,
+							 .vector = EXC_DF,
+							 .has_error_code = true } },
+		  NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonUnrecoverableException);
+}
+
+static void refused_entry_names_the_register(void)
+{
+	world_init();
+	virt_set_segment(child.virt, SEG_TR, &(struct x86_segment) { 0, 0xffff, 0, 0x89 });
+	CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 6ull << 16, 0 }));
+	push_reason(VIRT_EXIT_INVALID_STATE, 0);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
+	CHECK_EQUAL(child.page->error_register, WHvX64RegisterTr);
+	CHECK(strstr(child.page->error_text, "TSS"));
+	CHECK_EQUAL(child.pending.vector, EXC_UD); /* nothing ran: it is still to be delivered */
+}
+
+/* ---- Suspension -------------------------------------------------------------------------- */
+
+static void suspended_vp_halts_without_running(void)
+{
+	world_init();
+	for (unsigned int bit = 0; bit < 3; bit++) {
+		child.activity = 1ull << bit;
+		CHECK_EQUAL(run_child(), S_OK);
+		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
+		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+	}
+	CHECK_EQUAL(fake.n_runs, 0);
+	child.activity = 0;
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+}
+
+static void event_wakes_a_halted_vp(void)
+{
+	world_init();
+	child.activity = 2 | 4;
+	CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 6ull << 16, 0 }));
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.activity, 0);
+	child.activity = 1; /* but not one that waits for its start-up */
+	CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 6ull << 16, 0 }));
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
+}
+
+/* ---- The emulator's outcomes ------------------------------------------------------------- */
+
+static const struct virt_exit io = { .reason = VIRT_EXIT_IO,
+				     .insn_length = 1,
+				     .io = { .port = 0x80, .size = 1 } };
+static const struct virt_exit memory = { .reason = VIRT_EXIT_MEMORY,
+					 .memory = { .gpa = { HOLE_GPA }, .is_read = true } };
+
+static void emulator_is_asked_only_for_its_property(void)
+{
+	world_init(); /* device_io() and device_memory() scream */
+	fake_push(&io, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64IoPortAccess);
+	part.properties.emulation = WHIT_EMULATE_MEMORY;
+	fake_push(&io, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64IoPortAccess);
+	part.properties.emulation = WHIT_EMULATE_PORTS;
+	fake_push(&memory, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonMemoryAccess);
+}
+
+static void emulator_outcomes(void)
+{
+	static const struct {
+		enum device_outcome outcome;
+		uint32_t io_reason, memory_reason; /* 0: the guest goes on */
+	} cases[] = {
+		{ DEVICE_RESUME, 0, 0 },
+		{ DEVICE_INJECTED, 0, 0 },
+		{ DEVICE_EXIT, WhitRunVpExitReasonDeviceAccess, WhitRunVpExitReasonDeviceAccess },
+		{ DEVICE_PLAIN, WHvRunVpExitReasonX64IoPortAccess, WHvRunVpExitReasonMemoryAccess },
+	};
+
+	for (unsigned int i = 0; i < 8; i++) {
+		const bool is_io = i & 1;
+		const uint32_t reason = is_io ? cases[i / 2].io_reason : cases[i / 2].memory_reason;
+
+		world_init();
+		part.properties.emulation = WHIT_EMULATE_PORTS | WHIT_EMULATE_MEMORY;
+		script.may_io = script.may_memory = true;
+		script.io = script.memory = cases[i / 2].outcome;
+		fake_push(is_io ? &io : &memory, NULL);
+		if (!reason)
+			push_interrupt();
+		CHECK_EQUAL(run_child(), reason ? (uint32_t)S_OK : WHIT_S_AGAIN);
+		CHECK_EQUAL(record_u32(0), reason);
+		CHECK_EQUAL(script.n_io, is_io);
+		CHECK_EQUAL(script.n_memory, !is_io);
+	}
+}
+
+static void waiting_instruction_goes_on_before_the_guest(void)
+{
+	world_init();
+	script.may_continue = true;
+	script.resumed = DEVICE_EXIT;
+	child.device.is_waiting = true;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQUAL(fake.n_switches, 0);
+	child.device.is_waiting = true;
+	script.resumed = DEVICE_RESUME;
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_continue, 2);
+	push_interrupt(); /* idle: not asked */
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_continue, 2);
+}
+
+static void init_and_sipi_are_not_the_childs(void)
+{
+	world_init();
+	push_reason(VIRT_EXIT_INIT, 0);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	push_reason(VIRT_EXIT_SIPI, 0);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+}
+
+/* An exit for each reason: none is unhandled. */
+static void every_reason_is_handled(void)
+{
+	for (unsigned int reason = 0; reason < VIRT_EXIT_COUNT; reason++) {
+		world_init();
+		world_long_mode();
+		virt_regs(child.virt)->gpr[1] = MSR_EFER;
+		virt_regs(child.virt)->gpr[0] = EFER_LME;
+		fake_push(&(struct virt_exit) { .reason = (enum virt_exit_reason)reason,
+						.insn_length = 1,
+						.cr = { .number = 8, .gpr = 1 } },
+			  NULL);
+		push_interrupt();
+		vp_run(&child, &root);
+		CHECK_EQUAL(hv.stats.child_exits[reason], 1);
+	}
+}
+
+int main(void)
+{
+	RUN(cancel_before_run_does_not_enter);
+	RUN(cancel_is_used_up_by_one_exit);
+	RUN(cancel_is_seen_between_exits_that_are_answered_inside);
+	RUN(cancel_that_races_a_natural_exit_is_kept_for_the_next_run);
+	RUN(canceled_run_takes_and_shows_the_clients_registers);
+	RUN(cancel_keeps_the_answer_of_a_device_read);
+	RUN(physical_interrupts_are_unseen_by_the_client);
+	RUN(interrupt_shows_the_registers_as_they_are_now);
+	RUN(exits_are_counted_by_reason);
+	RUN(cpuid_is_answered_inside);
+	RUN(cpuid_list_decides_which_leaves_exit);
+	RUN(msrs_are_answered_inside);
+	RUN(unknown_msrs_give_gp);
+	RUN(hidden_instructions_give_ud);
+	RUN(invd_is_for_cpl_0);
+	RUN(cr_accesses_are_answered_inside);
+	RUN(debug_registers_keep_what_they_can);
+	RUN(debug_registers_are_32_bits_wide_outside_64_bit_mode);
+	RUN(debug_register_faults_come_in_order);
+	RUN(exception_of_an_instruction_is_delivered_by_the_next_entry);
+	RUN(interrupted_event_is_delivered_again);
+	RUN(event_that_cannot_be_taken_is_refused_with_words);
+	RUN(third_fault_in_a_row_is_unrecoverable);
+	RUN(refused_entry_names_the_register);
+	RUN(suspended_vp_halts_without_running);
+	RUN(event_wakes_a_halted_vp);
+	RUN(emulator_is_asked_only_for_its_property);
+	RUN(emulator_outcomes);
+	RUN(waiting_instruction_goes_on_before_the_guest);
+	RUN(init_and_sipi_are_not_the_childs);
+	RUN(every_reason_is_handled);
+	return test_has_failed;
+}

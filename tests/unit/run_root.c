@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root's exits. root_run() never returns: a last exit whose hook jumps out ends each test.
+ */
+#include <setjmp.h>
+
+#include "tests/unit/run_world.h"
+
+static jmp_buf out;
+
+static void jump_out(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	(void)exit;
+	longjmp(out, 1);
+}
+
+/* One exit of the root, and on to the next entry. */
+static void root_meets(const struct virt_exit *exit)
+{
+	fake_push(exit, NULL);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INIT }, jump_out);
+	memset(&root.virt->injected, 0, sizeof(root.virt->injected));
+	if (!setjmp(out))
+		root_run(&root);
+}
+
+/* The fake forgets what it delivers at the next entry: look just before. */
+static struct virt_event seen;
+static bool is_skipped;
+static uint64_t rip_before;
+
+void __wrap_virt_inject(struct virt_vp *vp, const struct virt_event *event);
+void __wrap_virt_inject(struct virt_vp *vp, const struct virt_event *event)
+{
+	CHECK(vp == root.virt);
+	CHECK_EQUAL(seen.type, VIRT_EVENT_NONE); /* one event an exit */
+	seen = *event;
+}
+
+static void meet(const struct virt_exit *exit)
+{
+	const unsigned int skips = fake.n_skips;
+
+	seen = (struct virt_event) { .type = VIRT_EVENT_NONE };
+	rip_before = virt_regs(root.virt)->rip;
+	root_meets(exit);
+	is_skipped = fake.n_skips != skips;
+	CHECK_EQUAL(virt_regs(root.virt)->rip, rip_before + (is_skipped ? exit->insn_length : 0));
+	CHECK(is_skipped != (seen.type != VIRT_EVENT_NONE) || exit->reason == VIRT_EXIT_MEMORY ||
+	      exit->reason == VIRT_EXIT_INIT || exit->reason == VIRT_EXIT_SIPI);
+}
+
+static void faults(const struct virt_exit *exit, uint8_t vector)
+{
+	meet(exit);
+	CHECK(!is_skipped);
+	CHECK_EQUAL(seen.type, VIRT_EVENT_EXCEPTION);
+	CHECK_EQUAL(seen.vector, vector);
+	CHECK_EQUAL(seen.has_error_code, vector == EXC_GP);
+	CHECK_EQUAL(seen.error_code, 0);
+}
+
+static void skips(const struct virt_exit *exit)
+{
+	meet(exit);
+	CHECK(is_skipped);
+}
+
+static void check_call(struct root *caller)
+{
+	CHECK(caller == &root);
+	CHECK_EQUAL(virt_regs(root.virt)->rip, rip_before); /* the skip comes afterwards */
+	virt_regs(root.virt)->gpr[0] = 0x99;
+}
+
+static const struct virt_exit vmcall = { .reason = VIRT_EXIT_HYPERCALL, .insn_length = 3 };
+
+static void hypercall_is_for_64_bit_code_at_cpl_0(void)
+{
+	static const struct {
+		uint16_t selector, attributes;
+		uint64_t efer;
+		bool is_call;
+	} cases[] = {
+		{ 0x8, ATTR_CODE64, EFER_LME | EFER_LMA, true },
+		{ 0x8, ATTR_CODE32, EFER_LME | EFER_LMA, false }, /* compatibility mode */
+		{ 0x8, ATTR_CODE16, EFER_LME | EFER_LMA, false },
+		{ 0x33, ATTR_CODE64 | SEG_DPL, EFER_LME | EFER_LMA, false }, /* CPL 3 */
+		{ 0x9, ATTR_CODE64 | 1 << 5, EFER_LME | EFER_LMA, false },
+		{ 0xb, ATTR_CODE64 | SEG_TYPE_CONFORMING, EFER_LME | EFER_LMA, false },
+		{ 0x8, ATTR_CODE64, 0, false }, /* CS.L means nothing outside long mode */
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		world_init();
+		script.hypercall = check_call;
+		virt_set(root.virt, VIRT_EFER, cases[i].efer);
+		virt_set_segment(
+			root.virt, SEG_CS,
+			&(struct x86_segment) { 0, ~0u, cases[i].selector, cases[i].attributes });
+		if (cases[i].is_call)
+			skips(&vmcall);
+		else
+			faults(&vmcall, EXC_UD);
+		CHECK_EQUAL(script.n_hypercalls, cases[i].is_call);
+		CHECK_EQUAL(virt_regs(root.virt)->gpr[0], cases[i].is_call ? 0x99 : 0);
+	}
+}
+
+static void cpuid_hides_vmx(void)
+{
+	world_init();
+	virt_regs(root.virt)->gpr[0] = 0xffffffff00000001ull;
+	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
+	CHECK_EQUAL(virt_regs(root.virt)->gpr[0], 0x506e3);
+	CHECK(!(virt_regs(root.virt)->gpr[1] & (CPUID1_ECX_VMX | CPUID1_ECX_SMX)));
+	CHECK(virt_regs(root.virt)->gpr[1] & CPUID1_ECX_HYPERVISOR);
+	CHECK_EQUAL(virt_regs(root.virt)->gpr[2], 0xbfebfbff);
+}
+
+static void xsetbv(uint64_t index, uint64_t value, bool is_legal)
+{
+	const struct virt_exit exit = { .reason = VIRT_EXIT_XSETBV, .insn_length = 3 };
+	const uint64_t before = root.xcr0;
+
+	virt_regs(root.virt)->gpr[1] = index;
+	virt_regs(root.virt)->gpr[0] = (value & 0xffffffff) | 0xabcdull << 32;
+	virt_regs(root.virt)->gpr[2] = value >> 32 | 0xabcdull << 32;
+	if (is_legal)
+		skips(&exit);
+	else
+		faults(&exit, EXC_GP);
+	CHECK_EQUAL(root.xcr0, is_legal ? value : before);
+	CHECK_EQUAL(fake.xcr0, is_legal ? value : before);
+}
+
+static void xsetbv_takes_what_the_processor_takes(void)
+{
+	world_init();
+	virt_machine.xcr0_possible = 0x2ff;
+	xsetbv(0, 1, true);
+	xsetbv(0, 7, true);
+	xsetbv(0, 0, false);
+	xsetbv(0, 5, false);
+	xsetbv(0, 0x27, false);
+	xsetbv(0, 0xe7, true);
+	xsetbv(0, 0xf, false);
+	xsetbv(0, 0x1f, true);
+	xsetbv(0, 0x207, true);
+	xsetbv(0, 0x407, false);
+	xsetbv(0, 1ull << 63 | 7, false);
+	xsetbv(1, 7, false);
+	xsetbv(0xffffffff, 7, false);
+	xsetbv(0xffffffff00000000ull, 3, true); /* ECX is what counts */
+	virt_set_segment(root.virt, SEG_SS,
+			 &(struct x86_segment) { 0, ~0u, 0x10, ATTR_DATA | SEG_DPL });
+	xsetbv(0, 7, false);
+}
+
+static void invd_becomes_wbinvd(void)
+{
+	world_init();
+	skips(&(struct virt_exit) { .reason = VIRT_EXIT_INVD, .insn_length = 2 });
+	CHECK_EQUAL(fake.n_wbinvd, 1);
+}
+
+static void msrs_in_two_halves(void)
+{
+	struct virt_regs *regs;
+
+	world_init();
+	fake_set_msr(0x12345678, 0x2222222211111111ull);
+	regs = virt_regs(root.virt);
+	regs->gpr[1] = 0xffffffff12345678ull;
+	regs->gpr[0] = regs->gpr[2] = ~0ull;
+	skips(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
+	CHECK_EQUAL(regs->gpr[0], 0x11111111);
+	CHECK_EQUAL(regs->gpr[2], 0x22222222);
+	regs->gpr[0] = 0xffffffff33333333ull;
+	skips(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 });
+	CHECK_EQUAL(fake.msr[0].value, 0x2222222233333333ull);
+	regs->gpr[1] = 0x480;
+	faults(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 }, EXC_GP);
+	faults(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 }, EXC_GP);
+	CHECK_EQUAL(regs->gpr[0], 0xffffffff33333333ull);
+}
+
+static void cr_writes(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_CR_WRITE, .insn_length = 3 };
+
+	world_init();
+	exit.cr.number = 4;
+	exit.cr.value = CR4_PAE | CR4_VMXE;
+	faults(&exit, EXC_GP);
+	exit.cr.value = CR4_PAE | CR4_PGE;
+	skips(&exit);
+	exit.cr.number = 0;
+	exit.cr.value = CR0_PE | CR0_PG | CR0_ET; /* NE off */
+	skips(&exit);
+	CHECK_EQUAL(virt_get(root.virt, VIRT_CR0), CR0_PE | CR0_PG | CR0_ET);
+}
+
+static void vmx_instructions_give_ud(void)
+{
+	world_init();
+	faults(&(struct virt_exit) { .reason = VIRT_EXIT_HIDDEN_INSN, .insn_length = 3 }, EXC_UD);
+}
+
+static void task_switch_gives_gp(void)
+{
+	world_init();
+	faults(&(struct virt_exit) { .reason = VIRT_EXIT_TASK_SWITCH }, EXC_GP);
+}
+
+static void memory_faults_go_to_root_memory(void)
+{
+	world_init();
+	meet(&(struct virt_exit) {
+		.reason = VIRT_EXIT_MEMORY,
+		.interrupted = { .type = VIRT_EVENT_INTERRUPT, .vector = 0x30 } });
+	CHECK_EQUAL(script.n_root_faults, 1);
+	CHECK_EQUAL(seen.type,
+		    VIRT_EVENT_NONE); /* to deliver the event again is root_memory_fault()'s */
+}
+
+static void init_and_sipi_are_ignored(void)
+{
+	world_init();
+	meet(&(struct virt_exit) { .reason = VIRT_EXIT_INIT });
+	meet(&(struct virt_exit) { .reason = VIRT_EXIT_SIPI });
+}
+
+static void exits_are_counted_by_reason(void)
+{
+	world_init();
+	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
+	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
+	CHECK_EQUAL(hv.stats.root_exits[VIRT_EXIT_CPUID], 2);
+}
+
+int main(void)
+{
+	RUN(hypercall_is_for_64_bit_code_at_cpl_0);
+	RUN(cpuid_hides_vmx);
+	RUN(xsetbv_takes_what_the_processor_takes);
+	RUN(invd_becomes_wbinvd);
+	RUN(msrs_in_two_halves);
+	RUN(cr_writes);
+	RUN(vmx_instructions_give_ud);
+	RUN(task_switch_gives_gp);
+	RUN(memory_faults_go_to_root_memory);
+	RUN(init_and_sipi_are_ignored);
+	RUN(exits_are_counted_by_reason);
+	return test_has_failed;
+}

@@ -1,0 +1,856 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hv/walk.c on the host: against the reference walk of tests/unit/walk_reference.h over random
+ * tables and registers, and against the documents' own cases. walk.c is compiled into this file so that its
+ * atomic accesses can be watched and disturbed.
+ */
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/virt.h"
+
+/* Between the reading and the writing of an entry. */
+static void (*before_exchange)(void *entry);
+static unsigned int n_loads, n_exchanges;
+
+static void note_exchange(void *entry)
+{
+	n_exchanges++;
+	if (before_exchange)
+		before_exchange(entry);
+}
+
+#define __atomic_load_n(from, order) (n_loads++, __atomic_load_n(from, order))
+#define __atomic_compare_exchange_n(at, old, new, weak, success, failure) \
+	(note_exchange(at), __atomic_compare_exchange_n(at, old, new, weak, success, failure))
+#include "hv/walk.c"
+#undef __atomic_load_n
+#undef __atomic_compare_exchange_n
+
+#include "tests/unit/guest.h"
+#include "tests/unit/walk_reference.h"
+#include "x86/cpuid.h"
+
+/* ---- The machine ------------------------------------------------------------------------- */
+
+#define N_PAGES	     48u
+#define N_LEAF_PAGES 512u
+
+static _Alignas(1 << 21) uint8_t memory[N_LEAF_PAGES][4096];
+static uint8_t twin[N_PAGES][4096];
+static uint8_t rights[N_PAGES]; /* 0: nothing there */
+static struct partition partition;
+static unsigned int n_pages_asked;
+static bool has_1g = true, is_one_leaf;
+
+const uint64_t virt_direct_base = 0;
+struct virt_machine virt_machine = { .physical_bits = 40, .linear_bits = 57 };
+struct hv hv;
+
+static struct virt_paging vp_paging;
+static struct x86_segment vp_cs;
+static struct virt_regs vp_regs;
+static struct vp vp = { .partition = &partition, .virt = (struct virt_vp *)(void *)&vp_regs };
+
+/* One leaf a page, or all of memory (and as much beyond as makes 2 MiB) in one. */
+struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
+{
+	uint64_t n = gpa.a >> PAGE_SHIFT;
+
+	CHECK(space == &partition.space);
+	n_pages_asked++;
+	if (is_one_leaf && n < N_LEAF_PAGES)
+		return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)memory),
+					    .rights = rights[0],
+					    .level = LEVEL_2M };
+	if (n >= N_PAGES || !rights[n])
+		return (struct virt_leaf) { .level = LEVEL_4K };
+	return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)memory[n]),
+				    .rights = rights[n],
+				    .level = LEVEL_4K };
+}
+
+/* In the root, gpa and pointer are the same number here; pages 0 to 15 belong to it. */
+bool frames_are_root(uint64_t base, uint64_t n_bytes)
+{
+	uint64_t first = (uint64_t)(uintptr_t)memory[0];
+
+	if (!hv.lock.held)
+		FAIL("frames_are_root() without hv.lock");
+	return base >= first && base + n_bytes <= first + 16 * PAGE_SIZE;
+}
+
+struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct x86_cpuid value = { 0 };
+
+	(void)subleaf;
+	if (leaf == 0x80000001u && has_1g)
+		value.edx = CPUID81_EDX_1G;
+	return value;
+}
+
+void virt_get_paging(struct virt_vp *v, struct virt_paging *paging)
+{
+	(void)v;
+	*paging = vp_paging;
+}
+
+void virt_get_segment(struct virt_vp *v, enum x86_seg seg, struct x86_segment *value)
+{
+	(void)v;
+	CHECK(seg == SEG_CS);
+	*value = vp_cs;
+}
+
+static void clean(void)
+{
+	memset(memory, 0, sizeof(memory));
+	memset(rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(rights));
+	memset(&vp_paging, 0, sizeof(vp_paging));
+	memset(&vp_cs, 0, sizeof(vp_cs));
+	memset(&vp_regs, 0, sizeof(vp_regs));
+	virt_machine.physical_bits = 40;
+	has_1g = true;
+	is_one_leaf = false;
+	before_exchange = NULL;
+	n_loads = n_exchanges = n_pages_asked = 0;
+}
+
+static uint64_t *entry_at(unsigned int page, unsigned int index)
+{
+	return (uint64_t *)(void *)memory[page] + index;
+}
+
+static uint32_t *narrow_at(unsigned int page, unsigned int index)
+{
+	return (uint32_t *)(void *)memory[page] + index;
+}
+
+/* ---- Random cases against the reference -------------------------------------------------- */
+
+static int ref_load(uint64_t gpa, unsigned int bytes, uint64_t *entry)
+{
+	uint64_t n = gpa >> 12;
+	bool is_beyond = n >= N_PAGES;
+
+	if (is_beyond && !(is_one_leaf && n < N_LEAF_PAGES))
+		return 4;
+	*entry = 0;
+	if (is_beyond)
+		return 0; /* never written */
+	if (!rights[n])
+		return 4;
+	if (!(rights[n] & VIRT_READ))
+		return 5;
+	memcpy(entry, &twin[n][gpa & 4095], bytes);
+	return 0;
+}
+
+static bool ref_can_write(uint64_t gpa)
+{
+	return rights[gpa >> 12] & VIRT_WRITE;
+}
+
+/* An entry that points to `address`, sane most of the time. */
+static uint64_t random_entry(uint64_t address, bool is_narrow, bool may_be_page)
+{
+	uint64_t entry = address | (test_random() & (PTE_A | PTE_D | PTE_PWT | PTE_PCD | PTE_G));
+
+	entry |= test_chance(95) ? PTE_P : 0;
+	entry |= test_chance(75) ? PTE_W : 0;
+	entry |= test_chance(70) ? PTE_U : 0;
+	entry |= test_chance(may_be_page ? 35 : 3) ? PTE_PS : 0;
+	entry |= test_random() & 0xe00; /* ignored */
+	if (test_chance(4))
+		entry |= 1ull << (test_random() % 64);
+	if ((entry & PTE_PS) && test_chance(70)) /* mostly well-formed large pages */
+		entry &= ~(is_narrow ? 0x3fe000ull : test_chance(50) ? 0x1fe000ull : 0x3fffe000ull);
+	if (!is_narrow) {
+		entry |= test_chance(15) ? PTE_NX : 0;
+		if (test_chance(20))
+			entry |= test_random() & 0x7ff0000000000000ull;
+	}
+	return is_narrow ? (uint32_t)entry : entry;
+}
+
+static uint64_t random_table(void)
+{
+	if (test_chance(2))
+		return (test_random() & 0xfffff000ull) >> (test_random() % 12) & PAGE_MASK;
+	return (test_random() % N_PAGES) << 12;
+}
+
+static uint64_t random_gva(void)
+{
+	uint64_t gva = test_random();
+	unsigned int keep = (unsigned int[]) { 47, 56, 32, 48, 64, 57 }[test_random() % 6];
+
+	if (keep < 64)
+		gva &= (1ull << keep) - 1;
+	if (test_chance(40))
+		gva = (uint64_t)((int64_t)(gva << (64 - keep)) >> (64 - keep));
+	return gva;
+}
+
+static void random_registers(struct ref_in *in)
+{
+	memset(in, 0, sizeof(*in));
+	in->maxphyaddr = (unsigned int[]) { 32, 36, 39, 40, 46, 52 }[test_random() % 6];
+	in->has_1g = test_chance(70);
+	in->cr0 = (test_chance(98) ? CR0_PG : 0) | CR0_PE | (test_chance(60) ? CR0_WP : 0);
+	in->cr4 = (test_chance(70) ? CR4_PSE : 0) | (test_chance(75) ? CR4_PAE : 0) |
+		  (test_chance(40) ? CR4_SMEP : 0) | (test_chance(40) ? CR4_SMAP : 0);
+	in->efer = test_chance(70) ? EFER_NXE : 0;
+	if ((in->cr0 & CR0_PG) && (in->cr4 & CR4_PAE) && test_chance(70)) {
+		in->efer |= EFER_LME | EFER_LMA;
+		in->cr4 |= test_chance(35) ? CR4_LA57 : 0;
+	}
+	in->rflags = RFLAGS_ONE | (test_chance(50) ? RFLAGS_AC : 0);
+	in->cr3 = random_table() | (test_random() & 0xfff);
+	in->gva = random_gva();
+	in->read = test_chance(50);
+	in->write = test_chance(45);
+	in->execute = test_chance(25);
+	in->user = test_chance(50);
+	in->set_bits = test_chance(60);
+	in->smap = test_chance(15);
+	in->no_smap = test_chance(15);
+	in->load = ref_load;
+	in->can_write = ref_can_write;
+}
+
+/* Write entries along the way that `in->gva` takes, and return how it went on. */
+static void random_tables(struct ref_in *in)
+{
+	enum ref_mode mode = ref_mode_of(in);
+	bool is_narrow = mode == REF_32;
+	unsigned int width = is_narrow ? 10 : 9, bytes = is_narrow ? 4 : 8;
+	int level = (int[]) { 0, 2, 2, 4, 5 }[mode];
+	uint64_t next = in->cr3 & PTE_ADDR, entry, offset;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		in->pdpte[i] = random_table() | (test_chance(95) ? PTE_P : 0);
+		if (test_chance(3))
+			in->pdpte[i] |= 1ull << (test_random() % 64);
+	}
+	if (mode == REF_PAE)
+		next = in->pdpte[(in->gva >> 30) & 3] & PTE_ADDR;
+	for (; level >= 1; level--) {
+		if (next >> 12 >= N_PAGES)
+			return;
+		offset = ((in->gva >> (12 + (unsigned int)(level - 1) * width)) % (1u << width)) *
+			 bytes;
+		entry = random_entry(level > 1 ? random_table() : test_random() & 0xfffffff000ull,
+				     is_narrow, level == 2 || level == 3);
+		memcpy(&memory[next >> 12][offset], &entry, bytes);
+		next = entry & (is_narrow ? 0xfffff000ull : PTE_ADDR);
+	}
+}
+
+static void random_rights(void)
+{
+	is_one_leaf = test_chance(30);
+	if (is_one_leaf) {
+		memset(rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(rights));
+		return;
+	}
+	for (unsigned int i = 0; i < N_PAGES; i++) {
+		rights[i] = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
+		if (test_chance(4))
+			rights[i] = 0;
+		else if (test_chance(5))
+			rights[i] = VIRT_READ | VIRT_EXECUTE;
+		else if (test_chance(3))
+			rights[i] = VIRT_EXECUTE;
+	}
+}
+
+static unsigned int seen[9], n_large, n_levels_seen[6];
+
+static void random_case(void)
+{
+	struct virt_paging paging = { 0 };
+	unsigned int access = 0;
+	struct ref_out wanted;
+	struct ref_in in;
+	struct walk walk;
+
+	random_registers(&in);
+	random_tables(&in);
+	memcpy(twin, memory, sizeof(twin));
+	ref_walk(&in, &wanted);
+	for (unsigned int i = 0; i < wanted.n_sets; i++)
+		twin[wanted.sets[i].gpa >> 12][wanted.sets[i].gpa & 4095] |=
+			(uint8_t)wanted.sets[i].bits;
+
+	virt_machine.physical_bits = (uint8_t)in.maxphyaddr;
+	has_1g = in.has_1g;
+	paging.cr0 = in.cr0;
+	paging.cr3 = in.cr3;
+	paging.cr4 = in.cr4;
+	paging.efer = in.efer;
+	paging.rflags = in.rflags;
+	memcpy(paging.pdpte, in.pdpte, sizeof(paging.pdpte));
+	access |= in.read ? WALK_READ : 0;
+	access |= in.write ? WALK_WRITE : 0;
+	access |= in.execute ? WALK_EXECUTE : 0;
+	access |= in.user ? WALK_USER : 0;
+	access |= in.set_bits ? WALK_SET_BITS : 0;
+	access |= in.smap ? WALK_SMAP : 0;
+	access |= in.no_smap ? WALK_NO_SMAP : 0;
+	walk_gva(&partition, &paging, GVA(in.gva), access, &walk);
+
+	CHECK_EQUAL(walk.code, wanted.code);
+	CHECK_EQUAL(walk.error_code, wanted.error_code);
+	CHECK_EQUAL(walk.gpa.a, wanted.gpa);
+	CHECK_EQUAL(walk.level, wanted.level);
+	CHECK(!memcmp(memory, twin, sizeof(twin)));
+	seen[walk.code]++;
+	if (!walk.code) {
+		n_levels_seen[ref_mode_of(&in)]++;
+		n_large += walk.level > 1;
+	}
+}
+
+static void walk_agrees_with_the_reference(void)
+{
+	unsigned int n = 300000;
+
+	clean();
+	test_seed = 20260101;
+	for (unsigned int i = 0; i < n && !test_failures; i++) {
+		if (!(i & 63))
+			random_rights();
+		random_case();
+	}
+	/* The cases were worth something only if all kinds came up often. */
+	for (unsigned int code = 0; code <= 6; code++)
+		CHECK(seen[code] > n / 500);
+	for (unsigned int mode = REF_32; mode <= REF_5; mode++)
+		CHECK(n_levels_seen[mode] > n / 500);
+	CHECK(n_large > n / 100);
+}
+
+/* ---- Directed ---------------------------------------------------------------------------- */
+
+static struct walk walk;
+
+static void go(uint64_t gva, unsigned int access)
+{
+	walk_gva(&partition, &vp_paging, GVA(gva), access, &walk);
+}
+
+#define RWU (PTE_P | PTE_W | PTE_U)
+
+/* Long mode, four levels in pages 1 to 4, gva 0x1234 maps to 0x40001234… of page 0x40001. */
+static void four_levels(void)
+{
+	clean();
+	vp_paging.cr0 = CR0_PG | CR0_PE | CR0_WP;
+	vp_paging.cr4 = CR4_PAE;
+	vp_paging.efer = EFER_LME | EFER_LMA | EFER_NXE;
+	vp_paging.cr3 = 0x1000;
+	*entry_at(1, 0) = 0x2000 | RWU;
+	*entry_at(2, 0) = 0x3000 | RWU;
+	*entry_at(3, 0) = 0x4000 | RWU;
+	*entry_at(4, 1) = 0x40001000 | RWU;
+}
+
+static void no_paging_always_succeeds(void)
+{
+	clean();
+	memset(rights, 0, sizeof(rights));
+	go(0x1234567812345678, WALK_WRITE | WALK_USER);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, 0x12345678);
+	CHECK_EQUAL(walk.level, 0);
+	CHECK_EQUAL(n_pages_asked, 0);
+}
+
+static void every_entry_is_read_once(void)
+{
+	four_levels();
+	go(0x1234, WALK_READ | WALK_WRITE | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, 0x40001234);
+	CHECK_EQUAL(walk.level, 1);
+	CHECK_EQUAL(n_loads, 4);
+	CHECK_EQUAL(n_pages_asked, 4); /* and none for the leaf, which is not there */
+	CHECK_EQUAL(n_exchanges, 4);
+	CHECK_EQUAL(*entry_at(1, 0), 0x2000 | RWU | PTE_A);
+	CHECK_EQUAL(*entry_at(4, 1), 0x40001000 | RWU | PTE_A | PTE_D);
+	go(0x1234, WALK_READ | WALK_WRITE | WALK_SET_BITS);
+	CHECK_EQUAL(n_exchanges, 4);
+}
+
+static void one_leaf_is_looked_up_once(void)
+{
+	uint8_t bytes[16];
+
+	four_levels();
+	is_one_leaf = true;
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(n_pages_asked, 1);
+	*entry_at(4, 1) = 0x10000 | RWU;
+	vp_cs.attributes = SEG_L | 0x9b;
+	vp_regs.rip = 0x1234;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQUAL(n_pages_asked, 2);
+}
+
+static void nothing_is_written_unasked(void)
+{
+	four_levels();
+	memcpy(twin, memory, sizeof(twin));
+	go(0x1234, WALK_READ | WALK_WRITE | WALK_USER);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK(!memcmp(memory, twin, sizeof(twin)));
+	CHECK_EQUAL(n_exchanges, 0);
+}
+
+static void a_table_outside_memory_is_named(void)
+{
+	four_levels();
+	rights[3] = 0;
+	go(0x1234, WALK_READ | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQUAL(walk.gpa.a, 0x3000);
+	CHECK_EQUAL(walk.level, 2);
+	CHECK_EQUAL(*entry_at(2, 0), 0x3000 | RWU | PTE_A);
+	*entry_at(2, 0) = 0xff12345000ull | RWU; /* the end of the address space */
+	go(0x1ff << 21 | 0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQUAL(walk.gpa.a, 0xff12345ff8ull);
+	rights[3] = VIRT_EXECUTE;
+	*entry_at(2, 0) = 0x3000 | RWU;
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoReadAccess);
+	CHECK_EQUAL(walk.gpa.a, 0x3000);
+}
+
+static void a_table_in_rom_can_be_read_but_not_marked(void)
+{
+	four_levels();
+	rights[4] = VIRT_READ | VIRT_EXECUTE;
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, 0);
+	go(0x1234, WALK_READ | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
+	CHECK_EQUAL(walk.gpa.a, 0x4008);
+	CHECK_EQUAL(walk.level, 1);
+	*entry_at(4, 1) |= PTE_A;
+	go(0x1234, WALK_READ | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, 0);
+	go(0x1234, WALK_WRITE | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
+}
+
+static void not_canonical_is_not_present(void)
+{
+	four_levels();
+	go(0x0000800000001234, WALK_READ | WALK_USER);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQUAL(walk.error_code, PF_U);
+	CHECK_EQUAL(walk.level, 0);
+	CHECK_EQUAL(n_pages_asked, 0);
+	vp_paging.cr4 |= CR4_LA57;
+	go(0x0000800000001234, WALK_READ);
+	CHECK_EQUAL(walk.level, 4); /* PML5E 0 is in page 1, PML4E 1 is not there */
+}
+
+static void a_fault_leaves_accessed_bits_above(void)
+{
+	four_levels();
+	*entry_at(4, 1) &= ~PTE_W;
+	go(0x1234, WALK_WRITE | WALK_USER | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQUAL(walk.error_code, PF_P | PF_W | PF_U);
+	CHECK_EQUAL(*entry_at(3, 0), 0x4000 | RWU | PTE_A);
+	CHECK_EQUAL(*entry_at(4, 1), 0x40001000 | PTE_P | PTE_U);
+}
+
+static void presence_goes_before_rights(void)
+{
+	four_levels();
+	*entry_at(1, 0) &= ~(PTE_U | PTE_W);
+	*entry_at(4, 1) = 0;
+	go(0x1234, WALK_WRITE | WALK_USER);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQUAL(walk.error_code, PF_W | PF_U);
+	*entry_at(4, 1) = 0x40001000 | RWU | 1ull << 45;
+	go(0x1234, WALK_WRITE | WALK_USER);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQUAL(walk.error_code, PF_P | PF_RSVD | PF_W | PF_U);
+}
+
+static void smep_and_smap(void)
+{
+	four_levels();
+	vp_paging.cr4 |= CR4_SMEP | CR4_SMAP;
+	go(0x1234, WALK_EXECUTE);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQUAL(walk.error_code, PF_P | PF_I);
+	go(0x1234, WALK_EXECUTE | WALK_USER);
+	CHECK_EQUAL(walk.code, 0);
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	go(0x1234, WALK_READ | WALK_NO_SMAP);
+	CHECK_EQUAL(walk.code, 0);
+	go(0x1234, WALK_READ | WALK_NO_SMAP | WALK_SMAP);
+	CHECK_EQUAL(walk.code, 0);
+	go(0x1234, 0);
+	CHECK_EQUAL(walk.code, 0);
+	vp_paging.rflags = RFLAGS_AC;
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, 0);
+	go(0x1234, WALK_READ | WALK_SMAP);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	vp_paging.cr4 &= ~CR4_SMAP;
+	go(0x1234, WALK_READ | WALK_SMAP);
+	CHECK_EQUAL(walk.code, 0);
+}
+
+static void large_pages(void)
+{
+	four_levels();
+	*entry_at(3, 5) = 0x80200000 | RWU | PTE_PS | 1u << 12; /* PAT */
+	go(0xa12345, WALK_READ);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, 0x80212345);
+	CHECK_EQUAL(walk.level, 2);
+	*entry_at(2, 2) = 0xc0000000 | RWU | PTE_PS | 1u << 12;
+	go(0xaabcdef0, WALK_READ);
+	CHECK_EQUAL(walk.gpa.a, 0xeabcdef0);
+	CHECK_EQUAL(walk.level, 3);
+	has_1g = false;
+	go(0xaabcdef0, WALK_READ);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	*entry_at(1, 0) |= PTE_PS;
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQUAL(walk.level, 4);
+}
+
+static void pse_36(void)
+{
+	clean();
+	vp_paging.cr0 = CR0_PG | CR0_PE;
+	vp_paging.cr3 = 0x1fff;
+	*narrow_at(1, 3) = 0x12400000 | PTE_P | PTE_PS | 0xa5u << 13;
+	go(0xffffffff00cabcde, WALK_WRITE); /* the upper half does not exist */
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped); /* without PSE it is a table */
+	CHECK_EQUAL(walk.gpa.a, 0x12400000 + (0xa5 << 13) + 0xab * 4);
+	vp_paging.cr4 = CR4_PSE;
+	go(0xffffffff00cabcde, WALK_WRITE);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, 0xa5124abcde);
+	virt_machine.physical_bits = 39;
+	go(0xcabcde, WALK_WRITE);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQUAL(walk.error_code, PF_P | PF_RSVD | PF_W);
+}
+
+/* PML4E 0x1ed maps the tables themselves, as an operating system does. */
+static void tables_that_map_themselves(void)
+{
+	four_levels();
+	*entry_at(1, 0x1ed) = 0x1000 | PTE_P | PTE_W;
+	go(0xfffff6fb7dbed000, WALK_WRITE | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, 0x1000);
+	CHECK_EQUAL(*entry_at(1, 0x1ed), 0x1000 | PTE_P | PTE_W | PTE_A | PTE_D);
+	go(0xfffff68000000008, WALK_READ); /* the PTE of 0x1000 */
+	CHECK_EQUAL(walk.gpa.a, 0x4008);
+}
+
+/* ---- Memory that changes ----------------------------------------------------------------- */
+
+static void take_the_page_away(void *entry)
+{
+	before_exchange = NULL;
+	CHECK(entry == entry_at(4, 1));
+	*entry_at(4, 1) = 0xdead0000; /* not present; the software's own bits */
+}
+
+static void a_page_that_goes_is_not_marked(void)
+{
+	four_levels();
+	*entry_at(1, 0) |= PTE_A;
+	*entry_at(2, 0) |= PTE_A;
+	*entry_at(3, 0) |= PTE_A;
+	before_exchange = take_the_page_away;
+	go(0x1234, WALK_WRITE | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQUAL(walk.level, 1);
+	CHECK_EQUAL(*entry_at(4, 1), 0xdead0000);
+	CHECK_EQUAL(n_exchanges, 1);
+}
+
+static void move_the_page(void *entry)
+{
+	before_exchange = NULL;
+	*(uint64_t *)entry = 0x50005000 | RWU;
+}
+
+static void a_page_that_moves_is_followed(void)
+{
+	four_levels();
+	*entry_at(1, 0) |= PTE_A;
+	*entry_at(2, 0) |= PTE_A;
+	*entry_at(3, 0) |= PTE_A;
+	before_exchange = move_the_page;
+	go(0x1234, WALK_READ | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, 0x50005234);
+	CHECK_EQUAL(*entry_at(4, 1), 0x50005000 | RWU | PTE_A);
+}
+
+static void change_for_ever(void *entry)
+{
+	*(uint64_t *)entry += 1ull << 52;
+	*(uint64_t *)entry &= ~PTE_A;
+}
+
+static void a_walk_ends_though_memory_never_rests(void)
+{
+	four_levels();
+	before_exchange = change_for_ever;
+	go(0x1234, WALK_READ | WALK_USER | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQUAL(walk.error_code, PF_U);
+	CHECK_EQUAL(n_exchanges, WALK_TRIES);
+	CHECK(!(*entry_at(1, 0) & PTE_A));
+}
+
+/* Another processor counts in the bits that an entry leaves to software; none of its steps may be lost. */
+#define STEPS 200000u
+static volatile bool counter_runs;
+
+static void *count_in_entry(void *unused)
+{
+	(void)unused;
+	for (unsigned int i = 0; i < STEPS; i++) {
+		uint64_t *entry = entry_at(4, 1);
+		uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED), new;
+
+		do
+			new = ((old + (1ull << 52)) & ~(PTE_A | PTE_D | 1ull << 63)) |
+			      (old & 1ull << 63);
+		while (!__atomic_compare_exchange_n(entry, &old, new, false, __ATOMIC_SEQ_CST,
+						    __ATOMIC_RELAXED));
+	}
+	counter_runs = false;
+	return NULL;
+}
+
+static void no_concurrent_update_is_lost(void)
+{
+	pthread_t thread;
+
+	four_levels();
+	counter_runs = true;
+	if (pthread_create(&thread, NULL, count_in_entry, NULL)) {
+		FAIL("pthread_create");
+		return;
+	}
+	while (counter_runs) {
+		go(0x1234, WALK_WRITE | WALK_SET_BITS);
+		CHECK(!walk.code || (walk.code == 1 && !walk.level));
+	}
+	pthread_join(thread, NULL);
+	CHECK_EQUAL(*entry_at(4, 1) >> 52 & 0x7ff, STEPS & 0x7ff);
+}
+
+/* ---- WHvTranslateGva's flags ------------------------------------------------------------- */
+
+static void translate_takes_privilege_from_cpl(void)
+{
+	four_levels();
+	*entry_at(4, 1) &= ~PTE_U;
+	vp_paging.cpl = 3;
+	walk_translate(&vp, GVA(0x1234), WHvTranslateGvaFlagValidateRead, &walk);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQUAL(walk.error_code, PF_P | PF_U);
+	walk_translate(&vp, GVA(0x1234), WHvTranslateGvaFlagNone, &walk);
+	CHECK_EQUAL(walk.code, 0); /* presence and reserved bits alone */
+	walk_translate(&vp, GVA(0x1234),
+		       WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagPrivilegeExempt, &walk);
+	CHECK_EQUAL(walk.code, 0);
+	vp_paging.cpl = 2;
+	walk_translate(&vp, GVA(0x1234), WHvTranslateGvaFlagValidateWrite, &walk);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(n_exchanges, 0);
+	walk_translate(&vp, GVA(0x1234),
+		       WHvTranslateGvaFlagValidateWrite | WHvTranslateGvaFlagSetPageTableBits,
+		       &walk);
+	CHECK_EQUAL(n_exchanges, 4);
+	*entry_at(4, 1) |= PTE_NX;
+	walk_translate(&vp, GVA(0x1234), WHvTranslateGvaFlagValidateExecute, &walk);
+	CHECK_EQUAL(walk.error_code, PF_P | PF_I);
+	vp_paging.cr4 |= CR4_SMAP;
+	vp_paging.rflags = RFLAGS_AC;
+	*entry_at(4, 1) |= PTE_U;
+	walk_translate(&vp, GVA(0x1234),
+		       WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagEnforceSmap, &walk);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	vp_paging.rflags = 0;
+	walk_translate(&vp, GVA(0x1234),
+		       WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagOverrideSmap, &walk);
+	CHECK_EQUAL(walk.code, 0);
+}
+
+/* ---- Instruction fetch ------------------------------------------------------------------- */
+
+static void number(unsigned int page)
+{
+	for (unsigned int i = 0; i < 4096; i++)
+		memory[page][i] = (uint8_t)(i + page);
+}
+
+static void fetch_real_mode_stops_at_the_limit(void)
+{
+	uint8_t bytes[16];
+
+	clean();
+	number(2);
+	vp_cs = (struct x86_segment) { .base = 0x2000, .limit = 0xffff, .attributes = 0x9b };
+	vp_regs.rip = 0x123;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 16);
+	CHECK(!memcmp(bytes, &memory[2][0x123], 16));
+	for (unsigned int n = 0; n <= 16; n++) {
+		memset(bytes, 0xee, sizeof(bytes));
+		CHECK_EQUAL(walk_fetch(&vp, bytes, n), n);
+		CHECK(!memcmp(bytes, &memory[2][0x123], n));
+		CHECK(n == 16 || bytes[n] == 0xee);
+	}
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 99), 16);
+	vp_cs.limit = 0x125;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 3);
+	vp_cs.limit = 0x122;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 0);
+	vp_cs.limit = 0xffffffff;
+	vp_regs.rip = 0xdead0000ffffffffull; /* EIP; the linear address wraps */
+	vp_cs.base = 0x3001;
+	number(3);
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 1);
+	CHECK_EQUAL(bytes[0], memory[3][0]);
+}
+
+static void fetch_stops_at_a_page_that_cannot_be_read(void)
+{
+	uint8_t bytes[16];
+
+	four_levels();
+	*entry_at(4, 1) = 0x10000 | RWU;
+	*entry_at(4, 2) = 0x11000 | RWU;
+	number(0x10);
+	number(0x11);
+	vp_cs.attributes = SEG_L | 0x9b;
+	vp_regs.rip = 0x1ff9;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK(!memcmp(bytes, &memory[0x10][0xff9], 7) && !memcmp(bytes + 7, memory[0x11], 8));
+	rights[0x11] = VIRT_READ | VIRT_WRITE;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
+	rights[0x11] = VIRT_EXECUTE;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	*entry_at(4, 2) |= PTE_NX;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
+	rights[0x10] = 0;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQUAL(n_exchanges, 0);
+	rights[0x10] = 7;
+	vp_paging.cr4 |= CR4_SMEP;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	vp_paging.cpl = 3;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
+	vp_regs.rip = 0x00007ffffffffffcull; /* the hole begins 4 bytes on */
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+}
+
+static void fetch_in_compatibility_mode_uses_the_segment(void)
+{
+	uint8_t bytes[16];
+
+	four_levels();
+	*entry_at(4, 1) = 0x10000 | RWU;
+	number(0x10);
+	vp_cs = (struct x86_segment) { .base = 0x1000, .limit = 0xffffffff, .attributes = 0xc09b };
+	vp_regs.rip = 0x55500000040ull;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 16);
+	CHECK_EQUAL(bytes[0], memory[0x10][0x40]);
+}
+
+/* ---- The root ---------------------------------------------------------------------------- */
+
+static uint64_t root_address(unsigned int page)
+{
+	return (uint64_t)(uintptr_t)memory[page];
+}
+
+static void the_root_sees_its_own_memory_alone(void)
+{
+	struct virt_paging paging;
+	uint8_t bytes[16];
+	unsigned int i;
+
+	four_levels();
+	virt_machine.physical_bits = 52;
+	vp_paging.cr3 = root_address(1);
+	for (i = 1; i < 4; i++)
+		*entry_at(i, 0) = root_address(i + 1) | RWU;
+	*entry_at(4, 1) = root_address(5) | RWU;
+	*entry_at(4, 2) = root_address(20) | RWU; /* not its memory */
+	number(5);
+	number(20);
+	paging = vp_paging;
+	walk_root(&paging, GVA(0x1234), WALK_READ | WALK_SET_BITS, &walk);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(walk.gpa.a, root_address(5) + 0x234);
+	CHECK_EQUAL(*entry_at(4, 1), root_address(5) | RWU | PTE_A);
+	CHECK_EQUAL(hv.lock.held, 0);
+	vp_cs.attributes = SEG_L | 0x9b;
+	vp_regs.rip = 0x1ff8;
+	CHECK_EQUAL(walk_fetch_root((struct virt_vp *)(void *)&vp_regs, bytes, 16), 8);
+	CHECK(!memcmp(bytes, &memory[5][0xff8], 8));
+	hv.hidden_base = root_address(3);
+	hv.hidden_bytes = PAGE_SIZE;
+	walk_root(&paging, GVA(0x1234), WALK_READ, &walk);
+	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQUAL(walk.gpa.a, root_address(3));
+	CHECK_EQUAL(walk_fetch_root((struct virt_vp *)(void *)&vp_regs, bytes, 16), 0);
+	CHECK_EQUAL(hv.lock.held, 0);
+	hv.hidden_base = hv.hidden_bytes = 0;
+	CHECK_EQUAL(n_pages_asked, 0);
+}
+
+int main(void)
+{
+	RUN(no_paging_always_succeeds);
+	RUN(every_entry_is_read_once);
+	RUN(one_leaf_is_looked_up_once);
+	RUN(nothing_is_written_unasked);
+	RUN(a_table_outside_memory_is_named);
+	RUN(a_table_in_rom_can_be_read_but_not_marked);
+	RUN(not_canonical_is_not_present);
+	RUN(a_fault_leaves_accessed_bits_above);
+	RUN(presence_goes_before_rights);
+	RUN(smep_and_smap);
+	RUN(large_pages);
+	RUN(pse_36);
+	RUN(tables_that_map_themselves);
+	RUN(a_page_that_goes_is_not_marked);
+	RUN(a_page_that_moves_is_followed);
+	RUN(a_walk_ends_though_memory_never_rests);
+	RUN(no_concurrent_update_is_lost);
+	RUN(translate_takes_privilege_from_cpl);
+	RUN(fetch_real_mode_stops_at_the_limit);
+	RUN(fetch_stops_at_a_page_that_cannot_be_read);
+	RUN(fetch_in_compatibility_mode_uses_the_segment);
+	RUN(the_root_sees_its_own_memory_alone);
+	RUN(walk_agrees_with_the_reference);
+	return test_has_failed;
+}
