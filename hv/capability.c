@@ -4,6 +4,7 @@
  * read off the CPUID model (hv/cpuid.c), row by row, so that the two cannot differ.
  */
 #include "hv/cpuid.h"
+#include "hv/gpa.h"
 #include "hv/hv.h"
 #include "whp/WinHvCapabilities.h"
 #include "x86/cpuid.h"
@@ -146,7 +147,7 @@ static uint64_t value_of(uint64_t code, WHV_CAPABILITY *value)
 		value->ProcessorFeaturesBanks.Bank1.AsUINT64 = features(bank1, N_OF(bank1));
 		return sizeof(value->ProcessorFeaturesBanks);
 	case WHvCapabilityCodePhysicalAddressWidth:
-		value->PhysicalAddressWidth = virt_machine.physical_bits;
+		value->PhysicalAddressWidth = gpa_bits();
 		return sizeof(value->PhysicalAddressWidth);
 	default: return 0;
 	}

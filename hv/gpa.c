@@ -37,7 +37,7 @@ static struct gpa_page find_page(const struct partition *partition, gpa_t gpa,
 	struct virt_leaf leaf;
 	uint8_t *ptr;
 
-	if (gpa.a >> virt_machine.physical_bits)
+	if (gpa.a >> gpa_bits())
 		return (struct gpa_page) { NULL, 0 };
 	leaf = virt_space_lookup(&partition->space, gpa);
 	if (!leaf.rights)
@@ -224,7 +224,7 @@ static bool replace(struct partition *partition, uint64_t gpa, unsigned int leve
 
 static bool is_legal_range(uint64_t gpa, uint64_t n_bytes)
 {
-	const uint64_t end = 1ull << virt_machine.physical_bits;
+	const uint64_t end = 1ull << gpa_bits();
 
 	return !PAGE_OFFSET(gpa | n_bytes) && n_bytes && gpa < end && n_bytes <= end - gpa;
 }

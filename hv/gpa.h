@@ -5,6 +5,12 @@
 
 #include "hv/partition.h"
 
+/* Bits of a guest-physical address: the processor's, or those of nested tables of four levels. */
+static inline unsigned int gpa_bits(void)
+{
+	return virt_machine.physical_bits < 48 ? virt_machine.physical_bits : 48;
+}
+
 /* What stands at a guest-physical page. */
 struct gpa_page {
 	uint8_t *

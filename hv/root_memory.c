@@ -6,8 +6,9 @@
  *
  * Hidden memory is not mapped. A read of it puts a page of ones there; a write is performed by the
  * emulator on memory that takes nothing. Both are counted. A lent page has 4 KiB tables around it as
- * long as it is lent, so that showing it again needs no memory; blocks that hold no lent page any more
- * become large leaves again. Everything under hv.lock.
+ * long as it is lent, so that showing it again needs no memory: where they would go because nothing is
+ * left in them, the page of ones stands there from the start. Blocks that hold no lent page any
+ * more become large leaves again. Everything under hv.lock.
  */
 #include <string.h>
 
@@ -130,6 +131,13 @@ static void show_pages(uint64_t base, uint64_t end)
 	virt_space_flush(&hv.root_space);
 }
 
+/* A page of ones in place of a hidden one; false if there is no table for it. Under hv.lock. */
+static bool show_ones(uint64_t page)
+{
+	return virt_space_set(&hv.root_space, GPA(page), LEVEL_4K,
+			      (struct virt_leaf) { hv.ones, VIRT_READ, LEVEL_4K, MEMTYPE_WB });
+}
+
 bool root_memory_hide(spa_t base, uint64_t n_pages)
 {
 	const struct virt_leaf hole = { .rights = 0 };
@@ -141,6 +149,9 @@ bool root_memory_hide(spa_t base, uint64_t n_pages)
 			show_pages(base.a, at);
 			return false;
 		}
+		/* The last page of its table: out of the pages that have just come back. */
+		if (virt_space_lookup(&hv.root_space, GPA(at)).level > LEVEL_4K && !show_ones(at))
+			virt_panic("root_memory_hide: no table for %llx", (unsigned long long)at);
 	}
 	virt_space_flush(&hv.root_space);
 	return true;
@@ -378,13 +389,6 @@ static void emulate(struct root *root)
 		log_line(LOG_ERROR, "root: an instruction at %llx writes hidden memory: #GP",
 			 (unsigned long long)regs->rip);
 	inject_vector(root, EXC_GP);
-}
-
-/* A page of ones in place of a hidden one; false if there is no table for it. Under hv.lock. */
-static bool show_ones(uint64_t page)
-{
-	return virt_space_set(&hv.root_space, GPA(page), LEVEL_4K,
-			      (struct virt_leaf) { hv.ones, VIRT_READ, LEVEL_4K, MEMTYPE_WB });
 }
 
 /* Memory above the identity map, the first time that the root touches it. Under hv.lock. */

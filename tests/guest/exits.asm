@@ -183,11 +183,7 @@ END_GUEST iretq
 GUEST loop_forever, 32
 .next:
 	jmp	.next
-END_GUEST iretq, 64
-	iretq
-END_GUEST iretq
-
-GUEST loop_forever
+END_GUEST loop_forever
 
 ; ECX times round.
 GUEST loop_long, 32

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Bad input: random hypercalls by the ten thousand, and guests that do what no guest should. Each gives a result
+ * of its documentation; the root lives on, and every page is back in the end.
+ *
+ * The random calls come from a generator with a fixed seed. What could harm the root itself by the root's own
+ * will is left out: buffers and loans outside of our arena that are RAM.
+ */
+#include "tests/system/apps/conformance/check.h"
+
+#include "root/lib/hypercall.h"
+#include "root/lib/platform.h"
+#include "root/vmm/terminal.h"
+#include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/timer.h"
+#include "x86/exc.h"
+
+#define N_CALLS	    10000u
+#define ARENA_PAGES 512u
+#define MAX_HANDLES 64u
+
+DECLARE_GUEST(halt);
+DECLARE_GUEST(run_away);
+DECLARE_GUEST(paging_from_nothing);
+DECLARE_GUEST(paging_by_itself);
+DECLARE_GUEST(bad_idt);
+DECLARE_GUEST(bad_stack);
+DECLARE_GUEST(fault_storm);
+DECLARE_GUEST(port_storm);
+DECLARE_GUEST(cpuid_storm);
+DECLARE_GUEST(jump);
+DECLARE_GUEST(ud2);
+
+static uint64_t random_state;
+static uint8_t *arena;
+static uint64_t handles[MAX_HANDLES];
+static unsigned int n_handles;
+
+static uint64_t random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+static uint64_t pick(uint64_t n)
+{
+	return random() % n;
+}
+
+/* A number that is small, or on an edge, or anything. */
+static uint64_t any_number(void)
+{
+	switch (pick(8)) {
+	case 0: return 0;
+	case 1: return ~0ull;
+	case 2: return 1ull << pick(64);
+	case 3: return (1ull << pick(64)) - 1;
+	case 4: return random();
+	case 5: return pick(256) * 4096;
+	default: return pick(32);
+	}
+}
+
+static uint64_t any_handle(void)
+{
+	if (n_handles && pick(8))
+		return handles[pick(n_handles)];
+	return any_number();
+}
+
+/* An address in the arena with n_bytes of it behind, aligned or not; or one that is not RAM at all. */
+static uint64_t any_address(uint64_t n_bytes)
+{
+	uint64_t room = ARENA_PAGES * 4096ull - n_bytes;
+
+	switch (pick(8)) {
+	case 0: return 0xfee00000 + pick(4096);
+	case 1: return 1ull << (52 + pick(12));
+	case 2: return ~0ull - pick(4096);
+	case 3: return (uintptr_t)arena + pick(room);
+	case 4: return (uintptr_t)arena + (pick(room) & ~7ull);
+	default: return (uintptr_t)arena + (pick(room) & ~0xfffull);
+	}
+}
+
+static uint64_t any_gpa(void)
+{
+	return pick(4) ? pick(1u << 20) << 12 : any_number();
+}
+
+/* Few pages of the arena, or more than any call takes. */
+static uint64_t any_pages(void)
+{
+	return pick(4) ? pick(24) : WHIT_MAX_LEND + 1 + pick(1u << 20);
+}
+
+/* Bytes in the arena, or so many, or such, that the call must be refused. */
+static uint64_t any_range(void)
+{
+	switch (pick(6)) {
+	case 0: return 0;
+	case 1: return pick(4096);
+	case 2: return 1ull << (41 + pick(23));
+	default: return (1 + pick(24)) * 4096;
+	}
+}
+
+static uint64_t any_property(void)
+{
+	static const uint32_t codes[] = { WHvPartitionPropertyCodeProcessorCount,
+					  WHvPartitionPropertyCodeExtendedVmExits,
+					  WHvPartitionPropertyCodeCpuidExitList,
+					  WHvPartitionPropertyCodeLocalApicEmulationMode,
+					  WhitPartitionPropertyCodeEmulation };
+
+	return pick(4) ? codes[pick(5)] : any_number();
+}
+
+static void delete_all(void)
+{
+	struct hypercall_result result;
+
+	for (unsigned int i = 0; i < n_handles; i++)
+		while (hypercall5(WHIT_CALL_DELETE_PARTITION, handles[i], 0, 0, 0, 0, &result) ==
+		       WHIT_S_AGAIN)
+			platform_take_interrupts();
+	n_handles = 0;
+}
+
+static void note_handle(uint64_t handle)
+{
+	if (n_handles == MAX_HANDLES)
+		delete_all();
+	handles[n_handles++] = handle;
+}
+
+/* Parameters in the order RCX RDX R8 R9 R10. The names of the calls say what they are. */
+static uint32_t random_call(uint64_t code, struct hypercall_result *result)
+{
+	uint64_t handle = any_handle(), vp = pick(4) ? pick(3) : any_number();
+	uint64_t n = pick(4) ? 1 + pick(16) : any_number();
+
+	switch (code) {
+	case WHIT_CALL_GET_CAPABILITY:
+		return hypercall5(code, pick(2) ? pick(8) : 0x1000 + pick(16), any_address(64), n, 0, 0,
+				  result);
+	case WHIT_CALL_CREATE_PARTITION:
+		n = any_pages();
+		return hypercall5(code, any_address(24 * 4096), n, 0, 0, 0, result);
+	case WHIT_CALL_LEND:
+		n = any_pages();
+		return hypercall5(code, handle, any_address(24 * 4096), n, 0, 0, result);
+	case WHIT_CALL_GET_PROPERTY:
+	case WHIT_CALL_SET_PROPERTY:
+		return hypercall5(code, handle, any_property(), any_address(512), pick(300), 0, result);
+	case WHIT_CALL_MAP_GPA_RANGE:
+		return hypercall5(code, handle, any_address(24 * 4096), any_gpa(), any_range(),
+				  pick(4) ? pick(16) : any_number(), result);
+	case WHIT_CALL_UNMAP_GPA_RANGE:
+		return hypercall5(code, handle, any_gpa(), any_range(), 0, 0, result);
+	case WHIT_CALL_TRANSLATE_GVA:
+		return hypercall5(code, handle, vp, any_number(), pick(0x400), 0, result);
+	case WHIT_CALL_CREATE_VP:
+		return hypercall5(code, handle, vp, pick(4) ? 0 : any_number(), any_address(4096), 0,
+				  result);
+	case WHIT_CALL_RUN_VP:
+		/* Canceled first: the guest is not entered, since its memory is anything. */
+		(void)hypercall5(WHIT_CALL_CANCEL_RUN_VP, handle, vp, 0, 0, 0, result);
+		return hypercall5(code, handle, vp, any_number(), any_number(), 0, result);
+	case WHIT_CALL_GET_REGISTERS:
+	case WHIT_CALL_SET_REGISTERS:
+		return hypercall5(code, handle, vp, any_address(WHIT_MAX_REGISTERS * 4),
+				  pick(4) ? pick(40) : any_number(),
+				  any_address(WHIT_MAX_REGISTERS * 16), result);
+	case WHIT_CALL_READ_LOG:
+		return hypercall5(code, any_number(), any_address(4096), pick(4096), 0, 0, result);
+	case WHIT_CALL_STATS:
+		return hypercall5(code, any_address(1024), pick(1024), 0, 0, 0, result);
+	default:
+		return hypercall5(code, handle, vp, any_number(), any_number(), any_number(), result);
+	}
+}
+
+static uint64_t any_code(void)
+{
+	switch (pick(16)) {
+	case 0: return any_number();
+	case 1: return 0x100 + pick(5);
+	case 2: return WHIT_CALL_CREATE_PARTITION;
+	case 3: return WHIT_CALL_SETUP_PARTITION;
+	case 4: return WHIT_CALL_CREATE_VP;
+	default: return pick(22);
+	}
+}
+
+static void fill_arena(void)
+{
+	uint64_t *words = (uint64_t *)(void *)arena;
+
+	for (unsigned int i = 0; i < ARENA_PAGES * 512; i++)
+		words[i] = any_number();
+	/* Names that exist, here and there, and a count of processors. */
+	for (unsigned int i = 0; i < ARENA_PAGES; i++) {
+		uint32_t *names = (uint32_t *)(void *)(arena + i * 4096u);
+
+		for (unsigned int j = 0; j < 64; j++)
+			names[j] = (uint32_t)(pick(3) ? pick(0x2c) : 0x2000 + pick(16));
+		names[0] = (uint32_t)pick(4);
+		names[1] = 0;
+	}
+}
+
+static void hostile_hypercalls_by_the_ten_thousand(void)
+{
+	struct hypercall_result result;
+	struct whit_stats before, after;
+	unsigned int n_succeeded = 0;
+
+	arena = test_pages(ARENA_PAGES);
+	EXPECT(arena != NULL);
+	EXPECT_HR(WhitGetStats(&before), S_OK);
+	if (check_has_failed())
+		return;
+	random_state = 0x57484954;
+	fill_arena();
+	for (unsigned int i = 0; i < N_CALLS; i++) {
+		uint64_t code = any_code();
+		uint32_t status = random_call(code, &result);
+
+		if (status == 0)
+			n_succeeded++;
+		if (status == 0 && code == WHIT_CALL_CREATE_PARTITION)
+			note_handle(result.rdx);
+		if (code > 0xffffffff || (code > 20 && (code < 0x100 || code > 0x103)))
+			EXPECT_HR(status, WHIT_E_UNKNOWN_CALL);
+	}
+	delete_all();
+	EXPECT_HR(WhitGetStats(&after), S_OK);
+	EXPECT_EQ(after.partitions, before.partitions);
+	EXPECT_EQ(after.lent_pages, before.lent_pages);
+	/* It was not all refused at the door. */
+	EXPECT(n_succeeded > N_CALLS / 50);
+	terminal_print("# %u of %u random hypercalls succeeded\n", n_succeeded, N_CALLS);
+	/* All of the arena is ours again. */
+	for (unsigned int i = 0; i < ARENA_PAGES; i++) {
+		volatile uint64_t *word = (uint64_t *)(void *)(arena + i * 4096u);
+
+		*word = i;
+		EXPECT_EQ(*word, i);
+	}
+}
+
+static struct child child;
+
+static void create(struct guest_code code)
+{
+	EXPECT_HR(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
+}
+
+static void hostile_guest_faults_thrice(void)
+{
+	static const struct guest_code codes[] = { { guest_ud2, guest_ud2_end },
+						   { guest_bad_idt, guest_bad_idt_end } };
+
+	for (unsigned int i = 0; i < 2; i++) {
+		create(codes[i]);
+		EXPECT(child_run(&child) == WHvRunVpExitReasonUnrecoverableException ||
+		       child.exit.ExitReason == WHvRunVpExitReasonMemoryAccess);
+		child_destroy(&child);
+	}
+}
+
+static void hostile_guest_jumps_to_nothing(void)
+{
+	create(GUEST(jump));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, 0x30000000), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, 0x30000000);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	child_destroy(&child);
+}
+
+static void hostile_guest_runs_off_the_end_of_memory(void)
+{
+	create(GUEST(run_away));
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	child_destroy(&child);
+}
+
+static void hostile_guest_has_page_tables_at_nothing(void)
+{
+	create(GUEST(paging_from_nothing));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, 0x38000000), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa & ~0xfffull, 0x38000000);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+	child_destroy(&child);
+}
+
+static void cancel_it(void)
+{
+	(void)WHvCancelRunVirtualProcessor(child.partition, 0, 0);
+}
+
+/* Whatever it does on such tables, it comes back: by itself, or canceled. */
+static void hostile_guest_has_page_tables_at_themselves(void)
+{
+	uint64_t gpa;
+	WHV_TRANSLATE_GVA_RESULT result;
+
+	create(GUEST(paging_by_itself));
+	EXPECT(timer_start(1, false, cancel_it));
+	EXPECT(child_run(&child) != ~0u);
+	timer_stop();
+	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0x12345678, 0, &result, &gpa), S_OK);
+	EXPECT_EQ(result.ResultCode, WHvTranslateGvaResultSuccess);
+	EXPECT_EQ(gpa, 0x10678);
+	child_destroy(&child);
+}
+
+static void hostile_guest_has_no_stack(void)
+{
+	create(GUEST(bad_stack));
+	child_gate(&child, CHILD_PROT32, EXC_UD);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
+	child_destroy(&child);
+}
+
+static void hostile_guest_faults_for_ever(void)
+{
+	create(GUEST(fault_storm));
+	child_gate(&child, CHILD_PROT32, EXC_UD);
+	/* The handler is UD2 itself, on a stack that grows down to its end. */
+	child.ram[CHILD_HANDLER] = guest_fault_storm[0];
+	child.ram[CHILD_HANDLER + 1] = guest_fault_storm[1];
+	EXPECT(timer_start(1, false, cancel_it));
+	EXPECT(child_run(&child) != ~0u);
+	timer_stop();
+	child_destroy(&child);
+}
+
+static void hostile_guest_tries_every_port(void)
+{
+	unsigned int n = 0;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(port_storm), WHIT_EMULATE_PORTS, 0), S_OK);
+	while (!check_has_failed() && child_run(&child) == WhitRunVpExitReasonDeviceAccess)
+		n++;
+	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(n, 2 * 65536);
+	child_destroy(&child);
+}
+
+static void hostile_guest_tries_all_of_cpuid(void)
+{
+	create(GUEST(cpuid_storm));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, 2000), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+static void hostile_guests_leave_no_page_behind(void)
+{
+	struct whit_stats stats;
+
+	EXPECT_HR(WhitGetStats(&stats), S_OK);
+	EXPECT_EQ(stats.partitions, 0);
+	EXPECT_EQ(stats.lent_pages, 0);
+	create(GUEST(halt));
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+void hostile_checks(void)
+{
+	RUN(hostile_hypercalls_by_the_ten_thousand);
+	RUN(hostile_guest_faults_thrice);
+	RUN(hostile_guest_jumps_to_nothing);
+	RUN(hostile_guest_runs_off_the_end_of_memory);
+	RUN(hostile_guest_has_page_tables_at_nothing);
+	RUN(hostile_guest_has_page_tables_at_themselves);
+	RUN(hostile_guest_has_no_stack);
+	RUN(hostile_guest_faults_for_ever);
+	RUN(hostile_guest_tries_every_port);
+	RUN(hostile_guest_tries_all_of_cpuid);
+	RUN(hostile_guests_leave_no_page_behind);
+}
