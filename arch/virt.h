@@ -197,6 +197,17 @@ struct virt_paging {
 	uint8_t cpl;	   /* SS.DPL; 3 in V86 mode, 0 in real mode */
 };
 
+/*
+ * What is asked for most after an exit, in one look: read once, and good until the next virt_run(),
+ * virt_set(), virt_set_segment() or virt_skip() of the VP.
+ */
+struct virt_view {
+	struct virt_paging paging;
+	struct x86_segment cs;
+	uint64_t dr7;
+	uint8_t shadow; /* VIRT_SHADOW_… */
+};
+
 /* An event for the guest, or one whose delivery an exit interrupted. */
 enum virt_event_type {
 	VIRT_EVENT_NONE,
@@ -223,7 +234,7 @@ enum virt_exit_reason {
 	VIRT_EXIT_NMI_WINDOW,
 	VIRT_EXIT_CPUID,
 	VIRT_EXIT_HLT,
-	VIRT_EXIT_HYPERCALL, /* VMCALL, VMMCALL, at any CPL and in any mode */
+	VIRT_EXIT_HYPERCALL, /* hypercall: VMCALL, VMMCALL, at any CPL and in any mode */
 	VIRT_EXIT_IO,	     /* io */
 	VIRT_EXIT_RDMSR,     /* number in RCX */
 	VIRT_EXIT_WRMSR,
@@ -259,6 +270,9 @@ struct virt_exit {
 			uint8_t size; /* 1 2 4 */
 			bool is_in, is_string, is_rep;
 		} io;
+		struct {
+			bool is_kernel64; /* from 64-bit code at CPL 0 */
+		} hypercall;
 		struct {
 			uint64_t value; /* of a write */
 			uint8_t number; /* 0 3 4 8 */
@@ -326,7 +340,12 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 /* table: 0 GDTR, 1 IDTR */
 void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value);
 void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value);
-void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging);
+const struct virt_view *virt_view(struct virt_vp *vp);
+
+static inline void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+{
+	*paging = virt_view(vp)->paging;
+}
 
 /* The FXSAVE image (512 bytes) of a VP that is not switched in. */
 void *virt_fpu(struct virt_vp *vp);

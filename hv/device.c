@@ -33,7 +33,7 @@
 struct device_run {
 	struct vp *vp;
 	struct emu_cpu cpu;
-	struct virt_paging paging;
+	const struct virt_view *view; /* good for one execution */
 	uint64_t exit_page; /* of the access that made the exit; NO_PAGE: unknown */
 	bool has_met_page;  /* a translation has come to exit_page */
 	bool is_mismatch;   /* the first device access was somewhere else */
@@ -256,7 +256,7 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 		how |= WALK_SMAP; /* RFLAGS.AC is for explicit accesses */
 	else if (run->cpu.cpl == 3)
 		how |= WALK_USER;
-	walk_gva(run->vp->partition, &run->paging, gva, how, &walk);
+	walk_gva(run->vp->partition, &run->view->paging, gva, how, &walk);
 	switch (walk.code) {
 	case WHvTranslateGvaResultSuccess: break;
 	case WHvTranslateGvaResultPageNotPresent:
@@ -411,40 +411,41 @@ static const struct emu_ops device_ops = {
 
 /* ---- One execution ----------------------------------------------------------------------- */
 
-static enum emu_mode device_mode(const struct virt_paging *paging, const struct x86_segment *cs)
+static enum emu_mode device_mode(const struct virt_view *view)
 {
-	if ((paging->efer & EFER_LMA) && (cs->attributes & SEG_L))
+	const struct virt_paging *paging = &view->paging;
+
+	if ((paging->efer & EFER_LMA) && (view->cs.attributes & SEG_L))
 		return EMU_LONG64;
 	if (!(paging->cr0 & CR0_PE))
 		return EMU_REAL;
 	if (paging->rflags & RFLAGS_VM)
 		return EMU_V86;
-	return cs->attributes & SEG_DB ? EMU_PROT32 : EMU_PROT16;
+	return view->cs.attributes & SEG_DB ? EMU_PROT32 : EMU_PROT16;
 }
 
-static void device_begin(struct device_run *run, struct vp *vp, struct x86_segment *cs)
+static void device_begin(struct device_run *run, struct vp *vp)
 {
 	const struct virt_regs *regs = virt_regs(vp->virt);
 
 	run->vp = vp;
 	run->exit_page = NO_PAGE;
 	run->is_mismatch = false;
-	virt_get_paging(vp->virt, &run->paging);
-	virt_get_segment(vp->virt, SEG_CS, cs);
+	run->view = virt_view(vp->virt);
 	__builtin_memcpy(run->cpu.gpr, regs->gpr, sizeof(run->cpu.gpr));
 	run->cpu.rip = regs->rip;
 	run->cpu.rflags = regs->rflags;
-	run->cpu.cr0 = run->paging.cr0;
-	run->cpu.mode = device_mode(&run->paging, cs);
-	run->cpu.cpl = run->paging.cpl;
-	run->cpu.la57 = run->paging.cr4 & CR4_LA57;
+	run->cpu.cr0 = run->view->paging.cr0;
+	run->cpu.mode = device_mode(run->view);
+	run->cpu.cpl = run->view->paging.cpl;
+	run->cpu.la57 = run->view->paging.cr4 & CR4_LA57;
 }
 
 /*
  * Fetch and decode the instruction at RIP into device->insn, unless it is there already: a driver
  * that works its device often exits at the same bytes again. The bytes are fetched each time.
  */
-static bool device_decode(struct device_run *run, const struct x86_segment *cs)
+static bool device_decode(struct device_run *run)
 {
 	struct device_state *device = &run->vp->device;
 	uint64_t bytes[2] = { 0, 0 };
@@ -453,8 +454,7 @@ static bool device_decode(struct device_run *run, const struct x86_segment *cs)
 	device_forget(device);
 	device->plain_length = 0;
 	device->rip = run->cpu.rip;
-	n = walk_fetch_at(run->vp->partition, &run->paging, cs, run->cpu.rip, (uint8_t *)bytes,
-			  EMU_MAX_INSN_BYTES);
+	n = walk_fetch(run->vp, (uint8_t *)bytes, EMU_MAX_INSN_BYTES);
 	bytes[1] |= (uint64_t)n << 56;
 	if (bytes[0] == device->bytes[0] && bytes[1] == device->bytes[1] &&
 	    (uint8_t)run->cpu.mode == device->mode && n)
@@ -493,7 +493,7 @@ static void device_commit(struct device_run *run, enum emu_outcome outcome)
 	struct vp *vp = run->vp;
 	struct virt_regs *regs = virt_regs(vp->virt);
 	bool is_step = regs->rflags & RFLAGS_TF;
-	uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW);
+	uint64_t shadow = run->view->shadow;
 
 	__builtin_memcpy(regs->gpr, run->cpu.gpr, sizeof(regs->gpr));
 	regs->rip = run->cpu.rip;
@@ -630,7 +630,6 @@ static enum device_outcome device_go(struct device_run *run)
 
 enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 {
-	struct x86_segment cs;
 	struct device_run run;
 
 	if (exit->interrupted.type != VIRT_EVENT_NONE || exit->memory.is_fetch ||
@@ -638,8 +637,8 @@ enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 		return DEVICE_PLAIN;
 	if (device_was_stuck(&vp->device, virt_regs(vp->virt)->rip))
 		return DEVICE_PLAIN;
-	device_begin(&run, vp, &cs);
-	if (!device_decode(&run, &cs))
+	device_begin(&run, vp);
+	if (!device_decode(&run))
 		return DEVICE_PLAIN;
 	/* INS and OUTS exit for their port first: this is other code than the processor ran. */
 	if (vp->device.insn.is_port)
@@ -668,14 +667,13 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
 	struct device_state *device = &vp->device;
 	struct virt_regs *regs = virt_regs(vp->virt);
 	struct whit_device_access *access;
-	struct x86_segment cs;
 	struct device_run run;
 
 	if (exit->io.is_string) {
 		if (device_was_stuck(device, regs->rip))
 			return DEVICE_PLAIN;
-		device_begin(&run, vp, &cs);
-		if (!device_decode(&run, &cs) || !device_is_port_of(&run, exit))
+		device_begin(&run, vp);
+		if (!device_decode(&run) || !device_is_port_of(&run, exit))
 			return DEVICE_PLAIN;
 		return device_go(&run);
 	}
@@ -721,7 +719,6 @@ enum device_outcome device_continue(struct vp *vp)
 {
 	struct device_state *device = &vp->device;
 	enum device_outcome outcome;
-	struct x86_segment cs;
 	struct device_run run;
 
 	if (device->n_posted)
@@ -742,7 +739,7 @@ enum device_outcome device_continue(struct vp *vp)
 		return DEVICE_RESUME;
 	}
 	device->is_rep = false;
-	device_begin(&run, vp, &cs);
+	device_begin(&run, vp);
 	if (run.cpu.mode != (enum emu_mode)device->mode) {
 		device_forget(device);
 		return DEVICE_RESUME;

@@ -45,27 +45,19 @@ _Static_assert(sizeof(struct whit_device_access) <=
 		       sizeof(WHV_RUN_VP_EXIT_CONTEXT) - WHIT_EXIT_UNION,
 	       "a device access is all of the union");
 
-/* What the head needs of the VP and the rest of a record may use. */
-struct view {
-	struct virt_paging paging;
-	struct x86_segment cs;
-};
-
 static inline WHV_RUN_VP_EXIT_CONTEXT *record_of(struct vp *vp)
 {
 	return (WHV_RUN_VP_EXIT_CONTEXT *)(void *)vp->page->exit;
 }
 
 /* ExitReason and VpContext. length: of the instruction, 0 if nobody can tell. */
-static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length, struct view *view)
+static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length)
 {
 	WHV_RUN_VP_EXIT_CONTEXT *const record = record_of(vp);
 	WHV_X64_VP_EXIT_CONTEXT *const context = &record->VpContext;
 	const struct virt_regs *const regs = virt_regs(vp->virt);
+	const struct virt_view *const view = virt_view(vp->virt);
 	uint64_t head;
-
-	virt_get_paging(vp->virt, &view->paging);
-	virt_get_segment(vp->virt, SEG_CS, &view->cs);
 
 	head = view->paging.cpl;
 	if (view->paging.cr0 & CR0_PE)
@@ -74,11 +66,11 @@ static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length, st
 		head |= STATE_CR0_AM;
 	if (view->paging.efer & EFER_LMA)
 		head |= STATE_LMA;
-	if (virt_get(vp->virt, VIRT_DR7) & DR7_BREAKPOINTS)
+	if (view->dr7 & DR7_BREAKPOINTS)
 		head |= STATE_DEBUG;
 	if (vp->pending.type != VIRT_EVENT_NONE)
 		head |= STATE_PENDING;
-	if (virt_get(vp->virt, VIRT_SHADOW) & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
+	if (view->shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
 		head |= STATE_SHADOW;
 	head |= (uint64_t)(length & LENGTH_MASK) << LENGTH_SHIFT;
 	head |= (vp->cr8 & CR8_MASK) << CR8_SHIFT;
@@ -95,24 +87,21 @@ static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length, st
  * The head, with the union ready for its fields: what stands there is of the same reason, and will be written
  * over, or it is zeroed.
  */
-static WHV_RUN_VP_EXIT_CONTEXT *begin(struct vp *vp, uint32_t reason, uint8_t length,
-				      struct view *view)
+static WHV_RUN_VP_EXIT_CONTEXT *begin(struct vp *vp, uint32_t reason, uint8_t length)
 {
 	WHV_RUN_VP_EXIT_CONTEXT *const record = record_of(vp);
 
 	if ((uint32_t)record->ExitReason != reason)
 		__builtin_memset(record->AsUINT64, 0, sizeof(record->AsUINT64));
-	write_head(vp, reason, length, view);
+	write_head(vp, reason, length);
 	return record;
 }
 
 /* The bytes at RIP, zeros behind them. Returns how many could be fetched. */
-static uint8_t write_bytes(struct vp *vp, const struct view *view, uint8_t bytes[16])
+static uint8_t write_bytes(struct vp *vp, uint8_t bytes[16])
 {
-	unsigned int n;
+	const unsigned int n = walk_fetch(vp, bytes, 16);
 
-	n = walk_fetch_at(vp->partition, &view->paging, &view->cs, virt_regs(vp->virt)->rip, bytes,
-			  16);
 	for (unsigned int i = n; i < 16; i++)
 		bytes[i] = 0;
 	return (uint8_t)n;
@@ -135,17 +124,16 @@ void exit_memory(struct vp *vp, const struct virt_exit *exit)
 {
 	const struct gpa_page page = gpa_page(vp->partition, exit->memory.gpa);
 	WHV_MEMORY_ACCESS_CONTEXT *memory;
-	struct view view;
 	uint32_t info = access_type(exit, &page);
 
 	/* The length is not the hardware's to tell here; decode the bytes. */
-	memory = &begin(vp, WHvRunVpExitReasonMemoryAccess, 0, &view)->MemoryAccess;
+	memory = &begin(vp, WHvRunVpExitReasonMemoryAccess, 0)->MemoryAccess;
 	if (!page.ptr)
 		info |= MEMORY_GPA_UNMAPPED;
 	if (exit->memory.gva_valid)
 		info |= MEMORY_GVA_VALID;
 
-	memory->InstructionByteCount = write_bytes(vp, &view, memory->InstructionBytes);
+	memory->InstructionByteCount = write_bytes(vp, memory->InstructionBytes);
 	memory->AccessInfo.AsUINT32 = info;
 	memory->Gpa = exit->memory.gpa.a;
 	memory->Gva = exit->memory.gva_valid ? exit->memory.gva.a : 0;
@@ -155,10 +143,9 @@ void exit_io(struct vp *vp, const struct virt_exit *exit)
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
 	WHV_X64_IO_PORT_ACCESS_CONTEXT *io;
-	struct view view;
 	uint32_t info = (uint32_t)exit->io.size << IO_SIZE_SHIFT;
 
-	io = &begin(vp, WHvRunVpExitReasonX64IoPortAccess, exit->insn_length, &view)->IoPortAccess;
+	io = &begin(vp, WHvRunVpExitReasonX64IoPortAccess, exit->insn_length)->IoPortAccess;
 	if (!exit->io.is_in)
 		info |= IO_WRITE;
 	if (exit->io.is_string)
@@ -166,7 +153,7 @@ void exit_io(struct vp *vp, const struct virt_exit *exit)
 	if (exit->io.is_rep)
 		info |= IO_REP;
 
-	io->InstructionByteCount = write_bytes(vp, &view, io->InstructionBytes);
+	io->InstructionByteCount = write_bytes(vp, io->InstructionBytes);
 	io->AccessInfo.AsUINT32 = info;
 	io->PortNumber = exit->io.port;
 	io->Rax = regs->gpr[0];
@@ -181,9 +168,8 @@ void exit_msr(struct vp *vp, const struct virt_exit *exit)
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
 	WHV_X64_MSR_ACCESS_CONTEXT *msr;
-	struct view view;
 
-	msr = &begin(vp, WHvRunVpExitReasonX64MsrAccess, exit->insn_length, &view)->MsrAccess;
+	msr = &begin(vp, WHvRunVpExitReasonX64MsrAccess, exit->insn_length)->MsrAccess;
 	msr->AccessInfo.AsUINT32 = exit->reason == VIRT_EXIT_WRMSR;
 	msr->MsrNumber = (uint32_t)regs->gpr[1];
 	msr->Rax = regs->gpr[0] & LOW_32;
@@ -193,16 +179,15 @@ void exit_msr(struct vp *vp, const struct virt_exit *exit)
 void exit_exception(struct vp *vp, const struct virt_exit *exit)
 {
 	WHV_VP_EXCEPTION_CONTEXT *exception;
-	struct view view;
 	uint32_t info = 0;
 
-	exception = &begin(vp, WHvRunVpExitReasonException, exit->insn_length, &view)->VpException;
+	exception = &begin(vp, WHvRunVpExitReasonException, exit->insn_length)->VpException;
 	if (exit->exception.has_error_code)
 		info |= EXCEPTION_ERROR;
 	if (exit->exception.is_software)
 		info |= EXCEPTION_SOFTWARE;
 
-	exception->InstructionByteCount = write_bytes(vp, &view, exception->InstructionBytes);
+	exception->InstructionByteCount = write_bytes(vp, exception->InstructionBytes);
 	exception->ExceptionInfo.AsUINT32 = info;
 	exception->ExceptionType = exit->exception.vector;
 	exception->ErrorCode = exit->exception.has_error_code ? exit->exception.error_code : 0;
@@ -213,9 +198,8 @@ void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cp
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
 	WHV_X64_CPUID_ACCESS_CONTEXT *cpuid;
-	struct view view;
 
-	cpuid = &begin(vp, WHvRunVpExitReasonX64Cpuid, exit->insn_length, &view)->CpuidAccess;
+	cpuid = &begin(vp, WHvRunVpExitReasonX64Cpuid, exit->insn_length)->CpuidAccess;
 	cpuid->Rax = regs->gpr[0];
 	cpuid->Rcx = regs->gpr[1];
 	cpuid->Rdx = regs->gpr[2];
@@ -228,32 +212,28 @@ void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cp
 
 void exit_interrupt_window(struct vp *vp, uint32_t deliverable)
 {
-	struct view view;
 
-	begin(vp, WHvRunVpExitReasonX64InterruptWindow, 0, &view)->InterruptWindow.DeliverableType =
+	begin(vp, WHvRunVpExitReasonX64InterruptWindow, 0)->InterruptWindow.DeliverableType =
 		(WHV_X64_PENDING_INTERRUPTION_TYPE)deliverable;
 }
 
 void exit_unsupported(struct vp *vp, uint32_t code, uint64_t parameter)
 {
 	WHV_X64_UNSUPPORTED_FEATURE_CONTEXT *feature;
-	struct view view;
 
-	feature = &begin(vp, WHvRunVpExitReasonUnsupportedFeature, 0, &view)->UnsupportedFeature;
+	feature = &begin(vp, WHvRunVpExitReasonUnsupportedFeature, 0)->UnsupportedFeature;
 	feature->FeatureCode = (WHV_X64_UNSUPPORTED_FEATURE_CODE)code;
 	feature->FeatureParameter = parameter;
 }
 
 void exit_plain(struct vp *vp, uint32_t reason)
 {
-	struct view view;
 
-	begin(vp, reason, 0, &view);
+	begin(vp, reason, 0);
 }
 
 void exit_device(struct vp *vp, const struct virt_exit *exit)
 {
-	struct view view;
 
-	write_head(vp, WhitRunVpExitReasonDeviceAccess, exit ? exit->insn_length : 0, &view);
+	write_head(vp, WhitRunVpExitReasonDeviceAccess, exit ? exit->insn_length : 0);
 }

@@ -40,8 +40,11 @@ static struct gpa_page find_page(const struct partition *partition, gpa_t gpa,
 	if (gpa.a >> gpa_bits())
 		return (struct gpa_page) { NULL, 0 };
 	leaf = virt_space_lookup(&partition->space, gpa);
-	if (!leaf.rights)
+	if (!leaf.rights) {
+		entry->gpa = (gpa.a & PAGE_MASK) | 1;
+		entry->ptr = 0;
 		return (struct gpa_page) { NULL, 0 };
+	}
 	ptr = virt_ptr(SPA(leaf.spa.a + (gpa.a & (LEVEL_SIZE(leaf.level) - 1) & PAGE_MASK)));
 	entry->gpa = (gpa.a & PAGE_MASK) | 1;
 	entry->ptr = (uintptr_t)ptr | leaf.rights;
@@ -58,11 +61,16 @@ struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
 				   (uint8_t)(cached->ptr & RIGHTS) };
 }
 
-/* Translations have been replaced or removed: no processor, and no gpa_page(), uses them any more. */
-static void forget(struct partition *partition)
+/*
+ * The map has changed: no gpa_page() finds what was there, and no processor uses it, if translations
+ * have been replaced or removed.
+ */
+static void forget(struct partition *partition, bool is_replaced)
 {
 	memset(partition->cache, 0, sizeof(partition->cache));
-	virt_space_flush(&partition->space);
+	partition->changes++;
+	if (is_replaced)
+		virt_space_flush(&partition->space);
 }
 
 /* The largest block at `at` that `left` bytes fill, with `twin` aligned like it. */
@@ -268,8 +276,7 @@ uint32_t gpa_map(struct partition *partition, uint64_t source, uint64_t gpa, uin
 		found |= replace(partition, gpa + done, level, leaf);
 		done += LEVEL_SIZE(level);
 	}
-	if (found)
-		forget(partition);
+	forget(partition, found);
 	lock_drop(&hv.lock);
 	*result = plan.n_bytes;
 	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
@@ -315,8 +322,7 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 		}
 		fold_table(partition, gpa, gpa + done);
 	}
-	if (found)
-		forget(partition);
+	forget(partition, found);
 	lock_drop(&hv.lock);
 	*result = plan.n_bytes;
 	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;

@@ -29,7 +29,7 @@ struct properties {
 /* A page of the space as gpa_page() last found it. */
 struct gpa_cached {
 	uint64_t gpa; /* of the page, with bit 0 set; 0: nothing */
-	uint64_t ptr; /* where the hypervisor sees it, with the rights in the low bits */
+	uint64_t ptr; /* where the hypervisor sees it, with the rights in the low bits; 0: a hole */
 };
 
 #define GPA_CACHED 16u
@@ -48,8 +48,9 @@ struct partition {
 	uint64_t tsc_offset; /* of every new VP: the partition's time starts with its set-up */
 	uint64_t gpa_end;    /* nothing is mapped from here on */
 	uint64_t gpa_cursor; /* of a delete: what lies below has been unmapped */
-	struct gpa_cached
-		cache[GPA_CACHED]; /* pages that gpa_page() has found, by their low bits */
+	uint64_t changes;    /* of the map: what was found before the last one may be wrong */
+	/* Pages that gpa_page() has found, by their low bits. */
+	struct gpa_cached cache[GPA_CACHED];
 	uint32_t users;		   /* who has found the partition and not yet dropped it; atomic */
 	struct vp *vps[WHIT_MAX_VPS]; /* changed with hv.lock held too */
 };

@@ -14,7 +14,6 @@
 #include "x86/exc.h"
 
 #define LOW_32 0xffffffffull
-#define RPL    0x3u
 
 static void root_raise(struct root *root, uint8_t vector)
 {
@@ -48,14 +47,9 @@ static void root_cpuid(struct root *root, const struct virt_exit *exit)
 	virt_skip(root->virt, exit);
 }
 
-/* The RPL of CS is the CPL in 64-bit code, also where the segment is conforming. */
 static void root_hypercall(struct root *root, const struct virt_exit *exit)
 {
-	struct x86_segment cs;
-
-	virt_get_segment(root->virt, SEG_CS, &cs);
-	if (!(cs.attributes & SEG_L) || (cs.selector & RPL) ||
-	    !(virt_get(root->virt, VIRT_EFER) & EFER_LMA)) {
+	if (!exit->hypercall.is_kernel64) {
 		root_raise(root, EXC_UD);
 		return;
 	}

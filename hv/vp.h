@@ -10,6 +10,7 @@
 #include "emu/emu.h"
 #include "hv/hv.h"
 #include "hv/partition.h"
+#include "hv/walk.h"
 
 /* A device access of the instruction under emulation; hv/device.c. */
 #define DEVICE_MAX_ACCESSES 4u
@@ -36,6 +37,15 @@ struct device_state {
 	struct whit_device_access posted[DEVICE_MAX_ACCESSES];
 };
 
+/* The page that the VP fetched from last, and what led there; hv/fetch.c. */
+struct fetch_memo {
+	const uint8_t *ptr; /* as the hypervisor sees it; NULL: nothing is remembered */
+	uint64_t gva, cr0, cr3, cr4, efer;
+	uint64_t changes; /* partition->changes at that time */
+	uint32_t access;
+	struct walk_trail trail;
+};
+
 struct vp {
 	struct partition *partition;
 	struct virt_vp *virt;
@@ -59,6 +69,7 @@ struct vp {
 	uint64_t activity;	    /* WHV_INTERNAL_ACTIVITY_REGISTER */
 
 	struct device_state device;
+	struct fetch_memo fetched;
 };
 
 _Static_assert(sizeof(struct vp) <= 4096, "a VP is one lent page beside the vendor's");

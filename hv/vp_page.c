@@ -61,6 +61,7 @@ void vp_page_publish(struct vp *vp)
 	struct whit_vp_page *page = vp->page;
 	const struct virt_regs *regs = virt_regs(vp->virt);
 
+#pragma GCC unroll 16
 	for (unsigned int i = 0; i < 16; i++)
 		page->gpr[i] = regs->gpr[i];
 	page->rip = regs->rip;

@@ -10,6 +10,7 @@
 #include "hv/walk.h"
 
 #include "hv/frame.h"
+#include "hv/gpa.h"
 #include "hv/hv.h"
 #include "hv/vp.h"
 #include "whp/WinHvMemory.h"
@@ -53,6 +54,7 @@ struct walk_state {
 	uint64_t gva;
 	unsigned int access;
 	struct walk *walk;
+	struct walk_trail *trail; /* NULL: nobody wants it */
 	uint64_t base, n_bytes;
 	uint8_t *ptr;
 	uint8_t rights;
@@ -112,31 +114,30 @@ static inline bool walk_is_denied(const struct virt_paging *paging, unsigned int
 	/* Protection keys belong here: CR4.PKE and CR4.PKS are not offered, struct virt_paging has no PKRU. */
 }
 
-/* Look the block around gpa up; rights 0: nothing is there. partition NULL: the root's, under hv.lock. */
-static __attribute__((noinline)) void walk_look_up(struct walk_state *state, uint64_t gpa)
+const uint8_t *walk_root_page(gpa_t gpa)
 {
-	uint64_t page = gpa & PAGE_MASK;
-	struct virt_leaf leaf;
+	const uint64_t page = gpa.a & PAGE_MASK;
 
-	state->base = page;
+	if (page - hv.hidden_base < hv.hidden_bytes || !frames_are_root(page, PAGE_SIZE))
+		return NULL;
+	return virt_ptr(SPA(page));
+}
+
+/* Look the page around gpa up; rights 0: nothing is there. partition NULL: the root's, under hv.lock. */
+static inline void walk_look_up(struct walk_state *state, uint64_t gpa)
+{
+	struct gpa_page page;
+
+	state->base = gpa & PAGE_MASK;
 	state->n_bytes = PAGE_SIZE;
-	state->rights = 0;
-	if (!state->partition) {
-		if (page - hv.hidden_base < hv.hidden_bytes || !frames_are_root(page, PAGE_SIZE))
-			return;
-		state->ptr = virt_ptr(SPA(page));
-		state->rights = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
+	if (state->partition) {
+		page = gpa_page(state->partition, GPA(gpa));
+		state->ptr = page.ptr;
+		state->rights = page.ptr ? page.rights : 0;
 		return;
 	}
-	if (gpa >> virt_machine.physical_bits)
-		return;
-	leaf = virt_space_lookup(&state->partition->space, GPA(gpa));
-	if (!leaf.rights)
-		return;
-	state->n_bytes = LEVEL_SIZE(leaf.level);
-	state->base = gpa & ~(state->n_bytes - 1);
-	state->ptr = virt_ptr(leaf.spa);
-	state->rights = leaf.rights;
+	state->ptr = (uint8_t *)(uintptr_t)walk_root_page(GPA(gpa));
+	state->rights = state->ptr ? VIRT_READ | VIRT_WRITE | VIRT_EXECUTE : 0;
 }
 
 /* Is gpa in the block that was looked up last? *offset is where. */
@@ -162,6 +163,14 @@ static inline bool walk_exchange(void *entry, bool is_wide, uint64_t old, uint64
 						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n((uint32_t *)entry, &old_narrow, (uint32_t) new, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* Another step of a walk that somebody wants to see again. */
+static inline void walk_note(struct walk_trail *trail, const void *at, uint64_t entry, bool is_wide)
+{
+	trail->at[trail->n] = at;
+	trail->entry[trail->n++] = entry;
+	trail->is_wide = is_wide;
 }
 
 /* Address bits that the processor does not have. */
@@ -259,6 +268,8 @@ walk_tables(struct walk_state *state, uint64_t table, unsigned int level, const 
 		}
 		ptr = state->ptr + offset;
 		entry = walk_load(ptr, is_wide);
+		if (state->trail)
+			walk_note(state->trail, ptr, entry, is_wide);
 		if (!(entry & PTE_P))
 			return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, level);
 		if (entry & always)
@@ -343,6 +354,8 @@ static __attribute__((noinline)) void walk_paged(struct walk_state *state)
 	if (!(state->paging->efer & EFER_LMA))
 		state->gva = (uint32_t)state->gva; /* linear addresses have 32 bits there */
 	for (tries = 0; tries < WALK_TRIES; tries++) {
+		if (state->trail)
+			state->trail->n = 0;
 		if (state->paging->efer & EFER_LMA)
 			end = walk_long(state);
 		else if (state->paging->cr4 & CR4_PAE)
@@ -356,7 +369,7 @@ static __attribute__((noinline)) void walk_paged(struct walk_state *state)
 	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0);
 }
 
-/* The walk of a state whose first five members are set. */
+/* The walk of a state whose first six members are set. */
 static inline void walk_any(struct walk_state *state)
 {
 	state->n_bytes = 0;
@@ -377,7 +390,35 @@ void walk_gva(const struct partition *partition, const struct virt_paging *pagin
 	state.gva = gva.a;
 	state.access = access;
 	state.walk = walk;
+	state.trail = NULL;
 	walk_any(&state);
+}
+
+void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+		    unsigned int access, struct walk *walk, struct walk_trail *trail)
+{
+	struct walk_state state;
+
+	state.partition = partition;
+	state.paging = paging;
+	state.gva = gva.a;
+	state.access = access;
+	state.walk = walk;
+	state.trail = trail;
+	trail->n = 0;
+	trail->is_wide = true;
+	walk_any(&state);
+	/* The processor's PDPTEs are part of a PAE walk, and not of the trail. */
+	trail->is_whole = !(paging->cr0 & CR0_PG) || (paging->efer & EFER_LMA) ||
+			  !(paging->cr4 & CR4_PAE);
+}
+
+bool walk_trail_holds(const struct walk_trail *trail)
+{
+	for (unsigned int i = 0; i < trail->n; i++)
+		if (walk_load(trail->at[i], trail->is_wide) != trail->entry[i])
+			return false;
+	return true;
 }
 
 void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access, struct walk *walk)
@@ -389,17 +430,16 @@ void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access,
 
 void walk_translate(struct vp *vp, gva_t gva, uint32_t flags, struct walk *walk)
 {
-	struct virt_paging paging;
+	const struct virt_paging *paging = &virt_view(vp->virt)->paging;
 	unsigned int access = 0;
 
-	virt_get_paging(vp->virt, &paging);
 	if (flags & WHvTranslateGvaFlagValidateRead)
 		access |= WALK_READ;
 	if (flags & WHvTranslateGvaFlagValidateWrite)
 		access |= WALK_WRITE;
 	if (flags & WHvTranslateGvaFlagValidateExecute)
 		access |= WALK_EXECUTE;
-	if (!(flags & WHvTranslateGvaFlagPrivilegeExempt) && paging.cpl == 3)
+	if (!(flags & WHvTranslateGvaFlagPrivilegeExempt) && paging->cpl == 3)
 		access |= WALK_USER;
 	if (flags & WHvTranslateGvaFlagSetPageTableBits)
 		access |= WALK_SET_BITS;
@@ -407,106 +447,5 @@ void walk_translate(struct vp *vp, gva_t gva, uint32_t flags, struct walk *walk)
 		access |= WALK_SMAP;
 	if (flags & WHvTranslateGvaFlagOverrideSmap)
 		access |= WALK_NO_SMAP;
-	walk_gva(vp->partition, &paging, gva, access, walk);
-}
-
-/* ---- Instruction fetch ------------------------------------------------------------------- */
-
-typedef uint64_t __attribute__((aligned(1), may_alias)) walk_bytes8;
-
-/* n of at most 16. Two overlapping words where that will do: this is on the path of every emulated access. */
-static inline void walk_copy(uint8_t *to, const uint8_t *from, unsigned int n)
-{
-	unsigned int i;
-
-	if (n >= 8) {
-		*(walk_bytes8 *)to = *(const volatile walk_bytes8 *)from;
-		*(walk_bytes8 *)(to + n - 8) = *(const volatile walk_bytes8 *)(from + n - 8);
-		return;
-	}
-	for (i = 0; i < n; i++)
-		to[i] = ((const volatile uint8_t *)from)[i];
-}
-
-/* n bytes of one page at gva, by an instruction fetch; false if they cannot be had. */
-static inline bool walk_fetch_page(struct walk_state *state, uint64_t gva, uint8_t *bytes,
-				   unsigned int n)
-{
-	struct walk walk;
-	uint64_t offset;
-
-	state->gva = gva;
-	state->walk = &walk;
-	walk_any(state);
-	if (walk.code != WHvTranslateGvaResultSuccess)
-		return false;
-	if (!walk_is_here(state, walk.gpa.a, &offset)) {
-		walk_look_up(state, walk.gpa.a);
-		offset = walk.gpa.a - state->base;
-	}
-	if (!(state->rights & VIRT_EXECUTE))
-		return false;
-	walk_copy(bytes, state->ptr + offset, n);
-	return true;
-}
-
-unsigned int walk_fetch_at(const struct partition *partition, const struct virt_paging *paging,
-			   const struct x86_segment *cs, uint64_t rip, uint8_t *bytes,
-			   unsigned int n)
-{
-	bool is_64bit = (paging->efer & EFER_LMA) && (cs->attributes & SEG_L);
-	unsigned int done, part;
-	struct walk_state state;
-	uint64_t gva = rip;
-
-	state.partition = partition;
-	state.paging = paging;
-	state.access = WALK_EXECUTE | (paging->cpl == 3 ? WALK_USER : 0);
-	if (n > 16)
-		n = 16;
-	if (!is_64bit) {
-		uint32_t offset = (uint32_t)rip;
-
-		if (offset > cs->limit)
-			return 0;
-		if (n > (uint64_t)cs->limit - offset + 1)
-			n = (unsigned int)((uint64_t)cs->limit - offset + 1);
-		gva = (uint32_t)(cs->base + offset);
-	}
-	/* In one page nearly always, else in two. */
-	for (done = 0; done < n; done += part) {
-		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
-		if (part > n - done)
-			part = n - done;
-		if (!walk_fetch_page(&state, gva, bytes + done, part))
-			break;
-		gva += part;
-		if (!is_64bit)
-			gva = (uint32_t)gva;
-	}
-	return done;
-}
-
-static unsigned int walk_fetch_vp(const struct partition *partition, struct virt_vp *virt,
-				  uint8_t *bytes, unsigned int n)
-{
-	struct virt_paging paging;
-	struct x86_segment cs;
-
-	virt_get_paging(virt, &paging);
-	virt_get_segment(virt, SEG_CS, &cs);
-	return walk_fetch_at(partition, &paging, &cs, virt_regs(virt)->rip, bytes, n);
-}
-
-unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
-{
-	return walk_fetch_vp(vp->partition, vp->virt, bytes, n);
-}
-
-unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n)
-{
-	lock_take(&hv.lock);
-	n = walk_fetch_vp(NULL, root, bytes, n);
-	lock_drop(&hv.lock);
-	return n;
+	walk_gva(vp->partition, paging, gva, access, walk);
 }

@@ -31,6 +31,24 @@ struct walk {
 void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
 	      unsigned int access, struct walk *walk);
 
+#define WALK_MAX_STEPS 5
+
+/* The entries that a walk has read, from the top. */
+struct walk_trail {
+	const void *at[WALK_MAX_STEPS]; /* where the hypervisor sees them */
+	uint64_t entry[WALK_MAX_STEPS]; /* what they were */
+	uint8_t n;
+	bool is_wide;  /* 8 bytes each, else 4 */
+	bool is_whole; /* with CR0, CR3, CR4 and EFER they determine the walk */
+};
+
+/* walk_gva(), with the trail. */
+void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+		    unsigned int access, struct walk *walk, struct walk_trail *trail);
+
+/* Do all entries still read the same? Of a trail of the partition's map as it stands now. */
+bool walk_trail_holds(const struct walk_trail *trail);
+
 /*
  * The same for the root partition, whose memory is the RAM that it owns now (frames_are_root()): lent and
  * hidden pages, devices and firmware's reserved memory are unmapped (code 4). Takes hv.lock, so that no
@@ -38,20 +56,18 @@ void walk_gva(const struct partition *partition, const struct virt_paging *pagin
  */
 void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access, struct walk *walk);
 
+/* A page of the root's memory as the hypervisor sees it; NULL if it is not the root's. Under hv.lock. */
+const uint8_t *walk_root_page(gpa_t gpa);
+
 struct vp;
 
 /*
  * The bytes at the VP's CS:RIP, as many as can be fetched, at most n (16 or less). Returns how many. The
- * walk is that of an instruction fetch; nothing is set in the page tables.
+ * walk is that of an instruction fetch; nothing is set in the page tables. hv/fetch.c
  */
 unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n);
 
-/* The same, for a caller that has the VP's paging registers, RIP and CS at hand. */
-unsigned int walk_fetch_at(const struct partition *partition, const struct virt_paging *paging,
-			   const struct x86_segment *cs, uint64_t rip, uint8_t *bytes,
-			   unsigned int n);
-
-/* The bytes at the root's CS:RIP. Takes hv.lock. */
+/* The bytes at the root's CS:RIP. Takes hv.lock. hv/fetch.c */
 unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n);
 
 /*

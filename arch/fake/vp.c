@@ -200,9 +200,14 @@ void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_tab
 	checked(vp)->table[table] = *value;
 }
 
-void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+const struct virt_view *virt_view(struct virt_vp *vp)
 {
+	struct virt_paging *paging = &vp->view.paging;
+
 	checked(vp);
+	vp->view.cs = vp->segment[SEG_CS];
+	vp->view.dr7 = vp->reg[VIRT_DR7];
+	vp->view.shadow = (uint8_t)vp->reg[VIRT_SHADOW];
 	paging->cr0 = vp->reg[VIRT_CR0];
 	paging->cr3 = vp->reg[VIRT_CR3];
 	paging->cr4 = vp->reg[VIRT_CR4];
@@ -215,6 +220,7 @@ void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
 		paging->cpl = 0;
 	else if (paging->rflags & RFLAGS_VM)
 		paging->cpl = 3;
+	return &vp->view;
 }
 
 void *virt_fpu(struct virt_vp *vp)

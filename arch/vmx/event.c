@@ -187,9 +187,11 @@ void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 		regs->changed = true;
 	}
 	shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-	if (unlikely(shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+	if (unlikely(shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))) {
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
 			shadow & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+		vp->has_view = false;
+	}
 	if (unlikely(regs->rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 			vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);

@@ -143,6 +143,12 @@ static bool decode_task_switch(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
+static bool is_64_bit(void)
+{
+	return (vmread32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) &&
+	       (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEG_L);
+}
+
 /* Reasons that are an instruction, and no more. */
 #define DECODE_INSN(name, what)                                               \
 	static bool decode_##name(struct virt_vp *vp, struct virt_exit *exit) \
@@ -155,7 +161,6 @@ static bool decode_task_switch(struct virt_vp *vp, struct virt_exit *exit)
 
 DECODE_INSN(cpuid, VIRT_EXIT_CPUID)
 DECODE_INSN(hlt, VIRT_EXIT_HLT)
-DECODE_INSN(hypercall, VIRT_EXIT_HYPERCALL)
 DECODE_INSN(rdmsr, VIRT_EXIT_RDMSR)
 DECODE_INSN(wrmsr, VIRT_EXIT_WRMSR)
 DECODE_INSN(xsetbv, VIRT_EXIT_XSETBV)
@@ -163,6 +168,16 @@ DECODE_INSN(invd, VIRT_EXIT_INVD)
 DECODE_INSN(hidden, VIRT_EXIT_HIDDEN_INSN)
 
 #undef DECODE_INSN
+
+static bool decode_hypercall(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	read_length(exit);
+	exit->reason = VIRT_EXIT_HYPERCALL;
+	exit->hypercall.is_kernel64 =
+		is_64_bit() && !(vmread32(VMCS_GUEST_SS_ACCESS_RIGHTS) & SEG_DPL);
+	return true;
+}
 
 /* A child has no performance counters; the fault is what RDPMC of an absent counter gives. */
 static bool decode_rdpmc(struct virt_vp *vp, struct virt_exit *exit)
@@ -175,12 +190,6 @@ static bool decode_rdpmc(struct virt_vp *vp, struct virt_exit *exit)
 static uint64_t guest_cr(struct virt_vp *vp, uint8_t number)
 {
 	return virt_get(vp, number == 4 ? VIRT_CR4 : VIRT_CR0);
-}
-
-static bool is_64_bit(void)
-{
-	return (vmread32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) &&
-	       (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEG_L);
 }
 
 static bool decode_cr(struct virt_vp *vp, struct virt_exit *exit)

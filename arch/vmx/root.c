@@ -37,8 +37,8 @@ static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
 	 * Whit owns what VMX fixes, and SMXE with VMXE: hidden at zero, an attempt to set one exits.
 	 * The rest is the root's.
 	 */
-	vmwrite(VMCS_CR0_GUEST_HOST_MASK, virt_machine.cr0_must_be_one);
-	vmwrite(VMCS_CR4_GUEST_HOST_MASK, virt_machine.cr4_must_be_one | CR4_VMXE | CR4_SMXE);
+	vmx_set_cr_masks(vp, virt_machine.cr0_must_be_one,
+			 virt_machine.cr4_must_be_one | CR4_VMXE | CR4_SMXE);
 	virt_set(vp, VIRT_CR0, state->cr0);
 	virt_set(vp, VIRT_CR3, state->cr3);
 	virt_set(vp, VIRT_CR4, state->cr4 & ~(CR4_VMXE | CR4_SMXE));

@@ -52,6 +52,7 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 	uint32_t reason;
 
 	vmcs_load(vp);
+	vp->has_view = false;
 again:
 	if (vp->regs.changed)
 		write_changed(vp);

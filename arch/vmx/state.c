@@ -35,21 +35,22 @@ _Static_assert(VIRT_SHADOW_STI == INTERRUPTIBILITY_STI &&
 	       "VIRT_SHADOW is the VMCS field");
 
 /* What the hardware holds, with the guest's own view in the bits that it does not own. */
-static uint64_t get_masked(uint64_t field, uint64_t mask_field, uint64_t shadow_field)
+static inline uint64_t get_cr0(const struct virt_vp *vp)
 {
-	uint64_t mask = vmread(mask_field);
-
-	return (vmread(field) & ~mask) | (vmread(shadow_field) & mask);
+	return (vmread(VMCS_GUEST_CR0) & ~vp->cr0_mask) | (vp->cr0_shadow & vp->cr0_mask);
 }
 
-static uint64_t get_cr0(void)
+static inline uint64_t get_cr4(const struct virt_vp *vp)
 {
-	return get_masked(VMCS_GUEST_CR0, VMCS_CR0_GUEST_HOST_MASK, VMCS_CR0_READ_SHADOW);
+	return (vmread(VMCS_GUEST_CR4) & ~vp->cr4_mask) | (vp->cr4_shadow & vp->cr4_mask);
 }
 
-static uint64_t get_cr4(void)
+void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask)
 {
-	return get_masked(VMCS_GUEST_CR4, VMCS_CR4_GUEST_HOST_MASK, VMCS_CR4_READ_SHADOW);
+	vp->cr0_mask = cr0_mask;
+	vp->cr4_mask = cr4_mask;
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, cr0_mask);
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, cr4_mask);
 }
 
 /*
@@ -74,7 +75,8 @@ static void set_cr0(struct virt_vp *vp, uint64_t value)
 	else
 		real &= ~(CR0_CD | CR0_NW);
 	vmwrite(VMCS_GUEST_CR0, real);
-	vmwrite(VMCS_CR0_READ_SHADOW, value | CR0_ET);
+	vp->cr0_shadow = value | CR0_ET;
+	vmwrite(VMCS_CR0_READ_SHADOW, vp->cr0_shadow);
 	vp->todo |= TODO_FLUSH;
 }
 
@@ -86,6 +88,7 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 	if (!vp->is_root)
 		real |= CR4_MCE & virt_machine.cr4_possible;
 	vmwrite(VMCS_GUEST_CR4, real);
+	vp->cr4_shadow = value;
 	vmwrite(VMCS_CR4_READ_SHADOW, value);
 	vp->todo |= TODO_FLUSH;
 }
@@ -123,8 +126,8 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 {
 	vmcs_load(vp);
 	switch (reg) {
-	case VIRT_CR0: return get_cr0();
-	case VIRT_CR4: return get_cr4();
+	case VIRT_CR0: return get_cr0(vp);
+	case VIRT_CR4: return get_cr4(vp);
 	case VIRT_CR2: return percpu()->switched == vp ? x86_read_cr2() : vp->cr2;
 	case VIRT_DR0:
 	case VIRT_DR1:
@@ -151,6 +154,7 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 {
 	vmcs_load(vp);
+	vp->has_view = false;
 	switch (reg) {
 	case VIRT_CR0: set_cr0(vp, value); return;
 	case VIRT_CR4: set_cr4(vp, value); return;
@@ -192,11 +196,10 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
  */
 #define ATTRIBUTES (SEG_TYPE | SEG_S | SEG_DPL | SEG_P | SEG_AVL | SEG_L | SEG_DB | SEG_G)
 
-void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+static inline void get_segment(enum x86_seg seg, struct x86_segment *value)
 {
 	uint32_t rights;
 
-	vmcs_load(vp);
 	rights = vmread32(VMCS_GUEST_ACCESS_RIGHTS(seg));
 	value->base = vmread(VMCS_GUEST_BASE(seg));
 	value->limit = vmread32(VMCS_GUEST_LIMIT(seg));
@@ -206,6 +209,12 @@ void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *
 		value->attributes &= (uint16_t)~SEG_P;
 }
 
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+{
+	vmcs_load(vp);
+	get_segment(seg, value);
+}
+
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
 {
 	uint32_t rights = value->attributes & ATTRIBUTES;
@@ -213,6 +222,7 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 	if (!(rights & SEG_P))
 		rights |= ACCESS_RIGHTS_UNUSABLE;
 	vmcs_load(vp);
+	vp->has_view = false;
 	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
 	vmwrite(VMCS_GUEST_BASE(seg), value->base);
 	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
@@ -236,19 +246,32 @@ void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_tab
 }
 
 /* SS.DPL is the CPL in every mode, SDM 3C "Guest Register State". */
-void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+static __attribute__((noinline)) void read_view(struct virt_vp *vp)
 {
+	struct virt_paging *paging = &vp->view.paging;
+
 	vmcs_load(vp);
-	paging->cr0 = get_cr0();
+	vp->has_view = true;
+	get_segment(SEG_CS, &vp->view.cs);
+	vp->view.dr7 = vmread(VMCS_GUEST_DR7);
+	vp->view.shadow = (uint8_t)(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS);
+	paging->cr0 = get_cr0(vp);
 	paging->cr3 = vmread(VMCS_GUEST_CR3);
-	paging->cr4 = get_cr4();
+	paging->cr4 = get_cr4(vp);
 	paging->efer = vmread(VMCS_GUEST_EFER);
-	paging->rflags = vp->regs.rflags;
 	paging->cpl = (uint8_t)SEG_ATTR_DPL(vmread32(VMCS_GUEST_ACCESS_RIGHTS(SEG_SS)));
 	if ((paging->cr0 & CR0_PG) && (paging->cr4 & CR4_PAE) && !(paging->efer & EFER_LMA)) {
 		for (unsigned int i = 0; i < 4; i++)
 			paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
 	}
+}
+
+const struct virt_view *virt_view(struct virt_vp *vp)
+{
+	if (!vp->has_view)
+		read_view(vp);
+	vp->view.paging.rflags = vp->regs.rflags;
+	return &vp->view;
 }
 
 void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
@@ -258,6 +281,6 @@ void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
 
 	if (!vp->is_root)
 		owned &= ~CR4_MCE;
-	vmwrite(VMCS_CR4_GUEST_HOST_MASK, ~owned);
+	vmx_set_cr_masks(vp, vp->cr0_mask, ~owned);
 	set_cr4(vp, shown);
 }

@@ -30,6 +30,9 @@ struct virt_vp {
 	uint32_t pin, proc;		/* the control words as they stand in the VMCS */
 	uint32_t exceptions;		/* vectors that hv/ intercepts */
 	spa_t self, vmcs, msr_bitmap;	/* pages; msr_bitmap of the root only */
+	uint64_t cr0_mask, cr0_shadow, cr4_mask, cr4_shadow; /* as in the VMCS */
+	bool has_view; /* `view` is of the state as it stands, but for RFLAGS */
+	struct virt_view view;
 	uint64_t cr2;			/* while not switched in, as the rest */
 	uint64_t dr[4], dr6;		/* child: its values at all times. root: see switch.c */
 	uint64_t syscall[SYSCALL_MSRS]; /* child: enum syscall_msr */
@@ -51,6 +54,9 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root);
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space);
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
+
+/* state.c: the bits of CR0 and CR4 whose writes exit, and whose reads see what virt_set() stored. */
+void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask);
 
 /* vp.c: registers as after INIT, those that only a reset changes left as they are. */
 void vmx_reset_state(struct virt_vp *vp, uint64_t cr0);

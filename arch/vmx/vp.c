@@ -91,10 +91,10 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	if (!vp)
 		return NULL;
 	vmx_write_controls(vp, &vmx_caps.child, space);
-	vmwrite(VMCS_CR0_GUEST_HOST_MASK,
-		~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_WP | CR0_AM | CR0_PG) |
-			virt_machine.cr0_must_be_one);
-	vmwrite(VMCS_CR4_GUEST_HOST_MASK, ~0ull);
+	vmx_set_cr_masks(vp,
+			 ~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_WP | CR0_AM | CR0_PG) |
+				 virt_machine.cr0_must_be_one,
+			 ~0ull);
 	vmx_reset_state(vp, RESET_CR0);
 	reset_child_only(vp);
 	virt_set_cr4_allowed(vp, CR4_SAFE);

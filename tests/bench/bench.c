@@ -197,7 +197,8 @@ static volatile uint64_t sum;
 
 static void read_gprs(uint64_t n)
 {
-	const struct whit_vp_page *page = the_child.page;
+	/* Volatile: each round is to read them anew. */
+	const volatile struct whit_vp_page *page = the_child.page;
 	uint64_t s = 0;
 
 	while (n--) {

@@ -78,11 +78,11 @@ static void apply(const uint8_t *record, uint8_t where[N_PAGES][4096])
 	memcpy(&where[record[0] % N_PAGES][offset], record + 3, 8);
 }
 
-struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
+struct gpa_page gpa_page(const struct partition *asked, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 
-	(void)space;
+	(void)asked;
 	while (later < later_end) {
 		const uint8_t *record = later;
 
@@ -94,10 +94,8 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 		}
 	}
 	if (!page_rights(n))
-		return (struct virt_leaf) { .level = LEVEL_4K };
-	return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)memory[n]),
-				    .rights = page_rights(n),
-				    .level = LEVEL_4K };
+		return (struct gpa_page) { NULL, 0 };
+	return (struct gpa_page) { memory[n], page_rights(n) };
 }
 
 bool frames_are_root(uint64_t base, uint64_t n_bytes)
@@ -114,10 +112,9 @@ struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
 										   : 0 };
 }
 
-void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
+const struct virt_view *virt_view(struct virt_vp *vp)
 {
 	(void)vp;
-	(void)paging;
 	abort();
 }
 

@@ -26,6 +26,7 @@ static void note_exchange(void *entry)
 #define __atomic_compare_exchange_n(at, old, new, weak, success, failure) \
 	(note_exchange(at), __atomic_compare_exchange_n(at, old, new, weak, success, failure))
 #include "hv/walk.c"
+#include "hv/fetch.c"
 #undef __atomic_load_n
 #undef __atomic_compare_exchange_n
 
@@ -36,14 +37,13 @@ static void note_exchange(void *entry)
 /* ---- The machine ------------------------------------------------------------------------- */
 
 #define N_PAGES	     48u
-#define N_LEAF_PAGES 512u
 
-static _Alignas(1 << 21) uint8_t memory[N_LEAF_PAGES][4096];
+static _Alignas(1 << 21) uint8_t memory[N_PAGES][4096];
 static uint8_t twin[N_PAGES][4096];
 static uint8_t rights[N_PAGES]; /* 0: nothing there */
 static struct partition partition;
 static unsigned int n_pages_asked;
-static bool has_1g = true, is_one_leaf;
+static bool has_1g = true;
 
 const uint64_t virt_direct_base = 0;
 struct virt_machine virt_machine = { .physical_bits = 40, .linear_bits = 57 };
@@ -54,22 +54,15 @@ static struct x86_segment vp_cs;
 static struct virt_regs vp_regs;
 static struct vp vp = { .partition = &partition, .virt = (struct virt_vp *)(void *)&vp_regs };
 
-/* One leaf a page, or all of memory (and as much beyond as makes 2 MiB) in one. */
-struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
+struct gpa_page gpa_page(const struct partition *asked, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 
-	CHECK(space == &partition.space);
+	CHECK(asked == &partition);
 	n_pages_asked++;
-	if (is_one_leaf && n < N_LEAF_PAGES)
-		return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)memory),
-					    .rights = rights[0],
-					    .level = LEVEL_2M };
 	if (n >= N_PAGES || !rights[n])
-		return (struct virt_leaf) { .level = LEVEL_4K };
-	return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)memory[n]),
-				    .rights = rights[n],
-				    .level = LEVEL_4K };
+		return (struct gpa_page) { NULL, 0 };
+	return (struct gpa_page) { memory[n], rights[n] };
 }
 
 /* In the root, gpa and pointer are the same number here; pages 0 to 15 belong to it. */
@@ -92,10 +85,14 @@ struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
 	return value;
 }
 
-void virt_get_paging(struct virt_vp *v, struct virt_paging *paging)
+const struct virt_view *virt_view(struct virt_vp *v)
 {
+	static struct virt_view view;
+
 	(void)v;
-	*paging = vp_paging;
+	view.paging = vp_paging;
+	view.cs = vp_cs;
+	return &view;
 }
 
 void virt_get_segment(struct virt_vp *v, enum x86_seg seg, struct x86_segment *value)
@@ -114,7 +111,7 @@ static void clean(void)
 	memset(&vp_regs, 0, sizeof(vp_regs));
 	virt_machine.physical_bits = 40;
 	has_1g = true;
-	is_one_leaf = false;
+	vp.fetched.ptr = NULL;
 	before_exchange = NULL;
 	n_loads = n_exchanges = n_pages_asked = 0;
 }
@@ -136,11 +133,9 @@ static int ref_load(uint64_t gpa, unsigned int bytes, uint64_t *entry)
 	uint64_t n = gpa >> 12;
 	bool is_beyond = n >= N_PAGES;
 
-	if (is_beyond && !(is_one_leaf && n < N_LEAF_PAGES))
-		return 4;
 	*entry = 0;
 	if (is_beyond)
-		return 0; /* never written */
+		return 4;
 	if (!rights[n])
 		return 4;
 	if (!(rights[n] & VIRT_READ))
@@ -252,11 +247,6 @@ static void random_tables(struct ref_in *in)
 
 static void random_rights(void)
 {
-	is_one_leaf = test_chance(30);
-	if (is_one_leaf) {
-		memset(rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(rights));
-		return;
-	}
 	for (unsigned int i = 0; i < N_PAGES; i++) {
 		rights[i] = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
 		if (test_chance(4))
@@ -386,20 +376,57 @@ static void every_entry_is_read_once(void)
 	CHECK_EQUAL(n_exchanges, 4);
 }
 
-static void one_leaf_is_looked_up_once(void)
+static void number(unsigned int page)
+{
+	for (unsigned int i = 0; i < 4096; i++)
+		memory[page][i] = (uint8_t)(i + page);
+}
+
+/* The fetch that remembers its walk: each piece of the evidence, changed alone, makes it walk again. */
+static void fetch_walks_again_if_anything_changed(void)
 {
 	uint8_t bytes[16];
 
 	four_levels();
-	is_one_leaf = true;
-	go(0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(n_pages_asked, 1);
-	*entry_at(4, 1) = 0x10000 | RWU;
+	*entry_at(4, 1) = 0x5000 | RWU;
+	number(5);
 	vp_cs.attributes = SEG_L | 0x9b;
 	vp_regs.rip = 0x1234;
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
-	CHECK_EQUAL(n_pages_asked, 2);
+	n_pages_asked = 0;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQUAL(n_pages_asked, 0); /* remembered */
+	CHECK(!memcmp(bytes, &memory[5][0x234], 15));
+
+	number(6);
+	*entry_at(4, 1) = 0x6000 | RWU; /* the leaf points elsewhere */
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK(!memcmp(bytes, &memory[6][0x234], 15));
+	*entry_at(2, 0) &= ~PTE_U; /* a right on the way goes */
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	vp_paging.cpl = 3;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	vp_paging.cpl = 0;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	*entry_at(3, 0) = 0; /* a table goes */
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	*entry_at(3, 0) = 0x4000 | RWU;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	rights[6] = 0; /* the page is unmapped */
+	partition.changes++;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	rights[6] = VIRT_READ | VIRT_EXECUTE;
+	partition.changes++;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	*entry_at(4, 1) |= PTE_NX;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	vp_paging.efer &= ~EFER_NXE; /* the bit is reserved now */
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	*entry_at(4, 1) &= ~PTE_NX;
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	vp_paging.cr3 = 0x7000; /* another address space, with nothing in it */
+	memset(memory[7], 0, 4096);
+	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
 }
 
 static void nothing_is_written_unasked(void)
@@ -705,12 +732,6 @@ static void translate_takes_privilege_from_cpl(void)
 
 /* ---- Instruction fetch ------------------------------------------------------------------- */
 
-static void number(unsigned int page)
-{
-	for (unsigned int i = 0; i < 4096; i++)
-		memory[page][i] = (uint8_t)(i + page);
-}
-
 static void fetch_real_mode_stops_at_the_limit(void)
 {
 	uint8_t bytes[16];
@@ -754,15 +775,19 @@ static void fetch_stops_at_a_page_that_cannot_be_read(void)
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
 	CHECK(!memcmp(bytes, &memory[0x10][0xff9], 7) && !memcmp(bytes + 7, memory[0x11], 8));
 	rights[0x11] = VIRT_READ | VIRT_WRITE;
+	partition.changes++;
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
 	rights[0x11] = VIRT_EXECUTE;
+	partition.changes++;
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
 	*entry_at(4, 2) |= PTE_NX;
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
 	rights[0x10] = 0;
+	partition.changes++;
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
 	CHECK_EQUAL(n_exchanges, 0);
 	rights[0x10] = 7;
+	partition.changes++;
 	vp_paging.cr4 |= CR4_SMEP;
 	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
 	vp_paging.cpl = 3;
@@ -831,7 +856,7 @@ int main(void)
 {
 	RUN(no_paging_always_succeeds);
 	RUN(every_entry_is_read_once);
-	RUN(one_leaf_is_looked_up_once);
+	RUN(fetch_walks_again_if_anything_changed);
 	RUN(nothing_is_written_unasked);
 	RUN(a_table_outside_memory_is_named);
 	RUN(a_table_in_rom_can_be_read_but_not_marked);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instruction fetch (hv/walk.h): the bytes at CS:RIP, by a walk in the hypervisor.
+ *
+ * Exits come again and again from the same few loops, so a VP remembers the page that it fetched from
+ * last, together with the evidence: the registers and table entries that led there, and the state of the
+ * partition's map. If all of these are as they were, a new walk would end at the same page, and is not
+ * made. Nothing has to be told when a guest edits its page tables.
+ */
+#include "hv/gpa.h"
+#include "hv/hv.h"
+#include "hv/vp.h"
+#include "hv/walk.h"
+#include "whp/WinHvMemory.h"
+#include "x86/cr.h"
+
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
+
+/* n of at most 16. Two overlapping words where that will do: this is on the path of every emulated access. */
+static inline void copy(uint8_t *to, const uint8_t *from, unsigned int n)
+{
+	if (n >= 8) {
+		*(any64 *)to = *(const volatile any64 *)from;
+		*(any64 *)(to + n - 8) = *(const volatile any64 *)(from + n - 8);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		to[i] = ((const volatile uint8_t *)from)[i];
+}
+
+static inline unsigned int fetch_access(const struct virt_paging *paging)
+{
+	return WALK_EXECUTE | (paging->cpl == 3 ? WALK_USER : 0);
+}
+
+/* Would a fetch from the page of gva lead where the remembered one led? */
+static inline bool is_remembered(const struct vp *vp, const struct virt_paging *paging,
+				 uint64_t gva)
+{
+	const struct fetch_memo *memo = &vp->fetched;
+
+	return memo->ptr && memo->gva == (gva & PAGE_MASK) && memo->cr3 == paging->cr3 &&
+	       memo->cr0 == paging->cr0 && memo->cr4 == paging->cr4 && memo->efer == paging->efer &&
+	       memo->access == fetch_access(paging) && memo->changes == vp->partition->changes &&
+	       walk_trail_holds(&memo->trail);
+}
+
+static void remember(struct vp *vp, const struct virt_paging *paging, uint64_t gva,
+		     const uint8_t *page)
+{
+	struct fetch_memo *memo = &vp->fetched;
+
+	memo->ptr = page;
+	memo->gva = gva & PAGE_MASK;
+	memo->cr0 = paging->cr0;
+	memo->cr3 = paging->cr3;
+	memo->cr4 = paging->cr4;
+	memo->efer = paging->efer;
+	memo->access = fetch_access(paging);
+	memo->changes = vp->partition->changes;
+}
+
+/* The page of gva as the VP's instruction fetch sees it; NULL if there is nothing to fetch. */
+static __attribute__((noinline)) const uint8_t *find_page(struct vp *vp,
+							  const struct virt_paging *paging,
+							  uint64_t gva)
+{
+	struct walk walk;
+	struct gpa_page page;
+
+	vp->fetched.ptr = NULL;
+	walk_gva_noted(vp->partition, paging, GVA(gva), fetch_access(paging), &walk,
+		       &vp->fetched.trail);
+	if (walk.code != WHvTranslateGvaResultSuccess)
+		return NULL;
+	page = gpa_page(vp->partition, walk.gpa);
+	if (!page.ptr || !(page.rights & VIRT_EXECUTE))
+		return NULL;
+	if (vp->fetched.trail.is_whole)
+		remember(vp, paging, gva, page.ptr);
+	return page.ptr;
+}
+
+/* The linear address of CS:RIP, and how many of n bytes the segment has there. */
+static inline uint64_t linear(const struct virt_view *view, uint64_t rip, bool is_64bit,
+			      unsigned int *n)
+{
+	const uint32_t offset = (uint32_t)rip;
+
+	if (*n > 16)
+		*n = 16;
+	if (is_64bit)
+		return rip;
+	if (offset > view->cs.limit)
+		*n = 0;
+	else if (*n > (uint64_t)view->cs.limit - offset + 1)
+		*n = (unsigned int)((uint64_t)view->cs.limit - offset + 1);
+	return (uint32_t)(view->cs.base + offset);
+}
+
+static inline bool is_64bit_code(const struct virt_view *view)
+{
+	return (view->paging.efer & EFER_LMA) && (view->cs.attributes & SEG_L);
+}
+
+unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
+{
+	const struct virt_view *view = virt_view(vp->virt);
+	const bool is_64bit = is_64bit_code(view);
+	uint64_t gva = linear(view, virt_regs(vp->virt)->rip, is_64bit, &n);
+	unsigned int done, part;
+
+	/* In one page nearly always, else in two. */
+	for (done = 0; done < n; done += part) {
+		const uint8_t *page = is_remembered(vp, &view->paging, gva)
+					      ? vp->fetched.ptr
+					      : find_page(vp, &view->paging, gva);
+
+		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
+		if (part > n - done)
+			part = n - done;
+		if (!page)
+			break;
+		copy(bytes + done, page + PAGE_OFFSET(gva), part);
+		gva += part;
+		if (!is_64bit)
+			gva = (uint32_t)gva;
+	}
+	return done;
+}
+
+unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n)
+{
+	const struct virt_view *view = virt_view(root);
+	const bool is_64bit = is_64bit_code(view);
+	uint64_t gva = linear(view, virt_regs(root)->rip, is_64bit, &n);
+	unsigned int done, part;
+	struct walk walk;
+
+	for (done = 0; done < n; done += part) {
+		const uint8_t *page;
+
+		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
+		if (part > n - done)
+			part = n - done;
+		lock_take(&hv.lock);
+		walk_gva(NULL, &view->paging, GVA(gva), fetch_access(&view->paging), &walk);
+		page = walk.code == WHvTranslateGvaResultSuccess ? walk_root_page(walk.gpa) : NULL;
+		if (page)
+			copy(bytes + done, page + PAGE_OFFSET(gva), part);
+		lock_drop(&hv.lock);
+		if (!page)
+			break;
+		gva += part;
+		if (!is_64bit)
+			gva = (uint32_t)gva;
+	}
+	return done;
+}
