@@ -22,7 +22,6 @@ struct virt_vp {
 	struct x86_segment segment[SEG_COUNT];
 	struct x86_table table[2];
 	uint64_t cr4_allowed;
-	struct virt_view view;
 	const struct virt_space *space;
 	struct virt_event injected; /* by virt_inject(), not yet delivered */
 	bool wants_interrupt_window, wants_nmi_window;

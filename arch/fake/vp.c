@@ -202,12 +202,13 @@ void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_tab
 
 const struct virt_view *virt_view(struct virt_vp *vp)
 {
-	struct virt_paging *paging = &vp->view.paging;
+	static struct virt_view view; /* the last one asked for: who keeps an old one is found out */
+	struct virt_paging *paging = &view.paging;
 
 	checked(vp);
-	vp->view.cs = vp->segment[SEG_CS];
-	vp->view.dr7 = vp->reg[VIRT_DR7];
-	vp->view.shadow = (uint8_t)vp->reg[VIRT_SHADOW];
+	view.cs = vp->segment[SEG_CS];
+	view.dr7 = vp->reg[VIRT_DR7];
+	view.shadow = (uint8_t)vp->reg[VIRT_SHADOW];
 	paging->cr0 = vp->reg[VIRT_CR0];
 	paging->cr3 = vp->reg[VIRT_CR3];
 	paging->cr4 = vp->reg[VIRT_CR4];
@@ -220,7 +221,7 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 		paging->cpl = 0;
 	else if (paging->rflags & RFLAGS_VM)
 		paging->cpl = 3;
-	return &vp->view;
+	return &view;
 }
 
 void *virt_fpu(struct virt_vp *vp)
