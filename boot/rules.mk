@@ -28,7 +28,7 @@ EFI_LDFLAGS := -nostdlib -znocombreloc -znoexecstack -shared -Bsymbolic --no-und
 EFI_SECTIONS := $(addprefix -j ,.text .rodata .sdata .data .dynamic .dynsym .rel .rela '.rel.*' \
 	'.rela.*' .reloc .areloc)
 
-$(B)/efi/%.o: %.c
+$(B)/efi/%.o: %.c boot/rules.mk
 	@mkdir -p $(@D)
 	$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
 

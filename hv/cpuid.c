@@ -190,18 +190,12 @@ static struct x86_cpuid hypervisor_leaf(uint32_t leaf)
 	return out;
 }
 
-struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
+/* What the tables make of the processor's own answer, but for what differs between VPs. */
+static struct x86_cpuid work_out(const struct cpuid_leaf *shown, uint32_t leaf, uint32_t subleaf)
 {
-	const struct cpuid_leaf *const shown = model(leaf);
-	struct x86_cpuid host;
+	const struct x86_cpuid host = virt_cpuid(leaf, subleaf);
 	uint32_t out[4] = { 0 };
 
-	if (leaf >= CPUID_HYPERVISOR_BASE && leaf <= LAST_HYPERVISOR)
-		return hypervisor_leaf(leaf);
-	if (!shown || (shown->n_subleaves && subleaf >= shown->n_subleaves))
-		return (struct x86_cpuid) { 0 };
-
-	host = virt_cpuid(leaf, subleaf);
 	for (uint32_t i = 0; i < shown->n_rows; i++) {
 		const struct cpuid_row *const row = &shown->rows[i];
 		const uint32_t word = row->reg == EAX	? host.eax
@@ -215,9 +209,57 @@ struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t sublea
 		out[EAX] = LAST_BASIC;
 	if (leaf == FIRST_EXTENDED && out[EAX] > LAST_EXTENDED)
 		out[EAX] = LAST_EXTENDED;
-	if (leaf == 1)
-		out[EBX] |= vp->index << LEAF1_EBX_APIC_ID_SHIFT;
 	return (struct x86_cpuid) { out[EAX], out[EBX], out[ECX], out[EDX] };
+}
+
+/*
+ * The model, worked out once at the start and then only read: CPUID is a slow instruction, and an exit of
+ * its own if Whit itself runs under a hypervisor. Subleaves follow one another.
+ */
+#define N_ANSWERS 32u
+
+static struct x86_cpuid answers[N_ANSWERS];
+static uint8_t first_answer[2][16]; /* basic, extended; by the leaf's low bits */
+
+void cpuid_init(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int is_extended = 0; is_extended < 2; is_extended++) {
+		const uint32_t base = is_extended ? FIRST_EXTENDED : 0;
+		const uint32_t last = is_extended ? LAST_EXTENDED : LAST_BASIC;
+
+		for (uint32_t leaf = base; leaf <= last; leaf++) {
+			const struct cpuid_leaf *const shown = model(leaf);
+			uint32_t subleaf = 0;
+
+			first_answer[is_extended][leaf - base] = (uint8_t)n;
+			do {
+				if (n == N_ANSWERS)
+					virt_panic("cpuid: more than %u answers", N_ANSWERS);
+				answers[n++] = work_out(shown, leaf, subleaf);
+			} while (++subleaf < shown->n_subleaves);
+		}
+	}
+}
+
+_Static_assert(LAST_BASIC < 16 && LAST_EXTENDED - FIRST_EXTENDED < 16, "first_answer");
+
+struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
+{
+	const struct cpuid_leaf *const shown = model(leaf);
+	struct x86_cpuid out;
+	uint32_t at;
+
+	if (leaf >= CPUID_HYPERVISOR_BASE && leaf <= LAST_HYPERVISOR)
+		return hypervisor_leaf(leaf);
+	if (!shown || (shown->n_subleaves && subleaf >= shown->n_subleaves))
+		return (struct x86_cpuid) { 0 };
+	at = first_answer[leaf >= FIRST_EXTENDED][leaf % FIRST_EXTENDED];
+	out = answers[at + (shown->n_subleaves ? subleaf : 0)];
+	if (leaf == 1)
+		out.ebx |= vp->index << LEAF1_EBX_APIC_ID_SHIFT;
+	return out;
 }
 
 /* Bits that mirror CR4: CPUID ran with the hypervisor's, the root must see its own. */

@@ -9,6 +9,9 @@
 #include "hv/hv.h"
 #include "hv/vp.h"
 
+/* Once, before any other: work out what children see, of the processor it is called on. */
+void cpuid_init(void);
+
 /* The leaf as a child's VP sees it: zeros for everything that hv/cpuid.c does not list. */
 struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t subleaf);
 

@@ -303,7 +303,7 @@ static void event_arm_windows(struct vp *vp)
 	vp->window = window;
 }
 
-bool event_prepare(struct vp *vp)
+bool event_prepare_some(struct vp *vp)
 {
 	if (vp->pending.type != VIRT_EVENT_NONE) {
 		if (!event_hand_over(vp))

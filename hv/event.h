@@ -46,7 +46,15 @@ void event_interrupted(struct vp *vp, const struct virt_event *event);
  * or in a shadow, an NMI that is blocked, a missing error code): the reason is in the shared page, nothing
  * was handed over.
  */
-bool event_prepare(struct vp *vp);
+bool event_prepare_some(struct vp *vp);
+
+static inline bool event_prepare(struct vp *vp)
+{
+	if (vp->pending.type == VIRT_EVENT_NONE && !vp->pending_is_injected &&
+	    !(vp->deliverability | vp->window))
+		return true; /* as nearly always */
+	return event_prepare_some(vp);
+}
 
 /* The entry has happened: what was handed over is delivered, and no longer pending. */
 static inline void event_delivered(struct vp *vp)

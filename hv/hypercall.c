@@ -269,7 +269,7 @@ void hypercall(struct root *root)
 	const struct row *row = find(gpr[RAX]);
 	struct call call;
 
-	hv.stats.hypercalls++;
+	__atomic_fetch_add(&hv.stats.hypercalls, 1, __ATOMIC_RELAXED);
 	if (!row) {
 		gpr[RAX] = WHIT_E_UNKNOWN_CALL;
 		return;

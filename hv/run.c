@@ -352,7 +352,6 @@ uint32_t vp_run(struct vp *vp, struct root *root)
 
 	if (vp->device.is_waiting)
 		device_accept(vp);
-	vp_page_absorb(vp);
 	next = run_before(vp);
 	if (next != NEXT_ENTER) {
 		vp_page_publish(vp);

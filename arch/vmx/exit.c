@@ -162,7 +162,6 @@ static bool is_64_bit(void)
 DECODE_INSN(cpuid, VIRT_EXIT_CPUID)
 DECODE_INSN(hlt, VIRT_EXIT_HLT)
 DECODE_INSN(rdmsr, VIRT_EXIT_RDMSR)
-DECODE_INSN(wrmsr, VIRT_EXIT_WRMSR)
 DECODE_INSN(xsetbv, VIRT_EXIT_XSETBV)
 DECODE_INSN(invd, VIRT_EXIT_INVD)
 DECODE_INSN(hidden, VIRT_EXIT_HIDDEN_INSN)
@@ -177,6 +176,23 @@ static bool decode_hypercall(struct virt_vp *vp, struct virt_exit *exit)
 	exit->hypercall.is_kernel64 =
 		is_64_bit() && !(vmread32(VMCS_GUEST_SS_ACCESS_RIGHTS) & SEG_DPL);
 	return true;
+}
+
+static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
+{
+	const uint64_t *gpr = vp->regs.gpr;
+	bool is_legal;
+
+	read_length(exit);
+	exit->reason = VIRT_EXIT_WRMSR;
+	if (!vp->is_root ||
+	    !vmx_syscall_written((uint32_t)gpr[1], (uint32_t)gpr[0] | gpr[2] << 32, &is_legal))
+		return true;
+	if (is_legal)
+		virt_skip(vp, exit);
+	else
+		vmx_inject_fault(vp, EXC_GP, true, 0);
+	return false;
 }
 
 /* A child has no performance counters; the fault is what RDPMC of an absent counter gives. */

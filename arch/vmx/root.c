@@ -63,6 +63,7 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	vmx_write_controls(vp, &vmx_caps.root, space);
 	vmwrite(VMCS_MSR_BITMAPS, vp->msr_bitmap.a);
 	load_state(vp, state);
+	vmx_syscall_watch(vp);
 	percpu()->switched = vp;
 	return vp;
 }

@@ -9,6 +9,7 @@
  * by SWAPGS excepted, and its DR6 is never in hardware: its #DB all exit.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "x86/msr.h"
 
@@ -28,13 +29,40 @@ static void load_dr(const uint64_t dr[static 4])
 	x86_write_dr3(dr[3]);
 }
 
-static void load_syscall(const uint64_t now[static SYSCALL_MSRS],
-			 const uint64_t wanted[static SYSCALL_MSRS])
+static inline void load_syscall(const uint64_t now[static SYSCALL_MSRS],
+				const uint64_t wanted[static SYSCALL_MSRS])
 {
+#pragma GCC unroll 5
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
 		if (now[i] != wanted[i])
 			x86_wrmsr(syscall_msrs[i], wanted[i]);
 	}
+}
+
+/*
+ * The root's writes of these MSRs exit, but for KERNEL_GS_BASE, which SWAPGS writes too: so its values
+ * are known without reading them at each switch.
+ */
+void vmx_syscall_watch(struct virt_vp *root)
+{
+	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
+		percpu()->parked_syscall[i] = x86_rdmsr(syscall_msrs[i]);
+		if (i != SYSCALL_KERNEL_GS_BASE)
+			virt_root_guard_msr(root, syscall_msrs[i], false, true);
+	}
+}
+
+bool vmx_syscall_written(uint32_t msr, uint64_t value, bool *is_legal)
+{
+	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
+		if (syscall_msrs[i] != msr || i == SYSCALL_KERNEL_GS_BASE)
+			continue;
+		*is_legal = x86_wrmsr_safe(msr, value);
+		if (*is_legal)
+			percpu()->parked_syscall[i] = x86_rdmsr(msr);
+		return true;
+	}
+	return false;
 }
 
 /* `child` is switched in, and about to run. */
@@ -44,8 +72,7 @@ void vmx_overlay_load(struct virt_vp *child)
 	uint8_t missing = child->wants & (uint8_t)~cpu->overlay;
 
 	if (missing & OVERLAY_SYSCALL) {
-		for (unsigned int i = 0; i < SYSCALL_MSRS; i++)
-			cpu->parked_syscall[i] = x86_rdmsr(syscall_msrs[i]);
+		cpu->parked_syscall[SYSCALL_KERNEL_GS_BASE] = x86_rdmsr(MSR_KERNEL_GS_BASE);
 		load_syscall(cpu->parked_syscall, child->syscall);
 	}
 	if (missing & OVERLAY_DEBUG) {
@@ -110,9 +137,11 @@ void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
 {
 	bool is_over = is_laid_over(vp, OVERLAY_SYSCALL);
 
-	if (vp->is_root && is_over)
+	if (vp->is_root)
 		percpu()->parked_syscall[which] = value;
-	else if (vp->is_root || is_over)
+	if (vp->is_root && is_over)
+		return;
+	if (vp->is_root || is_over)
 		x86_wrmsr(syscall_msrs[which], value);
 	if (!vp->is_root)
 		vp->syscall[which] = value;

@@ -73,6 +73,9 @@ void vmx_block_nmi(void);
 
 /* switch.c */
 void vmx_overlay_load(struct virt_vp *child);
+void vmx_syscall_watch(struct virt_vp *root); /* once, on its processor */
+/* The root's WRMSR: false if the MSR is none of these; else done, or *is_legal false. */
+bool vmx_syscall_written(uint32_t msr, uint64_t value, bool *is_legal);
 uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which);
 void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value);
 uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number);

@@ -214,9 +214,10 @@ GUEST increment_all, 64
 	hlt
 END_GUEST increment_all
 
-; SSE and x87 registers plus one, or moved by one.
+; After reset all x87 registers are in use, hence FNINIT.
 GUEST touch_fpu, 64
 	paddq	xmm0, xmm15
+	fninit
 	fld1
 	hlt
 END_GUEST touch_fpu

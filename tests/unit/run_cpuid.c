@@ -4,6 +4,13 @@
 #include "hv/cr.h"
 #include "tests/unit/run_world.h"
 
+/* The model of the fake processor as it is at this moment. */
+static struct x86_cpuid now(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
+{
+	cpuid_init();
+	return cpuid_child(vp, leaf, subleaf);
+}
+
 static const uint32_t interesting[] = {
 	0,	    1,		2,	    3,		4,	    5,		6,
 	7,	    8,		9,	    0xa,	0xb,	    0xd,	0xf,
@@ -70,7 +77,7 @@ static void child_sees_no_bit_that_is_not_listed(void)
 		struct x86_cpuid got;
 
 		all_ones(leaf, 0);
-		got = cpuid_child(&child, leaf, 0);
+		got = now(&child, leaf, 0);
 		CHECK_EQUAL(got.eax & ~may.eax, 0);
 		CHECK_EQUAL(got.ebx & ~may.ebx, 0);
 		CHECK_EQUAL(got.ecx & ~may.ecx, 0);
@@ -92,7 +99,7 @@ static void child_gets_nothing_that_the_processor_has_not(void)
 
 		fake.n_cpuid = 0;
 		fake_set_cpuid(interesting[i], 0, (struct x86_cpuid) { 0 });
-		got = cpuid_child(&child, interesting[i], 0);
+		got = now(&child, interesting[i], 0);
 		if (interesting[i] == 1) {
 			CHECK_EQUAL(got.ebx, 1u << 16);
 			CHECK_EQUAL(got.ecx, 1u << 31);
@@ -109,7 +116,7 @@ static void child_has_no_vmx_xsave_avx_apic_monitor(void)
 
 	world_init();
 	all_ones(1, 0);
-	got = cpuid_child(&child, 1, 0);
+	got = now(&child, 1, 0);
 	CHECK_EQUAL(got.ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_XSAVE |
 			       CPUID1_ECX_OSXSAVE | CPUID1_ECX_AVX | CPUID1_ECX_FMA |
 			       CPUID1_ECX_F16C | CPUID1_ECX_MONITOR | CPUID1_ECX_X2APIC |
@@ -117,11 +124,11 @@ static void child_has_no_vmx_xsave_avx_apic_monitor(void)
 		    0);
 	CHECK_EQUAL(got.edx & (CPUID1_EDX_APIC | CPUID1_EDX_HTT), 0);
 	all_ones(7, 0);
-	got = cpuid_child(&child, 7, 0);
+	got = now(&child, 7, 0);
 	CHECK_EQUAL(got.ebx & (CPUID7_EBX_INVPCID | CPUID7_EBX_AVX2), 0);
 	CHECK_EQUAL(got.ecx & CPUID7_ECX_PKU, 0);
 	all_ones(0x80000001, 0);
-	got = cpuid_child(&child, 0x80000001, 0);
+	got = now(&child, 0x80000001, 0);
 	CHECK_EQUAL(got.edx & CPUID81_EDX_RDTSCP, 0);
 	CHECK_EQUAL(got.ecx & CPUID81_ECX_SVM, 0);
 }
@@ -129,13 +136,13 @@ static void child_has_no_vmx_xsave_avx_apic_monitor(void)
 static void child_highest_leaves_are_clipped(void)
 {
 	world_init();
-	CHECK_EQUAL(cpuid_child(&child, 0, 0).eax, 7);
-	CHECK_EQUAL(cpuid_child(&child, 0, 0).ebx, 0x756e6547);
-	CHECK_EQUAL(cpuid_child(&child, 0x80000000, 0).eax, 0x80000008);
+	CHECK_EQUAL(now(&child, 0, 0).eax, 7);
+	CHECK_EQUAL(now(&child, 0, 0).ebx, 0x756e6547);
+	CHECK_EQUAL(now(&child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 4, 1, 2, 3 });
-	CHECK_EQUAL(cpuid_child(&child, 0, 0).eax, 4);
+	CHECK_EQUAL(now(&child, 0, 0).eax, 4);
 	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000020, 0, 0, 0 });
-	CHECK_EQUAL(cpuid_child(&child, 0x80000000, 0).eax, 0x80000008);
+	CHECK_EQUAL(now(&child, 0x80000000, 0).eax, 0x80000008);
 }
 
 static void child_subleaves_are_clipped(void)
@@ -145,13 +152,13 @@ static void child_subleaves_are_clipped(void)
 		struct x86_cpuid got;
 
 		all_ones(7, subleaf);
-		got = cpuid_child(&child, 7, subleaf);
+		got = now(&child, 7, subleaf);
 		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 	all_ones(4, 3);
-	CHECK_EQUAL(cpuid_child(&child, 4, 3).eax, 0x3fff);
+	CHECK_EQUAL(now(&child, 4, 3).eax, 0x3fff);
 	all_ones(4, 8);
-	CHECK_EQUAL(cpuid_child(&child, 4, 8).eax, 0);
+	CHECK_EQUAL(now(&child, 4, 8).eax, 0);
 }
 
 static void child_initial_apic_id_is_the_index(void)
@@ -159,7 +166,7 @@ static void child_initial_apic_id_is_the_index(void)
 	world_init();
 	for (uint32_t index = 0; index < WHIT_MAX_VPS; index++) {
 		child.index = index;
-		CHECK_EQUAL(cpuid_child(&child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
+		CHECK_EQUAL(now(&child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
 	}
 }
 
@@ -168,12 +175,12 @@ static void child_hypervisor_leaves_are_not_the_roots(void)
 	struct x86_cpuid got;
 
 	world_init();
-	got = cpuid_child(&child, 0x40000000, 0);
+	got = now(&child, 0x40000000, 0);
 	CHECK_EQUAL(got.eax, 0x40000010);
 	CHECK(!memcmp(&got.ebx, "WhitGuest\0\0\0", 12));
-	CHECK_EQUAL(cpuid_child(&child, 0x40000001, 0).eax, 0);
-	CHECK_EQUAL(cpuid_child(&child, 0x40000010, 0).eax, 2000000);
-	CHECK(cpuid_child(&child, 1, 0).ecx & 1u << 31);
+	CHECK_EQUAL(now(&child, 0x40000001, 0).eax, 0);
+	CHECK_EQUAL(now(&child, 0x40000010, 0).eax, 2000000);
+	CHECK(now(&child, 1, 0).ecx & 1u << 31);
 }
 
 /* What an operating system may set in CR4 is what CPUID tells it of. */
@@ -212,7 +219,7 @@ static void child_cpuid_and_cr4_agree(void)
 		struct x86_cpuid got;
 
 		all_ones(pairs[i].leaf, 0);
-		got = cpuid_child(&child, pairs[i].leaf, 0);
+		got = now(&child, pairs[i].leaf, 0);
 		CHECK_EQUAL(!!((pairs[i].reg == 1   ? got.ebx
 				: pairs[i].reg == 2 ? got.ecx
 						    : got.edx) &

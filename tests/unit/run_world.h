@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
+#include "hv/cpuid.h"
 #include "hv/device.h"
 #include "hv/event.h"
 #include "hv/gpa.h"
@@ -140,6 +141,7 @@ static void world_init(void)
 	struct whit_cpu_state state = { .rip = 0x1000, .rflags = RFLAGS_ONE };
 
 	fake_reset(RAM_BYTES);
+	cpuid_init();
 	memset(&hv, 0, sizeof(hv));
 	memset(&part, 0, sizeof(part));
 	memset(&child, 0, sizeof(child));

@@ -5,6 +5,7 @@
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/timer.h"
 #include "x86/cpuid.h"
+#include "x86/rflags.h"
 
 DECLARE_GUEST(halt);
 DECLARE_GUEST(out8);
@@ -152,9 +153,10 @@ static void cancel_it(void)
 	(void)WHvCancelRunVirtualProcessor(child.partition, 0, 0);
 }
 
-static void cancel_reaches_a_guest_that_loops_for_ever(void)
+static void loop_and_cancel(uint64_t rflags)
 {
 	create(CHILD_PROT32, GUEST(loop_forever));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, rflags), S_OK);
 	EXPECT(timer_start(1, false, cancel_it));
 	if (!check_has_failed())
 		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
@@ -165,14 +167,25 @@ static void cancel_reaches_a_guest_that_loops_for_ever(void)
 	child_destroy(&child);
 }
 
+static void cancel_reaches_a_guest_that_loops_for_ever(void)
+{
+	loop_and_cancel(RFLAGS_ONE | RFLAGS_IF);
+}
+
+static void cancel_reaches_a_guest_that_loops_with_interrupts_off(void)
+{
+	loop_and_cancel(RFLAGS_ONE);
+}
+
 static void count_tick(void)
 {
 	n_ticks++;
 }
 
-static void run_goes_on_unseen_through_the_roots_interrupts(void)
+static void loop_through_interrupts(uint64_t rflags)
 {
 	create(CHILD_PROT32, GUEST(loop_long));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, rflags), S_OK);
 	n_ticks = 0;
 	EXPECT(timer_start(1, true, count_tick));
 	for (unsigned int i = 0; i < MAX_LOOPS && !n_ticks && !check_has_failed(); i++) {
@@ -184,6 +197,16 @@ static void run_goes_on_unseen_through_the_roots_interrupts(void)
 	timer_stop();
 	EXPECT(n_ticks > 0);
 	child_destroy(&child);
+}
+
+static void run_goes_on_unseen_through_the_roots_interrupts(void)
+{
+	loop_through_interrupts(RFLAGS_ONE | RFLAGS_IF);
+}
+
+static void run_with_interrupts_off_lets_the_roots_through(void)
+{
+	loop_through_interrupts(RFLAGS_ONE);
 }
 
 static void run_suspended_processor_does_not_run(void)
@@ -208,6 +231,10 @@ void run_checks(void)
 	RUN(cancel_is_remembered_for_the_next_run);
 	RUN(cancel_flags_are_zero);
 	RUN(cancel_reaches_a_guest_that_loops_for_ever);
+#ifndef SKIP_IF0
+	RUN(cancel_reaches_a_guest_that_loops_with_interrupts_off);
+#endif
 	RUN(run_goes_on_unseen_through_the_roots_interrupts);
+	RUN(run_with_interrupts_off_lets_the_roots_through);
 	RUN(run_suspended_processor_does_not_run);
 }
