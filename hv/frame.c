@@ -30,6 +30,7 @@ struct range {
 
 static struct {
 	uint32_t n_ranges;
+	const struct range *last; /* that was looked up */
 	struct range ranges[WHIT_MAX_RAM_RANGES];
 	uint64_t end;			    /* no RAM at or above; what the blocks cover */
 	struct block *blocks[LEVEL_1G + 1]; /* by level, from LEVEL_2M */
@@ -105,7 +106,11 @@ static uint32_t *word_at(uint64_t address)
 {
 	const uint64_t page = address >> PAGE_SHIFT;
 	uint32_t low = 0, high = frames.n_ranges;
+	const struct range *last = frames.last;
 
+	/* Neighbours are asked for one after the other. */
+	if (last && page - last->first_page < last->n_pages)
+		return &last->words[page - last->first_page];
 	while (low < high) {
 		const uint32_t middle = (low + high) / 2;
 		const struct range *range = &frames.ranges[middle];
@@ -114,8 +119,10 @@ static uint32_t *word_at(uint64_t address)
 			high = middle;
 		else if (page - range->first_page >= range->n_pages)
 			low = middle + 1;
-		else
+		else {
+			frames.last = range;
 			return &range->words[page - range->first_page];
+		}
 	}
 	return NULL;
 }

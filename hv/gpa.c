@@ -214,11 +214,15 @@ static bool drop_uses(const struct virt_space *space, uint64_t gpa, unsigned int
 	return found;
 }
 
-/* Put a leaf, or a hole, in the place of what stands there; true if something did. Pages were planned. */
+/*
+ * Put a leaf, or a hole, in the place of what stands there (`here` is at gpa); true if something did.
+ * Pages were planned.
+ */
 static bool replace(struct partition *partition, uint64_t gpa, unsigned int level,
-		    struct virt_leaf leaf)
+		    const struct virt_leaf *here, struct virt_leaf leaf)
 {
-	const bool found = drop_uses(&partition->space, gpa, level);
+	const bool is_hole = !here->rights && here->level >= level;
+	const bool found = !is_hole && drop_uses(&partition->space, gpa, level);
 
 	if (!virt_space_set(&partition->space, GPA(gpa), level, leaf))
 		virt_panic("gpa: %llu pages do not suffice at %llx",
@@ -273,7 +277,7 @@ uint32_t gpa_map(struct partition *partition, uint64_t source, uint64_t gpa, uin
 
 		leaf.spa = SPA(source + done);
 		leaf.level = (uint8_t)level;
-		found |= replace(partition, gpa + done, level, leaf);
+		found |= replace(partition, gpa + done, level, &here, leaf);
 		done += LEVEL_SIZE(level);
 	}
 	forget(partition, found);
@@ -317,7 +321,8 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 		if (!here.rights && here.level >= level) {
 			done += hole_bytes(&here, at, left);
 		} else {
-			found |= replace(partition, at, level, (struct virt_leaf) { .rights = 0 });
+			found |= replace(partition, at, level, &here,
+					 (struct virt_leaf) { .rights = 0 });
 			done += LEVEL_SIZE(level);
 		}
 		fold_table(partition, gpa, gpa + done);

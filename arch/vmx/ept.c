@@ -31,12 +31,17 @@ static uint64_t *walk(const struct virt_space *space, uint64_t gpa, unsigned int
 		      unsigned int *level)
 {
 	uint64_t *entry = (uint64_t *)virt_ptr(space->root) + index_of(gpa, EPT_TOP_LEVEL);
+	unsigned int at = EPT_TOP_LEVEL, shift = LEVEL_SHIFT(EPT_TOP_LEVEL);
 
-	*level = EPT_TOP_LEVEL;
-	while (*level > stop && is_table(*entry, *level)) {
-		--*level;
-		entry = table_of(*entry) + index_of(gpa, *level);
+	for (; at > stop; at--) {
+		const uint64_t value = *entry;
+
+		if (!(value & EPT_RIGHTS) || (value & EPT_LEAF))
+			break;
+		shift -= 9;
+		entry = table_of(value) + (gpa >> shift) % EPT_ENTRIES;
 	}
+	*level = at;
 	return entry;
 }
 

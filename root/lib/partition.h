@@ -25,7 +25,8 @@
 struct whp_partition {
 	uint64_t magic;
 	uint64_t handle;
-	uint32_t exit_bytes; /* the least that Run accepts: what any exit of this partition may need */
+	uint32_t
+		exit_bytes; /* the least that Run accepts: what any exit of this partition may need */
 	uint32_t n_runs;
 	struct whit_vp_page *vps[WHIT_MAX_VPS];
 	struct {

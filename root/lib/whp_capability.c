@@ -52,8 +52,8 @@ HRESULT WhitGetStats(struct whit_stats *Stats)
 		return E_POINTER;
 	if (!platform_has_whit())
 		return ERROR_HV_NOT_PRESENT;
-	return WHP_HRESULT(hypercall5(WHIT_CALL_STATS, platform_physical(Stats), sizeof(*Stats), 0, 0,
-				      0, &result));
+	return WHP_HRESULT(hypercall5(WHIT_CALL_STATS, platform_physical(Stats), sizeof(*Stats), 0,
+				      0, 0, &result));
 }
 
 HRESULT WhitReadLog(UINT64 *Position, VOID *Buffer, UINT32 BufferSizeInBytes, UINT32 *Written)

@@ -47,8 +47,7 @@ HRESULT partition_call(struct whp_partition *partition, uint64_t code, uint64_t 
 		       uint64_t r9, uint64_t r10, struct hypercall_result *result)
 {
 	for (;;) {
-		uint32_t status =
-			hypercall5(code, partition->handle, rdx, r8, r9, r10, result);
+		uint32_t status = hypercall5(code, partition->handle, rdx, r8, r9, r10, result);
 
 		if (status == WHIT_S_AGAIN) {
 			platform_take_interrupts();
@@ -70,7 +69,8 @@ static uint32_t create(struct whp_partition *partition, size_t n, uint64_t *need
 
 	if (!pages)
 		return (uint32_t)E_OUTOFMEMORY;
-	status = hypercall5(WHIT_CALL_CREATE_PARTITION, platform_physical(pages), n, 0, 0, 0, &result);
+	status = hypercall5(WHIT_CALL_CREATE_PARTITION, platform_physical(pages), n, 0, 0, 0,
+			    &result);
 	if (status) {
 		platform_free(pages, n);
 		*needed = result.rdx;

@@ -38,7 +38,7 @@ static void note_exits(struct whp_partition *partition, UINT32 code, uint64_t va
 	if (code == WhitPartitionPropertyCodeEmulation && value)
 		n_bytes = EXIT_BYTES_DEVICE;
 	else if (code == WHvPartitionPropertyCodeExtendedVmExits &&
-		 (WHV_EXTENDED_VM_EXITS){ .AsUINT64 = value }.HypercallExit)
+		 (WHV_EXTENDED_VM_EXITS) { .AsUINT64 = value }.HypercallExit)
 		n_bytes = EXIT_BYTES_ALL;
 	if (n_bytes > partition->exit_bytes)
 		partition->exit_bytes = n_bytes;

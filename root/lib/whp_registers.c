@@ -30,11 +30,18 @@ static UINT32 get_from_page(const struct whit_vp_page *page, const WHV_REGISTER_
 	/* A register that was written there and not yet taken over has its value there, too. */
 	uint32_t valid = page->valid | page->dirty;
 	uint8_t *value = (uint8_t *)values;
-	UINT32 i;
+	const uint64_t zero = 0;
+	UINT32 i = 0;
 
-	for (i = 0; i < count; i++, value += 16) {
+	/* The usual case, which clients are in after each exit, with nothing to ask per register. */
+	if (!(~valid & (WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS))) {
+		for (; i < count && (uint32_t)names[i] < N_WORDS; i++, value += 16) {
+			__builtin_memcpy(value, &words[(uint32_t)names[i]], 8);
+			__builtin_memcpy(value + 8, &zero, 8);
+		}
+	}
+	for (; i < count; i++, value += 16) {
 		uint32_t name = (uint32_t)names[i];
-		const uint64_t zero = 0;
 
 		if (name >= N_PAGE || !(valid >> name & 1))
 			break;
@@ -73,10 +80,10 @@ static HRESULT transfer(struct whp_partition *partition, uint64_t code, UINT32 v
 			if (code == WHIT_CALL_SET_REGISTERS)
 				bounce_copy(value_bounce, value_list, 16 * (size_t)n);
 		}
-		hr = partition_call(partition, code, vp, platform_physical(name_list), n,
-				    platform_physical(is_aligned ? (void *)value_list :
-								   (void *)value_bounce),
-				    &result);
+		hr = partition_call(
+			partition, code, vp, platform_physical(name_list), n,
+			platform_physical(is_aligned ? (void *)value_list : (void *)value_bounce),
+			&result);
 		if (FAILED(hr))
 			break;
 		if (!is_aligned && code == WHIT_CALL_GET_REGISTERS)

@@ -87,7 +87,7 @@ void cmos_init(struct cmos *cmos, const uint64_t *now, const struct host_time *t
 {
 	uint64_t ext_kb = (ram_bytes >> 10) - 1024;
 
-	*cmos = (struct cmos){ .now = now, .start = seconds_since_1970(time) };
+	*cmos = (struct cmos) { .now = now, .start = seconds_since_1970(time) };
 	cmos->ram[REG_A] = A_DIVIDER_32K;
 	cmos->ram[REG_B] = B_24_HOURS;
 	put_u16(&cmos->ram[REG_BASE_KB], 640);
@@ -150,10 +150,10 @@ static void cmos_write(void *device, uint16_t port, unsigned int size, uint32_t 
 
 void cmos_add_ports(struct cmos *cmos, struct ports *ports)
 {
-	ports_add(ports, &(struct port_device){ .first = PORT_INDEX,
-						.last = PORT_INDEX + 1,
-						.width = 1,
-						.read = cmos_read,
-						.write = cmos_write,
-						.device = cmos });
+	ports_add(ports, &(struct port_device) { .first = PORT_INDEX,
+						 .last = PORT_INDEX + 1,
+						 .width = 1,
+						 .read = cmos_read,
+						 .write = cmos_write,
+						 .device = cmos });
 }

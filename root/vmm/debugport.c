@@ -9,7 +9,7 @@
 
 void debugport_init(struct debugport *debugport, const char *awaited)
 {
-	*debugport = (struct debugport){ .awaited = awaited };
+	*debugport = (struct debugport) { .awaited = awaited };
 }
 
 static uint32_t debugport_read(void *device, uint16_t port, unsigned int size)
@@ -48,10 +48,10 @@ static void debugport_write(void *device, uint16_t port, unsigned int size, uint
 
 void debugport_add_ports(struct debugport *debugport, struct ports *ports)
 {
-	ports_add(ports, &(struct port_device){ .first = PORT_DEBUG,
-						.last = PORT_DEBUG,
-						.width = 1,
-						.read = debugport_read,
-						.write = debugport_write,
-						.device = debugport });
+	ports_add(ports, &(struct port_device) { .first = PORT_DEBUG,
+						 .last = PORT_DEBUG,
+						 .width = 1,
+						 .read = debugport_read,
+						 .write = debugport_write,
+						 .device = debugport });
 }

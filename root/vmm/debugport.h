@@ -11,9 +11,9 @@
 #include "root/vmm/ports.h"
 
 struct debugport {
-	const char *awaited; /* beginning of a line */
+	const char *awaited;	/* beginning of a line */
 	unsigned int n_matched; /* characters of it that the present line has matched */
-	bool is_mid_line;    /* and the line has gone another way */
+	bool is_mid_line;	/* and the line has gone another way */
 	bool has_come;
 };
 

@@ -51,7 +51,7 @@ void fwcfg_init(struct fwcfg *fwcfg, uint64_t ram_bytes)
 	const uint64_t e820[3] = { 0, ram_bytes, E820_RAM };
 	const uint64_t never = 0xffffffff;
 
-	*fwcfg = (struct fwcfg){ .n_items = 0 };
+	*fwcfg = (struct fwcfg) { .n_items = 0 };
 	add_number(fwcfg, KEY_SIGNATURE, 'Q' | 'E' << 8 | 'M' << 16 | (uint64_t)'U' << 24, 4);
 	add_number(fwcfg, KEY_ID, ID_PORTS, 4);
 	add_number(fwcfg, KEY_RAM_SIZE, ram_bytes, 8);

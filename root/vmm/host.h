@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 struct host_time {
-	uint16_t year;		  /* as people count */
-	uint8_t month, day;	  /* from 1 */
+	uint16_t year;	    /* as people count */
+	uint8_t month, day; /* from 1 */
 	uint8_t hour, minute, second;
 };
 

@@ -26,10 +26,10 @@ static void pci_write(void *device, uint16_t port, unsigned int size, uint32_t v
 
 void pci_add_ports(struct pci *pci, struct ports *ports)
 {
-	ports_add(ports, &(struct port_device){ .first = PORT_ADDRESS,
-						.last = PORT_LAST,
-						.width = 4,
-						.read = pci_read,
-						.write = pci_write,
-						.device = pci });
+	ports_add(ports, &(struct port_device) { .first = PORT_ADDRESS,
+						 .last = PORT_LAST,
+						 .width = 4,
+						 .read = pci_read,
+						 .write = pci_write,
+						 .device = pci });
 }

@@ -19,7 +19,7 @@
 void pic_init(struct pic *pic)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		pic->chips[i] = (struct pic_chip){ .imr = 0xff, .lowest = 7 };
+		pic->chips[i] = (struct pic_chip) { .imr = 0xff, .lowest = 7 };
 		pic->chips[i].vector = (uint8_t)(8 * i);
 	}
 }
@@ -91,7 +91,7 @@ static uint8_t take(struct pic_chip *chip, uint8_t irr)
 	/* An input that has gone away: the datasheet's default IR7, with no bit in service. */
 	if (input < 0)
 		return (uint8_t)(chip->vector + 7);
-	chip->irr &= (uint8_t)~(1u << input);
+	chip->irr &= (uint8_t) ~(1u << input);
 	if (!chip->is_auto_eoi)
 		chip->isr |= (uint8_t)(1u << input);
 	else if (chip->rotates_auto)
@@ -115,7 +115,7 @@ static void end_of_interrupt(struct pic_chip *chip, uint8_t command)
 	int input = is_specific ? command & 7 : highest(chip, chip->isr);
 
 	if (is_eoi && input >= 0)
-		chip->isr &= (uint8_t)~(1u << input);
+		chip->isr &= (uint8_t) ~(1u << input);
 	if (!is_eoi && !is_specific)
 		chip->rotates_auto = rotates;
 	else if (rotates && input >= 0)
@@ -184,10 +184,10 @@ void pic_add_ports(struct pic *pic, struct ports *ports)
 	const uint16_t first[2] = { PORT_CHIP0, PORT_CHIP1 };
 
 	for (unsigned int i = 0; i < 2; i++)
-		ports_add(ports, &(struct port_device){ .first = first[i],
-							.last = (uint16_t)(first[i] + 1),
-							.width = 1,
-							.read = pic_read,
-							.write = pic_write,
-							.device = pic });
+		ports_add(ports, &(struct port_device) { .first = first[i],
+							 .last = (uint16_t)(first[i] + 1),
+							 .width = 1,
+							 .read = pic_read,
+							 .write = pic_write,
+							 .device = pic });
 }

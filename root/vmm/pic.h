@@ -14,10 +14,10 @@
 
 struct pic_chip {
 	uint8_t irr, isr, imr;
-	uint8_t lines;	    /* levels of the inputs, for edges */
-	uint8_t vector;	    /* of input 0 */
-	uint8_t lowest;	    /* input of lowest priority: 7 unless rotated */
-	uint8_t init_step;  /* the ICW that is due: 2, 3, 4; 0 none */
+	uint8_t lines;	   /* levels of the inputs, for edges */
+	uint8_t vector;	   /* of input 0 */
+	uint8_t lowest;	   /* input of lowest priority: 7 unless rotated */
+	uint8_t init_step; /* the ICW that is due: 2, 3, 4; 0 none */
 	bool needs_icw4, is_auto_eoi, rotates_auto, reads_isr;
 };
 

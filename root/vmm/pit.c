@@ -18,9 +18,9 @@
 
 void pit_init(struct pit *pit, const uint64_t *now)
 {
-	*pit = (struct pit){ .now = now, .seen = *now };
+	*pit = (struct pit) { .now = now, .seen = *now };
 	for (unsigned int i = 0; i < 3; i++)
-		pit->channels[i] = (struct pit_channel){
+		pit->channels[i] = (struct pit_channel) {
 			.access = 3, .gate = i != 2, .is_null = true, .reload = 65536
 		};
 }
@@ -141,8 +141,8 @@ static void latch_status(struct pit_channel *c, uint64_t now)
 	if (c->has_status)
 		return;
 	c->has_status = true;
-	c->latched_status = (uint8_t)(output(c, now) << 7 | c->is_null << 6 | c->access << 4 |
-				      c->mode << 1);
+	c->latched_status =
+		(uint8_t)(output(c, now) << 7 | c->is_null << 6 | c->access << 4 | c->mode << 1);
 }
 
 static void write_control(struct pit *pit, uint8_t value)
@@ -168,11 +168,11 @@ static void write_control(struct pit *pit, uint8_t value)
 		latch_count(c, *pit->now);
 		return;
 	}
-	*c = (struct pit_channel){ .mode = (uint8_t)(mode > 5 ? mode - 4 : mode),
-				   .access = (uint8_t)access,
-				   .gate = c->gate,
-				   .is_null = true,
-				   .reload = 65536 };
+	*c = (struct pit_channel) { .mode = (uint8_t)(mode > 5 ? mode - 4 : mode),
+				    .access = (uint8_t)access,
+				    .gate = c->gate,
+				    .is_null = true,
+				    .reload = 65536 };
 }
 
 static uint32_t pit_read(void *device, uint16_t port, unsigned int size)
@@ -254,16 +254,16 @@ uint64_t pit_next_edge(const struct pit *pit)
 
 void pit_add_ports(struct pit *pit, struct ports *ports)
 {
-	ports_add(ports, &(struct port_device){ .first = PORT_CHANNEL0,
-						.last = PORT_CONTROL,
-						.width = 1,
-						.read = pit_read,
-						.write = pit_write,
-						.device = pit });
-	ports_add(ports, &(struct port_device){ .first = PORT_SPEAKER,
-						.last = PORT_SPEAKER,
-						.width = 1,
-						.read = speaker_read,
-						.write = speaker_write,
-						.device = pit });
+	ports_add(ports, &(struct port_device) { .first = PORT_CHANNEL0,
+						 .last = PORT_CONTROL,
+						 .width = 1,
+						 .read = pit_read,
+						 .write = pit_write,
+						 .device = pit });
+	ports_add(ports, &(struct port_device) { .first = PORT_SPEAKER,
+						 .last = PORT_SPEAKER,
+						 .width = 1,
+						 .read = speaker_read,
+						 .write = speaker_write,
+						 .device = pit });
 }

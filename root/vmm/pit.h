@@ -18,8 +18,8 @@
 #define PIT_NEVER UINT64_MAX
 
 struct pit_channel {
-	uint8_t mode;	    /* 0 to 5 */
-	uint8_t access;	    /* 1 low byte, 2 high byte, 3 both */
+	uint8_t mode;			 /* 0 to 5 */
+	uint8_t access;			 /* 1 low byte, 2 high byte, 3 both */
 	bool gate, is_counting, is_null; /* is_null: a count is not yet loaded */
 	bool wrote_low, read_low;	 /* half way through access 3 */
 	uint8_t low;

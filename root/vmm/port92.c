@@ -26,10 +26,10 @@ static void port92_write(void *device, uint16_t port, unsigned int size, uint32_
 
 void port92_add_ports(struct port92 *port92, struct ports *ports)
 {
-	ports_add(ports, &(struct port_device){ .first = PORT_92,
-						.last = PORT_92,
-						.width = 1,
-						.read = port92_read,
-						.write = port92_write,
-						.device = port92 });
+	ports_add(ports, &(struct port_device) { .first = PORT_92,
+						 .last = PORT_92,
+						 .width = 1,
+						 .read = port92_read,
+						 .write = port92_write,
+						 .device = port92 });
 }

@@ -8,10 +8,10 @@
 #define STATUS_OUTPUT_FULL 0x01u
 #define STATUS_SELF_TEST   0x04u
 
-#define CONFIG_KEYBOARD_IRQ  0x01u
-#define CONFIG_KEYBOARD_OFF  0x10u
-#define CONFIG_MOUSE_OFF     0x20u
-#define OUTPORT_RUNS_A20     0x03u
+#define CONFIG_KEYBOARD_IRQ 0x01u
+#define CONFIG_KEYBOARD_OFF 0x10u
+#define CONFIG_MOUSE_OFF    0x20u
+#define OUTPORT_RUNS_A20    0x03u
 
 /* Controller commands. */
 #define READ_CONFIG   0x20u
@@ -44,9 +44,9 @@
 
 void ps2_init(struct ps2 *ps2, struct pic *pic)
 {
-	*ps2 = (struct ps2){ .pic = pic,
-			     .config = CONFIG_KEYBOARD_OFF | CONFIG_MOUSE_OFF,
-			     .outport = OUTPORT_RUNS_A20 };
+	*ps2 = (struct ps2) { .pic = pic,
+			      .config = CONFIG_KEYBOARD_OFF | CONFIG_MOUSE_OFF,
+			      .outport = OUTPORT_RUNS_A20 };
 }
 
 static void update_irq(const struct ps2 *ps2)
@@ -160,10 +160,10 @@ void ps2_add_ports(struct ps2 *ps2, struct ports *ports)
 	const uint16_t port[2] = { PORT_DATA, PORT_STATUS };
 
 	for (unsigned int i = 0; i < 2; i++)
-		ports_add(ports, &(struct port_device){ .first = port[i],
-							.last = port[i],
-							.width = 1,
-							.read = ps2_read,
-							.write = ps2_write,
-							.device = ps2 });
+		ports_add(ports, &(struct port_device) { .first = port[i],
+							 .last = port[i],
+							 .width = 1,
+							 .read = ps2_read,
+							 .write = ps2_write,
+							 .device = ps2 });
 }

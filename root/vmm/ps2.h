@@ -18,7 +18,7 @@ struct ps2 {
 	struct pic *pic;
 	uint8_t config;
 	uint8_t outport;
-	uint8_t command;	 /* of the controller, that waits for its parameter; 0 none */
+	uint8_t command;	  /* of the controller, that waits for its parameter; 0 none */
 	uint8_t keyboard_command; /* of the keyboard, likewise */
 	uint8_t queue[PS2_QUEUE]; /* bytes for the guest */
 	unsigned int n_queued;

@@ -48,7 +48,8 @@ static HRESULT set_register(struct vmm *vmm, UINT32 name, WHV_REGISTER_VALUE val
 static bool takes_interrupt(const WHV_RUN_VP_EXIT_CONTEXT *exit)
 {
 	return (UINT32)exit->ExitReason != WhitRunVpExitReasonDeviceAccess &&
-	       (exit->VpContext.Rflags & RFLAGS_IF) && !exit->VpContext.ExecutionState.InterruptShadow &&
+	       (exit->VpContext.Rflags & RFLAGS_IF) &&
+	       !exit->VpContext.ExecutionState.InterruptShadow &&
 	       !exit->VpContext.ExecutionState.InterruptionPending;
 }
 

@@ -23,7 +23,7 @@ enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
 void serial_init(struct serial *serial, uint16_t port, uint8_t irq, struct pic *pic)
 {
-	*serial = (struct serial){ .port = port, .irq = irq, .pic = pic, .divisor = 12 };
+	*serial = (struct serial) { .port = port, .irq = irq, .pic = pic, .divisor = 12 };
 }
 
 static void update_irq(const struct serial *serial)
@@ -95,7 +95,8 @@ static void serial_write(void *device, uint16_t port, unsigned int size, uint32_
 		break;
 	case IER:
 		if (is_divisor) {
-			serial->divisor = (uint16_t)((serial->divisor & 0xff) | (value & 0xff) << 8);
+			serial->divisor =
+				(uint16_t)((serial->divisor & 0xff) | (value & 0xff) << 8);
 			break;
 		}
 		if (value & ~serial->ier & IER_THRE)
@@ -116,10 +117,10 @@ static void serial_write(void *device, uint16_t port, unsigned int size, uint32_
 
 void serial_add_ports(struct serial *serial, struct ports *ports)
 {
-	ports_add(ports, &(struct port_device){ .first = serial->port,
-						.last = (uint16_t)(serial->port + 7),
-						.width = 1,
-						.read = serial_read,
-						.write = serial_write,
-						.device = serial });
+	ports_add(ports, &(struct port_device) { .first = serial->port,
+						 .last = (uint16_t)(serial->port + 7),
+						 .width = 1,
+						 .read = serial_read,
+						 .write = serial_write,
+						 .device = serial });
 }

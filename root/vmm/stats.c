@@ -33,8 +33,8 @@ void stats_exit(struct stats *stats, UINT32 reason, uint64_t ticks)
 
 void stats_print(const struct stats *stats, uint64_t total_ticks)
 {
-	uint64_t accesses = stats->port_reads + stats->port_writes + stats->memory_reads +
-			    stats->memory_writes;
+	uint64_t accesses =
+		stats->port_reads + stats->port_writes + stats->memory_reads + stats->memory_writes;
 	const char *separator = "";
 
 	terminal_print("vmm: exits %lu (", stats->n_exits);
@@ -44,11 +44,12 @@ void stats_print(const struct stats *stats, uint64_t total_ticks)
 		terminal_print("%s%s %lu", separator, rows[i].name, stats->exits[i]);
 		separator = ", ";
 	}
-	terminal_print("); %lu emulated accesses (port reads %lu, port writes %lu, memory reads %lu, "
-		       "memory writes %lu) in %lu transfers; %lu interrupts; %lu ticks per exit, "
-		       "%lu at least; %lu ticks in all\n",
-		       accesses, stats->port_reads, stats->port_writes, stats->memory_reads,
-		       stats->memory_writes, stats->transfers, stats->interrupts,
-		       stats->n_exits ? stats->run_ticks / stats->n_exits : 0, stats->least_ticks,
-		       total_ticks);
+	terminal_print(
+		"); %lu emulated accesses (port reads %lu, port writes %lu, memory reads %lu, "
+		"memory writes %lu) in %lu transfers; %lu interrupts; %lu ticks per exit, "
+		"%lu at least; %lu ticks in all\n",
+		accesses, stats->port_reads, stats->port_writes, stats->memory_reads,
+		stats->memory_writes, stats->transfers, stats->interrupts,
+		stats->n_exits ? stats->run_ticks / stats->n_exits : 0, stats->least_ticks,
+		total_ticks);
 }

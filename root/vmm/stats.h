@@ -24,7 +24,7 @@ struct stats {
 	uint64_t port_reads, port_writes, memory_reads, memory_writes; /* accesses, emulated */
 	uint64_t transfers;					       /* of which they were made */
 	uint64_t interrupts;					       /* injected */
-	uint64_t run_ticks;  /* spent in WHvRunVirtualProcessor, the guest's own work included */
+	uint64_t run_ticks;   /* spent in WHvRunVirtualProcessor, the guest's own work included */
 	uint64_t least_ticks; /* of one such call */
 };
 

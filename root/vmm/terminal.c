@@ -66,8 +66,8 @@ void terminal_print(const char *format, ...)
 		case 'c': host_put((char)va_arg(args, int)); break;
 		case 'u':
 		case 'x': {
-			uint64_t value = is_long ? va_arg(args, unsigned long) :
-						   va_arg(args, unsigned int);
+			uint64_t value =
+				is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned int);
 
 			put_number(value, *format == 'u' ? 10 : 16, width, pad);
 			break;

@@ -44,8 +44,8 @@ struct vmm {
 	struct stats stats;
 
 	uint64_t start_tsc, tsc_hz;
-	uint64_t now; /* clocks of PIT_HZ since the start: the devices' time */
-	uint64_t end; /* of the run, if nothing else ends it */
+	uint64_t now;	      /* clocks of PIT_HZ since the start: the devices' time */
+	uint64_t end;	      /* of the run, if nothing else ends it */
 	bool is_window_armed; /* the next moment at which the guest takes interrupts is an exit */
 };
 

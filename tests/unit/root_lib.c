@@ -15,9 +15,10 @@
 
 static struct {
 	unsigned int n_calls, n_interrupts, n_taken;
-	unsigned int wants_pages; /* the next calls answer that memory is short, until so many are lent */
-	unsigned int n_again;	  /* the next calls answer WHIT_S_AGAIN */
-	uint64_t piece;		  /* of a range, done at once */
+	unsigned int
+		wants_pages; /* the next calls answer that memory is short, until so many are lent */
+	unsigned int n_again; /* the next calls answer WHIT_S_AGAIN */
+	uint64_t piece;	      /* of a range, done at once */
 	uint64_t n_lent, mapped_until;
 	uint64_t last_code, last[5];
 	uint64_t last_names[WHIT_MAX_REGISTERS];
@@ -26,7 +27,7 @@ static struct {
 	UINT32 exit_reason;
 } fake;
 
-static uint64_t n_pages_out; /* platform pages that are not back */
+static uint64_t n_pages_out;	  /* platform pages that are not back */
 static int allocations_left = -1; /* -1: any number */
 
 void *platform_pages(size_t n)
@@ -86,7 +87,8 @@ static uint32_t do_range(uint64_t n_bytes, struct hypercall_result *result)
 	return n < n_bytes ? WHIT_S_MORE : 0;
 }
 
-static uint32_t value_of(uint64_t code, uint64_t buffer, uint64_t n_bytes, struct hypercall_result *result)
+static uint32_t value_of(uint64_t code, uint64_t buffer, uint64_t n_bytes,
+			 struct hypercall_result *result)
 {
 	uint64_t *words = at(buffer);
 
@@ -158,8 +160,10 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 	case WHIT_CALL_DELETE_VP:
 	case WHIT_CALL_CANCEL_RUN_VP:
 	case WHIT_CALL_SET_PROPERTY: return 0;
-	case WHIT_CALL_GET_CAPABILITY: return value_of(fake.last[0], fake.last[1], fake.last[2], result);
-	case WHIT_CALL_GET_PROPERTY: return value_of(fake.last[1], fake.last[2], fake.last[3], result);
+	case WHIT_CALL_GET_CAPABILITY:
+		return value_of(fake.last[0], fake.last[1], fake.last[2], result);
+	case WHIT_CALL_GET_PROPERTY:
+		return value_of(fake.last[1], fake.last[2], fake.last[3], result);
 	case WHIT_CALL_MAP_GPA_RANGE: return do_range(fake.last[3], result);
 	case WHIT_CALL_UNMAP_GPA_RANGE: return do_range(fake.last[2], result);
 	case WHIT_CALL_TRANSLATE_GVA:
@@ -190,8 +194,8 @@ uint32_t hypercall2(uint64_t code, uint64_t rcx, uint64_t rdx)
 	return call(code, &result);
 }
 
-uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9, uint64_t r10,
-		    struct hypercall_result *result)
+uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9,
+		    uint64_t r10, struct hypercall_result *result)
 {
 	const uint64_t all[5] = { rcx, rdx, r8, r9, r10 };
 
@@ -240,10 +244,13 @@ static void lib_refuses_bad_handles_and_pointers(void)
 		CHECK_EQ(WHvTranslateGva(bad[i], 0, 0, 0, &translated, &gpa), E_INVALIDARG);
 		CHECK_EQ(WHvCreateVirtualProcessor(bad[i], 0, 0), E_INVALIDARG);
 		CHECK_EQ(WHvDeleteVirtualProcessor(bad[i], 0), E_INVALIDARG);
-		CHECK_EQ(WHvRunVirtualProcessor(bad[i], 0, &context, sizeof(context)), E_INVALIDARG);
+		CHECK_EQ(WHvRunVirtualProcessor(bad[i], 0, &context, sizeof(context)),
+			 E_INVALIDARG);
 		CHECK_EQ(WHvCancelRunVirtualProcessor(bad[i], 0, 0), E_INVALIDARG);
-		CHECK_EQ(WHvGetVirtualProcessorRegisters(bad[i], 0, &name, 1, &value), E_INVALIDARG);
-		CHECK_EQ(WHvSetVirtualProcessorRegisters(bad[i], 0, &name, 1, &value), E_INVALIDARG);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(bad[i], 0, &name, 1, &value),
+			 E_INVALIDARG);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(bad[i], 0, &name, 1, &value),
+			 E_INVALIDARG);
 		CHECK(!WhitVpPage(bad[i], 0));
 	}
 	CHECK_EQ(WHvCreatePartition(NULL), E_POINTER);
@@ -412,7 +419,8 @@ static void lib_exit_records_have_the_size_that_exits_can_need(void)
 	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer + 3, 144), S_OK);
 	CHECK_EQ(buffer[3 + 143], 0xa5);
 	CHECK_EQ(buffer[3 + 144], 0);
-	CHECK_EQ(WHvSetPartitionProperty(partition, WhitPartitionPropertyCodeEmulation, &emulation, 4),
+	CHECK_EQ(WHvSetPartitionProperty(partition, WhitPartitionPropertyCodeEmulation, &emulation,
+					 4),
 		 S_OK);
 	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, buffer, 144), WHV_E_INSUFFICIENT_BUFFER);
 	memset(buffer, 0, sizeof(buffer));
@@ -431,7 +439,8 @@ static void lib_reads_the_shared_page(void)
 					    WHvX64RegisterRflags };
 	WHV_REGISTER_VALUE values[4];
 
-	fake.page->valid = WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << WHvX64RegisterCs;
+	fake.page->valid =
+		WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << WHvX64RegisterCs;
 	fake.page->gpr[0] = 11;
 	fake.page->rip = 22;
 	fake.page->rflags = 33;
@@ -460,7 +469,7 @@ static void lib_writes_the_shared_page(void)
 	WHV_REGISTER_VALUE values[3];
 
 	for (unsigned int i = 0; i < 3; i++)
-		values[i].Reg128 = (WHV_UINT128){ .Low64 = names[i] * 5ull };
+		values[i].Reg128 = (WHV_UINT128) { .Low64 = names[i] * 5ull };
 	fake.n_calls = 0;
 	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, names, 2, values), S_OK);
 	CHECK_EQ(fake.n_calls, 0);
@@ -485,7 +494,7 @@ static void lib_answers_devices_in_the_shared_page(void)
 	WHV_REGISTER_VALUE values[2];
 
 	for (unsigned int i = 0; i < 2; i++)
-		values[i].Reg128 = (WHV_UINT128){ .Low64 = names[i] * 5ull, .High64 = i };
+		values[i].Reg128 = (WHV_UINT128) { .Low64 = names[i] * 5ull, .High64 = i };
 	/* No device waits: the hypervisor is to say so. */
 	fake.n_calls = 0;
 	CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, 0, names, 1, values), S_OK);
@@ -511,7 +520,8 @@ static void lib_splits_and_aligns_long_lists(void)
 	for (unsigned int shift = 0; shift < 2; shift++) {
 		/* Of types that can stand anywhere, as they come from other languages. */
 		uint8_t *names = raw_names + 4 * shift, *values = raw_values + shift;
-		HRESULT (*get)(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32, void *) =
+		HRESULT (*get)
+		(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32, void *) =
 			(HRESULT(*)(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32,
 				    void *))WHvGetVirtualProcessorRegisters;
 

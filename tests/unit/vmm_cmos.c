@@ -30,11 +30,12 @@ static void reset(time_t start, uint64_t ram_bytes)
 	struct host_time t;
 
 	gmtime_r(&start, &tm);
-	t = (struct host_time){ (uint16_t)(tm.tm_year + 1900), (uint8_t)(tm.tm_mon + 1),
-				(uint8_t)tm.tm_mday,	       (uint8_t)tm.tm_hour,
-				(uint8_t)tm.tm_min,	       (uint8_t)tm.tm_sec };
+	t = (struct host_time) {
+		(uint16_t)(tm.tm_year + 1900), (uint8_t)(tm.tm_mon + 1), (uint8_t)tm.tm_mday,
+		(uint8_t)tm.tm_hour,	       (uint8_t)tm.tm_min,	 (uint8_t)tm.tm_sec
+	};
 	now = 0;
-	ports = (struct ports){ .n = 0 };
+	ports = (struct ports) { .n = 0 };
 	cmos_init(&cmos, &now, &t, ram_bytes);
 	cmos_add_ports(&cmos, &ports);
 }
@@ -42,7 +43,7 @@ static void reset(time_t start, uint64_t ram_bytes)
 static void cmos_keeps_the_calendar(void)
 {
 	/* New Year, leap days, the end of centuries, and a great many steps in between. */
-	static const time_t starts[] = { 0,	     951782395, 946684799, 1709164799,
+	static const time_t starts[] = { 0,	     951782395,	 946684799, 1709164799,
 					 1709251199, 4107542399, 1230767999 };
 	static const uint64_t later[] = { 0, 1, 59, 3600, 86399, 86400 * 31, 86400 * 365ull * 3 };
 
@@ -84,10 +85,10 @@ static void cmos_tells_the_memory(void)
 static void cmos_has_its_status(void)
 {
 	reset(0, 32 << 20);
-	CHECK_EQ(reg(0x0a) & 0x80, 0);	 /* no update in progress */
-	CHECK_EQ(reg(0x0b) & 0x06, 2);	 /* 24 hours, BCD */
-	CHECK_EQ(reg(0x0d), 0x80);	 /* the battery is good */
-	CHECK_EQ(reg(0x5f), 0);		 /* processors less one */
+	CHECK_EQ(reg(0x0a) & 0x80, 0); /* no update in progress */
+	CHECK_EQ(reg(0x0b) & 0x06, 2); /* 24 hours, BCD */
+	CHECK_EQ(reg(0x0d), 0x80);     /* the battery is good */
+	CHECK_EQ(reg(0x5f), 0);	       /* processors less one */
 	ports_write(&ports, 0x70, 1, 0x8f);
 	ports_write(&ports, 0x71, 1, 0x5a);
 	CHECK_EQ(reg(0x0f), 0x5a);

@@ -15,7 +15,7 @@ static void out(uint16_t port, uint8_t value)
 /* As every PC's firmware does: vectors 8 and 0x70, all masked but the cascade. */
 static void reset(uint8_t icw4)
 {
-	ports = (struct ports){ .n = 0 };
+	ports = (struct ports) { .n = 0 };
 	pic_init(&pic);
 	pic_add_ports(&pic, &ports);
 	out(0x20, 0x11);

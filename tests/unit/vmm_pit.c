@@ -11,7 +11,7 @@ static uint64_t now;
 static void reset(void)
 {
 	now = 1000;
-	ports = (struct ports){ .n = 0 };
+	ports = (struct ports) { .n = 0 };
 	pit_init(&pit, &now);
 	pit_add_ports(&pit, &ports);
 }

@@ -25,7 +25,7 @@ void terminal_guest(char c)
 
 static void reset(void)
 {
-	ports = (struct ports){ .n = 0 };
+	ports = (struct ports) { .n = 0 };
 	pic_init(&pic);
 	memset(shown, 0, sizeof(shown));
 	n_shown = 0;

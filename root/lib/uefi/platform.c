@@ -14,8 +14,8 @@
 #include "root/lib/uefi/cpuid.h"
 #include "whit/hypercall.h"
 
-#define KEPT_RUNS	32u
-#define KEPT_MAX_PAGES	64u /* longer runs go back at once */
+#define KEPT_RUNS      32u
+#define KEPT_MAX_PAGES 64u /* longer runs go back at once */
 
 static struct {
 	void *pages;
@@ -34,8 +34,7 @@ void *platform_pages(size_t n)
 			return pages;
 		}
 	}
-	if (BS->AllocatePages(AllocateAnyPages, EfiLoaderData, n, &address) !=
-	    EFI_SUCCESS)
+	if (BS->AllocatePages(AllocateAnyPages, EfiLoaderData, n, &address) != EFI_SUCCESS)
 		return NULL;
 	return (void *)(uintptr_t)address;
 }
@@ -71,8 +70,8 @@ bool platform_has_whit(void)
 	if (!(r[2] & 1u << 31))
 		return false;
 	uefi_cpuid(WHIT_CPUID_SIGNATURE, r);
-	if (r[0] < WHIT_CPUID_VERSION || r[1] != WHIT_SIGNATURE_WORD || r[2] != WHIT_SIGNATURE_WORD ||
-	    r[3] != WHIT_SIGNATURE_WORD)
+	if (r[0] < WHIT_CPUID_VERSION || r[1] != WHIT_SIGNATURE_WORD ||
+	    r[2] != WHIT_SIGNATURE_WORD || r[3] != WHIT_SIGNATURE_WORD)
 		return false;
 	uefi_cpuid(WHIT_CPUID_VERSION, r);
 	if (r[0] == WHIT_ABI_VERSION)

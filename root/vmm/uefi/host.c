@@ -57,12 +57,12 @@ struct host_time host_time(void)
 	EFI_TIME t;
 
 	if (RT->GetTime(&t, NULL) == EFI_SUCCESS)
-		time = (struct host_time){ .year = t.Year,
-					   .month = t.Month,
-					   .day = t.Day,
-					   .hour = t.Hour,
-					   .minute = t.Minute,
-					   .second = t.Second };
+		time = (struct host_time) { .year = t.Year,
+					    .month = t.Month,
+					    .day = t.Day,
+					    .hour = t.Hour,
+					    .minute = t.Minute,
+					    .second = t.Second };
 	return time;
 }
 

@@ -58,12 +58,13 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	InitializeLib(image, system);
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	rom = host_pages((MEMORY_MAX_ROM + 4096) / 4096);
-	status = rom ? read_file(image, FIRMWARE, rom, MEMORY_MAX_ROM + 4096, &n_bytes) :
-		       EFI_OUT_OF_RESOURCES;
+	status = rom ? read_file(image, FIRMWARE, rom, MEMORY_MAX_ROM + 4096, &n_bytes)
+		     : EFI_OUT_OF_RESOURCES;
 	if (EFI_ERROR(status)) {
 		terminal_print("vmm: cannot read \\whit\\bios.bin: %lx\n", (unsigned long)status);
 	} else if (!n_bytes || n_bytes > MEMORY_MAX_ROM || n_bytes % 4096) {
-		terminal_print("vmm: \\whit\\bios.bin has %lu bytes: not a firmware image of up to 128 KiB\n",
+		terminal_print("vmm: \\whit\\bios.bin has %lu bytes: not a firmware image of up to "
+			       "128 KiB\n",
 			       (unsigned long)n_bytes);
 	} else {
 		config.rom = rom;

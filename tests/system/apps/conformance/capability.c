@@ -52,7 +52,8 @@ static void capability_values_have_their_exact_size(void)
 		for (size_t j = written; j < sizeof(buffer); j++)
 			EXPECT_EQ(buffer[j], 0x5a);
 		/* Exactly enough, at an odd address, without the optional pointer. */
-		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer + 1, sizes[i].n_bytes, NULL), S_OK);
+		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer + 1, sizes[i].n_bytes, NULL),
+			  S_OK);
 	}
 }
 
@@ -104,7 +105,8 @@ static void capability_claims_are_sensible(void)
 	EXPECT(value.PhysicalAddressWidth >= 32 && value.PhysicalAddressWidth <= 52);
 	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorClFlushSize, &value, 8, NULL), S_OK);
 	EXPECT_EQ(value.ProcessorClFlushSize, 6);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorFeaturesBanks, &value, 24, NULL), S_OK);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorFeaturesBanks, &value, 24, NULL),
+		  S_OK);
 	EXPECT_EQ(value.ProcessorFeaturesBanks.BanksCount, 2);
 }
 

@@ -50,8 +50,8 @@ void check_run(const char *name, void (*check)(void))
 	}
 	n_failed++;
 	if (first.is_comparison)
-		terminal_print("FAIL %s: line %u: %s is %lx, not %lx\n", name, first.line, first.what,
-			       (unsigned long)first.is, (unsigned long)first.wanted);
+		terminal_print("FAIL %s: line %u: %s is %lx, not %lx\n", name, first.line,
+			       first.what, (unsigned long)first.is, (unsigned long)first.wanted);
 	else
 		terminal_print("FAIL %s: line %u: %s\n", name, first.line, first.what);
 }

@@ -17,9 +17,8 @@ void expect_equal(uint64_t is, uint64_t wanted, const char *what, unsigned int l
 
 /* HRESULTs compare as 32 bits. */
 #define EXPECT_EQ(is, wanted) expect_equal((uint64_t)(is), (uint64_t)(wanted), #is, __LINE__)
-#define EXPECT_HR(is, wanted) \
-	expect_equal((uint32_t)(is), (uint32_t)(wanted), #is, __LINE__)
-#define EXPECT_FAILED(call) expect_true((call) < 0, #call " fails", __LINE__)
+#define EXPECT_HR(is, wanted) expect_equal((uint32_t)(is), (uint32_t)(wanted), #is, __LINE__)
+#define EXPECT_FAILED(call)   expect_true((call) < 0, #call " fails", __LINE__)
 
 /* Has the running check failed so far? For those that cannot go on. */
 bool check_has_failed(void);

@@ -164,9 +164,9 @@ static HRESULT set_mode(struct child *child, enum child_mode mode)
 	switch (mode) {
 	case CHILD_REAL:
 		hr = set_segments(child, CODE16, DATA16, 0xffff);
-		return SUCCEEDED(hr) ? child_set_segment(child, WHvX64RegisterCs, 0, 0xffff, 0,
-							 CODE16) :
-				       hr;
+		return SUCCEEDED(hr)
+			       ? child_set_segment(child, WHvX64RegisterCs, 0, 0xffff, 0, CODE16)
+			       : hr;
 	case CHILD_PROT32:
 		hr = set_segments(child, CODE32, DATA32, 0xffffffff);
 		if (SUCCEEDED(hr))

@@ -14,21 +14,22 @@
 #include "whp/WinHvPlatform.h"
 
 /* Guest-physical addresses; tests/guest/guest.inc has the same numbers. */
-#define CHILD_CODE   0x1000ull
-#define CHILD_DATA   0x2000ull
-#define CHILD_STACK  0x8000ull /* top */
-#define CHILD_IDT    0x9000ull /* 256 entries of 16 bytes, all not present, but for what a test puts there */
-#define CHILD_GDT    0xa000ull /* 8 code, 16 data, 24 TSS */
-#define CHILD_HANDLER 0xb000ull /* HLT, for interrupts and exceptions */
-#define CHILD_TABLES 0x10000ull /* page tables, up to 16 pages */
-#define CHILD_RAM    0x40000ull /* bytes */
-#define CHILD_ROM    0x50000ull
-#define CHILD_MMIO   0x100000ull
+#define CHILD_CODE  0x1000ull
+#define CHILD_DATA  0x2000ull
+#define CHILD_STACK 0x8000ull /* top */
+#define CHILD_IDT \
+	0x9000ull /* 256 entries of 16 bytes, all not present, but for what a test puts there */
+#define CHILD_GDT     0xa000ull	 /* 8 code, 16 data, 24 TSS */
+#define CHILD_HANDLER 0xb000ull	 /* HLT, for interrupts and exceptions */
+#define CHILD_TABLES  0x10000ull /* page tables, up to 16 pages */
+#define CHILD_RAM     0x40000ull /* bytes */
+#define CHILD_ROM     0x50000ull
+#define CHILD_MMIO    0x100000ull
 
 enum child_mode {
 	CHILD_REAL,   /* CS base 0, all bases 0 */
 	CHILD_PROT32, /* flat, no paging */
-	CHILD_LONG    /* 64-bit, 4 levels, the first GiB identity-mapped in 2 MiB pages, user pages */
+	CHILD_LONG /* 64-bit, 4 levels, the first GiB identity-mapped in 2 MiB pages, user pages */
 };
 
 struct guest_code {
@@ -36,7 +37,7 @@ struct guest_code {
 };
 
 #define DECLARE_GUEST(name) extern const uint8_t guest_##name[], guest_##name##_end[]
-#define GUEST(name)	    ((struct guest_code){ guest_##name, guest_##name##_end })
+#define GUEST(name)	    ((struct guest_code) { guest_##name, guest_##name##_end })
 
 struct child {
 	WHV_PARTITION_HANDLE partition;

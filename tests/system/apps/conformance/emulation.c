@@ -20,13 +20,13 @@ struct step {
 	uint64_t data; /* written, or the answer */
 };
 
-#define WRITE(size, address, data)                \
-	{                                         \
-		true, (size), (address), (data)   \
+#define WRITE(size, address, data)              \
+	{                                       \
+		true, (size), (address), (data) \
 	}
-#define READ(size, address, data)                 \
-	{                                         \
-		false, (size), (address), (data)  \
+#define READ(size, address, data)                \
+	{                                        \
+		false, (size), (address), (data) \
 	}
 
 struct row {
@@ -107,19 +107,19 @@ static void run_row(const struct row *row, bool is_port)
 
 #define EAX 0x55667788u
 
-#define ROW(name, mode, rax, ...)                                                                  \
-	{                                                                                          \
-		GUEST(emu_##name), mode, (rax), sizeof((struct step[]){ __VA_ARGS__ }) /           \
-						       sizeof(struct step),                        \
-		{                                                                                  \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
+#define ROW(name, mode, rax, ...)                                                      \
+	{                                                                              \
+		GUEST(emu_##name), mode, (rax),                                        \
+			sizeof((struct step[]) { __VA_ARGS__ }) / sizeof(struct step), \
+		{                                                                      \
+			__VA_ARGS__                                                    \
+		}                                                                      \
 	}
 
-#define RUN_ROWS(rows, is_port)                                            \
-	do {                                                               \
+#define RUN_ROWS(rows, is_port)                                                   \
+	do {                                                                      \
 		for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) \
-			run_row(&rows[i], is_port);                        \
+			run_row(&rows[i], is_port);                               \
 	} while (0)
 
 DECLARE_GUEST(emu_mov_m_eax);
@@ -299,7 +299,8 @@ static unsigned int take_run(bool is_write, bool is_port, uint64_t first, unsign
 			EXPECT_EQ(access->data[i],
 				  is_fill ? (uint8_t)RAX : (uint8_t)((n_bytes + i) * 7 + 1));
 		if (!is_write)
-			EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 7, values),
+			EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 7,
+								  values),
 				  S_OK);
 		n_bytes += access->n_bytes;
 	}
@@ -530,7 +531,8 @@ static void emulation_needs_room_for_its_record(void)
 	uint8_t buffer[224];
 
 	create(CHILD_PROT32, GUEST(emu_out_al));
-	EXPECT_HR(WHvRunVirtualProcessor(child.partition, 0, buffer, 144), WHV_E_INSUFFICIENT_BUFFER);
+	EXPECT_HR(WHvRunVirtualProcessor(child.partition, 0, buffer, 144),
+		  WHV_E_INSUFFICIENT_BUFFER);
 	EXPECT_HR(WHvRunVirtualProcessor(child.partition, 0, buffer, 176), S_OK);
 	child_destroy(&child);
 }

@@ -105,12 +105,13 @@ static void event_exception_brings_its_error_code(void)
 static void event_page_fault_sets_cr2(void)
 {
 	WHV_REGISTER_NAME names[1] = { WHvRegisterPendingEvent };
-	WHV_REGISTER_VALUE values[1] = { { .ExceptionEvent = { .EventPending = 1,
-							       .EventType = WHvX64PendingEventException,
-							       .DeliverErrorCode = 1,
-							       .Vector = EXC_PF,
-							       .ErrorCode = 6,
-							       .ExceptionParameter = 0x123456000 } } };
+	WHV_REGISTER_VALUE values[1] = { { .ExceptionEvent = {
+						   .EventPending = 1,
+						   .EventType = WHvX64PendingEventException,
+						   .DeliverErrorCode = 1,
+						   .Vector = EXC_PF,
+						   .ErrorCode = 6,
+						   .ExceptionParameter = 0x123456000 } } };
 
 	create(CHILD_LONG, GUEST(halt));
 	child_gate(&child, CHILD_LONG, EXC_PF);

@@ -16,7 +16,7 @@
 #include "x86/exc.h"
 
 #define N_CALLS	    10000u
-#define ARENA_PAGES 512u
+#define ARENA_PAGES 2048u
 #define MAX_HANDLES 64u
 
 DECLARE_GUEST(halt);
@@ -29,6 +29,7 @@ DECLARE_GUEST(fault_storm);
 DECLARE_GUEST(port_storm);
 DECLARE_GUEST(cpuid_storm);
 DECLARE_GUEST(jump);
+DECLARE_GUEST(loop_forever);
 DECLARE_GUEST(ud2);
 
 static uint64_t random_state;
@@ -144,8 +145,8 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 
 	switch (code) {
 	case WHIT_CALL_GET_CAPABILITY:
-		return hypercall5(code, pick(2) ? pick(8) : 0x1000 + pick(16), any_address(64), n, 0, 0,
-				  result);
+		return hypercall5(code, pick(2) ? pick(8) : 0x1000 + pick(16), any_address(64), n,
+				  0, 0, result);
 	case WHIT_CALL_CREATE_PARTITION:
 		n = any_pages();
 		return hypercall5(code, any_address(24 * 4096), n, 0, 0, 0, result);
@@ -154,7 +155,8 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 		return hypercall5(code, handle, any_address(24 * 4096), n, 0, 0, result);
 	case WHIT_CALL_GET_PROPERTY:
 	case WHIT_CALL_SET_PROPERTY:
-		return hypercall5(code, handle, any_property(), any_address(512), pick(300), 0, result);
+		return hypercall5(code, handle, any_property(), any_address(512),
+				  pick(2) ? 4 + 4 * pick(12) : pick(300), 0, result);
 	case WHIT_CALL_MAP_GPA_RANGE:
 		return hypercall5(code, handle, any_address(24 * 4096), any_gpa(), any_range(),
 				  pick(4) ? pick(16) : any_number(), result);
@@ -163,8 +165,8 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 	case WHIT_CALL_TRANSLATE_GVA:
 		return hypercall5(code, handle, vp, any_number(), pick(0x400), 0, result);
 	case WHIT_CALL_CREATE_VP:
-		return hypercall5(code, handle, vp, pick(4) ? 0 : any_number(), any_address(4096), 0,
-				  result);
+		return hypercall5(code, handle, vp, pick(4) ? 0 : any_number(), any_address(4096),
+				  0, result);
 	case WHIT_CALL_RUN_VP:
 		/* Canceled first: the guest is not entered, since its memory is anything. */
 		(void)hypercall5(WHIT_CALL_CANCEL_RUN_VP, handle, vp, 0, 0, 0, result);
@@ -179,20 +181,28 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 	case WHIT_CALL_STATS:
 		return hypercall5(code, any_address(1024), pick(1024), 0, 0, 0, result);
 	default:
-		return hypercall5(code, handle, vp, any_number(), any_number(), any_number(), result);
+		return hypercall5(code, handle, vp, any_number(), any_number(), any_number(),
+				  result);
 	}
 }
 
 static uint64_t any_code(void)
 {
+	uint64_t code;
+
 	switch (pick(16)) {
 	case 0: return any_number();
 	case 1: return 0x100 + pick(5);
 	case 2: return WHIT_CALL_CREATE_PARTITION;
 	case 3: return WHIT_CALL_SETUP_PARTITION;
 	case 4: return WHIT_CALL_CREATE_VP;
-	default: return pick(22);
+	default: break;
 	}
+	code = pick(22);
+	/* Rarely, so that there are partitions with something in them. */
+	if ((code == WHIT_CALL_DELETE_PARTITION || code == WHIT_CALL_DELETE_VP) && pick(16))
+		code = WHIT_CALL_GET_REGISTERS;
+	return code;
 }
 
 static void fill_arena(void)
@@ -344,11 +354,23 @@ static void hostile_guest_faults_for_ever(void)
 	child_destroy(&child);
 }
 
+/* RFLAGS.IF is the guest's own affair: the root's interrupts and its cancel get through. */
+static void hostile_guest_loops_with_interrupts_off(void)
+{
+	create(GUEST(loop_forever));
+	EXPECT(timer_start(1, false, cancel_it));
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	timer_stop();
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	child_destroy(&child);
+}
+
 static void hostile_guest_tries_every_port(void)
 {
 	unsigned int n = 0;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(port_storm), WHIT_EMULATE_PORTS, 0), S_OK);
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(port_storm), WHIT_EMULATE_PORTS, 0),
+		  S_OK);
 	while (!check_has_failed() && child_run(&child) == WhitRunVpExitReasonDeviceAccess)
 		n++;
 	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
@@ -383,14 +405,12 @@ void hostile_checks(void)
 	RUN(hostile_guest_jumps_to_nothing);
 	RUN(hostile_guest_runs_off_the_end_of_memory);
 	RUN(hostile_guest_has_page_tables_at_nothing);
-#ifndef SKIP_IF0
-	RUN(hostile_guest_has_page_tables_at_themselves);
-#endif
 	RUN(hostile_guest_has_no_stack);
-#ifndef SKIP_IF0
-	RUN(hostile_guest_faults_for_ever);
-#endif
 	RUN(hostile_guest_tries_every_port);
 	RUN(hostile_guest_tries_all_of_cpuid);
+	/* Last, since only a hypervisor that works comes back from them. */
+	RUN(hostile_guest_faults_for_ever);
+	RUN(hostile_guest_has_page_tables_at_themselves);
+	RUN(hostile_guest_loops_with_interrupts_off);
 	RUN(hostile_guests_leave_no_page_behind);
 }

@@ -28,7 +28,8 @@ static void create(struct guest_code code)
 
 static HRESULT map(void *source, uint64_t gpa, uint64_t n_bytes, UINT32 flags)
 {
-	return WHvMapGpaRange(child.partition, source, gpa, n_bytes, (WHV_MAP_GPA_RANGE_FLAGS)flags);
+	return WHvMapGpaRange(child.partition, source, gpa, n_bytes,
+			      (WHV_MAP_GPA_RANGE_FLAGS)flags);
 }
 
 static void map_needs_alignment_and_a_size(void)
@@ -78,7 +79,8 @@ static void map_flags_are_those_that_exist(void)
 	EXPECT_HR(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute),
 		  E_INVALIDARG);
 	/* The capability says that there is no dirty tracking. */
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R | WHvMapGpaRangeFlagTrackDirtyPages), E_INVALIDARG);
+	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R | WHvMapGpaRangeFlagTrackDirtyPages),
+		  E_INVALIDARG);
 	child_destroy(&child);
 }
 
@@ -219,9 +221,10 @@ static void map_excludes_lending(void)
 		return;
 	handle = ((struct whp_partition *)child.partition)->handle;
 	EXPECT_HR(map(arena, CHILD_MMIO, 8 * 4096, R), S_OK);
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)arena, 1, 0, 0, &result));
 	EXPECT_FAILED(
-		(HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)child.page, 1, 0, 0, &result));
+		(HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)arena, 1, 0, 0, &result));
+	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)child.page, 1, 0, 0,
+					  &result));
 	*(uint32_t *)(void *)arena = 0x77;
 	EXPECT_EQ(*(volatile uint32_t *)(void *)arena, 0x77);
 	child_destroy(&child);

@@ -88,7 +88,8 @@ static void memory_hole_exits_for_data(void)
 		{ GUEST(read32), CHILD_PROT32, 0xfee000f0, 0xfee000f0, WHvMemoryAccessRead, true },
 		{ GUEST(write8), CHILD_PROT32, CHILD_MMIO + 0xfff, CHILD_MMIO + 0xfff,
 		  WHvMemoryAccessWrite, true },
-		{ GUEST(write32), CHILD_PROT32, CHILD_MMIO, CHILD_MMIO, WHvMemoryAccessWrite, true },
+		{ GUEST(write32), CHILD_PROT32, CHILD_MMIO, CHILD_MMIO, WHvMemoryAccessWrite,
+		  true },
 		{ GUEST(read64), CHILD_LONG, CHILD_MMIO + 8, CHILD_MMIO + 8, WHvMemoryAccessRead,
 		  true },
 		{ GUEST(write64), CHILD_LONG, CHILD_MMIO + 8, CHILD_MMIO + 8, WHvMemoryAccessWrite,
@@ -115,8 +116,8 @@ static void memory_hole_exits_for_code(void)
 
 static void memory_rom_exits_for_writes_alone(void)
 {
-	const struct row row = { GUEST(write32),       CHILD_PROT32, CHILD_ROM + 0x20,
-				 CHILD_ROM + 0x20,     WHvMemoryAccessWrite, false };
+	const struct row row = { GUEST(write32),   CHILD_PROT32,	 CHILD_ROM + 0x20,
+				 CHILD_ROM + 0x20, WHvMemoryAccessWrite, false };
 	struct child child;
 
 	run_row(&row, row.address);

@@ -85,7 +85,8 @@ static void check_bad_handle(WHV_PARTITION_HANDLE bad)
 
 	EXPECT_HR(WHvSetupPartition(bad), E_INVALIDARG);
 	EXPECT_HR(WHvDeletePartition(bad), E_INVALIDARG);
-	EXPECT_HR(WHvGetPartitionProperty(bad, WHvPartitionPropertyCodeProcessorCount, &word, 8, NULL),
+	EXPECT_HR(WHvGetPartitionProperty(bad, WHvPartitionPropertyCodeProcessorCount, &word, 8,
+					  NULL),
 		  E_INVALIDARG);
 	EXPECT_HR(WHvSetPartitionProperty(bad, WHvPartitionPropertyCodeProcessorCount, &word, 8),
 		  E_INVALIDARG);
@@ -125,12 +126,14 @@ static void partition_invented_numbers_are_refused(void)
 		return;
 	number = ((struct whp_partition *)partition)->handle;
 	for (unsigned int i = 0; i < 64; i++)
-		EXPECT_HR(hypercall5(WHIT_CALL_SETUP_PARTITION, number ^ 1ull << i, 0, 0, 0, 0, &result),
+		EXPECT_HR(hypercall5(WHIT_CALL_SETUP_PARTITION, number ^ 1ull << i, 0, 0, 0, 0,
+				     &result),
 			  E_INVALIDARG);
 	EXPECT_HR(hypercall5(WHIT_CALL_SETUP_PARTITION, 0, 0, 0, 0, 0, &result), E_INVALIDARG);
 	EXPECT_HR(hypercall5(WHIT_CALL_SETUP_PARTITION, ~0ull, 0, 0, 0, 0, &result), E_INVALIDARG);
 	EXPECT_HR(WHvDeletePartition(partition), S_OK);
-	EXPECT_HR(hypercall5(WHIT_CALL_DELETE_PARTITION, number, 0, 0, 0, 0, &result), E_INVALIDARG);
+	EXPECT_HR(hypercall5(WHIT_CALL_DELETE_PARTITION, number, 0, 0, 0, 0, &result),
+		  E_INVALIDARG);
 }
 
 static void partition_lent_memory_vanishes_and_comes_back_zeroed(void)

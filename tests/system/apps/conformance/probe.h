@@ -23,16 +23,16 @@ uint32_t probe_call(void (*f)(void));
 uint32_t probe_ring3(void (*f)(void), uint64_t cr3);
 
 /* Instructions to call. */
-void probe_vmcall(void);	/* the null hypercall; behind it HLT, which ring 3 may not */
+void probe_vmcall(void); /* the null hypercall; behind it HLT, which ring 3 may not */
 void probe_vmxon(void);
 void probe_vmxoff(void);
 void probe_vmptrld(void);
 void probe_vmread(void);
 void probe_invept(void);
-void probe_set_vmxe(void);	/* CR4.VMXE = 1, and back to 0 if that was possible */
+void probe_set_vmxe(void); /* CR4.VMXE = 1, and back to 0 if that was possible */
 void probe_read_vmx_basic(void);
 void probe_write_vmx_basic(void);
-void probe_xsetbv_bad(void);	/* XCR0 = 0 */
+void probe_xsetbv_bad(void); /* XCR0 = 0 */
 
 /* The tables, set up by probe_init(). */
 void probe_init(void);

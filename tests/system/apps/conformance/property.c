@@ -23,7 +23,8 @@ static HRESULT set(UINT32 code, uint64_t value, UINT32 n_bytes)
 {
 	uint64_t buffer[8] = { value };
 
-	return WHvSetPartitionProperty(partition, (WHV_PARTITION_PROPERTY_CODE)code, buffer, n_bytes);
+	return WHvSetPartitionProperty(partition, (WHV_PARTITION_PROPERTY_CODE)code, buffer,
+				       n_bytes);
 }
 
 static HRESULT get(UINT32 code, uint64_t *value, UINT32 n_bytes, UINT32 *written)
@@ -76,8 +77,8 @@ static void property_processor_count_has_bounds(void)
 
 static void property_unknown_codes_are_refused(void)
 {
-	static const UINT32 codes[] = { 0, 0xe, 0x1000, 0x1012, 0x1ffe, 0x2000, 0xffffffff, 0x57480000,
-					0x57480002 };
+	static const UINT32 codes[] = { 0,	0xe,	    0x1000,	0x1012,	   0x1ffe,
+					0x2000, 0xffffffff, 0x57480000, 0x57480002 };
 	uint64_t value[8];
 	UINT32 written;
 
@@ -123,10 +124,12 @@ static void property_extended_exits_are_those_of_the_capability(void)
 
 		if (capability.ExtendedVmExits.AsUINT64 & one) {
 			EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8), S_OK);
-			EXPECT_HR(get(WHvPartitionPropertyCodeExtendedVmExits, &value, 8, NULL), S_OK);
+			EXPECT_HR(get(WHvPartitionPropertyCodeExtendedVmExits, &value, 8, NULL),
+				  S_OK);
 			EXPECT_EQ(value, one);
 		} else {
-			EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8), E_INVALIDARG);
+			EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8),
+				  E_INVALIDARG);
 		}
 	}
 	destroy();
@@ -147,21 +150,23 @@ static void property_cpuid_exit_list_is_whole_elements(void)
 	uint32_t list[65] = { 1, 2, 3 };
 
 	create();
-	EXPECT_HR(WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeCpuidExitList, list, 12),
-		  S_OK);
-	EXPECT_FAILED(
-		WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeCpuidExitList, list, 11));
+	EXPECT_HR(
+		WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeCpuidExitList, list, 12),
+		S_OK);
+	EXPECT_FAILED(WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeCpuidExitList,
+					      list, 11));
 	destroy();
 }
 
 static void property_null_buffers_are_refused(void)
 {
 	create();
-	EXPECT_HR(WHvGetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL, 4,
-					  NULL),
+	EXPECT_HR(WHvGetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL,
+					  4, NULL),
 		  E_POINTER);
-	EXPECT_HR(WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL, 4),
-		  E_POINTER);
+	EXPECT_HR(
+		WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL, 4),
+		E_POINTER);
 	destroy();
 }
 

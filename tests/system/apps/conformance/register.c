@@ -79,8 +79,8 @@ static void register_segments_and_tables_are_kept(void)
 	for (UINT32 name = WHvX64RegisterEs; name <= WHvX64RegisterTr; name++) {
 		WHV_X64_SEGMENT_REGISTER before = child_segment(&child, name), after;
 
-		EXPECT_HR(child_set_segment(&child, name, 0x12340 + name, 0x567, (uint16_t)(name * 8),
-					    before.Attributes),
+		EXPECT_HR(child_set_segment(&child, name, 0x12340 + name, 0x567,
+					    (uint16_t)(name * 8), before.Attributes),
 			  S_OK);
 		after = child_segment(&child, name);
 		EXPECT_EQ(after.Base, 0x12340 + name);
@@ -101,7 +101,7 @@ static void register_segments_and_tables_are_kept(void)
 
 static void register_names_that_do_not_exist_are_refused(void)
 {
-	static const UINT32 bad[] = { 0x2c,   0x101a, 0x200f, 0x2020,	  0x203f,     0x2fff,
+	static const UINT32 bad[] = { 0x2c,   0x101a, 0x200f,	  0x2020,     0x203f,	 0x2fff,
 				      0x6000, 0x7fff, 0x57480007, 0x80000009, 0xffffffff };
 	WHV_REGISTER_VALUE values[2] = { { .Reg64 = 0 }, { .Reg64 = 0 } };
 	struct child child;
@@ -139,9 +139,9 @@ static const struct {
 	{ WHvRegisterInterruptState, 4 },
 	{ WHvRegisterInternalActivityState, 8 },
 	{ WHvX64RegisterDeliverabilityNotifications, 0x40 },
-	{ WHvRegisterPendingInterruption, 0x00200003 },	 /* NMI as type 1: none */
-	{ WHvRegisterPendingInterruption, 0x01000001 },	 /* vector 256 */
-	{ WhitRegisterDeviceData0, 1 },			 /* no device waits */
+	{ WHvRegisterPendingInterruption, 0x00200003 }, /* NMI as type 1: none */
+	{ WHvRegisterPendingInterruption, 0x01000001 }, /* vector 256 */
+	{ WhitRegisterDeviceData0, 1 },			/* no device waits */
 };
 
 /* Each is refused at once, or comes back as the exit InvalidVpRegisterValue; the words say why. */

@@ -83,7 +83,8 @@ static bool next_reserved(uint64_t *from, uint64_t *n_bytes)
 		return false;
 	for (UINTN i = 0; i < n; i++) {
 		const EFI_MEMORY_DESCRIPTOR *d =
-			(const EFI_MEMORY_DESCRIPTOR *)(const void *)((const uint8_t *)map + i * size);
+			(const EFI_MEMORY_DESCRIPTOR *)(const void *)((const uint8_t *)map +
+								      i * size);
 
 		if (d->Type != EfiReservedMemoryType || d->NumberOfPages * 4096 < BLOCK ||
 		    d->PhysicalStart < *from || d->PhysicalStart >= best)
@@ -155,8 +156,8 @@ static void root_cannot_give_away_what_is_hidden(void)
 	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_CREATE_PARTITION, base, 16, 0, 0, 0, &result));
 	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_STATS, base, sizeof(struct whit_stats), 0, 0, 0,
 					  &result));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeFeatures, base, 8,
-					  0, 0, &result));
+	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeFeatures, base,
+					  8, 0, 0, &result));
 	child_destroy(&child);
 }
 
@@ -179,8 +180,8 @@ static void root_hypercalls_of_whit_answer(void)
 
 static void root_unknown_hypercalls_are_refused(void)
 {
-	static const uint64_t codes[] = { 0,   4,     8,     9,	    11,		 15,	     21,
-					  66,  0xff,  0x104, 0x200, 0xffffffff, 0x100000100, ~0ull };
+	static const uint64_t codes[] = { 0,  4,    8,	   9,	  11,	      15,	   21,
+					  66, 0xff, 0x104, 0x200, 0xffffffff, 0x100000100, ~0ull };
 	struct hypercall_result result;
 
 	for (unsigned int i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -206,8 +207,7 @@ static void root_xcr0_must_be_legal(void)
 
 	insn_cpuid(1, 0, &r);
 	/* Without OSXSAVE the instruction does not exist, with it 0 is no value. */
-	EXPECT_EQ(probe_call(probe_xsetbv_bad),
-		  r.ecx & CPUID1_ECX_OSXSAVE ? PROBE_GP : PROBE_UD);
+	EXPECT_EQ(probe_call(probe_xsetbv_bad), r.ecx & CPUID1_ECX_OSXSAVE ? PROBE_GP : PROBE_UD);
 }
 
 void root_checks(void)

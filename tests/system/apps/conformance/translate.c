@@ -14,12 +14,12 @@ DECLARE_GUEST(halt);
 #define OFFSET	0x123ull
 #define UNKNOWN 0xeeeeeeeeull
 
-#define READ	WHvTranslateGvaFlagValidateRead
-#define WRITE	WHvTranslateGvaFlagValidateWrite
-#define EXECUTE WHvTranslateGvaFlagValidateExecute
-#define EXEMPT	WHvTranslateGvaFlagPrivilegeExempt
-#define SET	WHvTranslateGvaFlagSetPageTableBits
-#define ENFORCE WHvTranslateGvaFlagEnforceSmap
+#define READ	 WHvTranslateGvaFlagValidateRead
+#define WRITE	 WHvTranslateGvaFlagValidateWrite
+#define EXECUTE	 WHvTranslateGvaFlagValidateExecute
+#define EXEMPT	 WHvTranslateGvaFlagPrivilegeExempt
+#define SET	 WHvTranslateGvaFlagSetPageTableBits
+#define ENFORCE	 WHvTranslateGvaFlagEnforceSmap
 #define OVERRIDE WHvTranslateGvaFlagOverrideSmap
 
 #define SUCCESS	  WHvTranslateGvaResultSuccess
@@ -300,12 +300,14 @@ static void translate_bad_parameters_are_refused(void)
 	create(CHILD_PROT32);
 	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, 0, NULL, &gpa), E_POINTER);
 	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, 0, &result, NULL), E_POINTER);
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x20, &result, &gpa),
+	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x20, &result,
+				  &gpa),
 		  E_INVALIDARG);
 	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x10000, &result,
 				  &gpa),
 		  E_INVALIDARG);
-	EXPECT_HR(WHvTranslateGva(child.partition, 1, 0, 0, &result, &gpa), WHV_E_VP_DOES_NOT_EXIST);
+	EXPECT_HR(WHvTranslateGva(child.partition, 1, 0, 0, &result, &gpa),
+		  WHV_E_VP_DOES_NOT_EXIST);
 	child_destroy(&child);
 }
 
