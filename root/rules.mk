@@ -22,6 +22,9 @@ BENCH_SOURCES   := tests/bench/bench.c tests/bench/loops.asm tests/guest/bench.a
 
 ROOT_EFI := $(B)/vmm.efi $(B)/conformance.efi $(B)/bench.efi
 
+$(call root_objects,$(wildcard tests/guest/*.asm)): tests/guest/guest.inc
+$(B)/efi/tests/bench/loops.o: tests/bench/calls.inc
+
 $(ROOT_EFI): EFI_CFLAGS += -I.
 $(ROOT_EFI): EFI_NASMFLAGS += -I./
 

@@ -11,8 +11,8 @@
 
 #include "whp/WinHvPlatform.h"
 
-/* The largest ROM: what lies between the option ROMs and 1 MiB. */
-#define MEMORY_MAX_ROM 0x20000u
+/* The largest ROM: what lies between the video hole and 1 MiB. */
+#define MEMORY_MAX_ROM 0x40000u /* 256 KiB */
 
 struct memory {
 	uint8_t *ram, *rom;

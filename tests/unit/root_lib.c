@@ -520,7 +520,7 @@ static void lib_splits_and_aligns_long_lists(void)
 	for (unsigned int shift = 0; shift < 2; shift++) {
 		/* Of types that can stand anywhere, as they come from other languages. */
 		uint8_t *names = raw_names + 4 * shift, *values = raw_values + shift;
-		HRESULT (*get)
+		HRESULT(*get)
 		(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32, void *) =
 			(HRESULT(*)(WHV_PARTITION_HANDLE, UINT32, const void *, UINT32,
 				    void *))WHvGetVirtualProcessorRegisters;

@@ -64,7 +64,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		terminal_print("vmm: cannot read \\whit\\bios.bin: %lx\n", (unsigned long)status);
 	} else if (!n_bytes || n_bytes > MEMORY_MAX_ROM || n_bytes % 4096) {
 		terminal_print("vmm: \\whit\\bios.bin has %lu bytes: not a firmware image of up to "
-			       "128 KiB\n",
+			       "256 KiB\n",
 			       (unsigned long)n_bytes);
 	} else {
 		config.rom = rom;
