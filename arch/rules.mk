@@ -10,7 +10,7 @@ NASM ?= nasm
 HV_WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wvla \
 	-Wno-sign-conversion
 # The compilers may use general registers only: the rest is the guests'.
-HV_CFLAGS += -std=gnu11 -O2 -Iinclude -I. $(HV_WARNINGS) \
+HV_CFLAGS += -std=gnu11 -O3 -Iinclude -I. $(HV_WARNINGS) \
 	-ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mgeneral-regs-only -mno-red-zone \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-fcf-protection=none -fno-common -fvisibility=hidden

@@ -79,8 +79,8 @@ struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf);
 bool virt_rdmsr(uint32_t msr, uint64_t *value);
 bool virt_wrmsr(uint32_t msr, uint64_t value);
 
-/* XSETBV on this processor, with a value that the caller has checked against xcr0_possible. */
-void virt_xsetbv(uint32_t index, uint64_t value);
+/* XSETBV on this processor; false as above. */
+bool virt_xsetbv(uint32_t index, uint64_t value);
 void virt_wbinvd(void);
 uint64_t virt_tsc(void);
 
@@ -90,6 +90,9 @@ uint64_t virt_tsc(void);
  */
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
 void virt_memory_type_changed(void);
+
+/* Reset the machine, as it does when its processor shuts down. */
+__attribute__((noreturn)) void virt_reset(void);
 
 /* Stop this processor with registers, the current VP and its last exits on the serial port and in the log. */
 __attribute__((noreturn, format(printf, 1, 2))) void virt_panic(const char *format, ...);
@@ -250,6 +253,7 @@ enum virt_exit_reason {
 	VIRT_EXIT_TASK_SWITCH,
 	VIRT_EXIT_HIDDEN_INSN,	 /* an instruction of VMX, SVM, SMX …: the guest is to get #UD */
 	VIRT_EXIT_INVALID_STATE, /* entry refused: guest state; nothing ran */
+	VIRT_EXIT_NOTHING, /* nothing ran, for the root has to take an event first: what was injected still is */
 	VIRT_EXIT_INIT,
 	VIRT_EXIT_SIPI,
 	VIRT_EXIT_COUNT

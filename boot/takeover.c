@@ -76,8 +76,12 @@ static void *memory_map(struct ram_map *map)
 	UINT32 version;
 	void *descriptors = LibMemoryMap(&n, &key, &stride, &version);
 
+	if (descriptors && (!n || stride < sizeof(EFI_MEMORY_DESCRIPTOR))) {
+		FreePool(descriptors);
+		descriptors = NULL;
+	}
 	*map = (struct ram_map) { descriptors, n, stride };
-	return n && stride >= sizeof(EFI_MEMORY_DESCRIPTOR) ? descriptors : NULL;
+	return descriptors;
 }
 
 static uint64_t tsc_hz(void)
@@ -208,9 +212,10 @@ static const char *start(struct attempt *a)
 	/* The tables have no-execute pages, and firmware need not have it switched on. */
 	cpu_write_msr(MSR_EFER, efer | EFER_NXE);
 	answer = launch(a->handover, 0, a->image.entry, a->handover->launch_cr3);
+	/* In the root as well: it goes on with what the firmware had. */
+	cpu_write_msr(MSR_EFER, efer);
 	if (answer == WHIT_LAUNCH_OK)
 		return NULL;
-	cpu_write_msr(MSR_EFER, efer);
 	CopyMem(message, a->handover->message, sizeof(message) - 1);
 	if (message[0])
 		return message;

@@ -8,10 +8,12 @@
  *     frequency in kHz, as VMware's and QEMU's do;
  *   - no leaf 15h: guests derive the APIC timer's frequency from it, and the APIC is the client's;
  *   - basic leaves above the highest give zeros, not the last leaf's data as on Intel's processors.
+ * The root sees its processor, less the bits of another table, that of root_hidden.
  */
 #include "hv/cpuid.h"
 
 #include "x86/cr.h"
+#include "x86/msr.h"
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -39,11 +41,13 @@ struct cpuid_leaf {
 #define LEAF1_EBX_ONE_PROCESSOR	 0x00010000u
 #define LEAF1_EBX_APIC_ID_SHIFT	 24
 #define LEAF4_EAX_CACHE		 0x00003fffu
+#define LEAF6_EAX_FEEDBACK	 (1u << 19 | 1u << 23) /* of the package, of threads */
 #define LEAF7_EBX_FDP_ON_FAULT	 (1u << 6)
 #define LEAF7_EBX_NO_FPU_CS_DS	 (1u << 13)
 #define LEAF7_ECX_OSPKE		 (1u << 4)
 #define LEAF7_EDX_FSRM		 (1u << 4)
 #define LEAF7_EDX_MD_CLEAR	 (1u << 10)
+#define LEAF23_EAX_PEBS		 (1u << 4 | 1u << 5) /* subleaves */
 #define LEAF81_ECX_PREFETCHW	 (1u << 8)
 #define LEAF81_ECX_SKINIT	 (1u << 12)
 #define LEAF81_EDX_AS_LEAF1	 0x0183f3ffu /* AMD repeats bits of leaf 1 */
@@ -53,6 +57,9 @@ struct cpuid_leaf {
 #define LAST_BASIC	0x7u
 #define FIRST_EXTENDED	0x80000000u
 #define LAST_EXTENDED	0x80000008u
+#define LEAF_XSAVE	0xdu
+#define LEAF_PT		0x14u
+#define LEAF_PERFMON	0x23u
 #define LEAF_SVM	0x8000000au
 #define LEAF_TIMING	0x40000010u
 #define LAST_HYPERVISOR 0x4fffffffu
@@ -174,7 +181,7 @@ static const struct cpuid_leaf *model(uint32_t leaf)
 	return NULL;
 }
 
-/* 40000000h to 4fffffffh, of which no processor has data of its own. */
+/* What is not in the tables: zeros, but for two of 40000000h to 4fffffffh, where processors have none. */
 static struct x86_cpuid hypervisor_leaf(uint32_t leaf)
 {
 	struct x86_cpuid out = { 0 };
@@ -249,17 +256,61 @@ struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t sublea
 {
 	const struct cpuid_leaf *const shown = model(leaf);
 	struct x86_cpuid out;
-	uint32_t at;
 
-	if (leaf >= CPUID_HYPERVISOR_BASE && leaf <= LAST_HYPERVISOR)
+	if (!shown)
 		return hypervisor_leaf(leaf);
-	if (!shown || (shown->n_subleaves && subleaf >= shown->n_subleaves))
+	if (!shown->n_subleaves)
+		subleaf = 0;
+	else if (subleaf >= shown->n_subleaves)
 		return (struct x86_cpuid) { 0 };
-	at = first_answer[leaf >= FIRST_EXTENDED][leaf % FIRST_EXTENDED];
-	out = answers[at + (shown->n_subleaves ? subleaf : 0)];
+	out = answers[first_answer[leaf >= FIRST_EXTENDED][leaf % FIRST_EXTENDED] + subleaf];
 	if (leaf == 1)
 		out.ebx |= vp->index << LEAF1_EBX_APIC_ID_SHIFT;
 	return out;
+}
+
+#define ANY_SUBLEAF ~0u
+
+/* What the root does not see: hv/msr.c refuses the MSRs behind it, hv/cr.c the control bits. */
+/* clang-format off */
+#define ALL { ~0u, ~0u, ~0u, ~0u }
+
+static const struct {
+	uint32_t leaf, subleaf;
+	struct x86_cpuid bits;
+	const char *reason;
+} root_hidden[] = {
+	{ 1, ANY_SUBLEAF,
+	  { .ecx = CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_DTES64 | CPUID1_ECX_DS_CPL,
+	    .edx = CPUID1_EDX_DS }, "VMX and SMX; PEBS and branch traces, by the debug store" },
+	{ 6, ANY_SUBLEAF, { .eax = LEAF6_EAX_FEEDBACK, .edx = ~0u }, "hardware feedback" },
+	{ 7, 0, { .ebx = CPUID7_EBX_PT }, "Intel PT" },
+	{ LEAF_XSAVE, 0, { .eax = (uint32_t)~XCR0_DEFINED, .edx = (uint32_t)(~XCR0_DEFINED >> 32) },
+	  "XCR0 bits that XSETBV refuses" },
+	{ LEAF_XSAVE, 1, { .ecx = (uint32_t)XSS_PT }, "Intel PT" },
+	{ LEAF_XSAVE, 8, ALL, "Intel PT" },
+	{ LEAF_PT, ANY_SUBLEAF, ALL, "Intel PT" },
+	{ LEAF_PERFMON, 0, { .eax = LEAF23_EAX_PEBS }, "architectural PEBS" },
+	{ LEAF_PERFMON, 4, ALL, "architectural PEBS" },
+	{ LEAF_PERFMON, 5, ALL, "architectural PEBS" },
+	{ FIRST_EXTENDED + 1, ANY_SUBLEAF, { .ecx = CPUID81_ECX_SVM | LEAF81_ECX_SKINIT }, "SVM" },
+	{ LEAF_SVM, ANY_SUBLEAF, ALL, "SVM" },
+};
+/* clang-format on */
+
+static void hide_from_root(uint32_t leaf, uint32_t subleaf, struct x86_cpuid *out)
+{
+	for (unsigned int i = 0; i < sizeof(root_hidden) / sizeof(*root_hidden); i++) {
+		const struct x86_cpuid *const bits = &root_hidden[i].bits;
+
+		if (root_hidden[i].leaf != leaf ||
+		    (root_hidden[i].subleaf != ANY_SUBLEAF && root_hidden[i].subleaf != subleaf))
+			continue;
+		out->eax &= ~bits->eax;
+		out->ebx &= ~bits->ebx;
+		out->ecx &= ~bits->ecx;
+		out->edx &= ~bits->edx;
+	}
 }
 
 /* Bits that mirror CR4: CPUID ran with the hypervisor's, the root must see its own. */
@@ -283,9 +334,9 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf)
 		return out;
 	}
 	out = virt_cpuid(leaf, subleaf);
+	hide_from_root(leaf, subleaf, &out);
 	switch (leaf) {
 	case 1:
-		out.ecx &= ~(CPUID1_ECX_VMX | CPUID1_ECX_SMX);
 		out.ecx |= CPUID1_ECX_HYPERVISOR;
 		out.ecx = mirror(out.ecx, CPUID1_ECX_OSXSAVE,
 				 virt_get(root->virt, VIRT_CR4) & CR4_OSXSAVE);
@@ -295,8 +346,6 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf)
 			out.ecx = mirror(out.ecx, LEAF7_ECX_OSPKE,
 					 virt_get(root->virt, VIRT_CR4) & CR4_PKE);
 		break;
-	case FIRST_EXTENDED + 1: out.ecx &= ~(CPUID81_ECX_SVM | LEAF81_ECX_SKINIT); break;
-	case LEAF_SVM: out = (struct x86_cpuid) { 0 }; break;
 	default: break;
 	}
 	return out;

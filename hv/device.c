@@ -34,9 +34,9 @@ struct device_run {
 	struct vp *vp;
 	struct emu_cpu cpu;
 	const struct virt_view *view; /* good for one execution */
-	uint64_t exit_page; /* of the access that made the exit; NO_PAGE: unknown */
-	bool has_met_page;  /* a translation has come to exit_page */
-	bool is_mismatch;   /* the first device access was somewhere else */
+	uint64_t exit_page;	      /* of the access that made the exit; NO_PAGE: unknown */
+	bool has_met_page;	      /* a translation has come to exit_page */
+	bool is_mismatch;	      /* the first device access was somewhere else */
 	bool has_met_device;
 	uint8_t n_posted;
 };

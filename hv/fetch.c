@@ -61,9 +61,8 @@ static void remember(struct vp *vp, const struct virt_paging *paging, uint64_t g
 }
 
 /* The page of gva as the VP's instruction fetch sees it; NULL if there is nothing to fetch. */
-static __attribute__((noinline)) const uint8_t *find_page(struct vp *vp,
-							  const struct virt_paging *paging,
-							  uint64_t gva)
+static __attribute__((noinline)) const uint8_t *
+find_page(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
 {
 	struct walk walk;
 	struct gpa_page page;

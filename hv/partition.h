@@ -51,7 +51,7 @@ struct partition {
 	uint64_t changes;    /* of the map: what was found before the last one may be wrong */
 	/* Pages that gpa_page() has found, by their low bits. */
 	struct gpa_cached cache[GPA_CACHED];
-	uint32_t users;		   /* who has found the partition and not yet dropped it; atomic */
+	uint32_t users; /* who has found the partition and not yet dropped it; atomic */
 	struct vp *vps[WHIT_MAX_VPS]; /* changed with hv.lock held too */
 };
 

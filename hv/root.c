@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root partition's exits. The root meets the processor that it had before Whit, less VMX and SMX, plus
- * VMCALL: each handler does what the instruction would have done, down to the fault. There is no policy
+ * The root partition's exits. The root meets the processor that it had before Whit, less VMX, SMX and what
+ * writes to memory past the nested page tables (Intel PT, PEBS, hardware feedback), plus VMCALL: each handler does what the instruction would have done, down to the fault. There is no policy
  * here, and nothing that a child could influence.
  */
 #include "hv/root.h"
@@ -65,11 +65,11 @@ static void root_xsetbv(struct root *root, const struct virt_exit *exit)
 
 	/* CR4.OSXSAVE was set, or there would have been #UD in place of the exit. */
 	virt_get_paging(root->virt, &paging);
-	if (paging.cpl || (uint32_t)regs->gpr[1] || !cr_xcr0_is_legal(value)) {
+	if (paging.cpl || (uint32_t)regs->gpr[1] || !cr_xcr0_is_legal(value) ||
+	    !virt_xsetbv(0, value)) {
 		root_raise(root, EXC_GP);
 		return;
 	}
-	virt_xsetbv(0, value);
 	root->xcr0 = value;
 	virt_skip(root->virt, exit);
 }
@@ -112,13 +112,21 @@ static void root_task_switch(struct root *root)
 	root_raise(root, EXC_GP);
 }
 
-/* With one processor under Whit there is nobody to send it but the machine itself. */
-static void root_init_or_sipi(struct root *root)
+/* A machine's answer to the shutdown of its only processor, and to INIT, is to start anew. */
+static __attribute__((noreturn)) void root_reset(struct root *root, const char *why)
+{
+	log_line(LOG_ERROR, "root: %s at RIP %llx: the machine is reset", why,
+		 (unsigned long long)virt_regs(root->virt)->rip);
+	virt_reset();
+}
+
+/* It does not wait for one: the processor ignores it. */
+static void root_sipi(struct root *root)
 {
 	static bool is_logged;
 
 	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
-		log_line(LOG_NOTICE, "root: INIT or SIPI to processor %u ignored", root->cpu);
+		log_line(LOG_NOTICE, "root: SIPI to processor %u ignored", root->cpu);
 }
 
 static void root_exit(struct root *root, const struct virt_exit *exit)
@@ -136,11 +144,9 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_MEMORY: root_memory_fault(root, exit); return;
 	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, EXC_UD); return;
 	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root); return;
-	case VIRT_EXIT_INIT:
-	case VIRT_EXIT_SIPI: root_init_or_sipi(root); return;
-	case VIRT_EXIT_TRIPLE_FAULT:
-		virt_panic("root: shutdown (triple fault) at RIP %llx",
-			   (unsigned long long)virt_regs(root->virt)->rip);
+	case VIRT_EXIT_INIT: root_reset(root, "INIT");
+	case VIRT_EXIT_SIPI: root_sipi(root); return;
+	case VIRT_EXIT_TRIPLE_FAULT: root_reset(root, "shutdown (triple fault)");
 	case VIRT_EXIT_INTERRUPT:
 	case VIRT_EXIT_NMI:
 	case VIRT_EXIT_INTERRUPT_WINDOW:
@@ -152,6 +158,7 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_INVLPG:
 	case VIRT_EXIT_EXCEPTION:
 	case VIRT_EXIT_INVALID_STATE:
+	case VIRT_EXIT_NOTHING:
 	case VIRT_EXIT_COUNT: break; /* not asked for, or our own bug */
 	}
 	virt_panic("exit of the root for reason %u", (unsigned int)exit->reason);

@@ -292,6 +292,7 @@ static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
 	case VIRT_EXIT_INIT:
 	case VIRT_EXIT_SIPI: return run_init_or_sipi();
 	case VIRT_EXIT_INVALID_STATE:
+	case VIRT_EXIT_NOTHING:
 	case VIRT_EXIT_COUNT: break;
 	}
 	virt_panic("exit of a child for reason %u", (unsigned int)exit->reason);
@@ -317,6 +318,8 @@ static enum next run_once(struct vp *vp)
 	__atomic_fetch_add(&hv.stats.child_exits[exit.reason], 1, __ATOMIC_RELAXED);
 	if (exit.reason == VIRT_EXIT_INVALID_STATE)
 		return run_refused(vp);
+	if (exit.reason == VIRT_EXIT_NOTHING)
+		return NEXT_AGAIN;
 	event_delivered(vp);
 	if (exit.interrupted.type != VIRT_EVENT_NONE)
 		event_interrupted(vp, &exit.interrupted);

@@ -409,8 +409,8 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
 	trail->is_wide = true;
 	walk_any(&state);
 	/* The processor's PDPTEs are part of a PAE walk, and not of the trail. */
-	trail->is_whole = !(paging->cr0 & CR0_PG) || (paging->efer & EFER_LMA) ||
-			  !(paging->cr4 & CR4_PAE);
+	trail->is_whole =
+		!(paging->cr0 & CR0_PG) || (paging->efer & EFER_LMA) || !(paging->cr4 & CR4_PAE);
 }
 
 bool walk_trail_holds(const struct walk_trail *trail)

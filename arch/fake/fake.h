@@ -57,10 +57,14 @@ struct fake {
 	/* [base, base + bytes) is not write-back memory; the rest is. */
 	uint64_t uncached_base, uncached_bytes;
 
+	uint64_t xcr0_refused; /* XSETBV of one of these bits gives #GP */
+
+	void (*reset_hook)(void); /* virt_reset() calls it; it must not return */
+
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
 
 	/* What happened. */
-	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes;
+	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes, n_resets;
 	unsigned int n_spaces, n_vps; /* that exist now */
 	uint64_t xcr0;
 	struct virt_vp *switched_in; /* NULL: nobody knows */

@@ -214,11 +214,22 @@ bool virt_wrmsr(uint32_t msr, uint64_t value)
 	return true;
 }
 
-void virt_xsetbv(uint32_t index, uint64_t value)
+bool virt_xsetbv(uint32_t index, uint64_t value)
 {
 	if (index || !(value & XCR0_X87) || value & ~virt_machine.xcr0_possible)
 		fake_scream("XSETBV %u, %#llx", index, (unsigned long long)value);
+	if (value & fake.xcr0_refused)
+		return false;
 	fake.xcr0 = value;
+	return true;
+}
+
+void virt_reset(void)
+{
+	fake.n_resets++;
+	if (fake.reset_hook)
+		fake.reset_hook();
+	fake_scream("the machine is reset");
 }
 
 void virt_wbinvd(void)

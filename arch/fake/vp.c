@@ -202,7 +202,8 @@ void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_tab
 
 const struct virt_view *virt_view(struct virt_vp *vp)
 {
-	static struct virt_view view; /* the last one asked for: who keeps an old one is found out */
+	static struct virt_view
+		view; /* the last one asked for: who keeps an old one is found out */
 	struct virt_paging *paging = &view.paging;
 
 	checked(vp);

@@ -35,6 +35,7 @@ static const struct row pin_rows[] = {
 	{ 0, OFF, ON, "external-interrupt exiting" },
 	{ 3, LATER, ON, "NMI exiting" },
 	{ 5, LATER, ON, "virtual NMIs" },
+	{ 6, OFF, MAY, "VMX-preemption timer" },
 };
 
 static const struct row proc_rows[] = {

@@ -66,7 +66,12 @@ static void set_nmi_window(struct virt_vp *root, bool is_on)
  */
 void vmx_nmi_window_opened(struct virt_vp *root)
 {
+	const uint64_t shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
 	set_nmi_window(root, false);
+	/* The window opens behind STI too, where some processors refuse the entry with an NMI. */
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, shadow & ~(uint64_t)INTERRUPTIBILITY_STI);
+	root->has_view = false;
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_NMI, (uint32_t)EXC_NMI));
 }
 
@@ -114,31 +119,31 @@ bool vmx_deliver_held(struct virt_vp *vp)
 
 /*
  * #DB and #AC are intercepted in children because their delivery can raise them again without end,
- * which no interrupt breaks (CVE-2015-5307, CVE-2015-8104). Give the guest what it would have got:
- * the new exception alone, for neither is of a class that makes a double fault. SDM 3A "Debug
+ * which no interrupt breaks (CVE-2015-5307, CVE-2015-8104). The guest is to get what it would have
+ * got: the new exception alone, for neither is of a class that makes a double fault. SDM 3A "Debug
  * Exception (#DB)": DR6 and DR7.GD, which the exit has left as they were.
  */
-void vmx_reflect_exception(struct virt_vp *vp, uint32_t info)
+void vmx_note_exception(struct virt_vp *vp, uint8_t vector)
 {
-	uint32_t entry = info & (INTR_VALID | INTR_TYPE | INTR_VECTOR);
+	if (vector != EXC_DB)
+		return;
+	vp->dr6 = (vp->dr6 & ~0xfull) | (vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS);
+	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+	vp->has_view = false;
+}
 
-	if ((info & INTR_VECTOR) == EXC_DB) {
-		uint64_t shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+/*
+ * SDM 3C "Checks on Guest Non-Register State": in a shadow the pending single-step trap must be what
+ * RFLAGS.TF says. A client that sets or clears TF there need not know.
+ */
+void vmx_match_single_step(struct virt_vp *vp)
+{
+	const uint64_t pending = vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
+	const bool is_step =
+		(vp->regs.rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF);
 
-		vp->dr6 = (vp->dr6 & ~0xfull) | (vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS);
-		vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
-		/* SDM 3C "Checks on Guest Non-Register State": with a shadow TF asks for BS. */
-		if ((shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) &&
-		    (vp->regs.rflags & RFLAGS_TF))
-			vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, PENDING_DEBUG_BS);
-	}
-	if ((info & INTR_ERROR_CODE) && (vmread(VMCS_GUEST_CR0) & CR0_PE)) {
-		entry |= INTR_ERROR_CODE;
-		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
-	}
-	if ((info & INTR_TYPE) >> INTR_TYPE_SHIFT >= INTR_SOFT_INTERRUPT)
-		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
-	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, entry);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+		is_step ? pending | PENDING_DEBUG_BS : pending & ~PENDING_DEBUG_BS);
 }
 
 /* SDM 3C "Information About NMI Unblocking Due to IRET": the IRET will run again. */

@@ -7,6 +7,7 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 
@@ -47,12 +48,40 @@ static bool read_interrupted(struct virt_event *event)
 
 /* ---- Reasons ---------------------------------------------------------------------------- */
 
+/* How often in one virt_run() an exception is given back to the guest unseen. */
+#define MAX_REFLECTED 4
+
+/*
+ * The guest gets the exception by the next entry. A delivery that raises the same exception again can go
+ * on for ever without an instruction between, at which an interrupt would be looked for: so after a few it
+ * is handed up as an event whose delivery was interrupted, and the root has its turn.
+ */
+static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info)
+{
+	struct virt_event event = { .vector = (uint8_t)(info & INTR_VECTOR) };
+
+	event.type = event_types[(info & INTR_TYPE) >> INTR_TYPE_SHIFT];
+	event.has_error_code = info & INTR_ERROR_CODE;
+	if (event.has_error_code)
+		event.error_code = vmread32(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+	if (event.type >= VIRT_EVENT_SOFT_INTERRUPT)
+		event.length = (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	vmx_note_exception(vp, event.vector);
+	if (vp->n_reflected++ < MAX_REFLECTED) {
+		virt_inject(vp, &event);
+		return false;
+	}
+	exit->interrupted = event;
+	exit->reason = VIRT_EXIT_INTERRUPT;
+	return true;
+}
+
 static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 {
 	uint32_t info = vmread32(VMCS_EXIT_INTERRUPTION_INFO);
 	uint8_t vector = (uint8_t)(info & INTR_VECTOR);
 	uint32_t type = (info & INTR_TYPE) >> INTR_TYPE_SHIFT;
-	bool during_delivery;
+	bool during_delivery = read_interrupted(&exit->interrupted);
 
 	if (type == INTR_NMI) {
 		percpu()->pending |= PENDING_NMI;
@@ -66,13 +95,10 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 		exit->reason = VIRT_EXIT_NMI;
 		return true;
 	}
-	during_delivery = read_interrupted(&exit->interrupted);
 	if ((info & INTR_NMI_UNBLOCKED) && !during_delivery && vector != EXC_DF)
 		vmx_block_nmi();
-	if (!(vp->exceptions & (1u << vector))) {
-		vmx_reflect_exception(vp, info);
-		return false;
-	}
+	if (!(vp->exceptions & (1u << vector)))
+		return reflect(vp, exit, info);
 	exit->reason = VIRT_EXIT_EXCEPTION;
 	exit->exception.vector = vector;
 	exit->exception.is_software = type != INTR_HARD_EXCEPTION;
@@ -290,7 +316,7 @@ static bool decode_entry_machine_check(struct virt_vp *vp, struct virt_exit *exi
 {
 	after_refusal(vp);
 	percpu()->pending |= PENDING_MC;
-	exit->reason = VIRT_EXIT_NMI;
+	exit->reason = VIRT_EXIT_NOTHING;
 	return !vp->is_root;
 }
 
@@ -327,6 +353,7 @@ static bool decode_ept_misconfiguration(struct virt_vp *vp, struct virt_exit *ex
 static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_EXCEPTION_OR_NMI] = decode_exception,
 	[REASON_EXTERNAL_INTERRUPT] = decode_interrupt,
+	[REASON_PREEMPTION_TIMER] = decode_interrupt,
 	[REASON_TRIPLE_FAULT] = decode_triple_fault,
 	[REASON_INIT] = decode_init,
 	[REASON_SIPI] = decode_sipi,
@@ -335,6 +362,10 @@ static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_TASK_SWITCH] = decode_task_switch,
 	[REASON_CPUID] = decode_cpuid,
 	[REASON_GETSEC] = decode_hidden,
+	[REASON_SEAMCALL] = decode_hidden,
+	[REASON_TDCALL] = decode_hidden,
+	[REASON_RDMSR_IMMEDIATE] = decode_hidden,
+	[REASON_WRMSRNS_IMMEDIATE] = decode_hidden,
 	[REASON_HLT] = decode_hlt,
 	[REASON_INVD] = decode_invd,
 	[REASON_RDPMC] = decode_rdpmc,
@@ -366,6 +397,22 @@ static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_ENCLS] = decode_hidden,
 };
 
+/*
+ * A reason newer than the table: an instruction that exits whatever the controls say, for nothing else was
+ * asked for. The guest does not have it.
+ */
+static bool decode_unknown(struct virt_exit *exit, uint32_t reason)
+{
+	static bool is_logged;
+
+	if (reason & EXIT_REASON_ENTRY_FAILURE)
+		virt_panic("entry failure of reason %x", reason);
+	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
+		log_line(LOG_ERROR, "vmx: exit reason %x is not known: #UD", reason);
+	exit->reason = VIRT_EXIT_HIDDEN_INSN;
+	return true;
+}
+
 bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit)
 {
 	uint32_t basic = reason & EXIT_REASON_BASIC;
@@ -373,6 +420,6 @@ bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit
 	exit->insn_length = 0;
 	exit->interrupted.type = VIRT_EVENT_NONE;
 	if (unlikely(basic >= REASON_COUNT || !decoders[basic]))
-		virt_panic("exit reason %x", reason);
+		return decode_unknown(exit, reason);
 	return decoders[basic](vp, exit);
 }

@@ -29,6 +29,9 @@ static inline void write_changed(struct virt_vp *vp)
 	vmwrite(VMCS_GUEST_RSP, vp->regs.gpr[4]);
 	vmwrite(VMCS_GUEST_RFLAGS, vp->regs.rflags);
 	vp->regs.changed = false;
+	if (unlikely(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
+		     (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+		vmx_match_single_step(vp);
 }
 
 __attribute__((noreturn, cold)) static void entry_failed(uint64_t result)
@@ -53,6 +56,7 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 
 	vmcs_load(vp);
 	vp->has_view = false;
+	vp->n_reflected = 0;
 again:
 	if (vp->regs.changed)
 		write_changed(vp);
@@ -79,7 +83,7 @@ again:
 	return;
 
 left:
-	exit->reason = VIRT_EXIT_NMI;
+	exit->reason = VIRT_EXIT_NOTHING;
 	exit->insn_length = 0;
 	exit->interrupted.type = VIRT_EVENT_NONE;
 }

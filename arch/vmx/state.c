@@ -181,7 +181,10 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_KERNEL_GS_BASE:
 		vmx_syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value);
 		return;
-	case VIRT_SHADOW: value &= SHADOW_BITS; break;
+	case VIRT_SHADOW:
+		value &= SHADOW_BITS;
+		vp->regs.changed = true; /* for vmx_match_single_step() */
+		break;
 	case VIRT_CR3: vp->todo |= TODO_FLUSH; break;
 	default: break;
 	}

@@ -20,18 +20,19 @@
 struct virt_vp {
 	struct virt_regs regs; /* first: virt_regs() */
 	bool is_root;
-	bool is_launched;		/* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
-	uint8_t todo;			/* TODO_…, before the next entry */
-	uint8_t held;			/* root: PENDING_… events not delivered yet */
-	bool nmi_window;		/* root: open now, to deliver a held NMI */
-	uint8_t wants;			/* child: OVERLAY_… that must be loaded while it runs */
-	uint16_t vpid;			/* 0: none */
-	uint32_t cpu;			/* on which the VMCS is active */
-	uint32_t pin, proc;		/* the control words as they stand in the VMCS */
-	uint32_t exceptions;		/* vectors that hv/ intercepts */
-	spa_t self, vmcs, msr_bitmap;	/* pages; msr_bitmap of the root only */
+	bool is_launched;	      /* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
+	uint8_t todo;		      /* TODO_…, before the next entry */
+	uint8_t held;		      /* root: PENDING_… events not delivered yet */
+	bool nmi_window;	      /* root: open now, to deliver a held NMI */
+	uint8_t wants;		      /* child: OVERLAY_… that must be loaded while it runs */
+	uint16_t vpid;		      /* 0: none */
+	uint32_t cpu;		      /* on which the VMCS is active */
+	uint32_t pin, proc;	      /* the control words as they stand in the VMCS */
+	uint32_t exceptions;	      /* vectors that hv/ intercepts */
+	spa_t self, vmcs, msr_bitmap; /* pages; msr_bitmap of the root only */
 	uint64_t cr0_mask, cr0_shadow, cr4_mask, cr4_shadow; /* as in the VMCS */
-	bool has_view; /* `view` is of the state as it stands, but for RFLAGS */
+	uint8_t n_reflected; /* exceptions, since virt_run() was called */
+	bool has_view;	     /* `view` is of the state as it stands, but for RFLAGS */
 	struct virt_view view;
 	uint64_t cr2;			/* while not switched in, as the rest */
 	uint64_t dr[4], dr6;		/* child: its values at all times. root: see switch.c */
@@ -68,7 +69,8 @@ bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit
 bool vmx_deliver_held(struct virt_vp *vp); /* false: a child must be left for the root's event */
 void vmx_nmi_window_opened(struct virt_vp *root);
 void vmx_inject_fault(struct virt_vp *vp, uint8_t vector, bool has_error_code, uint32_t error_code);
-void vmx_reflect_exception(struct virt_vp *vp, uint32_t info);
+void vmx_note_exception(struct virt_vp *vp, uint8_t vector); /* DR6 and DR7 of a #DB that exited */
+void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
 
 /* switch.c */

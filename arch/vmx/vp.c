@@ -4,6 +4,7 @@
  * guest's only from a list, and instructions that the controls can take away are taken away.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/string.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -26,9 +27,10 @@
 #define SEGMENT_DATA (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
 
 /* FXSAVE image, SDM 1 "FXSAVE Area": FCW, abridged FTW (all registers hold +0), MXCSR. */
-#define FPU_FCW	  0
-#define FPU_FTW	  4
-#define FPU_MXCSR 24
+#define FPU_FCW	       0
+#define FPU_FTW	       4
+#define FPU_MXCSR      24
+#define FPU_MXCSR_MASK 28
 
 static void reset_segments(struct virt_vp *vp)
 {
@@ -69,8 +71,17 @@ void vmx_reset_state(struct virt_vp *vp, uint64_t cr0)
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 }
 
+/*
+ * A child is left for the root at least that often, in units of the TSC's rate shifted by IA32_VMX_MISC.
+ * External interrupts do it much sooner; but Bochs (2.7 to 3.0) does not let them through while a child
+ * runs that was entered with IF = 0.
+ */
+#define PREEMPTION_TICKS 1000000u
+
 static void reset_child_only(struct virt_vp *vp)
 {
+	uint32_t mxcsr_mask;
+
 	virt_set(vp, VIRT_PAT, PAT_RESET);
 	virt_set(vp, VIRT_SYSENTER_CS, 0);
 	virt_set(vp, VIRT_SYSENTER_ESP, 0);
@@ -79,6 +90,11 @@ static void reset_child_only(struct virt_vp *vp)
 	for (unsigned int i = 0; i < 4; i++)
 		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, 0);
 	vp->dr6 = DR6_INIT;
+	/* Of the processor's own image the MXCSR mask alone: which bits a client may set. */
+	x86_fxsave(vp->fpu);
+	mxcsr_mask = *(uint32_t *)(void *)&vp->fpu[FPU_MXCSR_MASK];
+	memset(vp->fpu, 0, sizeof(vp->fpu));
+	*(uint32_t *)(void *)&vp->fpu[FPU_MXCSR_MASK] = mxcsr_mask ? mxcsr_mask : 0xffbf;
 	*(uint16_t *)(void *)&vp->fpu[FPU_FCW] = 0x40;
 	vp->fpu[FPU_FTW] = 0xff;
 	*(uint32_t *)(void *)&vp->fpu[FPU_MXCSR] = 0x1f80;
@@ -99,5 +115,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	reset_child_only(vp);
 	virt_set_cr4_allowed(vp, CR4_SAFE);
 	virt_intercept_exceptions(vp, 0);
+	if (vp->pin & PIN_PREEMPTION_TIMER)
+		vmwrite(VMCS_PREEMPTION_TIMER_VALUE, PREEMPTION_TICKS);
 	return vp;
 }

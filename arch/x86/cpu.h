@@ -33,7 +33,8 @@ void x86_unblock_nmi(void);
 /* msr.asm: false if the instruction gives #GP. The labels are for the fault handler. */
 bool x86_rdmsr_safe(uint32_t msr, uint64_t *value);
 bool x86_wrmsr_safe(uint32_t msr, uint64_t value);
-extern const char x86_rdmsr_insn[], x86_wrmsr_insn[], x86_msr_fault[];
+bool x86_xsetbv_safe(uint32_t index, uint64_t value);
+extern const char x86_rdmsr_insn[], x86_wrmsr_insn[], x86_xsetbv_insn[], x86_msr_fault[];
 
 /* Called by exc.asm for everything but NMIs. Returns to go on at frame->rip. */
 void exc_handle(struct exc_frame *frame);

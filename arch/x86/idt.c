@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of the hypervisor itself. Only one kind is expected: #GP of RDMSR and WRMSR in msr.asm.
+ * Exceptions of the hypervisor itself. Only one kind is expected: #GP of what is in msr.asm.
  * Interrupts never come, for IF is always 0; NMIs are counted in exc.asm.
  */
 #include "arch/x86/cpu.h"
@@ -45,7 +45,8 @@ void idt_table(struct x86_table *table)
 void exc_handle(struct exc_frame *frame)
 {
 	if (frame->vector == EXC_GP &&
-	    (frame->rip == (uintptr_t)x86_rdmsr_insn || frame->rip == (uintptr_t)x86_wrmsr_insn)) {
+	    (frame->rip == (uintptr_t)x86_rdmsr_insn || frame->rip == (uintptr_t)x86_wrmsr_insn ||
+	     frame->rip == (uintptr_t)x86_xsetbv_insn)) {
 		frame->rip = (uintptr_t)x86_msr_fault;
 		return;
 	}

@@ -148,14 +148,6 @@ static inline uint8_t x86_inb(uint16_t port)
 	return value;
 }
 
-static inline void x86_xsetbv(uint32_t index, uint64_t value)
-{
-	__asm__ volatile("xsetbv"
-			 :
-			 : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
-}
-
 static inline uint64_t x86_rdtsc(void)
 {
 	uint32_t low, high;
@@ -177,6 +169,11 @@ static inline void x86_pause(void)
 static inline void x86_cli(void)
 {
 	__asm__ volatile("cli" : : : "memory");
+}
+
+static inline void x86_int3(void)
+{
+	__asm__ volatile("int3" : : : "memory");
 }
 
 static inline void x86_hlt(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of arch/virt.h that are the same on every vendor's processor. */
 #include "arch/virt.h"
+#include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "whit/layout.h"
@@ -32,9 +33,9 @@ bool virt_wrmsr(uint32_t msr, uint64_t value)
 	return x86_wrmsr_safe(msr, value);
 }
 
-void virt_xsetbv(uint32_t index, uint64_t value)
+bool virt_xsetbv(uint32_t index, uint64_t value)
 {
-	x86_xsetbv(index, value);
+	return x86_xsetbv_safe(index, value);
 }
 
 void virt_wbinvd(void)
@@ -45,6 +46,27 @@ void virt_wbinvd(void)
 uint64_t virt_tsc(void)
 {
 	return x86_rdtsc();
+}
+
+/* The reset control register of PCI chipsets: the reset comes as RESET_CPU is set. */
+#define RESET_PORT   0xcf9
+#define RESET_SYSTEM 0x02
+#define RESET_CPU    0x04
+
+void virt_reset(void)
+{
+	const struct x86_table no_idt = { .limit = 0 };
+
+	/* VMX operation blocks INIT, which is how some chipsets answer a shutdown. */
+	if (percpu()->is_virt_on)
+		backend_off();
+	x86_outb(RESET_PORT, RESET_SYSTEM);
+	x86_outb(RESET_PORT, RESET_SYSTEM | RESET_CPU);
+	/* Without that register: what the root did, an exception that nothing can be delivered for. */
+	x86_lidt(&no_idt);
+	x86_int3();
+	for (;;)
+		x86_hlt();
 }
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)

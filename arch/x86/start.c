@@ -134,6 +134,8 @@ static void save_before(struct x86_before *before)
 
 static void restore_before(const struct x86_before *before)
 {
+	/* First, for our NMI handler needs a GS base that loading GS takes away. */
+	x86_lidt(&before->idtr);
 	x86_lgdt(&before->gdtr);
 	x86_load_cs(before->cs);
 	x86_write_ss(before->ss);
@@ -149,7 +151,6 @@ static void restore_before(const struct x86_before *before)
 		*tss &= ~GDT_TSS_BUSY;
 		x86_ltr(before->tr);
 	}
-	x86_lidt(&before->idtr);
 	x86_wrmsr(MSR_FS_BASE, before->fs_base);
 	x86_wrmsr(MSR_GS_BASE, before->gs_base);
 }
@@ -158,11 +159,13 @@ static void restore_before(const struct x86_before *before)
 uint64_t cpu_host_cr4(void)
 {
 	uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-	struct x86_cpuid features = x86_cpuid(0, 0);
+	struct x86_cpuid features = x86_cpuid(1, 0);
 
-	if (x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE)
+	if (features.ecx & CPUID1_ECX_XSAVE)
 		cr4 |= CR4_OSXSAVE; /* for virt_xsetbv() */
-	if (features.eax >= 7) {
+	if (features.edx & CPUID1_EDX_MCE)
+		cr4 |= CR4_MCE; /* without it a machine check is a shutdown, and nobody learns why */
+	if (x86_cpuid(0, 0).eax >= 7) {
 		features = x86_cpuid(7, 0);
 		if (features.ebx & CPUID7_EBX_SMEP)
 			cr4 |= CR4_SMEP;

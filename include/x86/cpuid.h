@@ -12,7 +12,9 @@ struct x86_cpuid {
 /* Leaf 1 ECX */
 #define CPUID1_ECX_SSE3	      (1u << 0)
 #define CPUID1_ECX_PCLMULQDQ  (1u << 1)
+#define CPUID1_ECX_DTES64     (1u << 2)
 #define CPUID1_ECX_MONITOR    (1u << 3)
+#define CPUID1_ECX_DS_CPL     (1u << 4)
 #define CPUID1_ECX_VMX	      (1u << 5)
 #define CPUID1_ECX_SMX	      (1u << 6)
 #define CPUID1_ECX_SSSE3      (1u << 9)
@@ -52,6 +54,7 @@ struct x86_cpuid {
 #define CPUID1_EDX_PAT	 (1u << 16)
 #define CPUID1_EDX_PSE36 (1u << 17)
 #define CPUID1_EDX_CLFSH (1u << 19)
+#define CPUID1_EDX_DS	 (1u << 21)
 #define CPUID1_EDX_MMX	 (1u << 23)
 #define CPUID1_EDX_FXSR	 (1u << 24)
 #define CPUID1_EDX_SSE	 (1u << 25)
@@ -70,6 +73,7 @@ struct x86_cpuid {
 #define CPUID7_EBX_ADX	      (1u << 19)
 #define CPUID7_EBX_SMAP	      (1u << 20)
 #define CPUID7_EBX_CLFLUSHOPT (1u << 23)
+#define CPUID7_EBX_PT	      (1u << 25)
 #define CPUID7_EBX_SHA	      (1u << 29)
 /* Leaf 7 subleaf 0 ECX */
 #define CPUID7_ECX_UMIP	      (1u << 2)

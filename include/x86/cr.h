@@ -60,6 +60,11 @@
 #define XCR0_PKRU      (1ull << 9)
 #define XCR0_TILECFG   (1ull << 17)
 #define XCR0_TILEDATA  (1ull << 18)
+#define XCR0_APX       (1ull << 19)
+
+#define XCR0_DEFINED                                                                 \
+	(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_BNDREGS | XCR0_BNDCSR | XCR0_OPMASK | \
+	 XCR0_ZMM_HI256 | XCR0_HI16_ZMM | XCR0_PKRU | XCR0_TILECFG | XCR0_TILEDATA | XCR0_APX)
 
 #define DR6_INIT    0xffff0ff0ull
 #define DR7_INIT    0x400ull

@@ -6,8 +6,10 @@
 #define MSR_TSC		      0x10
 #define MSR_PLATFORM_ID	      0x17
 #define MSR_APIC_BASE	      0x1b
+#define MSR_TEST_CTRL	      0x33
 #define MSR_FEATURE_CONTROL   0x3a
 #define MSR_TSC_ADJUST	      0x3b
+#define MSR_BIOS_UPDT_TRIG    0x79
 #define MSR_BIOS_SIGN_ID      0x8b
 #define MSR_SMM_MONITOR_CTL   0x9b
 #define MSR_MTRRCAP	      0xfe
@@ -27,6 +29,8 @@
 #define MSR_MTRR_FIX4K_F8000  0x26f
 #define MSR_PAT		      0x277
 #define MSR_MTRR_DEF_TYPE     0x2ff
+#define MSR_PEBS_ENABLE	      0x3f1
+#define MSR_PEBS_BASE	      0x3f4
 #define MSR_VMX_BASIC	      0x480
 #define MSR_VMX_PIN	      0x481
 #define MSR_VMX_PROC	      0x482
@@ -44,9 +48,13 @@
 #define MSR_VMX_TRUE_EXIT     0x48f
 #define MSR_VMX_TRUE_ENTRY    0x490
 #define MSR_VMX_LAST	      0x493
+#define MSR_RTIT_FIRST	      0x560 /* Intel PT */
+#define MSR_RTIT_LAST	      0x587
+#define MSR_DS_AREA	      0x600
 #define MSR_X2APIC_FIRST      0x800
 #define MSR_X2APIC_LAST	      0x8ff
 #define MSR_XSS		      0xda0
+#define MSR_HW_FEEDBACK_PTR   0x17d0
 #define MSR_EFER	      0xc0000080u
 #define MSR_STAR	      0xc0000081u
 #define MSR_LSTAR	      0xc0000082u
@@ -61,6 +69,12 @@
 #define FEATURE_CONTROL_LOCKED	(1ull << 0)
 #define FEATURE_CONTROL_VMX_SMX (1ull << 1)
 #define FEATURE_CONTROL_VMX	(1ull << 2)
+
+/* IA32_MISC_ENABLE */
+#define MISC_ENABLE_XD_DISABLE (1ull << 34)
+
+/* IA32_XSS */
+#define XSS_PT (1ull << 8)
 
 /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_PHYSMASKn */
 #define MTRRCAP_VCNT	 0xffull

@@ -60,6 +60,20 @@ GUEST fault_storm, 32
 	jmp	.next
 END_GUEST fault_storm
 
+; An exception whose delivery raises it again: the stack is misaligned, at CPL 3 with AC.
+GUEST ac_storm, 32
+	push	eax
+.next:
+	jmp	.next
+END_GUEST ac_storm
+
+; The same with #DB: a data breakpoint on the stack that its own delivery writes.
+GUEST db_storm, 64
+	db	0xf1		; INT1
+.next:
+	jmp	.next
+END_GUEST db_storm
+
 ; Every port that there is.
 GUEST port_storm, 32
 	xor	edx, edx

@@ -229,6 +229,30 @@ static void values_that_can_never_be_right_are_refused(void)
 	check_clean();
 }
 
+/* SDM 1 "Guidelines for Writing to the MXCSR". The mask is bytes 28 to 31 of the FXSAVE image. */
+static void mxcsr_takes_what_the_processor_takes(void)
+{
+	uint32_t mask;
+
+	vp_machine();
+	for (unsigned int i = 0; i < 4; i++) {
+		static const uint32_t masks[] = { 0, 0xffbf, 0xffff, 0x2ffff };
+		const uint32_t legal = masks[i] ? masks[i] : 0xffbf;
+
+		memcpy((char *)virt_fpu(vp_of(handle, 0)->virt) + 28, &masks[i], 4);
+		for (unsigned int bit = 0; bit < 32; bit++) {
+			if (legal >> bit & 1)
+				CHECK_EQ(set(R(XmmControlStatus), 0, 1ull << bit), S_OK);
+			else
+				check_refuses(R(XmmControlStatus), 0, 1ull << bit);
+		}
+		memcpy(&mask, (char *)virt_fpu(vp_of(handle, 0)->virt) + 28, 4);
+		CHECK_EQ(mask, masks[i]); /* not the client's to change */
+	}
+	delete_all(handle);
+	check_clean();
+}
+
 static void names_that_do_not_exist_are_refused(void)
 {
 	static const uint32_t names[] = { 0x27 + 5,    0x28,	    0xfff,	0x101a,
@@ -383,6 +407,7 @@ int main(void)
 		TEST(state_after_creation),
 		TEST(registers_round_trip),
 		TEST(values_that_can_never_be_right_are_refused),
+		TEST(mxcsr_takes_what_the_processor_takes),
 		TEST(names_that_do_not_exist_are_refused),
 		TEST(all_or_nothing),
 		TEST(counts_and_buffers),

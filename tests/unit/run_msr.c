@@ -198,7 +198,7 @@ static void child_constants(void)
 
 /* ---- The root ---------------------------------------------------------------------------- */
 
-static uint8_t guarded[0x500]; /* 1 reads, 2 writes */
+static uint8_t guarded[0x2000]; /* 1 reads, 2 writes */
 
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes);
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes)
@@ -215,7 +215,25 @@ static bool is_fixed_mtrr(uint32_t msr)
 	return msr == 0x250 || msr == 0x258 || msr == 0x259 || (msr >= 0x268 && msr <= 0x26f);
 }
 
-static void root_guards_vmx_and_mtrrs_and_nothing_else(void)
+/* VMX; Intel PT; the clocks of a KVM below. */
+static bool is_absent(uint32_t msr)
+{
+	return msr == 0x9b || (msr >= 0x480 && msr <= 0x493) || (msr >= 0x560 && msr <= 0x587) ||
+	       msr == 0x11 || msr == 0x12;
+}
+
+/* What stays as it is: TEST_CTRL, PEBS twice, the debug store, hardware feedback. */
+static const uint32_t read_only[] = { 0x33, 0x3f1, 0x3f4, 0x600, 0x17d0 };
+
+static bool is_read_only(uint32_t msr)
+{
+	for (unsigned int i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
+		if (read_only[i] == msr)
+			return true;
+	return false;
+}
+
+static void root_guards_what_is_listed_and_nothing_else(void)
 {
 	world_init();
 	memset(guarded, 0, sizeof(guarded));
@@ -224,29 +242,96 @@ static void root_guards_vmx_and_mtrrs_and_nothing_else(void)
 	for (uint32_t msr = 0; msr < sizeof(guarded); msr++) {
 		unsigned int wanted = 0;
 
-		if (msr == 0x3a || msr == 0x9b || (msr >= 0x480 && msr <= 0x493))
+		if (msr == 0x3a || is_absent(msr))
 			wanted = 3;
 		else if ((msr >= 0x200 && msr < 0x210) || is_fixed_mtrr(msr) || msr == 0x2ff)
+			wanted = 2;
+		else if (msr == 0x1b || msr == 0x79 || msr == 0x1a0 || msr == 0xda0)
+			wanted = 2;
+		else if (is_read_only(msr))
 			wanted = 2;
 		CHECK_EQUAL((uint64_t)msr << 8 | guarded[msr], (uint64_t)msr << 8 | wanted);
 	}
 }
 
-static void root_has_no_vmx_msrs(void)
+static void root_absent_msrs_are_absent_whatever_the_machine_has(void)
+{
+	for (uint32_t msr = 0; msr < 0x2000; msr++) {
+		uint64_t value = 0x1234;
+
+		if (!is_absent(msr))
+			continue;
+		world_init();
+		fake_set_msr(msr, 7);
+		CHECK(!msr_read_root(msr, &value));
+		CHECK_EQUAL(value, 0x1234);
+		CHECK(!msr_write_root(msr, 8));
+		CHECK_EQUAL(fake.msr[0].value, 7);
+	}
+}
+
+static void root_cannot_write_what_writes_past_nested_paging(void)
 {
 	uint64_t value;
 
 	world_init();
-	for (uint32_t msr = 0x480; msr <= 0x493; msr++) {
-		fake_set_msr(msr, 7);
-		CHECK(!msr_read_root(msr, &value));
-		CHECK(!msr_write_root(msr, 8));
+	for (unsigned int i = 0; i < sizeof(read_only) / sizeof(*read_only); i++) {
+		fake_set_msr(read_only[i], 7);
+		for (unsigned int bit = 0; bit < 64; bit++)
+			CHECK(!msr_write_root(read_only[i], 1ull << bit));
+		CHECK(msr_read_root(read_only[i], &value));
+		CHECK_EQUAL(value, 7);
 	}
-	fake_set_msr(0x9b, 1);
-	CHECK(!msr_read_root(0x9b, &value));
-	CHECK(!msr_write_root(0x9b, 0));
-	for (unsigned int i = 0; i < fake.n_msrs; i++)
-		CHECK(fake.msr[i].value != 8);
+}
+
+static void check_root_takes(uint32_t msr, uint64_t value, bool is_legal)
+{
+	uint64_t before, after;
+
+	CHECK(virt_rdmsr(msr, &before));
+	CHECK_EQUAL(msr_write_root(msr, value), is_legal);
+	CHECK(virt_rdmsr(msr, &after));
+	CHECK_EQUAL(after, is_legal ? value : before);
+}
+
+/* Over hidden memory the APIC's page would show the hypervisor what is not there. */
+static void root_apic_stays_where_it_is(void)
+{
+	world_init();
+	fake_set_msr(MSR_APIC_BASE, 0xfee00900);
+	for (unsigned int bit = 12; bit < 64; bit++)
+		check_root_takes(MSR_APIC_BASE, 0xfee00900 ^ 1ull << bit, false);
+	check_root_takes(MSR_APIC_BASE, 0xfee00d00, true); /* x2APIC */
+	check_root_takes(MSR_APIC_BASE, 0xfee00100, true); /* off */
+	check_root_takes(MSR_APIC_BASE, 0xfee00900, true);
+	check_root_takes(MSR_APIC_BASE, 0xfee00800, true); /* BSP */
+}
+
+static void root_cannot_take_execute_disable_away(void)
+{
+	world_init();
+	fake_set_msr(MSR_MISC_ENABLE, 0x850089);
+	check_root_takes(MSR_MISC_ENABLE, 1ull << 34 | 0x850089, false);
+	for (unsigned int bit = 0; bit < 64; bit++)
+		check_root_takes(MSR_MISC_ENABLE, 1ull << bit, bit != 34);
+	check_root_takes(MSR_MISC_ENABLE, 0, true);
+}
+
+static void root_cannot_have_intel_pt_by_xrstors(void)
+{
+	world_init();
+	fake_set_msr(MSR_XSS, 0);
+	for (unsigned int bit = 0; bit < 64; bit++)
+		check_root_takes(MSR_XSS, 1ull << bit, bit != 8);
+	check_root_takes(MSR_XSS, 0, true);
+}
+
+static void root_microcode_update_is_dropped(void)
+{
+	world_init();
+	fake_set_msr(0x79, 0);
+	CHECK(msr_write_root(0x79, 0xffff800012345000ull));
+	CHECK_EQUAL(fake.msr[0].value, 0);
 }
 
 static void root_feature_control_is_locked_without_vmx(void)
@@ -286,17 +371,35 @@ static void root_mtrr_write_retypes_memory(void)
 
 static void root_other_msrs_pass(void)
 {
+	static const uint32_t msrs[] = { 0x8b, 0x1fff, 0xc0000000, 0xc0001fff };
 	uint64_t value;
 
 	world_init();
-	fake_set_msr(0x12345678, 3);
-	CHECK(msr_read_root(0x12345678, &value));
-	CHECK_EQUAL(value, 3);
-	CHECK(msr_write_root(0x12345678, 4));
-	CHECK(msr_read_root(0x12345678, &value));
-	CHECK_EQUAL(value, 4);
-	CHECK(!msr_read_root(0x12345679, &value));
-	CHECK(!msr_write_root(0x12345679, 0));
+	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
+		CHECK(!msr_read_root(msrs[i], &value));
+		CHECK(!msr_write_root(msrs[i], 0));
+		fake_set_msr(msrs[i], 3);
+		CHECK(msr_read_root(msrs[i], &value));
+		CHECK_EQUAL(value, 3);
+		check_root_takes(msrs[i], 4, true);
+	}
+}
+
+/* SDM 3C "MSR-Bitmap Address": those of a hypervisor below exit, and are not the root's. */
+static void root_has_nothing_outside_the_bitmaps(void)
+{
+	static const uint32_t msrs[] = { 0x2000,     0x40000000, 0x4b564d00, 0x4b564d01,
+					 0xbfffffff, 0xc0002000, 0xc0010000, 0xffffffff };
+
+	world_init();
+	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
+		uint64_t value = 0x1234;
+
+		fake_set_msr(msrs[i], 3);
+		CHECK(!msr_read_root(msrs[i], &value));
+		CHECK_EQUAL(value, 0x1234);
+		check_root_takes(msrs[i], 4, false);
+	}
 }
 
 int main(void)
@@ -314,10 +417,16 @@ int main(void)
 	RUN(child_apic_base_has_no_x2apic);
 	RUN(child_misc_enable_says_no_bts_no_pebs);
 	RUN(child_constants);
-	RUN(root_guards_vmx_and_mtrrs_and_nothing_else);
-	RUN(root_has_no_vmx_msrs);
+	RUN(root_guards_what_is_listed_and_nothing_else);
+	RUN(root_absent_msrs_are_absent_whatever_the_machine_has);
+	RUN(root_cannot_write_what_writes_past_nested_paging);
+	RUN(root_apic_stays_where_it_is);
+	RUN(root_cannot_take_execute_disable_away);
+	RUN(root_cannot_have_intel_pt_by_xrstors);
+	RUN(root_microcode_update_is_dropped);
 	RUN(root_feature_control_is_locked_without_vmx);
 	RUN(root_mtrr_write_retypes_memory);
 	RUN(root_other_msrs_pass);
+	RUN(root_has_nothing_outside_the_bitmaps);
 	return test_has_failed;
 }

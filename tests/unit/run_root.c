@@ -5,6 +5,7 @@
 #include <setjmp.h>
 
 #include "tests/unit/run_world.h"
+#include "whit/log.h"
 
 static jmp_buf out;
 
@@ -19,7 +20,7 @@ static void jump_out(struct virt_vp *vp, struct virt_exit *exit)
 static void root_meets(const struct virt_exit *exit)
 {
 	fake_push(exit, NULL);
-	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INIT }, jump_out);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_SIPI }, jump_out);
 	memset(&root.virt->injected, 0, sizeof(root.virt->injected));
 	if (!setjmp(out))
 		root_run(&root);
@@ -48,7 +49,7 @@ static void meet(const struct virt_exit *exit)
 	is_skipped = fake.n_skips != skips;
 	CHECK_EQUAL(virt_regs(root.virt)->rip, rip_before + (is_skipped ? exit->insn_length : 0));
 	CHECK(is_skipped != (seen.type != VIRT_EVENT_NONE) || exit->reason == VIRT_EXIT_MEMORY ||
-	      exit->reason == VIRT_EXIT_INIT || exit->reason == VIRT_EXIT_SIPI);
+	      exit->reason == VIRT_EXIT_SIPI);
 }
 
 static void faults(const struct virt_exit *exit, uint8_t vector)
@@ -102,7 +103,7 @@ static void cpuid_hides_vmx(void)
 	CHECK_EQUAL(virt_regs(root.virt)->gpr[0], 0x506e3);
 	CHECK(!(virt_regs(root.virt)->gpr[1] & (CPUID1_ECX_VMX | CPUID1_ECX_SMX)));
 	CHECK(virt_regs(root.virt)->gpr[1] & CPUID1_ECX_HYPERVISOR);
-	CHECK_EQUAL(virt_regs(root.virt)->gpr[2], 0xbfebfbff);
+	CHECK_EQUAL(virt_regs(root.virt)->gpr[2], 0xbfcbfbff); /* less the debug store */
 }
 
 static void xsetbv(uint64_t index, uint64_t value, bool is_legal)
@@ -144,6 +145,23 @@ static void xsetbv_takes_what_the_processor_takes(void)
 	xsetbv(0, 7, false);
 }
 
+/* A processor of the future, and one that refuses what the rules allow. */
+static void xsetbv_takes_nothing_that_is_unknown(void)
+{
+	world_init();
+	virt_machine.xcr0_possible = ~0ull;
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		const uint64_t known = 0xe02ff;
+
+		if (!(known >> bit & 1))
+			xsetbv(0, 1ull << bit | 7, false);
+	}
+	xsetbv(0, 0x602e7, true);
+	fake.xcr0_refused = 1 << 9;
+	xsetbv(0, 0x207, false);
+	xsetbv(0, 7, true);
+}
+
 static void invd_becomes_wbinvd(void)
 {
 	world_init();
@@ -156,9 +174,9 @@ static void msrs_in_two_halves(void)
 	struct virt_regs *regs;
 
 	world_init();
-	fake_set_msr(0x12345678, 0x2222222211111111ull);
+	fake_set_msr(0x1234, 0x2222222211111111ull);
 	regs = virt_regs(root.virt);
-	regs->gpr[1] = 0xffffffff12345678ull;
+	regs->gpr[1] = 0xffffffff00001234ull;
 	regs->gpr[0] = regs->gpr[2] = ~0ull;
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
 	CHECK_EQUAL(regs->gpr[0], 0x11111111);
@@ -211,11 +229,38 @@ static void memory_faults_go_to_root_memory(void)
 		    VIRT_EVENT_NONE); /* to deliver the event again is root_memory_fault()'s */
 }
 
-static void init_and_sipi_are_ignored(void)
+static void sipi_is_ignored(void)
 {
 	world_init();
-	meet(&(struct virt_exit) { .reason = VIRT_EXIT_INIT });
 	meet(&(struct virt_exit) { .reason = VIRT_EXIT_SIPI });
+	CHECK_EQUAL(fake.n_resets, 0);
+}
+
+static void jump_out_of_reset(void)
+{
+	longjmp(out, 1);
+}
+
+/* No panic, and no next entry: the fake screams of an exit that was not queued. */
+static void triple_fault_and_init_reset_the_machine(void)
+{
+	static const enum virt_exit_reason reasons[] = { VIRT_EXIT_TRIPLE_FAULT, VIRT_EXIT_INIT };
+
+	for (unsigned int i = 0; i < 2; i++) {
+		char text[WHIT_LOG_BYTES + 1] = "";
+		uint64_t next;
+
+		world_init();
+		fake.reset_hook = jump_out_of_reset;
+		virt_regs(root.virt)->rip = 0xabc100 + i;
+		fake_push(&(struct virt_exit) { .reason = reasons[i] }, NULL);
+		if (!setjmp(out))
+			root_run(&root);
+		CHECK_EQUAL(fake.n_resets, 1);
+		CHECK_EQUAL(hv.stats.root_exits[reasons[i]], 1);
+		(void)log_read(0, text, WHIT_LOG_BYTES, &next);
+		CHECK(strstr(text, i ? "INIT at RIP abc101" : "(triple fault) at RIP abc100"));
+	}
 }
 
 static void exits_are_counted_by_reason(void)
@@ -231,13 +276,15 @@ int main(void)
 	RUN(hypercall_is_for_64_bit_code_at_cpl_0);
 	RUN(cpuid_hides_vmx);
 	RUN(xsetbv_takes_what_the_processor_takes);
+	RUN(xsetbv_takes_nothing_that_is_unknown);
 	RUN(invd_becomes_wbinvd);
 	RUN(msrs_in_two_halves);
 	RUN(cr_writes);
 	RUN(vmx_instructions_give_ud);
 	RUN(task_switch_gives_gp);
 	RUN(memory_faults_go_to_root_memory);
-	RUN(init_and_sipi_are_ignored);
+	RUN(sipi_is_ignored);
+	RUN(triple_fault_and_init_reset_the_machine);
 	RUN(exits_are_counted_by_reason);
 	return test_has_failed;
 }

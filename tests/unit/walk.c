@@ -36,7 +36,7 @@ static void note_exchange(void *entry)
 
 /* ---- The machine ------------------------------------------------------------------------- */
 
-#define N_PAGES	     48u
+#define N_PAGES 48u
 
 static _Alignas(1 << 21) uint8_t memory[N_PAGES][4096];
 static uint8_t twin[N_PAGES][4096];

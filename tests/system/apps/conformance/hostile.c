@@ -13,7 +13,9 @@
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/timer.h"
+#include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/rflags.h"
 
 #define N_CALLS	    10000u
 #define ARENA_PAGES 2048u
@@ -26,6 +28,8 @@ DECLARE_GUEST(paging_by_itself);
 DECLARE_GUEST(bad_idt);
 DECLARE_GUEST(bad_stack);
 DECLARE_GUEST(fault_storm);
+DECLARE_GUEST(ac_storm);
+DECLARE_GUEST(db_storm);
 DECLARE_GUEST(port_storm);
 DECLARE_GUEST(cpuid_storm);
 DECLARE_GUEST(jump);
@@ -381,6 +385,50 @@ static void hostile_guest_faults_for_ever(void)
 	child_destroy(&child);
 }
 
+/* CVE-2015-5307: no instruction ends between one #AC and the next, and still the cancel gets through. */
+static void hostile_guest_faults_while_it_faults(void)
+{
+	uint64_t *gdt, *idt;
+
+	create(GUEST(ac_storm));
+	gdt = (uint64_t *)(void *)(child.ram + CHILD_GDT);
+	idt = (uint64_t *)(void *)(child.ram + CHILD_IDT);
+	gdt[1] |= 3ull << 45; /* DPL 3 */
+	gdt[2] |= 3ull << 45;
+	idt[EXC_AC] = (CHILD_HANDLER & 0xffff) | 0xbu << 16 | 0x8e00ull << 32;
+	EXPECT_HR(child_set_segment(&child, WHvX64RegisterCs, 0, ~0u, 0xb, 0xc0fb), S_OK);
+	EXPECT_HR(child_set_segment(&child, WHvX64RegisterSs, 0, ~0u, 0x13, 0xc0f3), S_OK);
+	EXPECT_HR(
+		child_set(&child, WHvX64RegisterCr0, child_get(&child, WHvX64RegisterCr0) | CR0_AM),
+		S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_AC), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRsp, CHILD_STACK + 1), S_OK);
+	EXPECT(timer_start(1, false, cancel_it));
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	timer_stop();
+	child_destroy(&child);
+}
+
+/* CVE-2015-8104, the same with #DB. */
+static void hostile_guest_traps_while_it_traps(void)
+{
+	const uint64_t tss = 0xc000, stack = 0x7000;
+	uint64_t *idt;
+
+	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(db_storm), 0, 0), S_OK);
+	child_gate(&child, CHILD_LONG, EXC_DB);
+	idt = (uint64_t *)(void *)(child.ram + CHILD_IDT);
+	idt[2 * EXC_DB] |= 1ull << 32; /* IST1 */
+	*(uint32_t *)(void *)(child.ram + tss + 0x24) = (uint32_t)stack;
+	EXPECT_HR(child_set_segment(&child, WHvX64RegisterTr, tss, 0x67, 24, 0x8b), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterDr0, stack - 8), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterDr7, 0x90401), S_OK); /* 8 bytes, writes */
+	EXPECT(timer_start(1, false, cancel_it));
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	timer_stop();
+	child_destroy(&child);
+}
+
 /* RFLAGS.IF is the guest's own affair: the root's interrupts and its cancel get through. */
 static void hostile_guest_loops_with_interrupts_off(void)
 {
@@ -437,6 +485,8 @@ void hostile_checks(void)
 	RUN(hostile_guest_tries_all_of_cpuid);
 	/* Last, since only a hypervisor that works comes back from them. */
 	RUN(hostile_guest_faults_for_ever);
+	RUN(hostile_guest_faults_while_it_faults);
+	RUN(hostile_guest_traps_while_it_traps);
 	RUN(hostile_guest_has_page_tables_at_themselves);
 	RUN(hostile_guest_loops_with_interrupts_off);
 	RUN(hostile_guests_leave_no_page_behind);
