@@ -245,18 +245,25 @@ static const char *attempt(struct attempt *a)
 	return start(a);
 }
 
-/* Text of several lines, each with our name in front. Cuts it up. */
+#define LINE_CHARS 72
+
+/* Text of several lines, each with our name in front; long ones are broken at spaces. Cuts it up. */
 static void print_lines(char *text, size_t max)
 {
-	char *line = text;
+	char *line = text, *space = NULL;
 
 	text[max - 1] = '\0';
 	for (; *text; text++) {
-		if (*text != '\n')
+		if (*text == ' ')
+			space = text;
+		if (*text == '\n')
+			space = text;
+		else if (!space || text - line < LINE_CHARS)
 			continue;
-		*text = '\0';
+		*space = '\0';
 		Print(L"whit: %a\n", line);
-		line = text + 1;
+		line = space + 1;
+		space = NULL;
 	}
 	if (*line)
 		Print(L"whit: %a\n", line);
