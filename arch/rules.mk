@@ -7,7 +7,7 @@
 
 NASM ?= nasm
 
-HV_WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wvla \
+HV_WARNINGS := $(WERROR) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wvla \
 	-Wno-sign-conversion
 # The compilers may use general registers only: the rest is the guests'.
 HV_CFLAGS += -std=gnu11 -O3 -Iinclude -I. $(HV_WARNINGS) \

@@ -16,7 +16,7 @@ EFI_LD     ?= ld
 NASM       ?= nasm
 OBJCOPY    ?= objcopy
 
-EFI_WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef
+EFI_WARNINGS := $(WERROR) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef
 EFI_CFLAGS += -std=gnu11 -O2 -g $(EFI_WARNINGS) -Iinclude \
 	-isystem $(EFI_INCDIR) -isystem $(EFI_INCDIR)/x86_64 -isystem $(EFI_INCDIR)/protocol \
 	-DGNU_EFI_USE_MS_ABI -ffreestanding -fshort-wchar -fpic -fvisibility=hidden \

@@ -3,6 +3,7 @@
  * WHvGetCapability. What is said of the processor is what a child sees of it: the feature bits are
  * read off the CPUID model (hv/cpuid.c), row by row, so that the two cannot differ.
  */
+#include "hv/buffer.h"
 #include "hv/cpuid.h"
 #include "hv/gpa.h"
 #include "hv/hv.h"

@@ -46,14 +46,6 @@ extern struct hv hv;
  */
 uint64_t hv_init(struct whit_handover *handover);
 
-/*
- * A buffer of the root, root-physical: copy out of it, into it, under hv.lock, so that no other
- * processor can lend it away meanwhile. False, with nothing copied, unless it is aligned to 8 bytes
- * and lies in RAM of the root throughout. hv/hypercall.c.
- */
-bool buffer_read(uint64_t spa, void *to, uint64_t n_bytes);
-bool buffer_write(uint64_t spa, const void *from, uint64_t n_bytes);
-
 /* WHvGetCapability; *written also with WHV_E_INSUFFICIENT_BUFFER: what it takes. hv/capability.c. */
 uint32_t capability_get(uint64_t code, uint64_t buffer, uint64_t n_bytes, uint64_t *written);
 

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "hv/buffer.h"
 #include "hv/frame.h"
 #include "hv/gpa.h"
 #include "hv/root.h"
@@ -32,39 +33,6 @@ struct row {
 	uint32_t (*function)(struct call *call);
 	enum call_scope scope;
 };
-
-/* ---- Buffers of the root ----------------------------------------------------------------- */
-
-static bool is_buffer(uint64_t spa, uint64_t n_bytes)
-{
-	return !(spa & 7) && frames_are_root(spa, n_bytes);
-}
-
-bool buffer_read(uint64_t spa, void *to, uint64_t n_bytes)
-{
-	bool is_legal;
-
-	lock_take(&hv.lock);
-	is_legal = is_buffer(spa, n_bytes);
-	if (is_legal)
-		memcpy(to, virt_ptr(SPA(spa)), n_bytes);
-	lock_drop(&hv.lock);
-	return is_legal;
-}
-
-bool buffer_write(uint64_t spa, const void *from, uint64_t n_bytes)
-{
-	bool is_legal;
-
-	lock_take(&hv.lock);
-	is_legal = is_buffer(spa, n_bytes);
-	if (is_legal)
-		memcpy(virt_ptr(SPA(spa)), from, n_bytes);
-	lock_drop(&hv.lock);
-	return is_legal;
-}
-
-/* ---- Calls ------------------------------------------------------------------------------- */
 
 static uint32_t call_get_capability(struct call *call)
 {
@@ -175,7 +143,7 @@ static uint32_t call_read_log(struct call *call)
 	uint32_t result = RESULT(E_POINTER);
 
 	lock_take(&hv.lock);
-	if (is_buffer(call->gpr[RDX], n)) {
+	if (buffer_is_legal(call->gpr[RDX], n)) {
 		call->gpr[RDX] =
 			log_read(call->gpr[RCX], virt_ptr(SPA(call->gpr[RDX])), n, &call->gpr[R8]);
 		result = RESULT(S_OK);
@@ -193,7 +161,7 @@ static uint32_t call_stats(struct call *call)
 		return RESULT(WHV_E_INSUFFICIENT_BUFFER);
 	}
 	lock_take(&hv.lock);
-	if (is_buffer(call->gpr[RCX], sizeof(hv.stats))) {
+	if (buffer_is_legal(call->gpr[RCX], sizeof(hv.stats))) {
 		hv.stats.heap_free_pages = hv.heap.count;
 		memcpy(virt_ptr(SPA(call->gpr[RCX])), &hv.stats, sizeof(hv.stats));
 		call->gpr[RDX] = sizeof(hv.stats);

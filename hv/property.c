@@ -3,6 +3,7 @@
  * Partition properties. Whit has those of the table below; every other one that WHP knows is answered
  * as an unknown property, so that a client never believes in something that has no effect.
  */
+#include "hv/buffer.h"
 #include "hv/hv.h"
 #include "hv/partition.h"
 #include "whp/WinHvPlatformDefs.h"

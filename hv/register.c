@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "hv/buffer.h"
 #include "hv/cr.h"
 #include "hv/device.h"
 #include "hv/event.h"

@@ -369,45 +369,39 @@ static __attribute__((noinline)) void walk_paged(struct walk_state *state)
 	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0);
 }
 
-/* The walk of a state whose first six members are set. */
-static inline void walk_any(struct walk_state *state)
-{
-	state->n_bytes = 0;
-	state->base = 0;
-	if (state->paging->cr0 & CR0_PG)
-		walk_paged(state);
-	else
-		walk_stop(state->walk, WHvTranslateGvaResultSuccess, (uint32_t)state->gva, 0);
-}
-
-void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
-	      unsigned int access, struct walk *walk)
+static inline void walk_from(const struct partition *partition, const struct virt_paging *paging,
+			     gva_t gva, unsigned int access, struct walk *walk,
+			     struct walk_trail *trail)
 {
 	struct walk_state state;
 
-	state.partition = partition;
-	state.paging = paging;
-	state.gva = gva.a;
-	state.access = access;
-	state.walk = walk;
-	state.trail = NULL;
-	walk_any(&state);
-}
-
-void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
-		    unsigned int access, struct walk *walk, struct walk_trail *trail)
-{
-	struct walk_state state;
-
+	if (!(paging->cr0 & CR0_PG)) {
+		walk_stop(walk, WHvTranslateGvaResultSuccess, (uint32_t)gva.a, 0);
+		return;
+	}
 	state.partition = partition;
 	state.paging = paging;
 	state.gva = gva.a;
 	state.access = access;
 	state.walk = walk;
 	state.trail = trail;
+	state.n_bytes = 0;
+	state.base = 0;
+	walk_paged(&state);
+}
+
+void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+	      unsigned int access, struct walk *walk)
+{
+	walk_from(partition, paging, gva, access, walk, NULL);
+}
+
+void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+		    unsigned int access, struct walk *walk, struct walk_trail *trail)
+{
 	trail->n = 0;
 	trail->is_wide = true;
-	walk_any(&state);
+	walk_from(partition, paging, gva, access, walk, trail);
 	/* The processor's PDPTEs are part of a PAE walk, and not of the trail. */
 	trail->is_whole =
 		!(paging->cr0 & CR0_PG) || (paging->efer & EFER_LMA) || !(paging->cr4 & CR4_PAE);

@@ -113,7 +113,7 @@ bool vmx_deliver_held(struct virt_vp *vp)
 		deliver_nmi(vp);
 	}
 	if (vp->held)
-		vp->todo |= TODO_HELD;
+		vp->due |= DUE_HELD;
 	return true;
 }
 

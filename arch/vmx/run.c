@@ -15,11 +15,11 @@ static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uin
 static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
 {
 	cpu->has_run = true;
-	if (vp->todo & TODO_FLUSH)
+	if (vp->due & DUE_FLUSH)
 		vpid_flush(vp);
-	if (vp->todo & TODO_OVERLAY)
+	if (vp->due & DUE_OVERLAY)
 		vmx_overlay_load(vp);
-	vp->todo = 0;
+	vp->due = 0;
 	return vmx_deliver_held(vp);
 }
 
@@ -60,7 +60,7 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 again:
 	if (vp->regs.changed)
 		write_changed(vp);
-	if (unlikely(vp->todo) && !prepare(cpu, vp))
+	if (unlikely(vp->due) && !prepare(cpu, vp))
 		goto left;
 	is_launched = vp->is_launched;
 	vp->is_launched = true;

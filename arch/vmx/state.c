@@ -77,7 +77,7 @@ static void set_cr0(struct virt_vp *vp, uint64_t value)
 	vmwrite(VMCS_GUEST_CR0, real);
 	vp->cr0_shadow = value | CR0_ET;
 	vmwrite(VMCS_CR0_READ_SHADOW, vp->cr0_shadow);
-	vp->todo |= TODO_FLUSH;
+	vp->due |= DUE_FLUSH;
 }
 
 static void set_cr4(struct virt_vp *vp, uint64_t value)
@@ -90,7 +90,7 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 	vmwrite(VMCS_GUEST_CR4, real);
 	vp->cr4_shadow = value;
 	vmwrite(VMCS_CR4_READ_SHADOW, value);
-	vp->todo |= TODO_FLUSH;
+	vp->due |= DUE_FLUSH;
 }
 
 static void set_efer(struct virt_vp *vp, uint64_t value)
@@ -101,14 +101,14 @@ static void set_efer(struct virt_vp *vp, uint64_t value)
 		entry |= ENTRY_IA32E_MODE_GUEST;
 	vmwrite(VMCS_ENTRY_CONTROLS, entry);
 	vmwrite(VMCS_GUEST_EFER, value);
-	vp->todo |= TODO_FLUSH;
+	vp->due |= DUE_FLUSH;
 	if (vp->is_root)
 		return;
 	/* SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. */
 	vp->wants &= (uint8_t)~OVERLAY_SYSCALL;
 	if (value & (EFER_SCE | EFER_LME))
 		vp->wants |= OVERLAY_SYSCALL;
-	vp->todo |= TODO_OVERLAY;
+	vp->due |= DUE_OVERLAY;
 }
 
 static void set_dr7(struct virt_vp *vp, uint64_t value)
@@ -119,7 +119,7 @@ static void set_dr7(struct virt_vp *vp, uint64_t value)
 	vp->wants &= (uint8_t)~OVERLAY_DEBUG;
 	if (value & DR7_ENABLED)
 		vp->wants |= OVERLAY_DEBUG;
-	vp->todo |= TODO_OVERLAY;
+	vp->due |= DUE_OVERLAY;
 }
 
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
@@ -185,7 +185,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		value &= SHADOW_BITS;
 		vp->regs.changed = true; /* for vmx_match_single_step() */
 		break;
-	case VIRT_CR3: vp->todo |= TODO_FLUSH; break;
+	case VIRT_CR3: vp->due |= DUE_FLUSH; break;
 	default: break;
 	}
 	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)

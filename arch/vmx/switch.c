@@ -107,7 +107,7 @@ void virt_switch(struct virt_vp *from, struct virt_vp *to)
 	from->cr2 = x86_read_cr2();
 	x86_write_cr2(to->cr2);
 	if (to->wants)
-		to->todo |= TODO_OVERLAY;
+		to->due |= DUE_OVERLAY;
 	cpu->switched = to;
 }
 

@@ -104,7 +104,7 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 		virt_pages_take(pages, &vp->msr_bitmap);
 	vp->is_root = is_root;
 	vp->cpu = cpu->index;
-	vp->todo = TODO_FIRST;
+	vp->due = DUE_FIRST;
 	*(uint32_t *)virt_ptr(vp->vmcs) = vmx_caps.revision;
 	vmcs_clear(vp->vmcs);
 	vmcs_select(vp);

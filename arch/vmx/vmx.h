@@ -8,10 +8,10 @@
 #include "arch/vmx/vmcs.h"
 
 /* What has to be done before an entry; nothing, mostly, so it is asked at one place. */
-#define TODO_FIRST   (1u << 0) /* it has never run */
-#define TODO_FLUSH   (1u << 1) /* its translations are out of date */
-#define TODO_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
-#define TODO_HELD    (1u << 3) /* the root: `held` is not empty */
+#define DUE_FIRST   (1u << 0) /* it has never run */
+#define DUE_FLUSH   (1u << 1) /* its translations are out of date */
+#define DUE_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
+#define DUE_HELD    (1u << 3) /* the root: `held` is not empty */
 
 /*
  * A virtual processor: one page. What is here and not in the VMCS is what VT-x does not switch, and
@@ -21,7 +21,7 @@ struct virt_vp {
 	struct virt_regs regs; /* first: virt_regs() */
 	bool is_root;
 	bool is_launched;	      /* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
-	uint8_t todo;		      /* TODO_…, before the next entry */
+	uint8_t due;		      /* DUE_…, before the next entry */
 	uint8_t held;		      /* root: PENDING_… events not delivered yet */
 	bool nmi_window;	      /* root: open now, to deliver a held NMI */
 	uint8_t wants;		      /* child: OVERLAY_… that must be loaded while it runs */

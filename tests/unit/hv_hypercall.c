@@ -2,6 +2,8 @@
 /* hv/hypercall.c: the calling convention, buffers, and the way through to a run. */
 #include "tests/unit/hv_test.h"
 
+#include "hv/buffer.h"
+
 #include "whit/log.h"
 #include "x86/cr.h"
 
