@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction emulator on a VP (hv/device.h): its operations, the device accesses it asks for, and
- * what becomes of the guest's registers afterwards.
+ * The instruction emulator on a VP (hv/device.h): which instruction, the accesses that the root is told of,
+ * and what becomes of the guest's registers. What the emulator asks for is in hv/device_ops.c.
  *
  * An instruction is executed from its start as often as it needs answers; nothing is committed
  * before the last of them is there. Writes to devices are collected and count only if the execution
- * completes. Guest memory belongs to other processors too: every read of it is done once.
+ * completes.
  */
-#include "hv/device.h"
-
-#include <stddef.h>
+#include "hv/device_run.h"
 
 #include "hv/event.h"
-#include "hv/gpa.h"
 #include "hv/walk.h"
-#include "whp/WinHvMemory.h"
 #include "x86/cr.h"
-#include "x86/exc.h"
 #include "x86/rflags.h"
 
 /* Executions in a row that guest memory has spoilt, before the guest is entered to try for itself. */
@@ -27,28 +22,10 @@
 
 #define PENDING_DEBUG_STEP (1ull << 14) /* BS, as in DR6 */
 
-#define NO_PAGE (~0ull)
-
-/* One call of the emulator. */
-struct device_run {
-	struct vp *vp;
-	struct emu_cpu cpu;
-	const struct virt_view *view; /* good for one execution */
-	uint64_t exit_page;	      /* of the access that made the exit; NO_PAGE: unknown */
-	bool has_met_page;	      /* a translation has come to exit_page */
-	bool is_mismatch;	      /* the first device access was somewhere else */
-	bool has_met_device;
-	uint8_t n_posted;
-};
-
 /* The record where it stands, in the bytes of the exit context. */
 struct device_record {
 	struct whit_device_access access;
 } __attribute__((may_alias));
-
-typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
-typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
-typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 
 static inline struct device_record *device_record(const struct vp *vp)
 {
@@ -67,32 +44,6 @@ static void device_forget(struct device_state *device)
 static inline void device_count(void)
 {
 	__atomic_fetch_add(&hv.stats.emulated, 1, __ATOMIC_RELAXED);
-}
-
-static inline void device_copy_8(void *to, const void *from)
-{
-	*(volatile any64 *)to = *(const volatile any64 *)from;
-}
-
-/*
- * Copy n bytes; each of 1, 2, 4 and 8 is one access on either side, and nothing is read twice: one
- * side is memory that others write.
- */
-static inline void device_copy(void *to, const void *from, unsigned int n)
-{
-	volatile uint8_t *t = to;
-	const volatile uint8_t *f = from;
-
-	switch (n) {
-	case 1: *t = *f; return;
-	case 2: *(volatile any16 *)t = *(const volatile any16 *)f; return;
-	case 4: *(volatile any32 *)t = *(const volatile any32 *)f; return;
-	default: break;
-	}
-	for (; n >= 8; n -= 8, t += 8, f += 8)
-		*(volatile any64 *)t = *(const volatile any64 *)f;
-	for (; n; n--)
-		*t++ = *f++;
 }
 
 /* ---- The record in the shared page ------------------------------------------------------- */
@@ -153,261 +104,6 @@ bool device_set_data(struct vp *vp, unsigned int index, const uint64_t value[2])
 	__atomic_store_n(&vp->page->device_answered, 1u, __ATOMIC_RELEASE);
 	return true;
 }
-
-/* ---- The emulator's operations ----------------------------------------------------------- */
-
-static void device_describe(struct whit_device_access *access, bool is_port, bool is_write,
-			    uint64_t address, unsigned int size, unsigned int count)
-{
-	access->address = address;
-	access->is_port = is_port;
-	access->is_write = is_write;
-	access->size = (uint8_t)size;
-	access->reserved0 = 0;
-	access->count = (uint16_t)count;
-	access->n_bytes = (uint16_t)(size * count);
-}
-
-/*
- * The instruction is about to touch a device. The first time, hold it against the exit that brought us here:
- * an emulator that computes another address than the processor must not act on it. String
- * instructions have two operands, of which the processor may meet the second first.
- */
-static bool device_meet(struct device_run *run)
-{
-	if (run->has_met_device)
-		return true;
-	if (run->exit_page != NO_PAGE && !run->has_met_page && !run->vp->device.insn.is_string) {
-		run->is_mismatch = true;
-		return false;
-	}
-	run->has_met_device = true;
-	return true;
-}
-
-/* A read of a device: the answer if there is one, else a request for it. */
-static enum emu_outcome device_read(struct device_run *run, bool is_port, uint64_t address,
-				    unsigned int size, unsigned int count, void *data)
-{
-	struct device_state *device = &run->vp->device;
-	struct whit_device_access *answer;
-
-	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES ||
-	    device->next_answer >= DEVICE_MAX_ACCESSES)
-		return EMU_FAILED;
-	answer = &device->answers[device->next_answer];
-	if (device->next_answer < device->n_answers) {
-		if (answer->address == address && answer->is_port == is_port &&
-		    answer->size == size && answer->count == count) {
-			device->next_answer++;
-			device_copy(data, answer->data, answer->n_bytes);
-			return EMU_DONE;
-		}
-		/* The guest's memory has changed, and with it what the instruction reads. */
-		device->n_answers = device->next_answer;
-	}
-	device_describe(answer, is_port, false, address, size, count);
-	return EMU_DEVICE;
-}
-
-static enum emu_outcome device_write(struct device_run *run, bool is_port, uint64_t address,
-				     unsigned int size, unsigned int count, const void *data)
-{
-	struct whit_device_access *access;
-
-	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES)
-		return EMU_FAILED;
-	if (run->n_posted == DEVICE_MAX_ACCESSES)
-		return EMU_UNIMPLEMENTED;
-	access = &run->vp->device.posted[run->n_posted++];
-	device_describe(access, is_port, true, address, size, count);
-	device_copy(access->data, data, access->n_bytes);
-	return EMU_DONE;
-}
-
-static enum emu_outcome op_segment(void *ctx, enum x86_seg seg, struct x86_segment *out)
-{
-	const struct device_run *run = ctx;
-
-	virt_get_segment(run->vp->virt, seg, out);
-	return EMU_DONE;
-}
-
-static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, gpa_t *gpa,
-				     struct emu_exception *exception)
-{
-	struct device_run *run = ctx;
-	const struct device_state *device = &run->vp->device;
-	unsigned int how = WALK_SET_BITS;
-	struct walk walk;
-
-	/* The access that made the exit: the processor itself has translated and allowed it. */
-	if (!(access & ~(unsigned int)device->translated) &&
-	    (gva.a & PAGE_MASK) == device->gva_page) {
-		run->has_met_page = true;
-		*gpa = GPA(device->gpa_page | PAGE_OFFSET(gva.a));
-		return EMU_DONE;
-	}
-	if (access & EMU_READ)
-		how |= WALK_READ;
-	if (access & EMU_WRITE)
-		how |= WALK_WRITE;
-	if (access & EMU_IMPLICIT)
-		how |= WALK_SMAP; /* RFLAGS.AC is for explicit accesses */
-	else if (run->cpu.cpl == 3)
-		how |= WALK_USER;
-	walk_gva(run->vp->partition, &run->view->paging, gva, how, &walk);
-	switch (walk.code) {
-	case WHvTranslateGvaResultSuccess: break;
-	case WHvTranslateGvaResultPageNotPresent:
-	case WHvTranslateGvaResultPrivilegeViolation:
-	case WHvTranslateGvaResultInvalidPageTableFlags:
-		*exception = (struct emu_exception) { .vector = EXC_PF,
-						      .has_error_code = true,
-						      .error_code = walk.error_code,
-						      .address = gva.a };
-		return EMU_EXCEPTION;
-	default:
-		return EMU_FAILED; /* a page table that the processor cannot read: its exit says so */
-	}
-	run->has_met_page |= (walk.gpa.a & PAGE_MASK) == run->exit_page;
-	*gpa = walk.gpa;
-	return EMU_DONE;
-}
-
-/*
- * Is this the page, and the kind of access, whose lack of a nested translation was the exit? Then it need
- * not be looked up; a mapping made since comes after the access. A read counts only if the exit was
- * no write: ROM can be read.
- */
-static inline bool device_is_exit(const struct device_state *device, gpa_t gpa, unsigned int access)
-{
-	return (gpa.a & PAGE_MASK) == device->gpa_page &&
-	       (access == EMU_WRITE ? device->translated & EMU_WRITE
-				    : device->translated == EMU_READ);
-}
-
-static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
-				void *data)
-{
-	struct device_run *run = ctx;
-	struct gpa_page page;
-
-	if (device_is_exit(&run->vp->device, gpa, EMU_READ))
-		return device_read(run, false, gpa.a, size, count, data);
-	page = gpa_page(run->vp->partition, gpa);
-	if (!page.ptr || !(page.rights & VIRT_READ))
-		return device_read(run, false, gpa.a, size, count, data);
-	device_copy(data, page.ptr + PAGE_OFFSET(gpa.a), size * count);
-	return EMU_DONE;
-}
-
-static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
-				 const void *data)
-{
-	struct device_run *run = ctx;
-	struct gpa_page page;
-
-	if (device_is_exit(&run->vp->device, gpa, EMU_WRITE))
-		return device_write(run, false, gpa.a, size, count, data);
-	page = gpa_page(run->vp->partition, gpa);
-	if (!page.ptr || !(page.rights & VIRT_WRITE))
-		return device_write(run, false, gpa.a, size, count, data);
-	device_copy(page.ptr + PAGE_OFFSET(gpa.a), data, size * count);
-	return EMU_DONE;
-}
-
-/* CMPXCHG16B; the compiler has no other name for it without a library call. */
-__attribute__((target("cx16"), noinline)) static bool
-device_exchange_16(void *to, const void *expected, const void *desired)
-{
-	unsigned __int128 old, new;
-
-	device_copy(&old, expected, 16);
-	device_copy(&new, desired, 16);
-	return __sync_bool_compare_and_swap((unsigned __int128 *)to, old, new);
-}
-
-/*
- * Replace the bytes if they are still as expected. They need not be aligned: the processor does it all
- * the same, but for 16 bytes.
- */
-__attribute__((no_sanitize("alignment"))) static enum emu_outcome
-device_exchange(void *to, unsigned int size, const void *expected, const void *desired)
-{
-	uint64_t old = 0, new = 0;
-	uint32_t old4;
-	uint16_t old2;
-	uint8_t old1;
-	bool is_done;
-
-	if (size == 16) {
-		if (((uintptr_t)to & 15) || !(virt_cpuid(1, 0).ecx & CPUID1_ECX_CX16))
-			return EMU_UNIMPLEMENTED;
-		return device_exchange_16(to, expected, desired) ? EMU_DONE : EMU_RETRY;
-	}
-	if (size > 8)
-		return EMU_UNIMPLEMENTED;
-	device_copy(&old, expected, size);
-	device_copy(&new, desired, size);
-	old4 = (uint32_t)old;
-	old2 = (uint16_t)old;
-	old1 = (uint8_t)old;
-	switch (size) {
-	case 1:
-		is_done = __atomic_compare_exchange_n((uint8_t *)to, &old1, (uint8_t) new, false,
-						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-		break;
-	case 2:
-		is_done = __atomic_compare_exchange_n((uint16_t *)to, &old2, (uint16_t) new, false,
-						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-		break;
-	case 4:
-		is_done = __atomic_compare_exchange_n((uint32_t *)to, &old4, (uint32_t) new, false,
-						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-		break;
-	default:
-		is_done = __atomic_compare_exchange_n((uint64_t *)to, &old, new, false,
-						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-		break;
-	}
-	return is_done ? EMU_DONE : EMU_RETRY;
-}
-
-static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, const void *expected,
-				   const void *desired)
-{
-	struct device_run *run = ctx;
-	struct gpa_page page = gpa_page(run->vp->partition, gpa);
-
-	if (!page.ptr || !(page.rights & VIRT_READ) || !(page.rights & VIRT_WRITE))
-		return device_write(run, false, gpa.a, size, 1, desired);
-	return device_exchange(page.ptr + PAGE_OFFSET(gpa.a), size, expected, desired);
-}
-
-static enum emu_outcome op_in(void *ctx, uint16_t port, unsigned int size, unsigned int count,
-			      void *data)
-{
-	return device_read(ctx, true, port, size, count, data);
-}
-
-static enum emu_outcome op_out(void *ctx, uint16_t port, unsigned int size, unsigned int count,
-			       const void *data)
-{
-	return device_write(ctx, true, port, size, count, data);
-}
-
-static const struct emu_ops device_ops = {
-	.segment = op_segment,
-	.translate = op_translate,
-	.read = op_read,
-	.write = op_write,
-	.cmpxchg = op_cmpxchg,
-	.in = op_in,
-	.out = op_out,
-	.port_check = NULL, /* done by the processor before the exit */
-	.load_segment = NULL,
-};
 
 /* ---- One execution ----------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@ $(B)/tests/unit/event: tests/unit/event.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADE
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/tests/unit/device $(B)/tests/unit/device_string: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/event.c hv/walk.c hv/fetch.c $(GUEST_EMU) \
+$(B)/tests/unit/device $(B)/tests/unit/device_string: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/event.c hv/walk.c hv/fetch.c $(GUEST_EMU) \
 		$(GUEST_FAKE) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
