@@ -42,10 +42,13 @@ $(B)/hv-obj/offsets.inc: arch/vmx/offsets.c
 	sed -n 's/.*"@define \([A-Z_0-9]*\) \([0-9]*\)".*/%define \1 \2/p' $(@:.inc=.s) > $@
 	@test -s $@
 
+# How $@ is linked of HV_OBJECTS.
+HV_LINK = $(CC) $(HV_CFLAGS) $(HV_LTO) -fuse-ld=bfd -nostdlib -static -Wl,--build-id=none \
+	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-relax -Wl,--fatal-warnings \
+	-Wl,--orphan-handling=error -Wl,-Map,$(@:.elf=.map) \
+	-T arch/x86/image.ld $(HV_OBJECTS) -o $@
+
 $(B)/whit-hv.elf: $(HV_OBJECTS) arch/x86/image.ld
-	$(CC) $(HV_CFLAGS) $(HV_LTO) -fuse-ld=bfd -nostdlib -static -Wl,--build-id=none \
-		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-relax -Wl,--fatal-warnings \
-		-Wl,--orphan-handling=error -Wl,-Map,$(@:.elf=.map) \
-		-T arch/x86/image.ld $(HV_OBJECTS) -o $@
+	$(HV_LINK)
 
 -include $(HV_OBJECTS:.o=.d) $(B)/hv-obj/offsets.d

@@ -4,8 +4,9 @@
 include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk
 
 # Scripts that boot machines, the longest first, and what they need.
-MACHINE_TESTS := $(addprefix tests/system/,conformance seabios refusals svam)
-MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES)
+MACHINE_TESTS := $(addprefix tests/system/,conformance seabios refusals svam panic/run)
+MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
+	$(B)/panic/whit.efi
 
 .PHONY: host-tests
 host-tests: $(HOST_TESTS)
