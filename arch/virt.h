@@ -6,8 +6,7 @@
  * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in the
  * other direction is hv_main(), the hypervisor's main function.
  *
- * A struct virt_vp belongs to one processor at a time: the one that last passed it to virt_activate().
- * "current" below means: that processor, and it is this one. All functions run with interrupts off.
+ * A struct virt_vp belongs to the processor that created it. All functions run with interrupts off.
  */
 #ifndef ARCH_VIRT_H
 #define ARCH_VIRT_H
@@ -131,7 +130,8 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
  * the size. Whatever stood there is replaced: larger leaves around it are split (their other parts
  * stay as they are), tables below it are given back. A processor that walks at the same time sees the
  * old or the new translation, nothing else. Call virt_space_flush() before anything relies on the
- * old one being gone. False, with nothing changed, if `pages` holds too few pages (4 always suffice).
+ * old one being gone. A hole may give the tables around it back. False, with nothing changed, if `pages`
+ * holds too few pages (4 always suffice), or if gpa lies beyond 2^48.
  */
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf);
 

@@ -26,6 +26,29 @@ static const uint8_t event_types[8] = {
 	VIRT_EVENT_SOFT_EXCEPTION, VIRT_EVENT_NONE,
 };
 
+/* The event of a valid word of the VMCS, with what is beside it in two other fields. */
+static void event_of(uint32_t info, uint64_t error_field, uint64_t length_field,
+		     struct virt_event *event)
+{
+	event->type = event_types[(info & INTR_TYPE) >> INTR_TYPE_SHIFT];
+	event->vector = (uint8_t)(info & INTR_VECTOR);
+	event->has_error_code = info & INTR_ERROR_CODE;
+	event->error_code = event->has_error_code ? vmread32(error_field) : 0;
+	event->length =
+		event->type >= VIRT_EVENT_SOFT_INTERRUPT ? (uint8_t)vmread(length_field) : 0;
+}
+
+void vmx_take_back(struct virt_event *event)
+{
+	const uint32_t info = vmread32(VMCS_ENTRY_INTERRUPTION_INFO);
+
+	event->type = VIRT_EVENT_NONE;
+	if (!(info & INTR_VALID))
+		return;
+	event_of(info, VMCS_ENTRY_EXCEPTION_ERROR_CODE, VMCS_ENTRY_INSTRUCTION_LENGTH, event);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+}
+
 /*
  * The event during whose delivery the exit came, SDM 3C "Information for VM Exits During Event
  * Delivery". True if there is one.
@@ -36,13 +59,7 @@ static bool read_interrupted(struct virt_event *event)
 
 	if (likely(!(info & INTR_VALID)))
 		return false;
-	event->type = event_types[(info & INTR_TYPE) >> INTR_TYPE_SHIFT];
-	event->vector = (uint8_t)(info & INTR_VECTOR);
-	event->has_error_code = info & INTR_ERROR_CODE;
-	event->error_code = event->has_error_code ? vmread32(VMCS_IDT_VECTORING_ERROR_CODE) : 0;
-	event->length = event->type >= VIRT_EVENT_SOFT_INTERRUPT
-				? (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH)
-				: 0;
+	event_of(info, VMCS_IDT_VECTORING_ERROR_CODE, VMCS_EXIT_INSTRUCTION_LENGTH, event);
 	return true;
 }
 
@@ -58,14 +75,9 @@ static bool read_interrupted(struct virt_event *event)
  */
 static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info)
 {
-	struct virt_event event = { .vector = (uint8_t)(info & INTR_VECTOR) };
+	struct virt_event event;
 
-	event.type = event_types[(info & INTR_TYPE) >> INTR_TYPE_SHIFT];
-	event.has_error_code = info & INTR_ERROR_CODE;
-	if (event.has_error_code)
-		event.error_code = vmread32(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
-	if (event.type >= VIRT_EVENT_SOFT_INTERRUPT)
-		event.length = (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	event_of(info, VMCS_EXIT_INTERRUPTION_ERROR_CODE, VMCS_EXIT_INSTRUCTION_LENGTH, &event);
 	vmx_note_exception(vp, event.vector);
 	if (vp->n_reflected++ < MAX_REFLECTED) {
 		virt_inject(vp, &event);

@@ -51,6 +51,7 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
 	struct percpu *cpu = percpu();
 	bool is_launched;
+	bool has_run = false;
 	uint64_t result;
 	uint32_t reason;
 
@@ -78,12 +79,20 @@ again:
 	vp->regs.gpr[4] = vmread(VMCS_GUEST_RSP);
 	vp->regs.rflags = vmread(VMCS_GUEST_RFLAGS);
 	record_exit(cpu, vp, reason);
-	if (unlikely(!vmx_decode_exit(vp, reason, exit)))
+	if (unlikely(!vmx_decode_exit(vp, reason, exit))) {
+		has_run = true;
 		goto again;
-	return;
+	}
+	if (likely(exit->reason != VIRT_EXIT_NOTHING))
+		return;
 
 left:
 	exit->reason = VIRT_EXIT_NOTHING;
 	exit->insn_length = 0;
 	exit->interrupted.type = VIRT_EVENT_NONE;
+	if (has_run) {
+		/* What hv/ injected has been delivered; what waits for the entry came out of the guest. */
+		exit->reason = VIRT_EXIT_NMI;
+		vmx_take_back(&exit->interrupted);
+	}
 }

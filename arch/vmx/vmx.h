@@ -65,6 +65,9 @@ void vmx_reset_state(struct virt_vp *vp, uint64_t cr0);
 /* exit.c: fill *exit for a VM exit with this reason. False: dealt with here, go on running. */
 bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit);
 
+/* exit.c: the event that the next entry would have delivered, which it no longer does. */
+void vmx_take_back(struct virt_event *event);
+
 /* event.c */
 bool vmx_deliver_held(struct virt_vp *vp); /* false: a child must be left for the root's event */
 void vmx_nmi_window_opened(struct virt_vp *root);

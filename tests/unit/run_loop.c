@@ -118,6 +118,19 @@ static void interrupt_shows_the_registers_as_they_are_now(void)
 	CHECK_EQUAL(child.page->valid & WHIT_PAGE_RIP, WHIT_PAGE_RIP);
 }
 
+/* An entry that did not take place has delivered nothing. */
+static void event_outlives_an_entry_that_did_not_take_place(void)
+{
+	world_init();
+	child.pending = (struct virt_event) { .type = VIRT_EVENT_NMI, .vector = 2 };
+	push_reason(VIRT_EXIT_NOTHING, 0);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NMI);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE);
+}
+
 static void exits_are_counted_by_reason(void)
 {
 	world_init();
@@ -554,6 +567,7 @@ int main(void)
 	RUN(cancel_keeps_the_answer_of_a_device_read);
 	RUN(physical_interrupts_are_unseen_by_the_client);
 	RUN(interrupt_shows_the_registers_as_they_are_now);
+	RUN(event_outlives_an_entry_that_did_not_take_place);
 	RUN(exits_are_counted_by_reason);
 	RUN(cpuid_is_answered_inside);
 	RUN(cpuid_list_decides_which_leaves_exit);
