@@ -108,6 +108,7 @@ struct virt_space {
 #define VIRT_READ    (1u << 0)
 #define VIRT_WRITE   (1u << 1)
 #define VIRT_EXECUTE (1u << 2)
+#define VIRT_TRACKED (1u << 3) /* of a leaf of 4 KiB: writes are recorded */
 
 struct virt_leaf {
 	spa_t spa;	/* of the block's start; meaningless if rights is 0 */
@@ -137,6 +138,27 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 
 /* No processor uses a translation of this space that has been replaced. */
 void virt_space_flush(const struct virt_space *space);
+
+/*
+ * Which of n pages (at most 64) from gpa on, all in one block of 2 MiB, have been written to since they
+ * became VIRT_TRACKED or were last cleared: bits of *dirty. False if one of them is not VIRT_TRACKED.
+ * clear: and take the bits back; virt_space_flush() before anything relies on later writes being seen.
+ * A VIRT_TRACKED leaf that is set again with the same address is as dirty as it was.
+ */
+bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
+		      uint64_t *dirty);
+
+/* The VIRT_TRACKED, writable page around gpa is being written to; nothing, if there is none. */
+void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa);
+
+/*
+ * Let the processor note writes in flags of the tables (virt_machine.has_nested_ad). Without that, as at
+ * first, the first write to a VIRT_TRACKED page exits (VIRT_EXIT_MEMORY), for virt_space_set_dirty() to be
+ * called. With the flags the processor counts every access to a page table of the guest as a write.
+ * When they are given up, pages that are not known to be clean count as written to. Call virt_vp_moved()
+ * for each VP of the space, and virt_space_flush(), after it.
+ */
+void virt_space_use_flags(struct virt_space *space, bool are_used);
 
 /* ---- Virtual processors ------------------------------------------------------------------ */
 
@@ -196,8 +218,9 @@ enum virt_reg {
 /* What a page walk must know of a VP, in one call. */
 struct virt_paging {
 	uint64_t cr0, cr3, cr4, efer, rflags;
-	uint64_t pdpte[4]; /* only if PAE paging without long mode is on */
-	uint8_t cpl;	   /* SS.DPL; 3 in V86 mode, 0 in real mode */
+	uint64_t pdpte[4];   /* only if PAE paging without long mode is on */
+	uint32_t pkru, pkrs; /* protection keys; 0 while CR4.PKE and CR4.PKS are not offered */
+	uint8_t cpl;	     /* SS.DPL; 3 in V86 mode, 0 in real mode */
 };
 
 /*
@@ -324,6 +347,9 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
  */
 struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space);
 
+/* The token of the VP's space has changed. */
+void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space);
+
 /* Give the pages back to the list they came from. The VP is nobody's current one afterwards. */
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages);
 
@@ -353,6 +379,17 @@ static inline void virt_get_paging(struct virt_vp *vp, struct virt_paging *pagin
 
 /* The FXSAVE image (512 bytes) of a VP that is not switched in. */
 void *virt_fpu(struct virt_vp *vp);
+
+/*
+ * The same of any VP: virt_fpu_save() brings the image up to date if the registers are in the
+ * processor, virt_fpu_load() takes a changed one back there. Bits of MXCSR outside the image's mask
+ * would fault.
+ */
+void *virt_fpu_save(struct virt_vp *vp);
+void virt_fpu_load(struct virt_vp *vp);
+
+/* The guest has asked for a translation of its own to be forgotten (INVLPG): before its next entry. */
+void virt_flush(struct virt_vp *vp);
 
 /*
  * CR0 and CR4 bits that the guest owns: reads and writes of the others exit or are answered from what

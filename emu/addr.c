@@ -8,15 +8,13 @@
 #include "x86/cr.h"
 #include "x86/exc.h"
 
-/* An exception with error code 0 where the mode and the vector have one. */
-enum emu_outcome emu_fault(struct emu_run *run, unsigned int vector)
+void emu_set_exception(struct emu_run *run, unsigned int vector)
 {
 	*run->exception = (struct emu_exception) {
 		.vector = (uint8_t)vector,
 		.has_error_code =
 			run->cpu->mode != EMU_REAL && ((EXC_HAS_ERROR_CODE >> vector) & 1),
 	};
-	return EMU_EXCEPTION;
 }
 
 static bool is_within_limit(const struct x86_segment *segment, uint64_t first, uint64_t last,

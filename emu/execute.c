@@ -7,46 +7,20 @@
 #include <stddef.h>
 
 #include "emu/run.h"
-
-/* Is every operation there that the instruction can come to need? */
-static bool has_operations(const struct emu_run *run, unsigned int flags, bool is_locked)
-{
-	const struct emu_insn *insn = run->insn;
-	const struct emu_ops *ops = run->ops;
-	bool reads, writes;
-
-	/* The usual table first. */
-	if (ops->segment && ops->translate && ops->read && ops->write && ops->cmpxchg && ops->in &&
-	    ops->out && ops->load_segment)
-		return true;
-	reads = insn->reads_memory || flags & STACK;
-	writes = insn->writes_memory || flags & STACK;
-	if (reads || writes) {
-		if (!ops->translate || (run->cpu->mode != EMU_LONG64 && !ops->segment))
-			return false;
-		if (insn->segment >= SEG_FS && !ops->segment)
-			return false;
-	}
-	if (reads && !ops->read)
-		return false;
-	if (writes && !(is_locked ? ops->cmpxchg != NULL : ops->write != NULL))
-		return false;
-	if (insn->is_port && !(ops->in && ops->out))
-		return false;
-	if (flags & SREG && !(ops->segment && ops->load_segment))
-		return false;
-	return true;
-}
+#include "x86/exc.h"
 
 /* The value of an operand that is not in memory. */
 static inline uint64_t load_operand(const struct emu_run *run, unsigned int operand)
 {
 	const struct emu_insn *insn = run->insn;
-	unsigned int size = emu_wide_bytes(operand, insn->operand_size);
+	unsigned int size = run->size;
 
-	if (emu_is_kind(operand, KIND_G))
+	if (unlikely((operand & WIDE_MASK) != WIDE_V))
+		size = emu_wide_bytes(operand, insn->operand_size);
+	if (likely(emu_is_kind(operand, KIND_G)))
 		return emu_reg(run, insn->reg, size);
 	switch (operand & OPD_KIND) {
+	case (KIND_B & OPD_KIND): return emu_reg(run, insn->vvvv, size);
 	case (KIND_I & OPD_KIND): return insn->imm;
 	case (KIND_ACC & OPD_KIND): return emu_reg(run, EMU_RAX, size);
 	case (KIND_CL & OPD_KIND): return emu_reg(run, EMU_RCX, 1);
@@ -57,21 +31,27 @@ static inline uint64_t load_operand(const struct emu_run *run, unsigned int oper
 
 static void store_register(struct emu_run *run, unsigned int operand, uint64_t value)
 {
-	unsigned int size = emu_wide_bytes(operand, run->insn->operand_size);
+	const struct emu_insn *insn = run->insn;
+	unsigned int reg = insn->reg;
 
-	emu_set_reg(run, emu_is_kind(operand, KIND_ACC) ? EMU_RAX : run->insn->reg, size, value);
+	if (emu_is_kind(operand, KIND_ACC))
+		reg = EMU_RAX;
+	else if (emu_is_kind(operand, KIND_B))
+		reg = insn->vvvv;
+	emu_set_reg(run, reg, emu_wide_bytes(operand, insn->operand_size), value);
 }
 
 /*
  * The offset of the memory operand. A bit offset in a register (BT and its like) reaches beyond the
  * operand: it moves the address by whole operands, SDM 2A "BT".
  */
-static uint64_t operand_offset(const struct emu_run *run, unsigned int flags)
+static inline __attribute__((always_inline)) uint64_t operand_offset(const struct emu_run *run,
+								     unsigned int flags)
 {
 	const struct emu_insn *insn = run->insn;
 	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
 
-	if (flags & BITS) {
+	if (unlikely(flags & BITS)) {
 		unsigned int size = insn->operand_size;
 		uint64_t bits = emu_sign_extend(emu_reg(run, insn->reg, size), size);
 		int64_t operands = (int64_t)bits >> (size == 2 ? 4 : size == 4 ? 5 : 6);
@@ -82,51 +62,96 @@ static uint64_t operand_offset(const struct emu_run *run, unsigned int flags)
 	return offset;
 }
 
-/* The common flow: one memory operand, any others in registers or the instruction. */
-static enum emu_outcome execute_operands(struct emu_run *run, const struct emu_row *row,
-					 bool is_locked)
+/* emu_place() for the operand of the common flow. */
+static inline enum emu_outcome place_operand(struct emu_run *run, uint64_t offset,
+					     unsigned int size, unsigned int access,
+					     struct emu_place *place)
+{
+	unsigned int seg = run->insn->segment;
+
+	if (unlikely(!emu_is_plain(run, seg, offset, size)))
+		return emu_place(run, seg, offset, size, size, access, place);
+	place->n_bytes[0] = size;
+	place->n_bytes[1] = 0;
+	return run->ops->translate(run->ctx, GVA(offset), access, &place->gpa[0], run->exception);
+}
+
+static inline enum emu_outcome read_operand(struct emu_run *run, const struct emu_place *place,
+					    unsigned int size, uint64_t *value)
+{
+	if (unlikely(place->n_bytes[1]))
+		return emu_read_split(run, place, value);
+	return run->ops->read(run->ctx, place->gpa[0], size, 1, value);
+}
+
+/* The result of an instruction whose destination is in memory, where `old` was. */
+static inline enum emu_outcome write_operand(struct emu_run *run, const struct emu_place *place,
+					     unsigned int size, unsigned int flags,
+					     const uint64_t *old)
+{
+	if (unlikely((run->insn->prefixes & EMU_PREFIX_LOCK) | (flags & XLOCK)))
+		return emu_write_locked(run, place, old, &run->value[0]);
+	if (unlikely(place->n_bytes[1]))
+		return emu_write_split(run, place, &run->value[0]);
+	return run->ops->write(run->ctx, place->gpa[0], size, 1, &run->value[0]);
+}
+
+/* The common flow when operand 0 is the one in memory (1 2 4 or 8 bytes): read or written or both. */
+static inline enum emu_outcome execute_to_memory(struct emu_run *run, const struct emu_row *row)
 {
 	const struct emu_insn *insn = run->insn;
-	unsigned int flags = row->flags;
-	unsigned int memory = row->operand[0] & OPD_RM ? 0 : 1;
-	unsigned int size = emu_wide_bytes(row->operand[memory], insn->operand_size);
-	unsigned int access =
-		(insn->reads_memory ? EMU_READ : 0) | (insn->writes_memory ? EMU_WRITE : 0);
+	unsigned int size = run->size, flags = row->flags;
+	unsigned int access = insn->reads_memory * EMU_READ | insn->writes_memory * EMU_WRITE;
 	struct emu_place place;
 	uint64_t old = 0;
 	enum emu_outcome outcome;
 
-	outcome = emu_place(run, insn->segment, operand_offset(run, flags), size, size, access,
-			    &place);
-	if (outcome != EMU_DONE)
+	outcome = place_operand(run, operand_offset(run, flags), size, access, &place);
+	if (outcome == EMU_DONE && access & EMU_READ)
+		outcome = read_operand(run, &place, size, &old);
+	if (unlikely(outcome != EMU_DONE))
 		return outcome;
-	/* A split lock cannot be carried out by one compare and exchange. */
-	if (is_locked && place.n_bytes[1])
-		return EMU_UNIMPLEMENTED;
-	if (access & EMU_READ) {
-		outcome = emu_read(run, &place, &old);
-		if (outcome != EMU_DONE)
-			return outcome;
-	}
-	run->value[memory] = old;
-	run->value[memory ^ 1] = load_operand(run, row->operand[memory ^ 1]);
+	run->value[0] = old;
+	if (row->operand[1])
+		run->value[1] = load_operand(run, row->operand[1]);
 	if (row->operand[2])
 		run->value[2] = load_operand(run, row->operand[2]);
 
 	outcome = row->meaning(run);
-	if (outcome != EMU_DONE)
+	if (unlikely(outcome != EMU_DONE))
 		return outcome;
-	if (flags & W1)
+	if (unlikely(flags & W1))
 		store_register(run, row->operand[1], run->value[1]);
-	if (!(flags & W))
-		return EMU_DONE;
-	if (memory == 1) {
+	return access & EMU_WRITE ? write_operand(run, &place, size, flags, &old) : EMU_DONE;
+}
+
+/* The same when it is operand 1 or 2, which is read; the result goes to registers. */
+static inline enum emu_outcome execute_from_memory(struct emu_run *run, const struct emu_row *row)
+{
+	const struct emu_insn *insn = run->insn;
+	unsigned int memory = row->operand[1] & OPD_RM ? 1 : 2;
+	unsigned int size = emu_wide_bytes(row->operand[memory], insn->operand_size);
+	struct emu_place place;
+	enum emu_outcome outcome;
+
+	run->value[memory] = 0;
+	outcome = place_operand(run, operand_offset(run, row->flags), size, EMU_READ, &place);
+	if (outcome == EMU_DONE)
+		outcome = read_operand(run, &place, size, &run->value[memory]);
+	if (unlikely(outcome != EMU_DONE))
+		return outcome;
+	run->value[0] = load_operand(run, row->operand[0]);
+	if (row->operand[2])
+		run->value[3 - memory] = load_operand(run, row->operand[3 - memory]);
+
+	outcome = row->meaning(run);
+	if (unlikely(outcome != EMU_DONE))
+		return outcome;
+	if (unlikely(row->flags & W1))
+		store_register(run, row->operand[1], run->value[1]);
+	if (row->flags & W)
 		store_register(run, row->operand[0], run->value[0]);
-		return EMU_DONE;
-	}
-	if (is_locked)
-		return emu_write_locked(run, &place, &old, &run->value[0]);
-	return emu_write(run, &place, &run->value[0]);
+	return EMU_DONE;
 }
 
 enum emu_outcome emu_execute(const struct emu_insn *insn, struct emu_cpu *cpu,
@@ -135,9 +160,8 @@ enum emu_outcome emu_execute(const struct emu_insn *insn, struct emu_cpu *cpu,
 	const struct emu_row *row = insn->row;
 	struct emu_run run;
 	enum emu_outcome outcome;
-	bool is_locked;
 
-	if (!row || !row->meaning)
+	if (unlikely(!row))
 		return EMU_UNIMPLEMENTED;
 	run.insn = insn;
 	run.cpu = cpu;
@@ -147,15 +171,25 @@ enum emu_outcome emu_execute(const struct emu_insn *insn, struct emu_cpu *cpu,
 	run.rflags = cpu->rflags;
 	run.size = insn->operand_size;
 	run.n_writes = 0;
+	run.has_shadow = false;
+	run.effect.kind = EMU_NO_EFFECT;
+	run.rip = cpu->rip + insn->length;
+	if (cpu->mode != EMU_LONG64)
+		run.rip &= 0xffffffff;
 
-	is_locked = insn->prefixes & EMU_PREFIX_LOCK || row->flags & XLOCK;
-	if (!has_operations(&run, row->flags, is_locked))
-		return EMU_UNIMPLEMENTED;
-	if (row->flags & OWN)
+	if (unlikely(row->feature) && !(cpu->features & EMU_HAS(row->feature)))
+		return emu_fault(&run, EXC_UD);
+	if (unlikely(row->flags & OWN))
 		outcome = row->meaning(&run);
+	else if (row->operand[0] & OPD_RM)
+		outcome = execute_to_memory(&run, row);
 	else
-		outcome = execute_operands(&run, row, is_locked);
-	if (outcome == EMU_DONE || outcome == EMU_AGAIN)
-		emu_commit(&run, cpu, outcome == EMU_DONE);
+		outcome = execute_from_memory(&run, row);
+	if (unlikely(run.effect.kind != EMU_NO_EFFECT) && outcome == EMU_DONE)
+		outcome = emu_take_effect(&run);
+	if (likely(outcome == EMU_DONE))
+		emu_commit(&run, cpu, true);
+	else if (outcome == EMU_AGAIN)
+		emu_commit(&run, cpu, false);
 	return outcome;
 }

@@ -5,51 +5,61 @@
  */
 #include "emu/run.h"
 
-/* SF, ZF and PF of a result of `size` bytes. */
-uint64_t emu_result_flags(uint64_t result, unsigned int size)
+/* The flags' bits, for results whose flags are moved into place without a branch. */
+#define BIT_PF 2
+#define BIT_AF 4
+#define BIT_ZF 6
+#define BIT_SF 7
+#define BIT_OF 11
+
+_Static_assert(RFLAGS_CF == 1 && RFLAGS_PF == 1 << BIT_PF && RFLAGS_AF == 1 << BIT_AF &&
+		       RFLAGS_ZF == 1 << BIT_ZF && RFLAGS_SF == 1 << BIT_SF &&
+		       RFLAGS_OF == 1 << BIT_OF,
+	       "SDM 1 \"EFLAGS Register\"");
+
+/* SF, ZF and PF of a result; `high` has it in the highest bits, nothing below. */
+static inline uint64_t result_flags(uint64_t result, uint64_t high)
 {
-	uint64_t flags = 0;
 	unsigned int low = (unsigned int)result & 0xff;
 
-	if (result >> (8 * size - 1) & 1)
-		flags |= RFLAGS_SF;
-	if (!(result & emu_mask(size)))
-		flags |= RFLAGS_ZF;
 	low ^= low >> 4;
 	/* Bit n of the constant: n has an even number of ones. */
-	if (0x9669u >> (low & 15) & 1)
-		flags |= RFLAGS_PF;
-	return flags;
+	return ((0x9669ull << BIT_PF) >> (low & 15) & RFLAGS_PF) | (uint64_t)!high << BIT_ZF |
+	       (high >> (63 - BIT_SF) & RFLAGS_SF);
+}
+
+uint64_t emu_result_flags(uint64_t result, unsigned int size)
+{
+	return result_flags(result, result << (64 - 8 * size));
 }
 
 /* The status flags of a sum or difference: `carries` has the carry or borrow out of every bit. */
-static void set_arithmetic(uint64_t *rflags, uint64_t result, uint64_t carries, unsigned int size)
+static inline void set_arithmetic(uint64_t *rflags, uint64_t result, uint64_t high,
+				  uint64_t carries, unsigned int unused)
 {
-	unsigned int top = 8 * size - 1;
-	uint64_t flags = emu_result_flags(result, size);
+	uint64_t out = carries << unused; /* of the highest bit, and of the one below */
+	uint64_t flags = result_flags(result, high);
 
-	if (carries >> top & 1)
-		flags |= RFLAGS_CF;
-	if (carries >> 3 & 1)
-		flags |= RFLAGS_AF;
-	if ((carries >> top ^ carries >> (top - 1)) & 1)
-		flags |= RFLAGS_OF;
+	flags |= out >> 63 | (carries << (BIT_AF - 3) & RFLAGS_AF) |
+		 ((out ^ out << 1) >> (63 - BIT_OF) & RFLAGS_OF);
 	*rflags = (*rflags & ~(uint64_t)RFLAGS_STATUS) | flags;
 }
 
 uint64_t emu_add(uint64_t a, uint64_t b, unsigned int carry, unsigned int size, uint64_t *rflags)
 {
-	uint64_t result = (a + b + carry) & emu_mask(size);
+	unsigned int unused = 64 - 8 * size;
+	uint64_t high = (a + b + carry) << unused, result = high >> unused;
 
-	set_arithmetic(rflags, result, (a & b) | ((a | b) & ~result), size);
+	set_arithmetic(rflags, result, high, (a & b) | ((a | b) & ~result), unused);
 	return result;
 }
 
 uint64_t emu_sub(uint64_t a, uint64_t b, unsigned int borrow, unsigned int size, uint64_t *rflags)
 {
-	uint64_t result = (a - b - borrow) & emu_mask(size);
+	unsigned int unused = 64 - 8 * size;
+	uint64_t high = (a - b - borrow) << unused, result = high >> unused;
 
-	set_arithmetic(rflags, result, (~a & b) | ((~a | b) & result), size);
+	set_arithmetic(rflags, result, high, (~a & b) | ((~a | b) & result), unused);
 	return result;
 }
 

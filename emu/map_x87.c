@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * D8 to DF with a memory operand, SDM 2 "Opcode Maps for x87": shapes only. Register forms have the
- * same length and touch no memory; which of them exist is not told apart here.
+ * D8 to DF with a memory operand, SDM 2 "Opcode Maps for x87": loads and stores are executed,
+ * arithmetic and whole environments are shapes. Register forms have the same length and touch no memory;
+ * which of them exist is not told apart here.
  */
 #include <stddef.h>
 
-#include "emu/row.h"
+#include "emu/run.h"
 
 const struct emu_row emu_rows_x87[8][8] = {
 	[0] = {
@@ -19,14 +20,14 @@ const struct emu_row emu_rows_x87[8][8] = {
 		OP1("FDIVR", Ed, R, NULL),
 	},
 	[1] = {
-		OP1("FLD", Ed, R, NULL),
+		OP1("FLD", Ed, OWN | R, emu_x_fld),
 		OP1("(none)", Ux, 0, NULL),
-		OP1("FST", Ed, W, NULL),
-		OP1("FSTP", Ed, W, NULL),
+		OP1("FST", Ed, OWN | W, emu_x_fst),
+		OP1("FSTP", Ed, OWN | W, emu_x_fst),
 		OP1("FLDENV", Ex, R, NULL),
-		OP1("FLDCW", Ew, R, NULL),
+		OP1("FLDCW", Ew, OWN | R, emu_x_fcontrol),
 		OP1("FNSTENV", Ex, W, NULL),
-		OP1("FNSTCW", Ew, W, NULL),
+		OP1("FNSTCW", Ew, OWN | W, emu_x_fcontrol),
 	},
 	[2] = {
 		OP1("FIADD", Ed, R, NULL),
@@ -39,14 +40,14 @@ const struct emu_row emu_rows_x87[8][8] = {
 		OP1("FIDIVR", Ed, R, NULL),
 	},
 	[3] = {
-		OP1("FILD", Ed, R, NULL),
-		OP1("FISTTP", Ed, W, NULL),
-		OP1("FIST", Ed, W, NULL),
-		OP1("FISTP", Ed, W, NULL),
+		OP1("FILD", Ed, OWN | R, emu_x_fld),
+		OP1("FISTTP", Ed, OWN | W | NEEDS(EMU_SSE3), emu_x_fst),
+		OP1("FIST", Ed, OWN | W, emu_x_fst),
+		OP1("FISTP", Ed, OWN | W, emu_x_fst),
 		OP1("(none)", Ux, 0, NULL),
-		OP1("FLD", Ex, R, NULL),
+		OP1("FLD", Ex, OWN | R, emu_x_fld),
 		OP1("(none)", Ux, 0, NULL),
-		OP1("FSTP", Ex, W, NULL),
+		OP1("FSTP", Ex, OWN | W, emu_x_fst),
 	},
 	[4] = {
 		OP1("FADD", Eq, R, NULL),
@@ -59,14 +60,14 @@ const struct emu_row emu_rows_x87[8][8] = {
 		OP1("FDIVR", Eq, R, NULL),
 	},
 	[5] = {
-		OP1("FLD", Eq, R, NULL),
-		OP1("FISTTP", Eq, W, NULL),
-		OP1("FST", Eq, W, NULL),
-		OP1("FSTP", Eq, W, NULL),
+		OP1("FLD", Eq, OWN | R, emu_x_fld),
+		OP1("FISTTP", Eq, OWN | W | NEEDS(EMU_SSE3), emu_x_fst),
+		OP1("FST", Eq, OWN | W, emu_x_fst),
+		OP1("FSTP", Eq, OWN | W, emu_x_fst),
 		OP1("FRSTOR", Ex, R, NULL),
 		OP1("(none)", Ux, 0, NULL),
 		OP1("FNSAVE", Ex, W, NULL),
-		OP1("FNSTSW", Ew, W, NULL),
+		OP1("FNSTSW", Ew, OWN | W, emu_x_fcontrol),
 	},
 	[6] = {
 		OP1("FIADD", Ew, R, NULL),
@@ -79,13 +80,13 @@ const struct emu_row emu_rows_x87[8][8] = {
 		OP1("FIDIVR", Ew, R, NULL),
 	},
 	[7] = {
-		OP1("FILD", Ew, R, NULL),
-		OP1("FISTTP", Ew, W, NULL),
-		OP1("FIST", Ew, W, NULL),
-		OP1("FISTP", Ew, W, NULL),
+		OP1("FILD", Ew, OWN | R, emu_x_fld),
+		OP1("FISTTP", Ew, OWN | W | NEEDS(EMU_SSE3), emu_x_fst),
+		OP1("FIST", Ew, OWN | W, emu_x_fst),
+		OP1("FISTP", Ew, OWN | W, emu_x_fst),
 		OP1("FBLD", Ex, R, NULL),
-		OP1("FILD", Eq, R, NULL),
+		OP1("FILD", Eq, OWN | R, emu_x_fld),
 		OP1("FBSTP", Ex, W, NULL),
-		OP1("FISTP", Eq, W, NULL),
+		OP1("FISTP", Eq, OWN | W, emu_x_fst),
 	},
 };

@@ -3,7 +3,7 @@
  * Memory operands: checked and translated whole into at most two places of one page each, before
  * anything is read or written through them.
  */
-#include <string.h>
+#include <stddef.h>
 
 #include "emu/run.h"
 
@@ -24,16 +24,15 @@ enum emu_outcome emu_place_linear(struct emu_run *run, uint64_t linear, unsigned
 	if (outcome != EMU_DONE || !place->n_bytes[1])
 		return outcome;
 
-	linear += n_first;
-	if (run->cpu->mode != EMU_LONG64)
-		linear &= 0xffffffff;
+	/* The end of 4 GiB is followed by its start; tables of compatibility mode may lie above. */
+	if (run->cpu->mode != EMU_LONG64 && !(linear >> 32))
+		linear = (linear + n_first) & 0xffffffff;
+	else
+		linear += n_first;
 	return run->ops->translate(run->ctx, GVA(linear), access, &place->gpa[1], run->exception);
 }
 
-/*
- * Check and translate `n_bytes` at seg:offset for `access`; nothing is accessed. First what nearly
- * every operand is: in 64-bit mode with no segment base, canonical, aligned, and thus in one page.
- */
+/* Check and translate `n_bytes` at seg:offset for `access`; nothing is accessed. */
 enum emu_outcome emu_place(struct emu_run *run, unsigned int seg, uint64_t offset,
 			   unsigned int n_bytes, unsigned int alignment, unsigned int access,
 			   struct emu_place *place)
@@ -41,8 +40,7 @@ enum emu_outcome emu_place(struct emu_run *run, unsigned int seg, uint64_t offse
 	uint64_t linear;
 	enum emu_outcome outcome;
 
-	if (run->cpu->mode == EMU_LONG64 && seg < SEG_FS && alignment == n_bytes &&
-	    !(offset & (n_bytes - 1)) && emu_is_canonical(run->cpu, offset)) {
+	if ((alignment & ~EMU_ALIGNED) == n_bytes && emu_is_plain(run, seg, offset, n_bytes)) {
 		place->n_bytes[0] = n_bytes;
 		place->n_bytes[1] = 0;
 		return run->ops->translate(run->ctx, GVA(offset), access & ~EMU_EXECUTABLE,
@@ -54,19 +52,39 @@ enum emu_outcome emu_place(struct emu_run *run, unsigned int seg, uint64_t offse
 	return emu_place_linear(run, linear, n_bytes, access, place);
 }
 
-/* The largest naturally aligned power of two that starts at `gpa` and has at most `n` bytes. */
+/* The explicit memory operand of a meaning that does its own accesses. */
+enum emu_outcome emu_place_operand(struct emu_run *run, unsigned int n_bytes,
+				   unsigned int alignment, unsigned int access,
+				   struct emu_place *place)
+{
+	return emu_place(run, run->insn->segment,
+			 emu_effective_address(run, run->cpu->gpr[EMU_RSP]), n_bytes, alignment,
+			 access, place);
+}
+
+enum emu_outcome emu_read_operand(struct emu_run *run, unsigned int n_bytes, unsigned int alignment,
+				  void *data)
+{
+	struct emu_place place;
+	enum emu_outcome outcome;
+
+	outcome = emu_place_operand(run, n_bytes, alignment, EMU_READ, &place);
+	return outcome == EMU_DONE ? emu_read(run, &place, data) : outcome;
+}
+
+/* The largest naturally aligned power of two that starts at `gpa` and has at most `n` bytes, 64 at most. */
 static unsigned int aligned_part(uint64_t gpa, unsigned int n)
 {
 	unsigned int size = 1;
 
-	while (size * 2 <= n && !(gpa & (size * 2 - 1)))
+	while (size < 64 && size * 2 <= n && !(gpa & (size * 2 - 1)))
 		size *= 2;
 	return size;
 }
 
 /* One side of a page edge, in parts of legal sizes; `in` or `out` is NULL. */
-static enum emu_outcome transfer_parts(struct emu_run *run, uint64_t gpa, unsigned int n,
-				       uint8_t *in, const uint8_t *out)
+static EMU_RARE enum emu_outcome transfer_parts(struct emu_run *run, uint64_t gpa, unsigned int n,
+						uint8_t *in, const uint8_t *out)
 {
 	while (n) {
 		unsigned int size = aligned_part(gpa, n);
@@ -87,7 +105,7 @@ static enum emu_outcome transfer_parts(struct emu_run *run, uint64_t gpa, unsign
 	return EMU_DONE;
 }
 
-/* Read or write a place of two pages. */
+/* Read or write a place of two pages, or of a size that no operation takes, in parts. */
 enum emu_outcome emu_read_split(struct emu_run *run, const struct emu_place *place, void *data)
 {
 	enum emu_outcome outcome;
@@ -111,11 +129,27 @@ enum emu_outcome emu_write_split(struct emu_run *run, const struct emu_place *pl
 			      (const uint8_t *)data + place->n_bytes[0]);
 }
 
-/* Replace *expected by *desired atomically. A place that crosses a page (a split lock) is refused. */
+/*
+ * Replace *expected by *desired atomically. A split lock, over a page edge, is not atomic as a whole: its
+ * first aligned part is compared and exchanged, so that memory that has changed is noticed before anything
+ * is written, and the rest is written plainly.
+ */
 enum emu_outcome emu_write_locked(struct emu_run *run, const struct emu_place *place,
 				  const void *expected, const void *desired)
 {
-	if (place->n_bytes[1])
-		return EMU_UNIMPLEMENTED;
-	return run->ops->cmpxchg(run->ctx, place->gpa[0], place->n_bytes[0], expected, desired);
+	unsigned int n = place->n_bytes[0];
+	enum emu_outcome outcome;
+
+	if (!place->n_bytes[1])
+		return run->ops->cmpxchg(run->ctx, place->gpa[0], n, expected, desired);
+	n = aligned_part(place->gpa[0].a, n);
+	outcome = run->ops->cmpxchg(run->ctx, place->gpa[0], n, expected, desired);
+	if (outcome != EMU_DONE)
+		return outcome;
+	outcome = transfer_parts(run, place->gpa[0].a + n, place->n_bytes[0] - n, NULL,
+				 (const uint8_t *)desired + n);
+	if (outcome != EMU_DONE)
+		return outcome;
+	return transfer_parts(run, place->gpa[1].a, place->n_bytes[1], NULL,
+			      (const uint8_t *)desired + place->n_bytes[0]);
 }

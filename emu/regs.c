@@ -39,6 +39,45 @@ void emu_set_reg(struct emu_run *run, unsigned int reg, unsigned int size, uint6
 	emu_set_gpr(run, reg, size, value);
 }
 
+/* Hand the effect to its setter. EMU_UNIMPLEMENTED if there is none. */
+enum emu_outcome emu_take_effect(struct emu_run *run)
+{
+	const struct emu_effect *effect = &run->effect;
+	const struct emu_ops *ops = run->ops;
+
+	switch (effect->kind) {
+	case EMU_SET_SEGMENT:
+		if (ops->set_segment)
+			return ops->set_segment(run->ctx, (enum x86_seg)effect->which,
+						&effect->segment);
+		break;
+	case EMU_SET_TABLE:
+		if (ops->set_table)
+			return ops->set_table(run->ctx, (enum emu_table)effect->which,
+					      &effect->table);
+		break;
+	case EMU_SET_CR0:
+		if (ops->set_cr0)
+			return ops->set_cr0(run->ctx, effect->value);
+		break;
+	case EMU_SET_VECTOR:
+		if (ops->set_vector)
+			return ops->set_vector(run->ctx, (enum emu_file)effect->file, effect->which,
+					       effect->n_bytes, effect->zero_upper, effect->vector);
+		break;
+	case EMU_SET_X87:
+		if (ops->set_x87)
+			return ops->set_x87(run->ctx, &effect->x87);
+		break;
+	case EMU_INVLPG:
+		if (ops->invlpg)
+			return ops->invlpg(run->ctx, GVA(effect->value));
+		break;
+	default: return EMU_DONE;
+	}
+	return EMU_UNIMPLEMENTED;
+}
+
 /*
  * Write back: registers and flags, and with `is_done` RIP. Outside 64-bit mode EIP has 32 bits in
  * 16-bit code too: it does not wrap at 64 KiB, the next fetch meets the limit of CS (seen on AMD Zen,
@@ -48,11 +87,11 @@ void emu_commit(const struct emu_run *run, struct emu_cpu *cpu, bool is_done)
 {
 	for (unsigned int i = 0; i < run->n_writes; i++)
 		cpu->gpr[run->write_reg[i]] = run->write_value[i];
-	cpu->rflags = run->rflags;
-	if (is_done) {
-		cpu->rflags &= ~(uint64_t)RFLAGS_RF;
-		cpu->rip += run->insn->length;
-		if (cpu->mode != EMU_LONG64)
-			cpu->rip &= 0xffffffff;
+	if (!is_done) {
+		cpu->rflags = run->rflags;
+		return;
 	}
+	cpu->rflags = run->rflags & ~(uint64_t)RFLAGS_RF;
+	cpu->rip = run->rip;
+	cpu->has_shadow = run->has_shadow;
 }

@@ -5,12 +5,15 @@
  * A row is an instruction in the notation of SDM 2 "Opcode Map": a name, up to three operands (a
  * letter for where the operand is, a letter for how wide), what happens to them, and the function
  * that gives the meaning. Decoding needs the shape alone; a row without a meaning is legal and not
- * implemented (or touches no memory). The tables are complete for the one-byte and the 0F map.
+ * implemented (or touches no memory). The tables of the four legacy maps are complete.
  */
 #ifndef EMU_ROW_H
 #define EMU_ROW_H
 
 #include "emu/emu.h"
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
 struct emu_run;
 typedef enum emu_outcome emu_meaning(struct emu_run *run);
@@ -19,36 +22,58 @@ typedef enum emu_outcome emu_meaning(struct emu_run *run);
 
 struct emu_row {
 	const char *text; /* "MOV Ev, Gv" */
-	emu_meaning *meaning;
-	const struct emu_row *group; /* rows: 8 by ModRM.reg, 16 with _MOD3 … */
+	union {
+		emu_meaning *meaning;
+		const struct emu_row *group; /* with ROW_GROUP: 8 by ModRM.reg, 16 with _MOD3 … */
+	};
 	uint16_t operand[EMU_ROW_OPERANDS];
-	uint16_t shape; /* OR of the operands */
-	uint32_t flags; /* ROW_… */
+	uint16_t shape;	 /* OR of the operands */
+	uint32_t flags;	 /* ROW_… */
+	uint16_t key;	 /* rows of VEX and EVEX: EMU_VEX_KEY() */
+	uint8_t feature; /* enum emu_feature */
+	uint8_t vector;	 /* parameters of the meaning, vector rows alone */
 };
 
+_Static_assert(sizeof(struct emu_row) == 32, "the tables are most of the emulator's size");
+
+/* What a VEX or EVEX row is found by: map (1 to 6), mandatory prefix (0 none, 1 66, 2 F3, 3 F2), opcode. */
+#define EMU_VEX_KEY(map, prefix, opcode) ((map) << 10 | (prefix) << 8 | (opcode))
+
+/*
+ * In the flags of the macros below, above those of enum: the row is #UD on a processor without this
+ * (enum emu_feature); the row's `vector`; its key.
+ */
+#define NEEDS(feature_name)	((uint64_t)(feature_name) << 32)
+#define VECTOR(parameters)	((uint64_t)(parameters) << 40)
+#define AT(map, prefix, opcode) ((uint64_t)EMU_VEX_KEY(map, prefix, opcode) << 48)
+
 /* Rows by operand count, and a row that leads to a group: the five macros of the tables. */
-#define OP0(name, row_flags, row_meaning)                                    \
-	{                                                                    \
-		.text = name, .flags = (row_flags), .meaning = (row_meaning) \
+#define ROW_REST(row_flags, row_meaning)                                                   \
+	.flags = (uint32_t)(row_flags), .feature = (uint8_t)((uint64_t)(row_flags) >> 32), \
+	.vector = (uint8_t)((uint64_t)(row_flags) >> 40),                                  \
+	.key = (uint16_t)((uint64_t)(row_flags) >> 48), .meaning = (row_meaning)
+#define OP0(name, row_flags, row_meaning)                      \
+	{                                                      \
+		.text = name, ROW_REST(row_flags, row_meaning) \
 	}
-#define OP1(name, a, row_flags, row_meaning)                                               \
-	{                                                                                  \
-		.text = name " " #a, .operand = { a }, .shape = (a), .flags = (row_flags), \
-		.meaning = (row_meaning)                                                   \
+#define OP1(name, a, row_flags, row_meaning)                         \
+	{                                                            \
+		.text = name " " #a, .operand = { a }, .shape = (a), \
+		ROW_REST(row_flags, row_meaning)                     \
 	}
 #define OP2(name, a, b, row_flags, row_meaning)                                       \
 	{                                                                             \
 		.text = name " " #a ", " #b, .operand = { a, b }, .shape = (a) | (b), \
-		.flags = (row_flags), .meaning = (row_meaning)                        \
+		ROW_REST(row_flags, row_meaning)                                      \
 	}
-#define OP3(name, a, b, c, row_flags, row_meaning)                                       \
-	{                                                                                \
-		.text = name " " #a ", " #b ", " #c, .operand = { a, b, c },             \
-		.shape = (a) | (b) | (c), .flags = (row_flags), .meaning = (row_meaning) \
+#define OP3(name, a, b, c, row_flags, row_meaning)                           \
+	{                                                                    \
+		.text = name " " #a ", " #b ", " #c, .operand = { a, b, c }, \
+		.shape = (a) | (b) | (c), ROW_REST(row_flags, row_meaning)   \
 	}
-#define GROUP(rows, row_flags)                                                 \
-	{                                                                      \
-		.text = #rows, .group = rows, .flags = ROW_GROUP | (row_flags) \
+#define GROUP(rows, row_flags)                                                                     \
+	{                                                                                          \
+		.text = #rows, .group = rows, .shape = OPD_MODRM, .flags = ROW_GROUP | (row_flags) \
 	}
 
 enum {
@@ -64,24 +89,51 @@ enum {
 	STRING = 1 << 6, /* RCX, RSI, RDI */
 	PORT = 1 << 7,	 /* DX or Ib is a port */
 	STACK = 1 << 8,	 /* touches memory that no operand names: stack, tables, [rBX + AL] */
-	NOACC = 1 << 9,	 /* its memory operand is not accessed: LEA, NOP, PREFETCH */
+	NOACC = 1 << 9,	 /* its memory operand is not accessed: LEA, NOP, PREFETCH, INVLPG */
 	BITS = 1 << 10,	 /* operand 1 is a bit offset from the address in operand 0 */
 	SREG = 1 << 11,	 /* MOV from or to a segment register */
 
-	UD = 1 << 12,	  /* no instruction */
-	I64 = 1 << 13,	  /* invalid in 64-bit mode */
-	O64 = 1 << 14,	  /* 64-bit mode only */
-	PROT = 1 << 15,	  /* not recognised in real and virtual-8086 mode */
-	NP = 1 << 16,	  /* invalid with 66, F2 or F3 */
-	NEEDF3 = 1 << 17, /* invalid without F3 */
-	D64 = 1 << 18,	  /* 64-bit mode: operand size 8, or 2 with 66 */
-	F64 = 1 << 19,	  /* 64-bit mode: operand size 8 */
-	VEX = 1 << 25,	  /* the byte can begin a VEX or EVEX prefix */
-	MOD3 = 1 << 20,	  /* ModRM.mod is ignored, r/m is a register */
-	ROW_GROUP = 1 << 21,
-	ROW_GROUP_MOD3 = 1 << 22,   /* rows 8 to 15 are for ModRM.mod = 3 */
-	ROW_GROUP_MODE = 1 << 24,   /* not by ModRM.reg but by mode: legacy, 64-bit */
-	ROW_GROUP_PREFIX = 1 << 23, /* not by ModRM.reg but by prefix: none, 66, F3, F2 */
+	UD = 1 << 12,	/* no instruction */
+	I64 = 1 << 13,	/* invalid in 64-bit mode */
+	O64 = 1 << 14,	/* 64-bit mode only */
+	PROT = 1 << 15, /* not recognised in real and virtual-8086 mode */
+	/* The mandatory prefixes that exist; with none of these four they do not matter. */
+	NP = 1 << 16,
+	P66 = 1 << 17,
+	PF3 = 1 << 18,
+	PF2 = 1 << 19,
+
+	D64 = 1 << 20,	/* 64-bit mode: operand size 8, or 2 with 66 */
+	F64 = 1 << 21,	/* 64-bit mode: operand size 8 */
+	MOD3 = 1 << 22, /* ModRM.mod is ignored, r/m is a register */
+	ROW_GROUP = 1 << 23,
+	ROW_GROUP_MOD3 = 1 << 24,   /* rows 8 to 15 are for ModRM.mod = 3 */
+	ROW_GROUP_PREFIX = 1 << 25, /* not by ModRM.reg but by prefix: none, 66, F3, F2 */
+	ROW_GROUP_MODE = 1 << 26,   /* not by ModRM.reg but by mode: legacy, 64-bit */
+	MAIN1 = 1 << 28,	    /* the main operand, that of operand_size, is operand 1 */
+};
+
+/*
+ * `vector`: the bytes of the memory operand; the bytes of an element, which EVEX.W alone decides (4 or 8)
+ * but for these; and what else the meaning must know.
+ */
+enum {
+	MEM1,
+	MEM2,
+	MEM4,
+	MEM8,
+	MEM16,
+	MEM32,
+	MEM_ALL, /* a whole vector */
+	MEM_Y,	 /* 4, or 8 with W in 64-bit mode */
+	MEM_MASK = 7,
+	BYTES_BY_W = 1 << 3, /* an element is 1 or 2 bytes */
+	ELEMENT4 = 2 << 3,
+	ELEMENT8 = 3 << 3,
+	ELEMENT_MASK = 3 << 3,
+	ALIGNED = 1 << 5,
+	MMX = 1 << 6,
+	EVEX_TOO = 1 << 7, /* a row of VEX that serves EVEX as well */
 };
 
 /*
@@ -97,7 +149,7 @@ enum {
 	WIDE_Z = 6,	/* 2, or 4 for operand size 4 and 8 */
 	WIDE_Y = 7,	/* 4, or 8 for operand size 8 */
 	WIDE_SB = 8,	/* immediate byte, sign-extended */
-	WIDE_P = 9,	/* far pointer */
+	WIDE_P = 9,	/* far pointer or table register; of operand size: 2, 4 or 8 */
 	WIDE_X = 10,	/* by the row's meaning: vectors, x87, tables */
 	WIDE_PAIR = 11, /* two dwords, or two qwords for operand size 8 */
 	WIDE_MASK = 0xf,
@@ -129,6 +181,8 @@ enum {
 	KIND_V = 17 << 4 | OPD_MODRM,		  /* ModRM.reg, vector or MMX or control */
 	KIND_W = 18 << 4 | OPD_MODRM | OPD_RM,	  /* r/m, vector or MMX or memory */
 	KIND_U = 19 << 4 | OPD_MODRM | OPD_NOMEM, /* r/m, vector or MMX */
+	KIND_B = 20 << 4,			  /* VEX.vvvv, general */
+	KIND_H = 21 << 4,			  /* VEX.vvvv, vector */
 
 	Eb = KIND_E | WIDE_B,
 	Ew = KIND_E | WIDE_W,
@@ -145,14 +199,18 @@ enum {
 	My = KIND_M | WIDE_Y,
 	Mp = KIND_M | WIDE_P,
 	Mx = KIND_M | WIDE_X,
+	Ms = KIND_M | WIDE_P,
+	Mv = KIND_M | WIDE_V,
 	Mpair = KIND_M | WIDE_PAIR,
 	Rv = KIND_R | WIDE_V,
 	Ry = KIND_R | WIDE_Y,
+	Rd = KIND_R | WIDE_D,
 	Gb = KIND_G | WIDE_B,
 	Gw = KIND_G | WIDE_W,
 	Gd = KIND_G | WIDE_D,
 	Gv = KIND_G | WIDE_V,
 	Gy = KIND_G | WIDE_Y,
+	By = KIND_B | WIDE_Y,
 	Sw = KIND_S | WIDE_W,
 	Ib = KIND_I | WIDE_B,
 	sIb = KIND_I | WIDE_SB,
@@ -180,12 +238,28 @@ enum {
 	One = KIND_ONE | WIDE_B,
 	Vx = KIND_V | WIDE_X,
 	Wx = KIND_W | WIDE_X,
+	Ww = KIND_W | WIDE_W,
+	Wd = KIND_W | WIDE_D,
+	Wq = KIND_W | WIDE_Q,
 	Ux = KIND_U | WIDE_X,
+	Hx = KIND_H | WIDE_X,
 };
 
 extern const struct emu_row emu_map_one[256];
-extern const struct emu_row emu_map_0f[256];
+
+/* The other maps: an opcode's number of a row; 0 is no instruction. */
+extern const uint8_t emu_map_0f[256], emu_map_0f38[256], emu_map_0f3a[256];
+extern const struct emu_row emu_rows_0f[], emu_rows_0f38[], emu_rows_0f3a[];
+
+/* Vector moves of the 0F map by mandatory prefix, map_sse.c. */
+extern const struct emu_row emu_sse_10[4], emu_sse_11[4], emu_sse_12[4], emu_sse_16[4],
+	emu_sse_2b[4], emu_sse_6e[4], emu_sse_6f[4], emu_sse_7e[4], emu_sse_7f[4], emu_sse_c4[4],
+	emu_sse_d6[4], emu_sse_e7[4], emu_sse_f7[4];
 extern const struct emu_row emu_rows_x87[8][8]; /* memory forms of D8 to DF */
+
+/* What is executed of VEX and EVEX, ascending by key. Which opcodes exist at all is vex.c's. */
+extern const struct emu_row emu_rows_bmi[], emu_rows_vex[], emu_rows_evex[];
+extern const unsigned int emu_n_rows_bmi, emu_n_rows_vex, emu_n_rows_evex;
 
 static inline bool emu_is_kind(unsigned int operand, unsigned int kind)
 {
@@ -197,11 +271,11 @@ static inline unsigned int emu_wide_bytes(unsigned int wide, unsigned int size)
 {
 	/* By size / 2 (1 2 4 8 16), by WIDE_ from B to PAIR. */
 	static const uint8_t bytes[9][16] = {
-		[0] = { 0, 1, 2, 4, 8, 1, 4, 4, 1, 0, 0, 8 },
-		[1] = { 0, 1, 2, 4, 8, 2, 2, 4, 1, 0, 0, 8 },
-		[2] = { 0, 1, 2, 4, 8, 4, 4, 4, 1, 0, 0, 8 },
-		[4] = { 0, 1, 2, 4, 8, 8, 4, 8, 1, 0, 0, 16 },
-		[8] = { 0, 1, 2, 4, 8, 16, 4, 8, 1, 0, 0, 16 },
+		[0] = { 0, 1, 2, 4, 8, 1, 4, 4, 1, 1, 0, 8 },
+		[1] = { 0, 1, 2, 4, 8, 2, 2, 4, 1, 2, 0, 8 },
+		[2] = { 0, 1, 2, 4, 8, 4, 4, 4, 1, 4, 0, 8 },
+		[4] = { 0, 1, 2, 4, 8, 8, 4, 8, 1, 8, 0, 16 },
+		[8] = { 0, 1, 2, 4, 8, 16, 4, 8, 1, 8, 0, 16 },
 	};
 
 	return bytes[size >> 1][wide & WIDE_MASK];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "emu/run.h"
+#include "x86/exc.h"
 
 static unsigned int carry(const struct emu_run *run)
 {
@@ -123,22 +124,20 @@ enum emu_outcome emu_x_cmpxchg(struct emu_run *run)
  */
 enum emu_outcome emu_x_cmpxchg8b(struct emu_run *run)
 {
-	const struct emu_insn *insn = run->insn;
 	unsigned int half = run->size / 2;
-	bool is_locked = insn->prefixes & EMU_PREFIX_LOCK;
-	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	bool is_locked = run->insn->prefixes & EMU_PREFIX_LOCK;
 	uint64_t rbx = emu_reg(run, EMU_RBX, half), rcx = emu_reg(run, EMU_RCX, half);
 	uint64_t low = 0, high = 0;
 	uint8_t old[16], desired[16];
 	struct emu_place place;
 	enum emu_outcome outcome;
 
-	outcome = emu_place(run, insn->segment, offset, half * 2, half == 8 ? 16 | EMU_ALIGNED : 8,
-			    EMU_READ | EMU_WRITE, &place);
+	if (half == 8 && !(run->cpu->features & EMU_HAS(EMU_CX16)))
+		return emu_fault(run, EXC_UD);
+	outcome = emu_place_operand(run, half * 2, half == 8 ? 16 | EMU_ALIGNED : 8,
+				    EMU_READ | EMU_WRITE, &place);
 	if (outcome != EMU_DONE)
 		return outcome;
-	if (is_locked && place.n_bytes[1])
-		return EMU_UNIMPLEMENTED;
 	outcome = emu_read(run, &place, old);
 	if (outcome != EMU_DONE)
 		return outcome;
@@ -158,4 +157,21 @@ enum emu_outcome emu_x_cmpxchg8b(struct emu_run *run)
 	if (is_locked)
 		return emu_write_locked(run, &place, old, desired);
 	return emu_write(run, &place, desired);
+}
+
+/* The signed index against a pair of signed bounds, upper bound included. */
+enum emu_outcome emu_x_bound(struct emu_run *run)
+{
+	unsigned int size = run->size;
+	uint64_t pair = 0;
+	int64_t index = (int64_t)emu_sign_extend(emu_reg(run, run->insn->reg, size), size);
+	enum emu_outcome outcome;
+
+	outcome = emu_read_operand(run, 2 * size, size, &pair);
+	if (outcome != EMU_DONE)
+		return outcome;
+	if (index < (int64_t)emu_sign_extend(pair, size) ||
+	    index > (int64_t)emu_sign_extend(pair >> (8 * size), size))
+		return emu_fault(run, EXC_BR);
+	return EMU_DONE;
 }

@@ -40,23 +40,6 @@ enum emu_outcome emu_x_setcc(struct emu_run *run)
 	return EMU_DONE;
 }
 
-enum emu_outcome emu_x_mov_from_sreg(struct emu_run *run)
-{
-	struct x86_segment segment;
-	enum emu_outcome outcome;
-
-	outcome = run->ops->segment(run->ctx, (enum x86_seg)(run->insn->reg & 7), &segment);
-	if (outcome == EMU_DONE)
-		run->value[0] = segment.selector;
-	return outcome;
-}
-
-enum emu_outcome emu_x_mov_to_sreg(struct emu_run *run)
-{
-	return run->ops->load_segment(run->ctx, (enum x86_seg)(run->insn->reg & 7),
-				      (uint16_t)run->value[1], run->exception);
-}
-
 /* AL = [rBX + AL] */
 enum emu_outcome emu_x_xlat(struct emu_run *run)
 {
@@ -82,8 +65,14 @@ enum emu_outcome emu_x_xlat(struct emu_run *run)
  */
 enum emu_outcome emu_x_clflush(struct emu_run *run)
 {
-	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
 	struct emu_place place;
 
-	return emu_place(run, run->insn->segment, offset, 1, 1, EMU_READ | EMU_EXECUTABLE, &place);
+	return emu_place_operand(run, 1, 1, EMU_READ | EMU_EXECUTABLE, &place);
+}
+
+/* PREFETCH and NOP with a memory operand: not even its address is looked at. */
+enum emu_outcome emu_x_nop(struct emu_run *run)
+{
+	(void)run;
+	return EMU_DONE;
 }

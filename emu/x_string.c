@@ -13,6 +13,7 @@
 struct string {
 	unsigned int n; /* elements in this batch */
 	uint64_t count; /* rCX, with REP */
+	uint64_t mask;	/* of the address size */
 	bool is_rep;
 	struct emu_place source, destination;
 };
@@ -33,7 +34,8 @@ static void begin(struct string *string, const struct emu_run *run, bool one_at_
 	const struct emu_insn *insn = run->insn;
 
 	string->n = 1;
-	string->count = emu_reg(run, EMU_RCX, insn->address_size);
+	string->mask = emu_mask(insn->address_size);
+	string->count = run->cpu->gpr[EMU_RCX] & string->mask;
 	string->is_rep = insn->prefixes & (EMU_PREFIX_REP | EMU_PREFIX_REPNE);
 	if (string->is_rep && !one_at_a_time && !(run->cpu->rflags & RFLAGS_DF)) {
 		string->n = EMU_BATCH_BYTES / run->size;
@@ -47,29 +49,29 @@ static bool is_finished(const struct string *string)
 	return string->is_rep && !string->count;
 }
 
-/* Do n elements pass the checks that one has passed? */
-static bool is_run_ok(struct emu_run *run, unsigned int seg, uint64_t offset, unsigned int n,
-		      unsigned int access)
+/* Do n elements pass the checks that one has passed? EMU_EXCEPTION, with none written, if not. */
+static enum emu_outcome check_run(struct emu_run *run, unsigned int seg, uint64_t offset,
+				  unsigned int n, unsigned int access)
 {
 	struct emu_exception *exception = run->exception, ignored;
 	enum emu_outcome outcome;
 	uint64_t linear;
 
 	if (run->cpu->mode == EMU_LONG64)
-		return true;
+		return EMU_DONE;
 	run->exception = &ignored;
 	outcome = emu_linear(run, seg, offset, n * run->size, run->size, access, &linear);
 	run->exception = exception;
-	return outcome == EMU_DONE;
+	return outcome;
 }
 
 /* Check and translate one pointer, for as many elements as its page and its segment let through. */
-static enum emu_outcome place_run(struct emu_run *run, struct string *string, unsigned int seg,
-				  unsigned int gpr, unsigned int access, struct emu_place *place)
+static EMU_RARE enum emu_outcome place_checked(struct emu_run *run, struct string *string,
+					       unsigned int seg, uint64_t offset,
+					       unsigned int access, struct emu_place *place)
 {
 	unsigned int size = run->size, n = string->n;
-	unsigned int address_size = run->insn->address_size;
-	uint64_t offset = emu_reg(run, gpr, address_size), linear, in_page;
+	uint64_t linear, in_page;
 	enum emu_outcome outcome;
 
 	outcome = emu_linear(run, seg, offset, size, size, access, &linear);
@@ -79,21 +81,48 @@ static enum emu_outcome place_run(struct emu_run *run, struct string *string, un
 		in_page = (PAGE_SIZE - PAGE_OFFSET(linear)) / size;
 		if (n > in_page)
 			n = in_page ? (unsigned int)in_page : 1;
-		n = elements_to_wrap(offset, size, address_size, n);
-		if (n > 1 && !is_run_ok(run, seg, offset, n, access))
+		n = elements_to_wrap(offset, size, run->insn->address_size, n);
+		outcome = n > 1 ? check_run(run, seg, offset, n, access) : EMU_DONE;
+		if (outcome == EMU_EXCEPTION)
 			n = 1;
+		else if (outcome != EMU_DONE)
+			return outcome;
 		string->n = n;
 	}
 	return emu_place_linear(run, linear, n * size, access, place);
 }
 
-static enum emu_outcome place_source(struct emu_run *run, struct string *string)
+/*
+ * The same; first what nearly every run is: in 64-bit mode with no segment base, aligned. Then the end of
+ * the page is the only one that it can meet, and is one of an element, too.
+ */
+static inline enum emu_outcome place_run(struct emu_run *run, struct string *string,
+					 unsigned int seg, unsigned int gpr, unsigned int access,
+					 struct emu_place *place)
+{
+	unsigned int size = run->size, n = string->n * size, in_page;
+	uint64_t offset = run->cpu->gpr[gpr] & string->mask;
+
+	if (run->cpu->mode != EMU_LONG64 || seg >= SEG_FS || offset & (size - 1) ||
+	    !emu_is_canonical(run->cpu, offset))
+		return place_checked(run, string, seg, offset, access, place);
+	in_page = PAGE_SIZE - (unsigned int)PAGE_OFFSET(offset);
+	if (n > in_page) {
+		n = in_page;
+		string->n = n / size;
+	}
+	place->n_bytes[0] = n;
+	place->n_bytes[1] = 0;
+	return run->ops->translate(run->ctx, GVA(offset), access, &place->gpa[0], run->exception);
+}
+
+static inline enum emu_outcome place_source(struct emu_run *run, struct string *string)
 {
 	return place_run(run, string, run->insn->segment, EMU_RSI, EMU_READ, &string->source);
 }
 
-static enum emu_outcome place_destination(struct emu_run *run, struct string *string,
-					  unsigned int access)
+static inline enum emu_outcome place_destination(struct emu_run *run, struct string *string,
+						 unsigned int access)
 {
 	return place_run(run, string, SEG_ES, EMU_RDI, access, &string->destination);
 }
@@ -117,13 +146,23 @@ static enum emu_outcome write_run(struct emu_run *run, const struct string *stri
 	return run->ops->write(run->ctx, place->gpa[0], run->size, string->n, data);
 }
 
-static void advance(struct emu_run *run, const struct string *string, unsigned int gpr)
+/* A register of the address size that nothing else of the instruction writes; 4 bytes clear the rest. */
+static inline void set_counter(struct emu_run *run, const struct string *string, unsigned int gpr,
+			       uint64_t value)
+{
+	uint64_t kept = string->mask == 0xffff ? ~string->mask : 0;
+
+	run->write_reg[run->n_writes] = (uint8_t)gpr;
+	run->write_value[run->n_writes++] = (run->cpu->gpr[gpr] & kept) | (value & string->mask);
+}
+
+static inline void advance(struct emu_run *run, const struct string *string, unsigned int gpr)
 {
 	uint64_t bytes = (uint64_t)string->n * run->size;
 
 	if (run->cpu->rflags & RFLAGS_DF)
 		bytes = 0 - bytes;
-	emu_set_gpr(run, gpr, run->insn->address_size, run->cpu->gpr[gpr] + bytes);
+	set_counter(run, string, gpr, run->cpu->gpr[gpr] + bytes);
 }
 
 /* Count the batch; EMU_AGAIN if elements are left. */
@@ -131,7 +170,7 @@ static enum emu_outcome finish(struct emu_run *run, const struct string *string)
 {
 	if (!string->is_rep)
 		return EMU_DONE;
-	emu_set_gpr(run, EMU_RCX, run->insn->address_size, string->count - string->n);
+	set_counter(run, string, EMU_RCX, string->count - string->n);
 	return string->count == string->n ? EMU_DONE : EMU_AGAIN;
 }
 

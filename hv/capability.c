@@ -118,12 +118,17 @@ static uint64_t value_of(uint64_t code, WHV_CAPABILITY *value)
 		return sizeof(value->HypervisorPresent);
 	case WHvCapabilityCodeFeatures:
 		value->Features.PartialUnmap = 1;
+		value->Features.DirtyPageTracking = 1;
 		return sizeof(value->Features);
 	case WHvCapabilityCodeExtendedVmExits:
 		value->ExtendedVmExits.X64CpuidExit = 1;
 		return sizeof(value->ExtendedVmExits);
 	case WHvCapabilityCodeExceptionExitBitmap: return sizeof(value->ExceptionExitBitmap);
 	case WHvCapabilityCodeX64MsrExitBitmap: return sizeof(value->X64MsrExitBitmap);
+	case WHvCapabilityCodeGpaRangePopulateFlags:
+		value->GpaRangePopulateFlags.Prefetch = 1;
+		value->GpaRangePopulateFlags.AvoidHardFaults = 1;
+		return sizeof(value->GpaRangePopulateFlags);
 	case WHvCapabilityCodeProcessorVendor:
 		value->ProcessorVendor = (WHV_PROCESSOR_VENDOR)virt_machine.vendor;
 		return sizeof(value->ProcessorVendor);

@@ -37,6 +37,7 @@ static void device_forget(struct device_state *device)
 	device->is_waiting = false;
 	device->is_answered = false;
 	device->is_rep = false;
+	device->is_loading = false;
 	device->n_answers = 0;
 	device->translated = 0;
 }
@@ -120,21 +121,29 @@ static enum emu_mode device_mode(const struct virt_view *view)
 	return view->cs.attributes & SEG_DB ? EMU_PROT32 : EMU_PROT16;
 }
 
+/* What finding and decoding the instruction takes. */
 static void device_begin(struct device_run *run, struct vp *vp)
 {
-	const struct virt_regs *regs = virt_regs(vp->virt);
-
 	run->vp = vp;
 	run->exit_page = NO_PAGE;
 	run->is_mismatch = false;
 	run->view = virt_view(vp->virt);
+	run->cpu.mode = device_mode(run->view);
+}
+
+/* And what executing it takes beside. */
+static void device_load(struct device_run *run)
+{
+	const struct virt_regs *regs = virt_regs(run->vp->virt);
+
 	__builtin_memcpy(run->cpu.gpr, regs->gpr, sizeof(run->cpu.gpr));
 	run->cpu.rip = regs->rip;
 	run->cpu.rflags = regs->rflags;
 	run->cpu.cr0 = run->view->paging.cr0;
-	run->cpu.mode = device_mode(run->view);
 	run->cpu.cpl = run->view->paging.cpl;
-	run->cpu.la57 = run->view->paging.cr4 & CR4_LA57;
+	run->cpu.cr4 = run->view->paging.cr4;
+	run->cpu.xcr0 = 0;
+	run->cpu.features = hv.features;
 }
 
 /*
@@ -149,7 +158,7 @@ static bool device_decode(struct device_run *run)
 
 	device_forget(device);
 	device->plain_length = 0;
-	device->rip = run->cpu.rip;
+	device->rip = virt_regs(run->vp->virt)->rip;
 	n = walk_fetch(run->vp, (uint8_t *)bytes, EMU_MAX_INSN_BYTES);
 	bytes[1] |= (uint64_t)n << 56;
 	if (bytes[0] == device->bytes[0] && bytes[1] == device->bytes[1] &&
@@ -159,6 +168,7 @@ static bool device_decode(struct device_run *run)
 	device->mode = (uint8_t)run->cpu.mode;
 	if (emu_decode((const uint8_t *)bytes, n, run->cpu.mode, &device->insn) != EMU_DECODED)
 		return false;
+	device->is_move = emu_get_move(&device->insn, &device->move);
 	device->bytes[0] = bytes[0];
 	device->bytes[1] = bytes[1];
 	return true;
@@ -189,15 +199,16 @@ static void device_commit(struct device_run *run, enum emu_outcome outcome)
 	struct vp *vp = run->vp;
 	struct virt_regs *regs = virt_regs(vp->virt);
 	bool is_step = regs->rflags & RFLAGS_TF;
-	uint64_t shadow = run->view->shadow;
+	uint64_t shadow = run->view->shadow & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
 
 	__builtin_memcpy(regs->gpr, run->cpu.gpr, sizeof(regs->gpr));
 	regs->rip = run->cpu.rip;
 	regs->rflags = run->cpu.rflags;
 	regs->changed = true;
-	if (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
-		virt_set(vp->virt, VIRT_SHADOW,
-			 shadow & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS));
+	if (outcome == EMU_DONE && run->cpu.has_shadow)
+		shadow |= VIRT_SHADOW_MOV_SS;
+	if (shadow != run->view->shadow)
+		virt_set(vp->virt, VIRT_SHADOW, shadow);
 	if (is_step)
 		virt_set(vp->virt, VIRT_PENDING_DEBUG,
 			 virt_get(vp->virt, VIRT_PENDING_DEBUG) | PENDING_DEBUG_STEP);
@@ -287,6 +298,7 @@ static enum device_outcome device_go(struct device_run *run)
 	enum emu_outcome outcome;
 	unsigned int tries = 0;
 
+	device_load(run);
 	for (;;) {
 		outcome = device_execute(run, &exception);
 		switch (outcome) {
@@ -322,6 +334,65 @@ static enum device_outcome device_go(struct device_run *run)
 	}
 }
 
+/* ---- Plain moves ------------------------------------------------------------------------- */
+
+/*
+ * Is the instruction a plain move in 64-bit mode, and its access, whole, the one that the processor has
+ * just checked and translated? Then nothing is left to execute.
+ */
+static bool device_is_move(const struct device_run *run, const struct virt_exit *exit)
+{
+	const struct device_state *device = &run->vp->device;
+	const struct virt_regs *regs = virt_regs(run->vp->virt);
+
+	return device->is_move && run->cpu.mode == EMU_LONG64 && device->insn.segment < SEG_FS &&
+	       device->move.is_load == !exit->memory.is_write &&
+	       PAGE_OFFSET(exit->memory.gpa.a) + device->move.n_bytes <= PAGE_SIZE &&
+	       emu_move_offset(&device->insn, regs->gpr, regs->rip) == exit->memory.gva.a;
+}
+
+static void device_skip(struct vp *vp, unsigned int length)
+{
+	struct virt_exit exit = { .insn_length = (uint8_t)length };
+
+	virt_skip(vp->virt, &exit);
+	device_count();
+}
+
+/* A store is done with this, a load waits for its answer. */
+static enum device_outcome device_move(struct vp *vp, const struct virt_exit *exit)
+{
+	struct device_state *device = &vp->device;
+	const struct emu_move *move = &device->move;
+	struct whit_device_access *access =
+		move->is_load ? &device->answers[0] : &device->posted[0];
+
+	device_describe(access, false, !move->is_load, exit->memory.gpa.a, move->n_bytes, 1);
+	device->n_stuck = 0;
+	if (move->is_load) {
+		device->is_loading = true;
+		device->is_waiting = true;
+	} else {
+		*(any64 *)access->data =
+			emu_move_stored(&device->insn, move, virt_regs(vp->virt)->gpr);
+		device_skip(vp, device->insn.length);
+	}
+	return device_hand_over(vp, access);
+}
+
+static enum device_outcome device_finish_load(struct vp *vp)
+{
+	struct device_state *device = &vp->device;
+	struct virt_regs *regs = virt_regs(vp->virt);
+
+	emu_move_load(&device->move, regs->gpr, *(const any64 *)device->answers[0].data);
+	regs->changed = true;
+	device->is_loading = false;
+	device->n_answers = 0;
+	device_skip(vp, device->insn.length);
+	return DEVICE_RESUME;
+}
+
 /* ---- The three entries ------------------------------------------------------------------- */
 
 enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
@@ -339,6 +410,8 @@ enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 	/* INS and OUTS exit for their port first: this is other code than the processor ran. */
 	if (vp->device.insn.is_port)
 		return DEVICE_PLAIN;
+	if (device_is_move(&run, exit))
+		return device_move(vp, exit);
 	run.exit_page = exit->memory.gpa.a & PAGE_MASK;
 	vp->device.gva_page = exit->memory.gva.a & PAGE_MASK;
 	vp->device.gpa_page = run.exit_page;
@@ -354,7 +427,8 @@ static bool device_is_port_of(const struct device_run *run, const struct virt_ex
 	bool is_in = !(insn->opcode & 2); /* 6C, 6D INS; 6E, 6F OUTS */
 
 	return insn->is_port && insn->is_string && is_in == exit->io.is_in &&
-	       insn->operand_size == exit->io.size && (uint16_t)run->cpu.gpr[2] == exit->io.port &&
+	       insn->operand_size == exit->io.size &&
+	       (uint16_t)virt_regs(run->vp->virt)->gpr[2] == exit->io.port &&
 	       (!exit->insn_length || insn->length == exit->insn_length);
 }
 
@@ -395,8 +469,8 @@ static enum device_outcome device_finish_in(struct vp *vp)
 	struct device_state *device = &vp->device;
 	const struct whit_device_access *answer = &device->answers[0];
 	struct virt_regs *regs = virt_regs(vp->virt);
-	struct virt_exit exit = { .reason = VIRT_EXIT_IO, .insn_length = device->plain_length };
 	uint64_t old = regs->gpr[0];
+	unsigned int length = device->plain_length;
 
 	switch (answer->size) {
 	case 1: regs->gpr[0] = (old & ~0xffull) | answer->data[0]; break;
@@ -406,8 +480,7 @@ static enum device_outcome device_finish_in(struct vp *vp)
 	regs->changed = true;
 	device->plain_length = 0;
 	device->n_answers = 0;
-	virt_skip(vp->virt, &exit);
-	device_count();
+	device_skip(vp, length);
 	return DEVICE_RESUME;
 }
 
@@ -430,6 +503,8 @@ enum device_outcome device_continue(struct vp *vp)
 		device->is_answered = false;
 		if (device->plain_length)
 			return device_finish_in(vp);
+		if (device->is_loading)
+			return device_finish_load(vp);
 	} else if (device_wants_entry(vp)) {
 		device->is_rep = false;
 		return DEVICE_RESUME;

@@ -46,6 +46,23 @@ void device_accept(struct vp *vp);
  */
 enum device_outcome device_continue(struct vp *vp);
 
+/*
+ * Which optional instructions the processor executes, whatever its guests are shown: EMU_HAS() bits.
+ * device_features() asks this processor; the other is the rule, of CPUID leaves 1, 7 and 80000001h.
+ * hv/device_state.c
+ */
+uint32_t device_features(void);
+uint32_t device_features_of(const struct x86_cpuid *leaf1, const struct x86_cpuid *leaf7,
+			    const struct x86_cpuid *leaf81);
+
+/* Operations of the emulator on vector and x87 registers, of any VP; see struct emu_ops. */
+enum emu_outcome device_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
+			       unsigned int n_bytes, void *data);
+enum emu_outcome device_set_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
+				   unsigned int n_bytes, bool zero_upper, const void *data);
+enum emu_outcome device_x87(struct virt_vp *virt, struct emu_x87 *out);
+enum emu_outcome device_set_x87(struct virt_vp *virt, const struct emu_x87 *value);
+
 /* Nothing waits: device_continue() would do nothing. */
 static inline bool device_is_idle(const struct vp *vp)
 {

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "hv/cr.h"
 #include "hv/gpa.h"
 #include "hv/walk.h"
 #include "whp/WinHvMemory.h"
@@ -37,9 +38,10 @@ static enum emu_outcome device_read(struct device_run *run, bool is_port, uint64
 	struct device_state *device = &run->vp->device;
 	struct whit_device_access *answer;
 
-	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES ||
-	    device->next_answer >= DEVICE_MAX_ACCESSES)
+	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES)
 		return EMU_FAILED;
+	if (device->next_answer >= DEVICE_MAX_ACCESSES)
+		return EMU_UNIMPLEMENTED;
 	answer = &device->answers[device->next_answer];
 	if (device->next_answer < device->n_answers) {
 		if (answer->address == address && answer->is_port == is_port &&
@@ -101,7 +103,8 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 		how |= WALK_SMAP; /* RFLAGS.AC is for explicit accesses */
 	else if (run->cpu.cpl == 3)
 		how |= WALK_USER;
-	walk_gva(run->vp->partition, &run->view->paging, gva, how, &walk);
+	walk_again(run->vp->partition, &run->view->paging, gva, how, &run->vp->device.walked,
+		   &walk);
 	switch (walk.code) {
 	case WHvTranslateGvaResultSuccess: break;
 	case WHvTranslateGvaResultPageNotPresent:
@@ -158,6 +161,7 @@ static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsign
 	page = gpa_page(run->vp->partition, gpa);
 	if (!page.ptr || !(page.rights & VIRT_WRITE))
 		return device_write(run, false, gpa.a, size, count, data);
+	gpa_written(run->vp->partition, page, gpa);
 	device_copy(page.ptr + PAGE_OFFSET(gpa.a), data, size * count);
 	return EMU_DONE;
 }
@@ -227,6 +231,7 @@ static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, cons
 
 	if (!page.ptr || !(page.rights & VIRT_READ) || !(page.rights & VIRT_WRITE))
 		return device_write(run, false, gpa.a, size, 1, desired);
+	gpa_written(run->vp->partition, page, gpa);
 	return device_exchange(page.ptr + PAGE_OFFSET(gpa.a), size, expected, desired);
 }
 
@@ -242,6 +247,88 @@ static enum emu_outcome op_out(void *ctx, uint16_t port, unsigned int size, unsi
 	return device_write(ctx, true, port, size, count, data);
 }
 
+/* ---- State; the rare ones ---------------------------------------------------------------- */
+
+/* The view of the VP is of before. */
+static enum emu_outcome device_look_again(struct device_run *run)
+{
+	run->view = virt_view(run->vp->virt);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_set_segment(void *ctx, enum x86_seg seg, const struct x86_segment *value)
+{
+	struct device_run *run = ctx;
+
+	virt_set_segment(run->vp->virt, seg, value);
+	return device_look_again(run);
+}
+
+static enum emu_outcome op_table(void *ctx, enum emu_table table, struct x86_table *out)
+{
+	const struct device_run *run = ctx;
+
+	virt_get_table(run->vp->virt, table, out);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_set_table(void *ctx, enum emu_table table, const struct x86_table *value)
+{
+	struct device_run *run = ctx;
+
+	virt_set_table(run->vp->virt, table, value);
+	return EMU_DONE;
+}
+
+/* LMSW goes the way of the guest's other writes of CR0. None of its bits can be refused there. */
+static enum emu_outcome op_set_cr0(void *ctx, uint64_t value)
+{
+	struct device_run *run = ctx;
+
+	if (!cr_write(run->vp, 0, value))
+		return EMU_FAILED;
+	return device_look_again(run);
+}
+
+static enum emu_outcome op_invlpg(void *ctx, gva_t gva)
+{
+	struct device_run *run = ctx;
+
+	(void)gva;
+	virt_flush(run->vp->virt);
+	return EMU_DONE;
+}
+
+static enum emu_outcome op_vector(void *ctx, enum emu_file file, unsigned int reg,
+				  unsigned int n_bytes, void *data)
+{
+	const struct device_run *run = ctx;
+
+	return device_vector(run->vp->virt, file, reg, n_bytes, data);
+}
+
+static enum emu_outcome op_set_vector(void *ctx, enum emu_file file, unsigned int reg,
+				      unsigned int n_bytes, bool zero_upper, const void *data)
+{
+	const struct device_run *run = ctx;
+
+	return device_set_vector(run->vp->virt, file, reg, n_bytes, zero_upper, data);
+}
+
+static enum emu_outcome op_x87(void *ctx, struct emu_x87 *out)
+{
+	const struct device_run *run = ctx;
+
+	return device_x87(run->vp->virt, out);
+}
+
+static enum emu_outcome op_set_x87(void *ctx, const struct emu_x87 *value)
+{
+	const struct device_run *run = ctx;
+
+	return device_set_x87(run->vp->virt, value);
+}
+
 const struct emu_ops device_ops = {
 	.segment = op_segment,
 	.translate = op_translate,
@@ -251,5 +338,13 @@ const struct emu_ops device_ops = {
 	.in = op_in,
 	.out = op_out,
 	.port_check = NULL, /* done by the processor before the exit */
-	.load_segment = NULL,
+	.set_segment = op_set_segment,
+	.table = op_table,
+	.set_table = op_set_table,
+	.set_cr0 = op_set_cr0,
+	.invlpg = op_invlpg,
+	.vector = op_vector,
+	.set_vector = op_set_vector,
+	.x87 = op_x87,
+	.set_x87 = op_set_x87,
 };

@@ -217,6 +217,9 @@ bool event_raise(struct vp *vp, const struct emu_exception *exception)
 	vp->pending = next;
 	vp->pending_parameter = exception->address;
 	vp->pending_is_event = true;
+	/* Faults push RF set, SDM 3B "Instruction-Breakpoint Exception Condition"; an entry pushes what is there. */
+	virt_regs(vp->virt)->rflags |= RFLAGS_RF;
+	virt_regs(vp->virt)->changed = true;
 	return true;
 }
 

@@ -31,7 +31,7 @@ void event_get_event(const struct vp *vp, uint64_t value[2]);
 bool event_set_event(struct vp *vp, const uint64_t value[2]);
 
 /*
- * An exception that the hypervisor raises for the guest at its RIP. If one is pending already they are
+ * A fault that the hypervisor raises for the guest at its RIP; sets RFLAGS.RF. If one is pending already they are
  * combined, SDM 3A "Conditions for Generating a Double Fault". False: that is a triple fault; the
  * double fault stays pending, and the caller may report UnrecoverableException.
  */

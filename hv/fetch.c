@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Instruction fetch (hv/walk.h): the bytes at CS:RIP, by a walk in the hypervisor.
- *
- * Exits come again and again from the same few loops, so a VP remembers the page that it fetched from
- * last, together with the evidence: the registers and table entries that led there, and the state of the
- * partition's map. If all of these are as they were, a new walk would end at the same page, and is not
- * made. Nothing has to be told when a guest edits its page tables.
+ * A VP remembers the page that it fetched from last.
  */
 #include "hv/gpa.h"
 #include "hv/hv.h"
@@ -33,33 +29,6 @@ static inline unsigned int fetch_access(const struct virt_paging *paging)
 	return WALK_EXECUTE | (paging->cpl == 3 ? WALK_USER : 0);
 }
 
-/* Would a fetch from the page of gva lead where the remembered one led? */
-static inline bool is_remembered(const struct vp *vp, const struct virt_paging *paging,
-				 uint64_t gva)
-{
-	const struct fetch_memo *memo = &vp->fetched;
-
-	return memo->ptr && memo->gva == (gva & PAGE_MASK) && memo->cr3 == paging->cr3 &&
-	       memo->cr0 == paging->cr0 && memo->cr4 == paging->cr4 && memo->efer == paging->efer &&
-	       memo->access == fetch_access(paging) && memo->changes == vp->partition->changes &&
-	       walk_trail_holds(&memo->trail);
-}
-
-static void remember(struct vp *vp, const struct virt_paging *paging, uint64_t gva,
-		     const uint8_t *page)
-{
-	struct fetch_memo *memo = &vp->fetched;
-
-	memo->ptr = page;
-	memo->gva = gva & PAGE_MASK;
-	memo->cr0 = paging->cr0;
-	memo->cr3 = paging->cr3;
-	memo->cr4 = paging->cr4;
-	memo->efer = paging->efer;
-	memo->access = fetch_access(paging);
-	memo->changes = vp->partition->changes;
-}
-
 /* The page of gva as the VP's instruction fetch sees it; NULL if there is nothing to fetch. */
 static __attribute__((noinline)) const uint8_t *
 find_page(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
@@ -67,17 +36,23 @@ find_page(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
 	struct walk walk;
 	struct gpa_page page;
 
-	vp->fetched.ptr = NULL;
-	walk_gva_noted(vp->partition, paging, GVA(gva), fetch_access(paging), &walk,
-		       &vp->fetched.trail);
+	vp->fetched_page = NULL;
+	walk_again(vp->partition, paging, GVA(gva), fetch_access(paging), &vp->fetched, &walk);
 	if (walk.code != WHvTranslateGvaResultSuccess)
 		return NULL;
 	page = gpa_page(vp->partition, walk.gpa);
 	if (!page.ptr || !(page.rights & VIRT_EXECUTE))
 		return NULL;
-	if (vp->fetched.trail.is_whole)
-		remember(vp, paging, gva, page.ptr);
+	vp->fetched_page = page.ptr;
 	return page.ptr;
+}
+
+static inline const uint8_t *page_of(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
+{
+	if (vp->fetched_page &&
+	    walk_is_known(vp->partition, paging, GVA(gva), fetch_access(paging), &vp->fetched))
+		return vp->fetched_page;
+	return find_page(vp, paging, gva);
 }
 
 /* The linear address of CS:RIP, and how many of n bytes the segment has there. */
@@ -111,9 +86,7 @@ unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
 
 	/* In one page nearly always, else in two. */
 	for (done = 0; done < n; done += part) {
-		const uint8_t *page = is_remembered(vp, &view->paging, gva)
-					      ? vp->fetched.ptr
-					      : find_page(vp, &view->paging, gva);
+		const uint8_t *page = page_of(vp, &view->paging, gva);
 
 		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
 		if (part > n - done)

@@ -26,14 +26,15 @@
 _Static_assert(WHvMapGpaRangeFlagRead == VIRT_READ && WHvMapGpaRangeFlagWrite == VIRT_WRITE &&
 		       WHvMapGpaRangeFlagExecute == VIRT_EXECUTE,
 	       "flags are rights");
+_Static_assert(WHvMapGpaRangeFlagTrackDirtyPages == VIRT_TRACKED, "and this one too");
 
-#define RIGHTS (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
+#define RIGHTS (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE | VIRT_TRACKED)
 
-/* Look a page up in the tables, and remember it. Partitions are never constant, only their users are. */
-static struct gpa_page find_page(const struct partition *partition, gpa_t gpa,
-				 const struct gpa_cached *cached)
+/* Partitions are never constant, only their users are. */
+struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
 {
-	struct gpa_cached *entry = (struct gpa_cached *)(uintptr_t)cached;
+	struct gpa_cached *entry = (struct gpa_cached *)(uintptr_t)&partition
+					   ->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
 	struct virt_leaf leaf;
 	uint8_t *ptr;
 
@@ -51,21 +52,7 @@ static struct gpa_page find_page(const struct partition *partition, gpa_t gpa,
 	return (struct gpa_page) { ptr, leaf.rights };
 }
 
-struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
-{
-	const struct gpa_cached *cached = &partition->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
-
-	if (cached->gpa != ((gpa.a & PAGE_MASK) | 1))
-		return find_page(partition, gpa, cached);
-	return (struct gpa_page) { (uint8_t *)(uintptr_t)(cached->ptr & PAGE_MASK),
-				   (uint8_t)(cached->ptr & RIGHTS) };
-}
-
-/*
- * The map has changed: no gpa_page() finds what was there, and no processor uses it, if translations
- * have been replaced or removed.
- */
-static void forget(struct partition *partition, bool is_replaced)
+void gpa_forget(struct partition *partition, bool is_replaced)
 {
 	memset(partition->cache, 0, sizeof(partition->cache));
 	partition->changes++;
@@ -73,10 +60,10 @@ static void forget(struct partition *partition, bool is_replaced)
 		virt_space_flush(&partition->space);
 }
 
-/* The largest block at `at` that `left` bytes fill, with `twin` aligned like it. */
-static unsigned int largest_level(uint64_t at, uint64_t twin, uint64_t left)
+/* The largest block at `at` that `left` bytes fill, with `twin` aligned like it; `rights` may need small ones. */
+static unsigned int largest_level(uint64_t at, uint64_t twin, uint64_t left, uint64_t rights)
 {
-	unsigned int level = virt_machine.max_leaf_level;
+	unsigned int level = rights & VIRT_TRACKED ? LEVEL_4K : virt_machine.max_leaf_level;
 
 	while (level > LEVEL_4K &&
 	       ((at | twin) & (LEVEL_SIZE(level) - 1) || left < LEVEL_SIZE(level)))
@@ -99,7 +86,13 @@ struct plan {
 	uint64_t n_bytes;		/* this call does */
 	uint64_t n_tables;		/* pages that it takes at most */
 	uint64_t counted[LEVEL_1G + 2]; /* by level: the block whose table was counted last, + 1 */
+	unsigned int n_leaves, n_looks;
 };
+
+static bool has_room(const struct plan *plan)
+{
+	return plan->n_leaves < MAX_LEAVES && plan->n_looks < MAX_LOOKS;
+}
 
 static void count_table(struct plan *plan, unsigned int level, uint64_t gpa, unsigned int n)
 {
@@ -110,10 +103,13 @@ static void count_table(struct plan *plan, unsigned int level, uint64_t gpa, uns
 	plan->counted[level] = block;
 }
 
-/* Tables for a leaf of `level` at gpa, where `here` stands now. */
+/* A leaf of `level` at gpa, where `here` stands now. */
 static void plan_leaf(struct plan *plan, uint64_t gpa, unsigned int level,
 		      const struct virt_leaf *here)
 {
+	plan->n_looks += here->level < level ? FAN_OUT : 1;
+	plan->n_leaves++;
+	plan->n_bytes += LEVEL_SIZE(level);
 	for (unsigned int l = here->level; l > level; l--)
 		count_table(plan, l, gpa, 1);
 	/* Above a hole of 1 GiB there may be no tables either: virt_space_set() needs 4 at most. */
@@ -121,24 +117,21 @@ static void plan_leaf(struct plan *plan, uint64_t gpa, unsigned int level,
 		count_table(plan, LEVEL_1G + 1, gpa, 2);
 }
 
-static struct plan plan_map(const struct virt_space *space, uint64_t source, uint64_t gpa,
-			    uint64_t n_bytes)
+/* An extent that comes at gpa + plan->n_bytes. */
+static void plan_extent(struct plan *plan, const struct virt_space *space,
+			const struct whit_extent *extent, uint64_t gpa, uint64_t rights)
 {
-	struct plan plan = { 0 };
-	unsigned int n_leaves = 0, n_looks = 0;
+	const uint64_t start = plan->n_bytes, n_bytes = extent->n_pages << PAGE_SHIFT;
 
-	while (plan.n_bytes < n_bytes && n_leaves < MAX_LEAVES && n_looks < MAX_LOOKS) {
-		const uint64_t at = gpa + plan.n_bytes;
+	while (plan->n_bytes - start < n_bytes && has_room(plan)) {
+		const uint64_t at = gpa + plan->n_bytes, done = plan->n_bytes - start;
 		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
-		const unsigned int level = step_level(
-			&here, largest_level(at, source + plan.n_bytes, n_bytes - plan.n_bytes));
 
-		plan_leaf(&plan, at, level, &here);
-		n_looks += here.level < level ? FAN_OUT : 1;
-		n_leaves++;
-		plan.n_bytes += LEVEL_SIZE(level);
+		plan_leaf(plan, at,
+			  step_level(&here, largest_level(at, extent->source + done, n_bytes - done,
+							  rights)),
+			  &here);
 	}
-	return plan;
 }
 
 /* From `at`, where `here` stands, to the end of the hole or of the range. */
@@ -152,21 +145,18 @@ static uint64_t hole_bytes(const struct virt_leaf *here, uint64_t at, uint64_t l
 static struct plan plan_unmap(const struct virt_space *space, uint64_t gpa, uint64_t n_bytes)
 {
 	struct plan plan = { 0 };
-	unsigned int n_leaves = 0, n_looks = 0;
 
-	while (plan.n_bytes < n_bytes && n_leaves < MAX_LEAVES && n_looks < MAX_LOOKS) {
+	while (plan.n_bytes < n_bytes && has_room(&plan)) {
 		const uint64_t at = gpa + plan.n_bytes, left = n_bytes - plan.n_bytes;
 		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
-		const unsigned int level = step_level(&here, largest_level(at, 0, left));
+		const unsigned int level = step_level(&here, largest_level(at, 0, left, 0));
 
-		n_looks += here.level < level ? FAN_OUT : 1;
 		if (!here.rights && here.level >= level) {
 			plan.n_bytes += hole_bytes(&here, at, left);
-			continue;
+			plan.n_looks++;
+		} else {
+			plan_leaf(&plan, at, level, &here);
 		}
-		plan_leaf(&plan, at, level, &here);
-		n_leaves++;
-		plan.n_bytes += LEVEL_SIZE(level);
 	}
 	return plan;
 }
@@ -234,7 +224,7 @@ static bool replace(struct partition *partition, uint64_t gpa, unsigned int leve
 
 /* ---- The calls --------------------------------------------------------------------------- */
 
-static bool is_legal_range(uint64_t gpa, uint64_t n_bytes)
+bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes)
 {
 	const uint64_t end = 1ull << gpa_bits();
 
@@ -244,47 +234,179 @@ static bool is_legal_range(uint64_t gpa, uint64_t n_bytes)
 static bool are_legal_flags(uint64_t flags)
 {
 	if (!flags || flags & ~(uint64_t)RIGHTS)
-		return false; /* TrackDirtyPages too: the capability says that there is none */
-	return flags & VIRT_READ || (flags == VIRT_EXECUTE && virt_machine.has_execute_only);
+		return false;
+	return flags & VIRT_READ ||
+	       ((flags & ~(uint64_t)VIRT_TRACKED) == VIRT_EXECUTE && virt_machine.has_execute_only);
 }
 
-uint32_t gpa_map(struct partition *partition, uint64_t source, uint64_t gpa, uint64_t n_bytes,
-		 uint64_t flags, uint64_t *result)
+/* The bytes of the extents; 0: one is not whole pages, or they are more than any space has. */
+static uint64_t bytes_of(const struct whit_extent *extents, unsigned int n)
 {
-	struct virt_leaf leaf = { .rights = (uint8_t)(flags & RIGHTS), .type = MEMTYPE_WB };
-	struct plan plan;
-	bool found = false;
-	uint32_t error;
+	uint64_t n_pages = 0;
 
-	if (!is_legal_range(gpa, n_bytes) || PAGE_OFFSET(source) || !are_legal_flags(flags))
+	for (unsigned int i = 0; i < n; i++) {
+		if (PAGE_OFFSET(extents[i].source) || !extents[i].n_pages ||
+		    extents[i].n_pages >> (48 - PAGE_SHIFT))
+			return 0;
+		n_pages += extents[i].n_pages;
+	}
+	return n_pages << PAGE_SHIFT;
+}
+
+/* Map what has been planned: n_bytes out of the extents. True if anything was replaced. */
+static bool map_extents(struct partition *partition, const struct whit_extent *extents,
+			uint64_t gpa, uint64_t n_bytes, uint8_t rights)
+{
+	struct virt_leaf leaf = { .rights = rights, .type = MEMTYPE_WB };
+	uint64_t source = extents->source, left = extents->n_pages << PAGE_SHIFT;
+	bool found = false;
+
+	for (uint64_t at = gpa; at < gpa + n_bytes;) {
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+		const unsigned int level =
+			step_level(&here, largest_level(at, source, left, rights));
+
+		leaf.spa = SPA(source);
+		leaf.level = (uint8_t)level;
+		found |= replace(partition, at, level, &here, leaf);
+		at += LEVEL_SIZE(level);
+		source += LEVEL_SIZE(level);
+		left -= LEVEL_SIZE(level);
+		if (!left && at < gpa + n_bytes) {
+			extents++;
+			source = extents->source;
+			left = extents->n_pages << PAGE_SHIFT;
+		}
+	}
+	return found;
+}
+
+uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
+		 uint64_t gpa, uint64_t flags, uint64_t *result)
+{
+	const uint64_t n_bytes = bytes_of(extents, n);
+	uint32_t error = RESULT(S_OK);
+	struct plan plan = { 0 };
+
+	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
 		return RESULT(E_INVALIDARG);
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	plan = plan_map(&partition->space, source, gpa, n_bytes);
+	for (unsigned int i = 0; i < n && has_room(&plan); i++)
+		plan_extent(&plan, &partition->space, &extents[i], gpa, flags);
 	lock_take(&hv.lock);
-	error = frames_are_root(source, n_bytes) ? partition_want(partition, plan.n_tables, result)
-						 : RESULT(E_INVALIDARG);
-	if (error != RESULT(S_OK)) {
-		lock_drop(&hv.lock);
-		return error;
+	for (unsigned int i = 0; i < n && error == RESULT(S_OK); i++)
+		if (!frames_are_root(extents[i].source, extents[i].n_pages << PAGE_SHIFT))
+			error = RESULT(E_INVALIDARG);
+	if (error == RESULT(S_OK))
+		error = partition_want(partition, plan.n_tables, result);
+	if (error == RESULT(S_OK)) {
+		if (flags & VIRT_TRACKED)
+			gpa_track(partition);
+		if (partition->gpa_end < gpa + n_bytes)
+			partition->gpa_end = gpa + n_bytes;
+		gpa_forget(partition,
+			   map_extents(partition, extents, gpa, plan.n_bytes, (uint8_t)flags));
 	}
-	if (partition->gpa_end < gpa + n_bytes)
-		partition->gpa_end = gpa + n_bytes;
-	for (uint64_t done = 0; done < plan.n_bytes;) {
-		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(gpa + done));
-		const unsigned int level =
-			step_level(&here, largest_level(gpa + done, source + done, n_bytes - done));
+	lock_drop(&hv.lock);
+	if (error != RESULT(S_OK))
+		return error;
+	*result = plan.n_bytes;
+	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+}
 
-		leaf.spa = SPA(source + done);
-		leaf.level = (uint8_t)level;
-		found |= replace(partition, gpa + done, level, &here, leaf);
+/* ---- Rights ------------------------------------------------------------------------------ */
+
+/* Are the leaves below a block parts of what could be one leaf? The first is `here`. */
+static bool is_uniform(const struct virt_space *space, uint64_t gpa, const struct virt_leaf *here)
+{
+	if (here->spa.a & (LEVEL_SIZE(here->level + 1u) - 1))
+		return false;
+	for (unsigned int i = 1; i < FAN_OUT; i++) {
+		const uint64_t offset = i * LEVEL_SIZE(here->level);
+		const struct virt_leaf leaf = virt_space_lookup(space, GPA(gpa + offset));
+
+		if (!leaf.rights || leaf.level != here->level || leaf.spa.a != here->spa.a + offset)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The level of the leaf to set at gpa: what stands there as a whole, or the part of it that is in the range;
+ * or a block of the leaves that stand there, if the range covers it and they make one.
+ */
+static unsigned int protect_level(const struct virt_space *space, uint64_t gpa, uint64_t left,
+				  uint64_t rights, const struct virt_leaf *here)
+{
+	const unsigned int level = largest_level(gpa, 0, left, rights);
+
+	if (level <= here->level)
+		return level;
+	return is_uniform(space, gpa, here) ? here->level + 1u : here->level;
+}
+
+/* Looks on behind what one call does: holes are found before anything has changed. */
+static bool plan_protect(struct plan *plan, const struct virt_space *space, uint64_t gpa,
+			 uint64_t n_bytes, uint64_t rights)
+{
+	while (plan->n_bytes < n_bytes && has_room(plan)) {
+		const uint64_t at = gpa + plan->n_bytes;
+		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
+
+		if (!here.rights)
+			return false;
+		plan_leaf(plan, at,
+			  protect_level(space, at, n_bytes - plan->n_bytes, rights, &here), &here);
+	}
+	for (uint64_t at = plan->n_bytes; at < n_bytes && plan->n_looks < MAX_LOOKS;) {
+		const struct virt_leaf here = virt_space_lookup(space, GPA(gpa + at));
+
+		if (!here.rights)
+			return false;
+		at += hole_bytes(&here, gpa + at, n_bytes - at);
+		plan->n_looks++;
+	}
+	return true;
+}
+
+uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
+		     uint64_t *result)
+{
+	struct plan plan = { 0 };
+	uint32_t error;
+
+	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (!plan_protect(&plan, &partition->space, gpa, n_bytes, flags))
+		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
+	error = partition_want(partition, plan.n_tables, result);
+	if (error != RESULT(S_OK))
+		return error;
+	lock_take(&hv.lock);
+	if (flags & VIRT_TRACKED)
+		gpa_track(partition);
+	for (uint64_t done = 0; done < plan.n_bytes;) {
+		const uint64_t at = gpa + done;
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+		const unsigned int level =
+			protect_level(&partition->space, at, n_bytes - done, flags, &here);
+		const uint64_t inside = at & (LEVEL_SIZE(here.level) - 1);
+
+		(void)replace(partition, at, level, &here,
+			      (struct virt_leaf) { SPA(here.spa.a + inside), (uint8_t)flags,
+						   (uint8_t)level, here.type });
 		done += LEVEL_SIZE(level);
 	}
-	forget(partition, found);
+	gpa_forget(partition, true);
 	lock_drop(&hv.lock);
 	*result = plan.n_bytes;
 	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
 }
+
+/* ---- Holes ------------------------------------------------------------------------------- */
 
 /* Every leaf of [gpa, gpa + n_bytes) is gone: the table of a GiB that ends at `at` can go too. */
 static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
@@ -304,7 +426,7 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 	bool found = false;
 	uint32_t error;
 
-	if (!is_legal_range(gpa, n_bytes))
+	if (!gpa_is_legal_range(gpa, n_bytes))
 		return RESULT(E_INVALIDARG);
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
@@ -316,7 +438,7 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 	for (uint64_t done = 0; done < plan.n_bytes;) {
 		const uint64_t at = gpa + done, left = n_bytes - done;
 		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
-		const unsigned int level = step_level(&here, largest_level(at, 0, left));
+		const unsigned int level = step_level(&here, largest_level(at, 0, left, 0));
 
 		if (!here.rights && here.level >= level) {
 			done += hole_bytes(&here, at, left);
@@ -327,7 +449,7 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 		}
 		fold_table(partition, gpa, gpa + done);
 	}
-	forget(partition, found);
+	gpa_forget(partition, found);
 	lock_drop(&hv.lock);
 	*result = plan.n_bytes;
 	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;

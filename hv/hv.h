@@ -29,6 +29,7 @@ struct hv {
 	struct virt_space root_space;	    /* identity, less what is hidden */
 	spa_t ones;			    /* a page of ones, shown in place of hidden memory */
 	uint64_t tsc_hz;		    /* 0 if unknown */
+	uint32_t features;		    /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */
 	struct whit_stats stats;
 	uint64_t next_tag;	  /* of the next partition's handle */

@@ -13,10 +13,9 @@
 #include "hv/frame.h"
 #include "hv/gpa.h"
 #include "hv/root.h"
+#include "hv/translate.h"
 #include "hv/vp.h"
-#include "hv/walk.h"
 #include "whit/log.h"
-#include "whp/WinHvMemory.h"
 
 enum { RAX = 0, RCX = 1, RDX = 2, R8 = 8, R9 = 9, R10 = 10 };
 
@@ -67,8 +66,11 @@ static uint32_t call_set_property(struct call *call)
 
 static uint32_t call_map_gpa_range(struct call *call)
 {
-	return gpa_map(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-		       call->gpr[R10], &call->gpr[RDX]);
+	const struct whit_extent extent = { call->gpr[RDX], call->gpr[R9] >> PAGE_SHIFT };
+
+	if (PAGE_OFFSET(call->gpr[R9]))
+		return RESULT(E_INVALIDARG);
+	return gpa_map(call->partition, &extent, 1, call->gpr[R8], call->gpr[R10], &call->gpr[RDX]);
 }
 
 static uint32_t call_unmap_gpa_range(struct call *call)
@@ -76,22 +78,52 @@ static uint32_t call_unmap_gpa_range(struct call *call)
 	return gpa_unmap(call->partition, call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
 }
 
-#define TRANSLATE_FLAGS                                                                       \
-	((uint64_t)(WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagValidateWrite |      \
-		    WHvTranslateGvaFlagValidateExecute | WHvTranslateGvaFlagPrivilegeExempt | \
-		    WHvTranslateGvaFlagSetPageTableBits | WHvTranslateGvaFlagEnforceSmap |    \
-		    WHvTranslateGvaFlagOverrideSmap))
+static uint32_t call_query_dirty(struct call *call)
+{
+	return gpa_query_dirty(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			       call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_advise_gpa_range(struct call *call)
+{
+	return gpa_advise(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			  call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_read_gpa_range(struct call *call)
+{
+	return gpa_read(call->partition, call->gpr[R8]);
+}
+
+static uint32_t call_write_gpa_range(struct call *call)
+{
+	return gpa_write(call->partition, call->gpr[R8]);
+}
+
+static uint32_t call_protect_gpa_range(struct call *call)
+{
+	return gpa_protect(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			   &call->gpr[RDX]);
+}
+
+static uint32_t call_map_gpa_list(struct call *call)
+{
+	struct whit_extent extents[WHIT_MAX_EXTENTS];
+	const uint64_t count = call->gpr[R9];
+	const unsigned int n = (unsigned int)(count < WHIT_MAX_EXTENTS ? count : WHIT_MAX_EXTENTS);
+	uint32_t result;
+
+	if (!buffer_read(call->gpr[R8], extents, n * sizeof(extents[0])))
+		return RESULT(E_POINTER);
+	result = gpa_map(call->partition, extents, n, call->gpr[RDX], call->gpr[R10],
+			 &call->gpr[RDX]);
+	return result == RESULT(S_OK) && n < count ? WHIT_S_MORE : result;
+}
 
 static uint32_t call_translate_gva(struct call *call)
 {
-	struct walk walk;
-
-	if (call->gpr[R9] & ~TRANSLATE_FLAGS)
-		return RESULT(E_INVALIDARG);
-	walk_translate(call->vp, GVA(call->gpr[R8]), (uint32_t)call->gpr[R9], &walk);
-	call->gpr[RDX] = walk.code;
-	call->gpr[R8] = walk.gpa.a;
-	return RESULT(S_OK);
+	return translate_gva(call->vp, call->gpr[R8], call->gpr[R9], &call->gpr[RDX],
+			     &call->gpr[R8]);
 }
 
 static uint32_t call_create_vp(struct call *call)
@@ -171,6 +203,11 @@ static uint32_t call_stats(struct call *call)
 	return result;
 }
 
+static uint32_t call_translate_gvas(struct call *call)
+{
+	return translate_gvas(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
 /* ---- The table --------------------------------------------------------------------------- */
 
 /* WHP's functions, by code; then Whit's own, from OWN_CALLS on. */
@@ -192,6 +229,10 @@ static const struct row calls[] = {
 	[WHIT_CALL_CANCEL_RUN_VP] = { call_cancel_run_vp, OF_NOTHING },
 	[WHIT_CALL_GET_REGISTERS] = { call_get_registers, OF_VP },
 	[WHIT_CALL_SET_REGISTERS] = { call_set_registers, OF_VP },
+	[WHIT_CALL_QUERY_DIRTY] = { call_query_dirty, OF_PARTITION },
+	[WHIT_CALL_ADVISE_GPA_RANGE] = { call_advise_gpa_range, OF_PARTITION },
+	[WHIT_CALL_READ_GPA_RANGE] = { call_read_gpa_range, OF_VP },
+	[WHIT_CALL_WRITE_GPA_RANGE] = { call_write_gpa_range, OF_VP },
 };
 
 static const struct row own_calls[] = {
@@ -199,6 +240,9 @@ static const struct row own_calls[] = {
 	[WHIT_CALL_LEND - OWN_CALLS] = { call_lend, OF_PARTITION },
 	[WHIT_CALL_READ_LOG - OWN_CALLS] = { call_read_log, OF_NOTHING },
 	[WHIT_CALL_STATS - OWN_CALLS] = { call_stats, OF_NOTHING },
+	[WHIT_CALL_TRANSLATE_GVAS - OWN_CALLS] = { call_translate_gvas, OF_VP },
+	[WHIT_CALL_PROTECT_GPA_RANGE - OWN_CALLS] = { call_protect_gpa_range, OF_PARTITION },
+	[WHIT_CALL_MAP_GPA_LIST - OWN_CALLS] = { call_map_gpa_list, OF_PARTITION },
 };
 
 static const struct row *find(uint64_t code)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hv/cpuid.h"
+#include "hv/device.h"
 #include "hv/frame.h"
 #include "hv/hv.h"
 #include "hv/root.h"
@@ -90,6 +91,7 @@ uint64_t hv_init(struct whit_handover *handover)
 	hv.tsc_hz = handover->tsc_hz;
 	hv.direct_bytes = handover->direct_bytes;
 	hv.next_tag = 1;
+	hv.features = device_features();
 	cpuid_init();
 	frames_init(handover);
 	heap_init(handover, books);

@@ -12,6 +12,7 @@
 #include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/rflags.h"
 
 #define LOW_32 0xffffffffull
 
@@ -23,6 +24,9 @@ static void root_raise(struct root *root, uint8_t vector)
 		.has_error_code = vector == EXC_GP, /* it is 0 */
 	};
 
+	/* Faults push RF set; an entry pushes what is there. */
+	virt_regs(root->virt)->rflags |= RFLAGS_RF;
+	virt_regs(root->virt)->changed = true;
 	virt_inject(root->virt, &event);
 }
 

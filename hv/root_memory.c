@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "emu/emu.h"
+#include "hv/device.h"
 #include "hv/frame.h"
 #include "hv/root.h"
 #include "hv/walk.h"
@@ -198,6 +199,9 @@ static void inject(struct root *root, const struct emu_exception *exception)
 
 	if (exception->vector == EXC_PF)
 		virt_set(root->virt, VIRT_CR2, exception->address);
+	/* Faults push RF set; an entry pushes what is there. */
+	virt_regs(root->virt)->rflags |= RFLAGS_RF;
+	virt_regs(root->virt)->changed = true;
 	virt_inject(root->virt, &event);
 }
 
@@ -314,11 +318,55 @@ static enum emu_outcome root_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, co
 	return drops ? EMU_DONE : EMU_FAILED;
 }
 
+static enum emu_outcome root_table(void *ctx, enum emu_table table, struct x86_table *out)
+{
+	const struct root *root = ctx;
+
+	virt_get_table(root->virt, table, out);
+	return EMU_DONE;
+}
+
+static enum emu_outcome root_vector(void *ctx, enum emu_file file, unsigned int reg,
+				    unsigned int n_bytes, void *data)
+{
+	const struct root *root = ctx;
+
+	return device_vector(root->virt, file, reg, n_bytes, data);
+}
+
+static enum emu_outcome root_set_vector(void *ctx, enum emu_file file, unsigned int reg,
+					unsigned int n_bytes, bool zero_upper, const void *data)
+{
+	const struct root *root = ctx;
+
+	return device_set_vector(root->virt, file, reg, n_bytes, zero_upper, data);
+}
+
+static enum emu_outcome root_x87(void *ctx, struct emu_x87 *out)
+{
+	const struct root *root = ctx;
+
+	return device_x87(root->virt, out);
+}
+
+static enum emu_outcome root_set_x87(void *ctx, const struct emu_x87 *value)
+{
+	const struct root *root = ctx;
+
+	return device_set_x87(root->virt, value);
+}
+
+/* What instructions that write memory need; the others do not come here. */
 static const struct emu_ops root_ops = { .segment = root_segment,
 					 .translate = root_translate,
 					 .read = root_read,
 					 .write = root_write,
-					 .cmpxchg = root_cmpxchg };
+					 .cmpxchg = root_cmpxchg,
+					 .table = root_table,
+					 .vector = root_vector,
+					 .set_vector = root_set_vector,
+					 .x87 = root_x87,
+					 .set_x87 = root_set_x87 };
 
 static enum emu_mode root_mode(struct virt_vp *virt, const struct virt_paging *paging)
 {
@@ -371,7 +419,9 @@ static void emulate(struct root *root)
 	cpu.cr0 = paging.cr0;
 	cpu.mode = root_mode(root->virt, &paging);
 	cpu.cpl = paging.cpl;
-	cpu.la57 = paging.cr4 & CR4_LA57;
+	cpu.cr4 = paging.cr4;
+	cpu.xcr0 = root->xcr0;
+	cpu.features = hv.features;
 	n = walk_fetch_root(root->virt, bytes, sizeof(bytes));
 	if (emu_decode(bytes, n, cpu.mode, &insn) == EMU_DECODED)
 		outcome = emu_execute(&insn, &cpu, &root_ops, root, &exception);

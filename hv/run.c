@@ -14,6 +14,7 @@
 #include "hv/entry.h"
 #include "hv/event.h"
 #include "hv/exit.h"
+#include "hv/gpa.h"
 #include "hv/msr.h"
 #include "whit/log.h"
 #include "whp/WinHvExits.h"
@@ -215,6 +216,8 @@ static enum next run_io(struct vp *vp, const struct virt_exit *exit)
 
 static enum next run_memory(struct vp *vp, const struct virt_exit *exit)
 {
+	if (vp->partition->is_tracked && gpa_resolve(vp->partition, exit))
+		return NEXT_ENTER;
 	if (partition_emulates(vp->partition, WHIT_EMULATE_MEMORY)) {
 		const enum device_outcome outcome = device_memory(vp, exit);
 

@@ -12,11 +12,17 @@
 #include "hv/partition.h"
 #include "hv/walk.h"
 
-/* A device access of the instruction under emulation; hv/device.c. */
-#define DEVICE_MAX_ACCESSES 4u
+/*
+ * Device reads, and device writes, of one instruction; hv/device.c. One operand takes 7 at most, 64 bytes over the
+ * end of a page, cut into aligned powers of two; POPA takes 10.
+ */
+#define DEVICE_MAX_ACCESSES 10u
 
 struct device_state {
 	struct emu_insn insn; /* decoded last; the instruction that waits for an answer */
+	struct emu_move move; /* what it is, with is_move */
+	bool is_move;	      /* insn is a plain move */
+	bool is_loading;   /* the waiting read is that of `move`, and answers[0] is all it needs */
 	uint64_t bytes[2]; /* what it was decoded from, their number in the last byte; 0: nothing */
 	uint64_t rip;	   /* where it stands; a client that moves RIP gives it up */
 	uint64_t gva_page; /* what the processor had translated when it exited: from here, */
@@ -31,19 +37,11 @@ struct device_state {
 	bool is_answered;  /* its answer has been taken over, the instruction has not gone on yet */
 	uint8_t n_answers; /* reads of this instruction answered so far, in order */
 	uint8_t n_posted;  /* writes taken and not yet handed to the root */
-	uint8_t next_posted; /* the first of them in posted[] */
-	uint8_t next_answer; /* cursor of a replay */
+	uint8_t next_posted;	 /* the first of them in posted[] */
+	uint8_t next_answer;	 /* cursor of a replay */
+	struct walk_memo walked; /* the last page of an operand but that of the exit */
 	struct whit_device_access answers[DEVICE_MAX_ACCESSES];
 	struct whit_device_access posted[DEVICE_MAX_ACCESSES];
-};
-
-/* The page that the VP fetched from last, and what led there; hv/fetch.c. */
-struct fetch_memo {
-	const uint8_t *ptr; /* as the hypervisor sees it; NULL: nothing is remembered */
-	uint64_t gva, cr0, cr3, cr4, efer;
-	uint64_t changes; /* partition->changes at that time */
-	uint32_t access;
-	struct walk_trail trail;
 };
 
 struct vp {
@@ -69,7 +67,8 @@ struct vp {
 	uint64_t activity;	    /* WHV_INTERNAL_ACTIVITY_REGISTER */
 
 	struct device_state device;
-	struct fetch_memo fetched;
+	struct walk_memo fetched;    /* the page that it fetched from last, */
+	const uint8_t *fetched_page; /* as the hypervisor sees it; NULL: see there */
 };
 
 _Static_assert(sizeof(struct vp) <= 4096, "a VP is one lent page beside the vendor's");

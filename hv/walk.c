@@ -44,10 +44,7 @@ enum walk_end {
 	WALK_AGAIN /* an entry changed between being read and being written */
 };
 
-/*
- * A walk in progress. [base, base + n_bytes) is the block of guest memory around the table that was
- * read last: as tables tend to lie close together, one look-up in the nested tables may do for all.
- */
+/* A walk in progress. */
 struct walk_state {
 	const struct partition *partition; /* NULL: the root */
 	const struct virt_paging *paging;
@@ -55,22 +52,24 @@ struct walk_state {
 	unsigned int access;
 	struct walk *walk;
 	struct walk_trail *trail; /* NULL: nobody wants it */
-	uint64_t base, n_bytes;
-	uint8_t *ptr;
-	uint8_t rights;
 };
 
-static inline void walk_stop(struct walk *walk, uint32_t code, uint64_t gpa, unsigned int level)
+static inline void walk_stop(struct walk *walk, uint32_t code, uint64_t gpa, uint64_t entry,
+			     unsigned int level)
 {
 	walk->code = code;
 	walk->error_code = 0;
 	walk->gpa = GPA(gpa);
+	walk->entry = entry;
 	walk->level = (uint8_t)level;
 }
 
-/* End in a page fault; `bits` are PF_P and PF_RSVD, the rest is worked out. SDM 3A "Page-Fault Exceptions". */
+/*
+ * End in a page fault; `bits` are PF_P, PF_RSVD and PF_PK, the rest is worked out. SDM 3A "Page-Fault
+ * Exceptions".
+ */
 static enum walk_end walk_fault(const struct walk_state *state, uint32_t code, uint32_t bits,
-				unsigned int level)
+				uint64_t entry, unsigned int level)
 {
 	const struct virt_paging *paging = state->paging;
 	bool has_nx = (paging->cr4 & CR4_PAE) && (paging->efer & EFER_NXE);
@@ -81,7 +80,7 @@ static enum walk_end walk_fault(const struct walk_state *state, uint32_t code, u
 		bits |= PF_U;
 	if ((state->access & WALK_EXECUTE) && (has_nx || (paging->cr4 & CR4_SMEP)))
 		bits |= PF_I;
-	walk_stop(state->walk, code, 0, level);
+	walk_stop(state->walk, code, 0, entry, level);
 	state->walk->error_code = bits;
 	return WALK_END;
 }
@@ -111,7 +110,24 @@ static inline bool walk_is_denied(const struct virt_paging *paging, unsigned int
 	    (access & WALK_NO_SMAP))
 		return false;
 	return (access & WALK_SMAP) || !(paging->rflags & RFLAGS_AC);
-	/* Protection keys belong here: CR4.PKE and CR4.PKS are not offered, struct virt_paging has no PKRU. */
+}
+
+/* Does the key in the leaf `entry` refuse a data access? SDM 3A "Protection Keys"; lacks as above. */
+static __attribute__((noinline)) bool walk_is_locked(const struct virt_paging *paging,
+						     unsigned int access, uint64_t entry,
+						     uint64_t lacks)
+{
+	const bool is_user_page = !(lacks & PTE_U);
+	uint32_t rights = is_user_page ? paging->pkru : paging->pkrs;
+
+	if (!(paging->efer & EFER_LMA) || !(access & (WALK_READ | WALK_WRITE)) ||
+	    !(paging->cr4 & (is_user_page ? CR4_PKE : CR4_PKS)))
+		return false;
+	rights >>= 2 * (entry >> PTE_PKEY_SHIFT & 15);
+	if (rights & PKR_AD)
+		return true;
+	return (rights & PKR_WD) && (access & WALK_WRITE) &&
+	       ((paging->cr0 & CR0_WP) || (is_user_page && (access & WALK_USER)));
 }
 
 const uint8_t *walk_root_page(gpa_t gpa)
@@ -123,28 +139,16 @@ const uint8_t *walk_root_page(gpa_t gpa)
 	return virt_ptr(SPA(page));
 }
 
-/* Look the page around gpa up; rights 0: nothing is there. partition NULL: the root's, under hv.lock. */
-static inline void walk_look_up(struct walk_state *state, uint64_t gpa)
+/* The page around gpa; rights 0: nothing is there. partition NULL: the root's, under hv.lock. */
+static inline struct gpa_page walk_page(const struct partition *partition, uint64_t gpa)
 {
 	struct gpa_page page;
 
-	state->base = gpa & PAGE_MASK;
-	state->n_bytes = PAGE_SIZE;
-	if (state->partition) {
-		page = gpa_page(state->partition, GPA(gpa));
-		state->ptr = page.ptr;
-		state->rights = page.ptr ? page.rights : 0;
-		return;
-	}
-	state->ptr = (uint8_t *)(uintptr_t)walk_root_page(GPA(gpa));
-	state->rights = state->ptr ? VIRT_READ | VIRT_WRITE | VIRT_EXECUTE : 0;
-}
-
-/* Is gpa in the block that was looked up last? *offset is where. */
-static inline bool walk_is_here(const struct walk_state *state, uint64_t gpa, uint64_t *offset)
-{
-	*offset = gpa - state->base;
-	return *offset < state->n_bytes;
+	if (partition)
+		return gpa_page(partition, GPA(gpa));
+	page.ptr = (uint8_t *)(uintptr_t)walk_root_page(GPA(gpa));
+	page.rights = page.ptr ? VIRT_READ | VIRT_WRITE | VIRT_EXECUTE : 0;
+	return page;
 }
 
 static inline uint64_t walk_load(const void *entry, bool is_wide)
@@ -223,14 +227,13 @@ static inline uint64_t walk_base(uint64_t entry, unsigned int level, bool is_wid
 	return (entry & PDE_4M_BASE) | (entry & PDE_4M_HIGH) << (32 - PDE_4M_HIGH_SHIFT);
 }
 
-/* The table at `table` cannot be read: say which entry was wanted. */
-static enum walk_end walk_no_table(const struct walk_state *state, uint64_t entry,
+/* The table with the entry at `at` cannot be read. */
+static enum walk_end walk_no_table(const struct walk_state *state, uint8_t rights, uint64_t at,
 				   unsigned int level)
 {
 	walk_stop(state->walk,
-		  state->rights ? WHvTranslateGvaResultGpaNoReadAccess
-				: WHvTranslateGvaResultGpaUnmapped,
-		  entry, level);
+		  rights ? WHvTranslateGvaResultGpaNoReadAccess : WHvTranslateGvaResultGpaUnmapped,
+		  at, 0, level);
 	return WALK_END;
 }
 
@@ -240,133 +243,186 @@ static enum walk_end walk_mark(void *at, bool is_wide, uint64_t entry, uint64_t 
 	return walk_exchange(at, is_wide, entry, entry | bits) ? WALK_END : WALK_AGAIN;
 }
 
+/* The leaf `entry` grants the access, or the walk ends here. */
+static inline bool walk_is_granted(const struct walk_state *state, uint64_t entry, uint64_t lacks,
+				   unsigned int level)
+{
+	const struct virt_paging *paging = state->paging;
+	const bool is_denied = walk_is_denied(paging, state->access, lacks);
+	const bool is_locked = (paging->cr4 & (CR4_PKE | CR4_PKS)) &&
+			       walk_is_locked(paging, state->access, entry, lacks);
+
+	if (!is_denied && !is_locked)
+		return true;
+	walk_fault(state, WHvTranslateGvaResultPrivilegeViolation, is_locked ? PF_P | PF_PK : PF_P,
+		   entry, level);
+	return false;
+}
+
+/* Where a walk begins. */
+struct walk_start {
+	uint64_t table;
+	uint64_t always; /* reserved bits of all levels */
+	unsigned int level;
+};
+
 /*
- * From the entry of `level` in the table at `table` down to the page. is_wide (a constant at every
- * call): entries of 8 bytes; else those of 32-bit paging. always: reserved bits of all levels.
+ * From the entry of start->level in start->table down to the page. Constants at every call: is_wide,
+ * entries of 8 bytes, else those of 32-bit paging; is_plain, a child's walk of which no trail is wanted.
  */
 static inline __attribute__((always_inline)) enum walk_end
-walk_tables(struct walk_state *state, uint64_t table, unsigned int level, const bool is_wide,
-	    const uint64_t always)
+walk_tables(struct walk_state *state, const struct walk_start *start, const bool is_wide,
+	    const bool is_plain)
 {
-	const unsigned int index_bits = is_wide ? 9 : 10, entry_shift = is_wide ? 3 : 2;
+	const unsigned int index_bits = is_wide ? 9 : 10, entry_bytes = is_wide ? 8 : 4;
+	const struct partition *partition = state->partition;
+	const uint64_t always = start->always;
 	uint64_t marks = state->access & WALK_SET_BITS ? PTE_A : 0;
-	uint64_t lacks = 0, entry, base, size;
+	/* An entry that leads on to the next table, with nothing to be said or done about it. */
+	const uint64_t usual = PTE_P | marks, judged = usual | PTE_PS | always;
+	uint64_t table = start->table, lacks = 0, entry, base, size;
+	unsigned int level = start->level;
 	/* The index of each level in turn comes to stand in the highest bits. */
 	uint64_t indexes = state->gva << (64 - PAGE_SHIFT - index_bits * level);
 
-	for (;; level--, indexes <<= index_bits) {
-		uint64_t at = table + (indexes >> (64 - index_bits) << entry_shift);
+	for (;; level--, indexes <<= index_bits, table = entry & PTE_ADDR) {
+		const uint64_t offset = (indexes >> (64 - index_bits)) * entry_bytes;
+		const struct gpa_page page =
+			is_plain ? gpa_page(partition, GPA(table)) : walk_page(partition, table);
 		bool is_leaf = level == 1;
-		uint64_t offset;
 		uint8_t *ptr;
 
-		if (!walk_is_here(state, at, &offset)) {
-			walk_look_up(state, at);
-			if (!(state->rights & VIRT_READ))
-				return walk_no_table(state, at, level);
-			offset = at - state->base;
-		}
-		ptr = state->ptr + offset;
+		if (!(page.rights & VIRT_READ))
+			return walk_no_table(state, page.rights, table + offset, level);
+		ptr = page.ptr + offset;
 		entry = walk_load(ptr, is_wide);
-		if (state->trail)
+		if (!is_plain && state->trail)
 			walk_note(state->trail, ptr, entry, is_wide);
+		lacks |= entry ^ (PTE_W | PTE_U);
+		if (!is_leaf && (entry & judged) == usual)
+			continue;
 		if (!(entry & PTE_P))
-			return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, level);
+			return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, entry,
+					  level);
 		if (entry & always)
 			goto reserved;
-		if ((entry & PTE_PS) && !is_leaf) {
+		if (!is_leaf && (entry & PTE_PS)) {
 			if (entry & walk_large_reserved(state->paging, level, is_wide))
 				goto reserved;
 			is_leaf = is_wide || (state->paging->cr4 & CR4_PSE);
 		}
-		lacks |= entry ^ (PTE_W | PTE_U);
 		if (is_leaf) {
-			if (walk_is_denied(state->paging, state->access, lacks))
-				return walk_fault(state, WHvTranslateGvaResultPrivilegeViolation,
-						  PF_P, level);
+			if (!walk_is_granted(state, entry, lacks, level))
+				return WALK_END;
 			if (state->access & WALK_WRITE)
 				marks |= marks << 1; /* PTE_A, PTE_D */
 		}
-		if ((entry & marks) != marks) {
-			if (!(state->rights & VIRT_WRITE)) {
-				walk_stop(state->walk, WHvTranslateGvaResultGpaNoWriteAccess, at,
-					  level);
+		if (marks & ~entry) {
+			if (!(page.rights & VIRT_WRITE)) {
+				walk_stop(state->walk, WHvTranslateGvaResultGpaNoWriteAccess,
+					  table + offset, entry, level);
 				return WALK_END;
 			}
+			gpa_written(partition, page, GPA(table + offset));
 			if (walk_mark(ptr, is_wide, entry, marks) == WALK_AGAIN)
 				return WALK_AGAIN;
 		}
 		if (is_leaf)
 			break;
-		table = entry & PTE_ADDR;
 	}
 	base = walk_base(entry, level, is_wide, &size);
 	walk_stop(state->walk, WHvTranslateGvaResultSuccess, base | (state->gva & (size - 1)),
-		  level);
+		  entry, level);
 	return WALK_END;
 reserved:
-	return walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD, level);
+	return walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD, entry,
+			  level);
 }
 
 _Static_assert(PTE_D == PTE_A << 1, "walk_tables() shifts one into the other");
 
-/* 4-level and 5-level paging. */
-static enum walk_end walk_long(struct walk_state *state)
+/* 4-level and 5-level paging. False: the walk ends before the first table, as in the next one. */
+static inline bool walk_start_long(struct walk_state *state, struct walk_start *start)
 {
 	const struct virt_paging *paging = state->paging;
 	bool is_la57 = paging->cr4 & CR4_LA57;
 	unsigned int unused = is_la57 ? 64 - 57 : 64 - 48;
-	uint64_t always = walk_beyond() | (paging->efer & EFER_NXE ? 0 : PTE_NX);
 
+	start->always = walk_beyond() | (paging->efer & EFER_NXE ? 0 : PTE_NX);
+	start->table = paging->cr3 & PTE_ADDR;
+	start->level = is_la57 ? 5 : 4;
+	if ((uint64_t)((int64_t)(state->gva << unused) >> unused) == state->gva)
+		return true;
 	/* The processor gives #GP or #SS before it walks; TLFS calls it PageNotPresent. */
-	if ((uint64_t)((int64_t)(state->gva << unused) >> unused) != state->gva)
-		return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0);
-	return walk_tables(state, paging->cr3 & PTE_ADDR, is_la57 ? 5 : 4, true, always);
+	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0, 0);
+	return false;
 }
 
 /* PAE paging: the top level is in the processor, and its entries have neither rights nor accessed bits. */
-static enum walk_end walk_pae(struct walk_state *state)
+static inline bool walk_start_pae(struct walk_state *state, struct walk_start *start)
 {
 	const struct virt_paging *paging = state->paging;
 	uint64_t pdpte = paging->pdpte[state->gva >> LEVEL_SHIFT(3)];
-	uint64_t always = walk_beyond() | PTE_HIGH | (paging->efer & EFER_NXE ? 0 : PTE_NX);
 
-	if (!(pdpte & PTE_P))
-		return walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 3);
+	start->always = walk_beyond() | PTE_HIGH | (paging->efer & EFER_NXE ? 0 : PTE_NX);
+	start->table = pdpte & PTE_ADDR;
+	start->level = 2;
+	if (!(pdpte & PTE_P)) {
+		walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, pdpte, 3);
+		return false;
+	}
 	/* Such a PDPTE cannot be loaded by the guest, and no entry with it succeeds. */
-	if (pdpte & (walk_beyond() | PTE_HIGH | PTE_NX | PDPTE_RESERVED))
-		return walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD,
-				  3);
-	return walk_tables(state, pdpte & PTE_ADDR, 2, true, always);
+	if (pdpte & (walk_beyond() | PTE_HIGH | PTE_NX | PDPTE_RESERVED)) {
+		walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD, pdpte,
+			   3);
+		return false;
+	}
+	return true;
 }
 
-static enum walk_end walk_narrow(struct walk_state *state)
+/* Once through the tables. is_plain, a constant at every call: as above. */
+static inline __attribute__((always_inline)) enum walk_end walk_once(struct walk_state *state,
+								     const bool is_plain)
 {
-	return walk_tables(state, state->paging->cr3 & 0xfffff000u, 2, false, 0);
+	const struct virt_paging *paging = state->paging;
+	struct walk_start start;
+
+	if (!is_plain && state->trail)
+		state->trail->n = 0;
+	if (!(paging->cr4 & CR4_PAE)) {
+		start.always = 0;
+		start.table = paging->cr3 & 0xfffff000u;
+		start.level = 2;
+		return walk_tables(state, &start, false, is_plain);
+	}
+	if (!(paging->efer & EFER_LMA ? walk_start_long(state, &start)
+				      : walk_start_pae(state, &start)))
+		return WALK_END;
+	return walk_tables(state, &start, true, is_plain);
 }
 
-/* With paging on. */
+/* Somebody rewrites the entries faster than we walk. A spurious fault is what software has to bear. */
+static void walk_give_up(const struct walk_state *state)
+{
+	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0, 0);
+}
+
+/* With paging on, until nothing has changed under the walk: the plain ones, */
 static __attribute__((noinline)) void walk_paged(struct walk_state *state)
 {
-	unsigned int tries;
-	enum walk_end end;
-
-	if (!(state->paging->efer & EFER_LMA))
-		state->gva = (uint32_t)state->gva; /* linear addresses have 32 bits there */
-	for (tries = 0; tries < WALK_TRIES; tries++) {
-		if (state->trail)
-			state->trail->n = 0;
-		if (state->paging->efer & EFER_LMA)
-			end = walk_long(state);
-		else if (state->paging->cr4 & CR4_PAE)
-			end = walk_pae(state);
-		else
-			end = walk_narrow(state);
-		if (end == WALK_END)
+	for (unsigned int tries = 0; tries < WALK_TRIES; tries++)
+		if (walk_once(state, true) == WALK_END)
 			return;
-	}
-	/* Somebody rewrites the entries faster than we walk. A spurious fault is what software has to bear. */
-	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0);
+	walk_give_up(state);
+}
+
+/* and the root's, and those with a trail. */
+static __attribute__((noinline)) void walk_paged_noted(struct walk_state *state)
+{
+	for (unsigned int tries = 0; tries < WALK_TRIES; tries++)
+		if (walk_once(state, false) == WALK_END)
+			return;
+	walk_give_up(state);
 }
 
 static inline void walk_from(const struct partition *partition, const struct virt_paging *paging,
@@ -376,18 +432,20 @@ static inline void walk_from(const struct partition *partition, const struct vir
 	struct walk_state state;
 
 	if (!(paging->cr0 & CR0_PG)) {
-		walk_stop(walk, WHvTranslateGvaResultSuccess, (uint32_t)gva.a, 0);
+		walk_stop(walk, WHvTranslateGvaResultSuccess, (uint32_t)gva.a, 0, 0);
 		return;
 	}
 	state.partition = partition;
 	state.paging = paging;
-	state.gva = gva.a;
+	/* Outside long mode linear addresses have 32 bits. */
+	state.gva = paging->efer & EFER_LMA ? gva.a : (uint32_t)gva.a;
 	state.access = access;
 	state.walk = walk;
 	state.trail = trail;
-	state.n_bytes = 0;
-	state.base = 0;
-	walk_paged(&state);
+	if (trail || !partition)
+		walk_paged_noted(&state);
+	else
+		walk_paged(&state);
 }
 
 void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
@@ -402,9 +460,40 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
 	trail->n = 0;
 	trail->is_wide = true;
 	walk_from(partition, paging, gva, access, walk, trail);
-	/* The processor's PDPTEs are part of a PAE walk, and not of the trail. */
-	trail->is_whole =
-		!(paging->cr0 & CR0_PG) || (paging->efer & EFER_LMA) || !(paging->cr4 & CR4_PAE);
+	/* The processor's PDPTEs and protection keys are part of a walk, and not of the trail. */
+	trail->is_whole = !(paging->cr0 & CR0_PG) || !(paging->cr4 & CR4_PAE) ||
+			  ((paging->efer & EFER_LMA) && !(paging->cr4 & (CR4_PKE | CR4_PKS)));
+}
+
+/*
+ * What an entry may differ in from its neighbour and still be judged like it: the address, caching, accessed
+ * and dirty, and what is the software's. PTE_PS is PAT in an entry of level 1.
+ */
+#define WALK_NO_MATTER (PTE_ADDR | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PS | PTE_G | 7ull << 9)
+
+void walk_next(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+	       unsigned int access, struct walk *walk, struct walk_trail *trail)
+{
+	const uint64_t *at;
+	uint64_t entry, marks = 0;
+
+	if (access & WALK_SET_BITS)
+		marks = access & WALK_WRITE ? PTE_A | PTE_D : PTE_A;
+
+	if (trail->n && trail->is_wide && walk->level == 1 &&
+	    walk->code == WHvTranslateGvaResultSuccess &&
+	    PAGE_OFFSET((uintptr_t)trail->at[trail->n - 1]) < PAGE_SIZE - sizeof(entry)) {
+		at = (const uint64_t *)trail->at[trail->n - 1] + 1;
+		entry = walk_load(at, true);
+		if (!((entry ^ walk->entry) & ~WALK_NO_MATTER) && !(marks & ~entry) &&
+		    !(entry & walk_beyond())) {
+			trail->at[trail->n - 1] = at;
+			walk->entry = entry;
+			walk->gpa = GPA((entry & PTE_ADDR) | PAGE_OFFSET(gva.a));
+			return;
+		}
+	}
+	walk_gva_noted(partition, paging, gva, access, walk, trail);
 }
 
 bool walk_trail_holds(const struct walk_trail *trail)
@@ -420,26 +509,4 @@ void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access,
 	lock_take(&hv.lock);
 	walk_gva(NULL, paging, gva, access, walk);
 	lock_drop(&hv.lock);
-}
-
-void walk_translate(struct vp *vp, gva_t gva, uint32_t flags, struct walk *walk)
-{
-	const struct virt_paging *paging = &virt_view(vp->virt)->paging;
-	unsigned int access = 0;
-
-	if (flags & WHvTranslateGvaFlagValidateRead)
-		access |= WALK_READ;
-	if (flags & WHvTranslateGvaFlagValidateWrite)
-		access |= WALK_WRITE;
-	if (flags & WHvTranslateGvaFlagValidateExecute)
-		access |= WALK_EXECUTE;
-	if (!(flags & WHvTranslateGvaFlagPrivilegeExempt) && paging->cpl == 3)
-		access |= WALK_USER;
-	if (flags & WHvTranslateGvaFlagSetPageTableBits)
-		access |= WALK_SET_BITS;
-	if (flags & WHvTranslateGvaFlagEnforceSmap)
-		access |= WALK_SMAP;
-	if (flags & WHvTranslateGvaFlagOverrideSmap)
-		access |= WALK_NO_SMAP;
-	walk_gva(vp->partition, paging, gva, access, walk);
 }

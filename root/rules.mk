@@ -7,11 +7,16 @@
 #   $(B)/conformance.efi   the WHP conformance suite
 #   $(B)/bench.efi         the figures of `make bench`
 #
+# The library with the instruction emulator (emu/) is $(B)/libwhp.a: an application gets what it uses.
+#
 # Code here includes headers by their path from the top (-I.).
 
 root_objects = $(addprefix $(B)/efi/,$(addsuffix .o,$(basename $(1))))
 
-WHP_LIB_SOURCES := $(wildcard root/lib/*.c root/lib/uefi/*.c root/lib/uefi/*.asm)
+AR ?= ar
+
+WHP_LIB         := $(B)/libwhp.a
+WHP_LIB_SOURCES := $(wildcard root/lib/*.c root/lib/uefi/*.c root/lib/uefi/*.asm emu/*.c)
 VMM_SOURCES     := $(wildcard root/vmm/*.c root/vmm/uefi/*.c root/vmm/uefi/*.asm)
 CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) \
 	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \
@@ -23,11 +28,17 @@ BENCH_SOURCES   := tests/bench/bench.c tests/bench/loops.asm tests/guest/bench.a
 ROOT_EFI := $(B)/vmm.efi $(B)/conformance.efi $(B)/bench.efi
 
 $(call root_objects,$(wildcard tests/guest/*.asm)): tests/guest/guest.inc
+$(B)/efi/tests/guest/forms.o: tests/guest/forms.inc
 $(B)/efi/tests/bench/loops.o: tests/bench/calls.inc
 
-$(ROOT_EFI): EFI_CFLAGS += -I.
+$(ROOT_EFI) $(WHP_LIB): EFI_CFLAGS += -I.
 $(ROOT_EFI): EFI_NASMFLAGS += -I./
 
-$(call efi_app,vmm,$(call root_objects,$(VMM_SOURCES) $(WHP_LIB_SOURCES)))
-$(call efi_app,conformance,$(call root_objects,$(CONFORMANCE_SOURCES) $(WHP_LIB_SOURCES)))
-$(call efi_app,bench,$(call root_objects,$(BENCH_SOURCES) $(WHP_LIB_SOURCES)))
+$(WHP_LIB): $(call root_objects,$(WHP_LIB_SOURCES))
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(call efi_app,vmm,$(call root_objects,$(VMM_SOURCES)) $(WHP_LIB))
+$(call efi_app,conformance,$(call root_objects,$(CONFORMANCE_SOURCES)) $(WHP_LIB))
+$(call efi_app,bench,$(call root_objects,$(BENCH_SOURCES)) $(WHP_LIB))

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 # The tests. Host programs by folder; then the machine tests, which boot disk images.
 
-include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk
+include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk tests/bench/emu.mk
 
 # Scripts that boot machines, the longest first, and what they need.
 MACHINE_TESTS := $(addprefix tests/system/,conformance seabios refusals svam panic/run)
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
 	$(B)/panic/whit.efi
 
+# Scripts that run on the host, and the program that one of them needs.
+HOST_SCRIPTS := tests/fuzz/emu_run tests/unit/whp_headers/run
+
 .PHONY: host-tests
-host-tests: $(HOST_TESTS)
+host-tests: $(HOST_TESTS) $(B)/tests/fuzz/emu_fuzz
 
 .PHONY: test
 test: deps ## everything: lint, both compilers, host tests, machine tests; ends with `N passed, N failed`
@@ -17,7 +20,11 @@ test: deps ## everything: lint, both compilers, host tests, machine tests; ends 
 
 .PHONY: test-host
 test-host: host-tests ## the host tests alone
-	@tests/tally $(B)/logs/host $(HOST_TESTS)
+	@B=$(B) tests/tally $(B)/logs/host $(HOST_SCRIPTS) $(HOST_TESTS)
+
+.PHONY: coverage
+coverage: ## lines and branches of emu/ that the host tests reach
+	@B=$(B) tests/emu/coverage
 
 .PHONY: lint
 lint: ## format, include table, headers alone, symbols, where assembly stands
@@ -28,14 +35,25 @@ format: ## let clang-format have its way
 	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: bench
-bench: deps ## costs in Bochs ticks, `bench NAME NUMBER UNIT`
-	@$(MAKE) --quiet -j2 all $(B)/bench.efi
+bench: deps ## costs in Bochs ticks and callgrind instructions, `bench NAME NUMBER UNIT`
+	@$(MAKE) --quiet -j2 all $(B)/bench.efi $(B)/bench/emu
+	@B=$(B) tests/bench/emu-run
 	@B=$(B) tests/bench/run
+
+.PHONY: bench-emu
+bench-emu: $(B)/bench/emu ## the emulator's figures alone
+	@B=$(B) tests/bench/emu-run
+
+# For tests/lint/stack.
+.PHONY: print-hv-cflags
+print-hv-cflags:
+	@echo $(HV_CFLAGS)
+	@echo $(HV_LTO)
 
 # For tests/run.
 .PHONY: print-host-tests print-machine-tests machine-tests
 print-host-tests:
-	@echo $(HOST_TESTS) tests/unit/whp_headers/run
+	@echo $(HOST_SCRIPTS) $(HOST_TESTS)
 print-machine-tests:
 	@echo $(MACHINE_TESTS)
 machine-tests: $(MACHINE_IMAGES)

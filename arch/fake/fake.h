@@ -23,10 +23,12 @@ struct virt_vp {
 	struct x86_table table[2];
 	uint64_t cr4_allowed;
 	const struct virt_space *space;
+	uint64_t token;		    /* of the space, as the VP was told */
 	struct virt_event injected; /* by virt_inject(), not yet delivered */
 	bool wants_interrupt_window, wants_nmi_window;
 	bool is_root, is_switched_in;
-	spa_t second; /* the page beside this one */
+	unsigned int n_flushes; /* virt_flush() */
+	spa_t second;		/* the page beside this one: the FXSAVE image */
 };
 
 struct fake_exit {
@@ -66,8 +68,12 @@ struct fake {
 	/* What happened. */
 	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes, n_resets;
 	unsigned int n_spaces, n_vps; /* that exist now */
+	unsigned int
+		n_stale; /* roots of spaces with translations that were replaced and not flushed */
+	uint64_t stale[16];
 	uint64_t xcr0;
 	struct virt_vp *switched_in; /* NULL: nobody knows */
+	uint8_t fpu[512];	     /* its registers, in the processor */
 };
 
 extern struct fake fake;
@@ -91,6 +97,12 @@ void fake_set_msr(uint32_t msr, uint64_t value);
 
 /* Count the pages of a list, walking it; complains if the list lies or a page of it is not clean. */
 uint64_t fake_count_pages(const struct virt_pages *pages);
+
+/*
+ * A guest reads or writes a page, as a processor does it: false if that is a violation. A page that was
+ * written to is marked, if the space is used with the processor's flags.
+ */
+bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write);
 
 /* Tables that the space consists of, by walking it. */
 uint64_t fake_count_tables(const struct virt_space *space);

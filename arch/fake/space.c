@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested page tables of the fake machine: four levels in pages of the arena, so that the accounting
- * of pages is the real one. An entry: bits 0-2 rights, 3-5 memory type, 7 leaf, 12-51 address, 63
- * "is a table".
+ * of pages is the real one. An entry: bits 0-2 rights, 3-5 memory type, 7 leaf, 8 tracked, 9 dirty, 12-51
+ * address, 63 "is a table". What a processor may still have cached is noted: a VP that runs on it screams.
  */
 #include <string.h>
 
@@ -10,6 +10,9 @@
 
 #define TABLE (1ull << 63)
 #define LEAF  (1ull << 7)
+#define TRACK (1ull << 8)
+#define DIRTY (1ull << 9)
+#define FLAGS 0x40ull /* in the token */
 #define ADDR  0x000ffffffffff000ull
 #define TOP   4u
 
@@ -27,15 +30,26 @@ static uint64_t leaf_entry(struct virt_leaf leaf)
 {
 	if (!leaf.rights)
 		return 0;
-	return leaf.spa.a | LEAF | leaf.rights | ((uint64_t)leaf.type << 3);
+	return leaf.spa.a | LEAF | (leaf.rights & 7u) | ((uint64_t)leaf.type << 3) |
+	       (leaf.rights & VIRT_TRACKED ? TRACK : 0);
 }
 
 static void check(const struct virt_space *space, gpa_t gpa)
 {
-	if (!space->token || space->token != ~space->root.a)
+	if (!space->token || (space->token ^ ~space->root.a) & ~FLAGS)
 		fake_scream("not a space");
 	if (gpa.a >> virt_machine.physical_bits || gpa.a >> 48)
 		fake_scream("GPA %#llx beyond the physical width", (unsigned long long)gpa.a);
+}
+
+static void stale(const struct virt_space *space)
+{
+	for (unsigned int i = 0; i < fake.n_stale; i++)
+		if (fake.stale[i] == space->root.a)
+			return;
+	if (fake.n_stale == sizeof(fake.stale) / sizeof(fake.stale[0]))
+		fake_scream("spaces that nobody flushes");
+	fake.stale[fake.n_stale++] = space->root.a;
 }
 
 bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
@@ -61,7 +75,7 @@ static void give_table(struct virt_space *space, uint64_t table, unsigned int le
 
 void virt_space_destroy(struct virt_space *space)
 {
-	check(space, GPA(0));
+	virt_space_flush(space);
 	give_table(space, space->root.a, TOP);
 	memset(space, 0, sizeof(*space));
 	fake.n_spaces--;
@@ -82,8 +96,9 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 	if (!entry)
 		return (struct virt_leaf) { .level = (uint8_t)(level > LEVEL_1G ? LEVEL_1G
 										: level) };
-	return (struct virt_leaf) { SPA(entry & ADDR), entry & 7, (uint8_t)level,
-				    (entry >> 3) & 7 };
+	return (struct virt_leaf) { SPA(entry & ADDR),
+				    (uint8_t)((entry & 7) | (entry & TRACK ? VIRT_TRACKED : 0)),
+				    (uint8_t)level, (entry >> 3) & 7 };
 }
 
 /* Tables that the path to a leaf of `level` at gpa lacks. */
@@ -139,10 +154,11 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 		fake_scream("leaf of level %u", level);
 	if (gpa.a & (size - 1) || (leaf.rights && leaf.spa.a & (size - 1)))
 		fake_scream("leaf that is not aligned");
-	if (leaf.rights & ~7u || leaf.type > 7)
+	if (leaf.rights & ~15u || leaf.type > 7 || leaf.rights == VIRT_TRACKED ||
+	    (leaf.rights & VIRT_TRACKED && level != LEVEL_4K))
 		fake_scream("leaf with odd rights or type");
 	if (leaf.rights && !(leaf.rights & VIRT_READ) &&
-	    (leaf.rights != VIRT_EXECUTE || !virt_machine.has_execute_only))
+	    ((leaf.rights & 7u) != VIRT_EXECUTE || !virt_machine.has_execute_only))
 		fake_scream("leaf without read");
 	if (leaf.rights && leaf.spa.a >> virt_machine.physical_bits)
 		fake_scream("leaf beyond the physical width");
@@ -167,6 +183,10 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	entry = &table_at(table)[slot(gpa.a, level)];
 	old = *entry;
 	*entry = leaf_entry(leaf);
+	if (old & *entry & TRACK && !((old ^ *entry) & ADDR))
+		*entry |= old & DIRTY;
+	if (old && old != *entry)
+		stale(space);
 	if (old & TABLE)
 		give_table(space, old & ADDR, level - 1);
 	if (!*entry)
@@ -178,6 +198,80 @@ void virt_space_flush(const struct virt_space *space)
 {
 	check(space, GPA(0));
 	fake.n_flushes++;
+	for (unsigned int i = 0; i < fake.n_stale; i++)
+		if (fake.stale[i] == space->root.a)
+			fake.stale[i--] = fake.stale[--fake.n_stale];
+}
+
+/* The entry of a page, NULL if it is not one of 4 KiB. */
+static uint64_t *page_entry(const struct virt_space *space, uint64_t gpa)
+{
+	uint64_t table = space->root.a;
+	uint64_t *entry;
+
+	check(space, GPA(gpa));
+	for (unsigned int level = TOP;; level--) {
+		entry = &table_at(table)[slot(gpa, level)];
+		if (level == LEVEL_4K)
+			return entry;
+		if (!(*entry & TABLE))
+			return NULL;
+		table = *entry & ADDR;
+	}
+}
+
+bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
+		      uint64_t *dirty)
+{
+	uint64_t *entry = page_entry(space, gpa.a);
+
+	if (!n || n > 64 || slot(gpa.a, 1) + n > 512)
+		fake_scream("dirty bits of %u pages at %#llx", n, (unsigned long long)gpa.a);
+	*dirty = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		if (!entry || !(entry[i] & TRACK))
+			return false;
+		if (!(entry[i] & DIRTY))
+			continue;
+		*dirty |= 1ull << i;
+		if (clear) {
+			entry[i] &= ~DIRTY;
+			stale(space);
+		}
+	}
+	return true;
+}
+
+void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
+{
+	uint64_t *entry = page_entry(space, gpa.a);
+
+	if (entry && (*entry & TRACK) && (*entry & VIRT_WRITE))
+		*entry |= DIRTY;
+}
+
+void virt_space_use_flags(struct virt_space *space, bool are_used)
+{
+	check(space, GPA(0));
+	if (are_used && !virt_machine.has_nested_ad)
+		fake_scream("dirty flags that the processor does not have");
+	space->token = ~space->root.a ^ (are_used ? FLAGS : 0);
+	stale(space);
+}
+
+bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write)
+{
+	const struct virt_leaf leaf = virt_space_lookup(space, gpa);
+	uint64_t *entry = page_entry(space, gpa.a);
+
+	if (!(leaf.rights & (is_write ? VIRT_WRITE : VIRT_READ)))
+		return false;
+	if (!is_write || !(leaf.rights & VIRT_TRACKED) || (*entry & DIRTY))
+		return true;
+	if (!((space->token ^ ~space->root.a) & FLAGS))
+		return false;
+	*entry |= DIRTY;
+	return true;
 }
 
 static uint64_t count_below(uint64_t table)

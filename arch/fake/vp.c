@@ -5,6 +5,7 @@
 
 #include "arch/fake/fake.h"
 #include "x86/cr.h"
+#include "x86/fx.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
 
@@ -31,6 +32,7 @@ static struct virt_vp *create(struct virt_pages *pages, const struct virt_space 
 	vp->magic = VP_MAGIC;
 	vp->second = second;
 	vp->space = space;
+	vp->token = space->token;
 	*(uint16_t *)virt_ptr(second) = 0x37f;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 24) = 0x1f80;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 28) = 0xffff;
@@ -58,6 +60,7 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	vp->table[1] = state->idtr;
 	vp->is_root = true;
 	vp->is_switched_in = true;
+	memcpy(fake.fpu, virt_ptr(vp->second), sizeof(fake.fpu));
 	fake.switched_in = vp;
 	return vp;
 }
@@ -93,6 +96,13 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	return vp;
 }
 
+void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
+{
+	if (checked(vp)->space != space)
+		fake_scream("not the VP's space");
+	vp->token = space->token;
+}
+
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
 {
 	spa_t second = checked(vp)->second;
@@ -112,6 +122,8 @@ void virt_switch(struct virt_vp *from, struct virt_vp *to)
 		fake_scream("virt_switch from a VP that is not in, or to one that is");
 	from->is_switched_in = false;
 	to->is_switched_in = true;
+	memcpy(virt_ptr(from->second), fake.fpu, sizeof(fake.fpu));
+	memcpy(fake.fpu, virt_ptr(to->second), sizeof(fake.fpu));
 	fake.switched_in = to;
 	fake.n_switches++;
 }
@@ -124,6 +136,11 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 		fake_scream("virt_run of a VP that is not switched in");
 	if (fake.next_exit == fake.n_exits)
 		fake_scream("virt_run: no exit is left in the script");
+	if (vp->token != vp->space->token)
+		fake_scream("virt_run of a VP that points at what its space was");
+	for (unsigned int i = 0; i < fake.n_stale; i++)
+		if (fake.stale[i] == vp->space->root.a)
+			fake_scream("virt_run on translations that have been replaced");
 	next = &fake.exits[fake.next_exit++];
 	if (next->exit.reason >= VIRT_EXIT_COUNT)
 		fake_scream("exit reason %d", (int)next->exit.reason);
@@ -230,6 +247,28 @@ void *virt_fpu(struct virt_vp *vp)
 	if (checked(vp)->is_switched_in)
 		fake_scream("virt_fpu of a VP whose registers are in the processor");
 	return virt_ptr(vp->second);
+}
+
+void *virt_fpu_save(struct virt_vp *vp)
+{
+	if (checked(vp)->is_switched_in)
+		memcpy(virt_ptr(vp->second), fake.fpu, sizeof(fake.fpu));
+	return virt_ptr(vp->second);
+}
+
+void virt_fpu_load(struct virt_vp *vp)
+{
+	const struct x86_fxsave *image = virt_ptr(checked(vp)->second);
+
+	if (image->mxcsr & ~image->mxcsr_mask)
+		fake_scream("FXRSTOR of MXCSR %#x", image->mxcsr);
+	if (vp->is_switched_in)
+		memcpy(fake.fpu, image, sizeof(fake.fpu));
+}
+
+void virt_flush(struct virt_vp *vp)
+{
+	checked(vp)->n_flushes++;
 }
 
 void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)

@@ -45,11 +45,26 @@ static uint64_t *walk(const struct virt_space *space, uint64_t gpa, unsigned int
 	return entry;
 }
 
+static bool has_flags(const struct virt_space *space)
+{
+	return space->token & EPTP_DIRTY;
+}
+
+/*
+ * Has a page whose writes are recorded been written to? EPT_DIRTY says so. Without the processor's flags a
+ * page that is not dirty is write-protected; one that can be written to may have been.
+ */
+static bool is_dirty(const struct virt_space *space, uint64_t entry)
+{
+	return entry & (has_flags(space) ? EPT_DIRTY : EPT_DIRTY | EPT_WRITE);
+}
+
 /*
  * A writable page cannot be unreadable in EPT, and on some processors neither an executable one: what
  * cannot be had is given read rights as well.
  */
-static uint64_t leaf_entry(const struct virt_leaf *leaf, unsigned int level)
+static uint64_t leaf_entry(const struct virt_space *space, const struct virt_leaf *leaf,
+			   unsigned int level)
 {
 	uint64_t entry = 0;
 
@@ -63,6 +78,11 @@ static uint64_t leaf_entry(const struct virt_leaf *leaf, unsigned int level)
 		entry |= EPT_EXECUTE | (virt_machine.has_execute_only ? 0 : EPT_READ);
 	if (level > LEVEL_4K)
 		entry |= EPT_LEAF;
+	if (leaf->rights & VIRT_TRACKED) {
+		entry |= EPT_TRACKED | (entry & EPT_WRITE ? EPT_MAY_WRITE : 0);
+		if (!has_flags(space))
+			entry &= ~EPT_WRITE;
+	}
 	return entry | (leaf->spa.a & EPT_ADDR) | (uint64_t)leaf->type << EPT_TYPE_SHIFT;
 }
 
@@ -162,8 +182,9 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 	leaf.spa = SPA(entry & EPT_ADDR);
 	leaf.type = (uint8_t)((entry & EPT_TYPE) >> EPT_TYPE_SHIFT);
 	leaf.rights = (uint8_t)((entry & EPT_READ ? VIRT_READ : 0) |
-				(entry & EPT_WRITE ? VIRT_WRITE : 0) |
-				(entry & EPT_EXECUTE ? VIRT_EXECUTE : 0));
+				(entry & (EPT_WRITE | EPT_MAY_WRITE) ? VIRT_WRITE : 0) |
+				(entry & EPT_EXECUTE ? VIRT_EXECUTE : 0) |
+				(entry & EPT_TRACKED ? VIRT_TRACKED : 0));
 	return leaf;
 }
 
@@ -193,9 +214,18 @@ static uint64_t build_tables(struct virt_space *space, uint64_t gpa, uint64_t ol
 	return first;
 }
 
+/* A page that stays tracked stays as dirty as it is. */
+static uint64_t keep_dirty(const struct virt_space *space, uint64_t old, uint64_t new_entry)
+{
+	if (!(old & new_entry & EPT_TRACKED) || (old ^ new_entry) & EPT_ADDR ||
+	    !is_dirty(space, old))
+		return new_entry;
+	return new_entry | EPT_DIRTY | (new_entry & EPT_MAY_WRITE ? EPT_WRITE : 0);
+}
+
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf)
 {
-	uint64_t new_entry = leaf_entry(&leaf, level);
+	uint64_t new_entry = leaf_entry(space, &leaf, level);
 	uint64_t *entry;
 	uint64_t old;
 	unsigned int at;
@@ -212,9 +242,13 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 		ept_store(entry, build_tables(space, gpa.a, old, at, level, new_entry));
 		return true;
 	}
+	new_entry = keep_dirty(space, old, new_entry);
 	if (old == new_entry)
 		return true;
-	ept_store(entry, new_entry);
+	/* What the processor has set in the meantime. */
+	old = ept_store(entry, new_entry);
+	if (keep_dirty(space, old, new_entry) != new_entry)
+		(void)ept_change(entry, 0, keep_dirty(space, old, new_entry));
 	if (is_table(old, level)) {
 		virt_space_flush(space);
 		free_tables(space, old, level);
@@ -222,4 +256,42 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	if (!new_entry)
 		prune(space, gpa.a, level);
 	return true;
+}
+
+void virt_space_use_flags(struct virt_space *space, bool are_used)
+{
+	space->token = (space->token & ~EPTP_DIRTY) | (are_used ? EPTP_DIRTY : 0);
+}
+
+bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
+		      uint64_t *dirty)
+{
+	const uint64_t mask = EPT_DIRTY | (has_flags(space) ? 0 : EPT_WRITE);
+	unsigned int level;
+	uint64_t *entry = walk(space, gpa.a, LEVEL_4K, &level);
+
+	*dirty = 0;
+	if (level != LEVEL_4K)
+		return false;
+	for (unsigned int i = 0; i < n; i++) {
+		const uint64_t value = __atomic_load_n(&entry[i], __ATOMIC_RELAXED);
+
+		if (!(value & EPT_TRACKED))
+			return false;
+		if (!(value & mask))
+			continue;
+		*dirty |= 1ull << i;
+		if (clear)
+			(void)ept_change(&entry[i], mask, 0);
+	}
+	return true;
+}
+
+void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
+{
+	unsigned int level;
+	uint64_t *entry = walk(space, gpa.a, LEVEL_4K, &level);
+
+	if (level == LEVEL_4K && (*entry & EPT_MAY_WRITE))
+		(void)ept_change(entry, 0, EPT_DIRTY | EPT_WRITE);
 }

@@ -2,7 +2,19 @@
 /* See ept.h. */
 #include "arch/vmx/ept.h"
 
-void ept_store(uint64_t *entry, uint64_t value)
+#include <stdbool.h>
+
+uint64_t ept_store(uint64_t *entry, uint64_t value)
 {
-	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+	return __atomic_exchange_n(entry, value, __ATOMIC_ACQ_REL);
+}
+
+uint64_t ept_change(uint64_t *entry, uint64_t clear, uint64_t set)
+{
+	uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED);
+
+	while (!__atomic_compare_exchange_n(entry, &old, (old & ~clear) | set, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		;
+	return old;
 }

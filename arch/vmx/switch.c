@@ -116,6 +116,19 @@ void *virt_fpu(struct virt_vp *vp)
 	return vp->fpu;
 }
 
+void *virt_fpu_save(struct virt_vp *vp)
+{
+	if (percpu()->switched == vp)
+		x86_fxsave(vp->fpu);
+	return vp->fpu;
+}
+
+void virt_fpu_load(struct virt_vp *vp)
+{
+	if (percpu()->switched == vp)
+		x86_fxrstor(vp->fpu);
+}
+
 static bool is_laid_over(const struct virt_vp *vp, uint8_t overlay)
 {
 	const struct percpu *cpu = percpu();

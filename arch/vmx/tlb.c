@@ -71,6 +71,12 @@ void vpid_flush(struct virt_vp *vp)
 		virt_panic("INVVPID of %u failed", vp->vpid);
 }
 
+/* All of its translations: an address alone is rarely worth another form of INVVPID. */
+void virt_flush(struct virt_vp *vp)
+{
+	vp->due |= DUE_FLUSH;
+}
+
 void virt_space_flush(const struct virt_space *space)
 {
 	struct {

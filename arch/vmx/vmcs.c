@@ -150,6 +150,12 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
 }
 
+void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
+{
+	vmcs_load(vp);
+	vmwrite(VMCS_EPT_POINTER, space->token);
+}
+
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc)
 {
 	if (vp->proc == proc)

@@ -46,6 +46,27 @@ _Static_assert(sizeof(struct whit_device_access) == 128, "fits the exit context'
 #define WhitRegisterDeviceData0	    0x57480000u
 #define WHIT_REGISTER_DEVICE_DATA_N 7u
 
+/*
+ * One translation of a list, by the rules of WHvTranslateGva, with what the walk found. The hypervisor writes
+ * all but `gva`, and in a run (WHIT_TRANSLATE_RUN) that too.
+ */
+struct whit_translation {
+	uint64_t gva;
+	uint64_t gpa; /* success: of the byte; codes 4 to 6: of the entry; else 0 */
+	uint64_t
+		entry; /* the page-table entry that decided, as it was read; 0 if none did or could be read */
+	uint32_t error_code; /* codes 1 to 3: what the processor would push; else 0 */
+	uint8_t code;	     /* WHV_TRANSLATE_GVA_RESULT_CODE */
+	uint8_t level;	     /* of the entry that decided, 1 to 5; 0: none did */
+	uint16_t reserved;
+};
+
+_Static_assert(sizeof(struct whit_translation) == 32, "128 of them fill a page");
+_Static_assert(offsetof(struct whit_translation, code) == 28, "documented");
+
+/* Beside WHV_TRANSLATE_GVA_FLAGS: translate so many pages on from the first record's GVA. */
+#define WHIT_TRANSLATE_RUN 0x80000000u
+
 /* CPUID leaves in the root: signature "WhitWhitWhit" and the highest leaf, then version and features. */
 #define WHIT_CPUID_SIGNATURE 0x40000000u
 #define WHIT_CPUID_VERSION   0x40000001u /* eax: WHIT_ABI_VERSION; ebx: feature bits, none yet */

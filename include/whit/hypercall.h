@@ -46,6 +46,10 @@
 #define WHIT_CALL_CANCEL_RUN_VP	   18u /* handle, vp, flags */
 #define WHIT_CALL_GET_REGISTERS	   19u /* handle, vp, names, count, values */
 #define WHIT_CALL_SET_REGISTERS	   20u /* handle, vp, names, count, values */
+#define WHIT_CALL_QUERY_DIRTY	   26u /* handle, gpa, bytes, bitmap, flags → rdx bytes done */
+#define WHIT_CALL_ADVISE_GPA_RANGE 33u /* handle, gpa, bytes, advice, populate → rdx bytes done */
+#define WHIT_CALL_READ_GPA_RANGE   34u /* handle, vp, struct whit_gpa_access */
+#define WHIT_CALL_WRITE_GPA_RANGE  35u /* handle, vp, struct whit_gpa_access */
 
 /* Whit's own. */
 #define WHIT_CALL_VERSION  0x100u /* → rdx WHIT_ABI_VERSION */
@@ -53,8 +57,41 @@
 #define WHIT_CALL_READ_LOG 0x102u /* position, buffer, bytes → rdx bytes copied, r8 next position */
 #define WHIT_CALL_STATS	   0x103u /* buffer, bytes → rdx bytes written: struct whit_stats */
 
+/* A struct whit_translation array. */
+#define WHIT_CALL_TRANSLATE_GVAS 0x104u /* handle, vp, buffer, count, flags */
+
+#define WHIT_CALL_PROTECT_GPA_RANGE 0x105u /* handle, gpa, bytes, flags → rdx bytes done */
+#define WHIT_CALL_MAP_GPA_LIST	    0x106u /* handle, gpa, extents, count, flags → rdx bytes done */
+
+/* A part of the root's memory, as MAP_GPA_LIST takes them; so many are looked at in one call. */
+struct whit_extent {
+	uint64_t source; /* root-physical, a page's */
+	uint64_t n_pages;
+};
+
+#define WHIT_MAX_EXTENTS 128u
+
+/* QUERY_DIRTY: the bits are only looked at. So many pages are done in one call, for 512 bytes of bitmap. */
+#define WHIT_DIRTY_KEEP	     1u
+#define WHIT_MAX_DIRTY_PAGES 4096u
+
+/* READ_GPA_RANGE and WRITE_GPA_RANGE */
+struct whit_gpa_access {
+	uint64_t gpa;
+	uint64_t controls; /* WHV_ACCESS_GPA_CONTROLS */
+	uint32_t n_bytes;  /* 1 to 16 */
+	uint32_t reserved;
+	uint8_t data[16];
+};
+
+_Static_assert(sizeof(struct whit_extent) == 16, "documented");
+_Static_assert(sizeof(struct whit_gpa_access) == 40, "documented");
+
 /* Registers that one call gets or sets at most: the library splits longer lists. */
 #define WHIT_MAX_REGISTERS 128u
+
+/* Translations of one TRANSLATE_GVAS. */
+#define WHIT_MAX_TRANSLATIONS 128u
 
 /* A partition has at most this many VPs. */
 #define WHIT_MAX_VPS 256u

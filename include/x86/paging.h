@@ -17,6 +17,10 @@
 
 #define PTE_PKEY_SHIFT 59
 
+/* PKRU and IA32_PKRS: two bits for each of 16 keys. */
+#define PKR_AD 1u /* no data access */
+#define PKR_WD 2u /* no write */
+
 /* CR3 */
 #define CR3_PCID     0xfffull
 #define CR3_PAE_BASE 0xffffffe0ull

@@ -3,7 +3,6 @@
  * The functions of WHP that Whit has not got yet: each is E_NOTIMPL, whatever its parameters. One moves out
  * of here with the issue that implements it.
  */
-#include "whp/WinHvEmulation.h"
 #include "whp/WinHvPlatform.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -24,20 +23,6 @@ PENDING(WHvStartPartitionMigration, WHV_PARTITION_HANDLE Partition, HANDLE *Migr
 PENDING(WHvCancelPartitionMigration, WHV_PARTITION_HANDLE Partition)
 PENDING(WHvCompletePartitionMigration, WHV_PARTITION_HANDLE Partition)
 PENDING(WHvAcceptPartitionMigration, HANDLE MigrationHandle, WHV_PARTITION_HANDLE *Partition)
-PENDING(WHvMapGpaRange2, WHV_PARTITION_HANDLE Partition, HANDLE Process, VOID *SourceAddress,
-	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, UINT64 SizeInBytes, WHV_MAP_GPA_RANGE_FLAGS Flags)
-PENDING(WHvQueryGpaRangeDirtyBitmap, WHV_PARTITION_HANDLE Partition,
-	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, UINT64 RangeSizeInBytes, UINT64 *Bitmap,
-	UINT32 BitmapSizeInBytes)
-PENDING(WHvAdviseGpaRange, WHV_PARTITION_HANDLE Partition, const WHV_MEMORY_RANGE_ENTRY *GpaRanges,
-	UINT32 GpaRangesCount, WHV_ADVISE_GPA_RANGE_CODE Advice, const VOID *AdviceBuffer,
-	UINT32 AdviceBufferSizeInBytes)
-PENDING(WHvReadGpaRange, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, WHV_ACCESS_GPA_CONTROLS Controls, PVOID Data,
-	UINT32 DataSizeInBytes)
-PENDING(WHvWriteGpaRange, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	WHV_GUEST_PHYSICAL_ADDRESS GuestAddress, WHV_ACCESS_GPA_CONTROLS Controls, const VOID *Data,
-	UINT32 DataSizeInBytes)
 PENDING(WHvCreateVirtualProcessor2, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
 	const WHV_VIRTUAL_PROCESSOR_PROPERTY *Properties, UINT32 PropertyCount)
 PENDING(WHvGetVirtualProcessorInterruptControllerState, WHV_PARTITION_HANDLE Partition,
@@ -119,14 +104,3 @@ PENDING(WHvRequestVpciDeviceInterrupt, WHV_PARTITION_HANDLE Partition, UINT64 Lo
 PENDING(WHvGetVpciDeviceInterruptTarget, WHV_PARTITION_HANDLE Partition, UINT64 LogicalDeviceId,
 	UINT32 Index, UINT32 MultiMessageNumber, WHV_VPCI_INTERRUPT_TARGET *Target,
 	UINT32 TargetSizeInBytes, UINT32 *BytesWritten)
-PENDING(WHvEmulatorCreateEmulator, const WHV_EMULATOR_CALLBACKS *Callbacks,
-	WHV_EMULATOR_HANDLE *Emulator)
-PENDING(WHvEmulatorDestroyEmulator, WHV_EMULATOR_HANDLE Emulator)
-PENDING(WHvEmulatorTryIoEmulation, WHV_EMULATOR_HANDLE Emulator, VOID *Context,
-	const WHV_VP_EXIT_CONTEXT *VpContext,
-	const WHV_X64_IO_PORT_ACCESS_CONTEXT *IoInstructionContext,
-	WHV_EMULATOR_STATUS *EmulatorReturnStatus)
-PENDING(WHvEmulatorTryMmioEmulation, WHV_EMULATOR_HANDLE Emulator, VOID *Context,
-	const WHV_VP_EXIT_CONTEXT *VpContext,
-	const WHV_MEMORY_ACCESS_CONTEXT *MmioInstructionContext,
-	WHV_EMULATOR_STATUS *EmulatorReturnStatus)

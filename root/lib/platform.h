@@ -29,4 +29,7 @@ void platform_take_interrupts(void);
 /* Is this a root partition of Whit, with the ABI version that this library speaks? */
 bool platform_has_whit(void);
 
+/* CPUID of a leaf, subleaf 0: EAX, EBX, ECX, EDX. */
+void platform_cpuid(uint32_t leaf, uint32_t registers[4]);
+
 #endif

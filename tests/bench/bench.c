@@ -11,6 +11,7 @@
 #include "root/lib/platform.h"
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
+#include "whit/whp_extension.h"
 #include "x86/paging.h"
 
 #define BATCHES	  10u
@@ -20,6 +21,7 @@ DECLARE_GUEST(bench_cpuid_loop);
 DECLARE_GUEST(bench_empty_loop);
 DECLARE_GUEST(bench_cpuid);
 DECLARE_GUEST(bench_out);
+DECLARE_GUEST(bench_in);
 DECLARE_GUEST(bench_mmio_write);
 DECLARE_GUEST(bench_mmio_read);
 DECLARE_GUEST(bench_rep_outsb);
@@ -175,6 +177,8 @@ static void roundtrips(void)
 		  skip_port },
 		{ "child.port.emulated.roundtrip", GUEST(bench_out), WHIT_EMULATE_PORTS, 0,
 		  WhitRunVpExitReasonDeviceAccess, nothing },
+		{ "child.port.read.emulated.roundtrip", GUEST(bench_in), WHIT_EMULATE_PORTS, 0,
+		  WhitRunVpExitReasonDeviceAccess, answer_read },
 		{ "child.mmio.write.roundtrip", GUEST(bench_mmio_write), WHIT_EMULATE_MEMORY, 0,
 		  WhitRunVpExitReasonDeviceAccess, nothing },
 		{ "child.mmio.read.roundtrip", GUEST(bench_mmio_read), WHIT_EMULATE_MEMORY, 0,
@@ -238,14 +242,56 @@ static void translate(uint64_t n)
 	}
 }
 
-/* 4 KiB page at 1 GiB, for the translation through four levels. */
-static void map_small_page(void)
+/* Whole runs, so that the price of a call is divided by as many as a client would ask for. */
+static struct whit_translation translations[WHIT_MAX_TRANSLATIONS];
+
+static void translate_list(uint64_t n)
+{
+	while (n--)
+		(void)WhitTranslateGvas(the_child.partition, 0, WHvTranslateGvaFlagValidateRead,
+					translations, WHIT_MAX_TRANSLATIONS);
+}
+
+static void translate_run(uint64_t n)
+{
+	while (n--)
+		(void)WhitTranslateGvas(the_child.partition, 0,
+					WHvTranslateGvaFlagValidateRead | WHIT_TRANSLATE_RUN,
+					translations, WHIT_MAX_TRANSLATIONS);
+}
+
+/* 4 KiB pages from 1 GiB on, for the translation through four levels. */
+static void map_small_pages(void)
 {
 	uint64_t *tables = (uint64_t *)(void *)(the_child.ram + CHILD_TABLES);
 
 	tables[512 + 1] = (CHILD_TABLES + 0x3000) | PTE_P | PTE_W;
 	tables[3 * 512] = (CHILD_TABLES + 0x4000) | PTE_P | PTE_W;
-	tables[4 * 512] = CHILD_DATA | PTE_P | PTE_W;
+	tables[3 * 512 + 1] = (CHILD_TABLES + 0x5000) | PTE_P | PTE_W;
+	for (uint64_t i = 0; i < 2 * 512; i++)
+		tables[4 * 512 + i] = (CHILD_DATA + (i << 12)) | PTE_P | PTE_W;
+}
+
+/*
+ * translate.walk: the walk of one address of a list that jumps about, so that nothing is reused; what the call
+ * costs beside is in it, a hundred and twenty-eighth. translate.batch: one page of a run.
+ */
+static void many_translations(void)
+{
+	for (uint64_t i = 0; i < WHIT_MAX_TRANSLATIONS; i++)
+		translations[i].gva = 0x40000123 + (i * 395 % 1024 << 12);
+	translate_list(1);
+	for (uint64_t i = 0; i < WHIT_MAX_TRANSLATIONS; i++)
+		if (translations[i].code || translations[i].level != 1 ||
+		    translations[i].gpa != CHILD_DATA + 0x123 + (i * 395 % 1024 << 12))
+			fail("translate.walk", S_OK, translations[i].code);
+	report("translate.walk", best(translate_list, 1) / WHIT_MAX_TRANSLATIONS);
+	translations[0].gva = 0x40000123;
+	translate_run(1);
+	for (uint64_t i = 0; i < WHIT_MAX_TRANSLATIONS; i++)
+		if (translations[i].code || translations[i].gpa != CHILD_DATA + 0x123 + (i << 12))
+			fail("translate.batch", S_OK, translations[i].code);
+	report("translate.batch", best(translate_run, 1) / WHIT_MAX_TRANSLATIONS);
 }
 
 static void registers_and_translation(void)
@@ -259,11 +305,12 @@ static void registers_and_translation(void)
 	}
 	report("regs.read-gprs", best(read_gprs, PER_BATCH) / PER_BATCH);
 	report("regs.read-gprs.call", best(get_gprs, PER_BATCH) / PER_BATCH);
-	map_small_page();
+	map_small_pages();
 	translate(1);
 	if (sum != CHILD_DATA + 0x123)
 		fail("translate.4level", S_OK, 0);
 	report("translate.4level", best(translate, PER_BATCH) / PER_BATCH);
+	many_translations();
 	child_destroy(&the_child);
 }
 

@@ -1,279 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * emu_decode() against libzydis: every opcode of the one-byte and 0F maps with many ModRM bytes and
- * prefixes, and random bytes, in all modes. Compared are validity, length, operand and address size,
- * segment, base, index, scale, displacement and the memory access of everything that is decoded, and
- * the length of everything that both call legal. What differs and why stands in explained().
+ * emu_decode() against Zydis, and binutils where the two differ: every opcode of the legacy maps with
+ * prefixes, ModRM and SIB bytes; VEX and EVEX with all maps, mandatory prefixes, W, L, register and mask
+ * fields sampled; then random strings, in all modes. Prints a table of the differences that are as they should
+ * be and how often each was met.
+ *
+ *	decode_oracle [N [SEED]]	N random strings, 10 million without it
+ *
+ * The work is dealt to as many processes as there are processors, up to 8.
  */
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <Zydis/Zydis.h>
-
-#include "emu/row.h"
 #include "tests/emu/check.h"
+#include "tests/emu/decode_oracle.h"
 
-/* ZYDIS_VERSION contains a cast and is nothing for the preprocessor; the encoder came with 4.0. */
-#if __has_include(<Zydis/Encoder.h>)
-#define ZYDIS4
-#endif
+#define MAX_WORKERS 8
+#define CHUNK	    10000 /* random strings from one seed */
 
-struct oracle {
-	bool is_valid;
-	unsigned int length;
-	ZydisDecodedInstruction insn;
-#ifdef ZYDIS4
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-#endif
-};
+static struct tally *tallies; /* one of each worker, shared memory */
+static unsigned int n_workers, worker;
+static unsigned long n_random = 10000000, first_seed = 1;
 
-static ZydisDecoder decoders[EMU_MODE_COUNT];
-static unsigned long n_compared, n_decoded, n_explained;
-
-static const char *const mode_names[EMU_MODE_COUNT] = { "real", "v86", "prot16", "prot32",
-							"long64" };
-
-static void init_decoder(enum emu_mode mode)
-{
-	static const struct {
-		ZydisMachineMode mode;
-		int width;
-	} shapes[EMU_MODE_COUNT] = {
-		{ ZYDIS_MACHINE_MODE_REAL_16, 16 },   { ZYDIS_MACHINE_MODE_REAL_16, 16 },
-		{ ZYDIS_MACHINE_MODE_LEGACY_16, 16 }, { ZYDIS_MACHINE_MODE_LEGACY_32, 32 },
-		{ ZYDIS_MACHINE_MODE_LONG_64, 64 },
-	};
-#ifdef ZYDIS4
-	ZydisStackWidth width = shapes[mode].width == 16   ? ZYDIS_STACK_WIDTH_16
-				: shapes[mode].width == 32 ? ZYDIS_STACK_WIDTH_32
-							   : ZYDIS_STACK_WIDTH_64;
-#else
-	ZydisAddressWidth width = shapes[mode].width == 16   ? ZYDIS_ADDRESS_WIDTH_16
-				  : shapes[mode].width == 32 ? ZYDIS_ADDRESS_WIDTH_32
-							     : ZYDIS_ADDRESS_WIDTH_64;
-#endif
-	if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoders[mode], shapes[mode].mode, width)))
-		abort();
-}
-
-static void ask_oracle(enum emu_mode mode, const uint8_t *bytes, unsigned int n, struct oracle *out)
-{
-	ZyanStatus status;
-
-#ifdef ZYDIS4
-	status = ZydisDecoderDecodeFull(&decoders[mode], bytes, n, &out->insn, out->operands);
-#else
-	status = ZydisDecoderDecodeBuffer(&decoders[mode], bytes, n, &out->insn);
-#endif
-	out->is_valid = ZYAN_SUCCESS(status);
-	out->length = out->is_valid ? out->insn.length : 0;
-}
-
-static const ZydisDecodedOperand *operand(const struct oracle *oracle, unsigned int i)
-{
-#ifdef ZYDIS4
-	return &oracle->operands[i];
-#else
-	return &oracle->insn.operands[i];
-#endif
-}
-
-/* The memory operand that ours calls the memory operand: explicit, or of a string. */
-static const ZydisDecodedOperand *memory_operand(const struct oracle *oracle)
-{
-	for (unsigned int i = 0; i < oracle->insn.operand_count; i++)
-		if (operand(oracle, i)->type == ZYDIS_OPERAND_TYPE_MEMORY)
-			return operand(oracle, i);
-	return NULL;
-}
-
-static int register_number(ZydisRegister reg)
-{
-	if (reg == ZYDIS_REGISTER_NONE)
-		return -1;
-	if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP)
-		return 16;
-	return ZydisRegisterGetId(reg);
-}
-
-static void complain(const char *what, enum emu_mode mode, const uint8_t *bytes,
-		     const struct emu_insn *insn, const struct oracle *oracle)
-{
-	if (check_failures++ >= 20 && !getenv("ALL"))
-		return;
-	printf("  %s: %s [", what, mode_names[mode]);
-	for (unsigned int i = 0; i < EMU_MAX_INSN_BYTES; i++)
-		printf("%s%02x", i ? " " : "", bytes[i]);
-	printf("] ours %s length %u, zydis %s length %u\n", emu_insn_name(insn), insn->length,
-	       oracle->is_valid ? ZydisMnemonicGetString(oracle->insn.mnemonic) : "(invalid)",
-	       oracle->length);
-}
-
-static bool is_disp_equal(const struct emu_insn *insn, const ZydisDecodedOperand *memory)
-{
-	uint64_t mask = ~0ull >> (64 - 8 * insn->address_size);
-
-	/* moffs is an immediate of ours. */
-	if (!insn->has_modrm)
-		return (insn->imm & mask) == ((uint64_t)memory->mem.disp.value & mask);
-	return insn->disp == memory->mem.disp.value;
-}
-
-static void compare_operand(enum emu_mode mode, const uint8_t *bytes, const struct emu_insn *insn,
-			    const struct oracle *oracle)
-{
-	const ZydisDecodedOperand *memory = memory_operand(oracle);
-	unsigned int width = oracle->insn.address_width / 8;
-	/* A cache line to Zydis; to us the byte that is checked. */
-	bool is_flush = oracle->insn.mnemonic == ZYDIS_MNEMONIC_CLFLUSH ||
-			oracle->insn.mnemonic == ZYDIS_MNEMONIC_CLFLUSHOPT ||
-			oracle->insn.mnemonic == ZYDIS_MNEMONIC_CLWB;
-
-	if (insn->address_size != width)
-		complain("address size", mode, bytes, insn, oracle);
-	if (!memory) {
-		if (insn->is_memory || insn->is_string)
-			complain("no memory operand", mode, bytes, insn, oracle);
-		return;
-	}
-	if (insn->is_memory) {
-		bool reads = memory->actions & ZYDIS_OPERAND_ACTION_MASK_READ;
-		bool writes = memory->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
-
-		if (insn->base != register_number(memory->mem.base) ||
-		    insn->index != register_number(memory->mem.index))
-			complain("base or index", mode, bytes, insn, oracle);
-		if (insn->index >= 0 &&
-		    (1u << insn->scale) != (memory->mem.scale ? memory->mem.scale : 1))
-			complain("scale", mode, bytes, insn, oracle);
-		if (!is_disp_equal(insn, memory))
-			complain("displacement", mode, bytes, insn, oracle);
-		if (!is_flush && (insn->reads_memory != reads || insn->writes_memory != writes))
-			complain("access", mode, bytes, insn, oracle);
-	}
-	if (insn->is_memory || insn->is_string) {
-		unsigned int main = insn->operand_size, bytes_of = main;
-
-		for (unsigned int i = 0; i < 2; i++)
-			if (insn->row->operand[i] & (OPD_RM | OPD_STRING) &&
-			    (insn->row->operand[i] & WIDE_MASK) != WIDE_PAIR)
-				bytes_of = emu_wide_bytes(insn->row->operand[i], main);
-		if (!is_flush && bytes_of && bytes_of * 8u != memory->size)
-			complain("operand size", mode, bytes, insn, oracle);
-		for (unsigned int i = 0; insn->is_string && i < oracle->insn.operand_count; i++)
-			if (operand(oracle, i)->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			    ZydisRegisterGetId(operand(oracle, i)->mem.base) == 6)
-				memory = operand(oracle, i);
-		if (insn->segment != ZydisRegisterGetId(memory->mem.segment))
-			complain("segment", mode, bytes, insn, oracle);
-	}
-}
-
-/*
- * Where the two may differ:
- *  - vectors, x87, 0F38, 0F3A, VEX, EVEX and system groups: our rows are shapes, legality by prefix
- *    or by register form is not judged (no meaning, so nothing is executed wrongly);
- *  - XOP and 3DNow! exist on old AMD processors only, and to us are #UD;
- *  - UD0, UD1, UD2 are instructions to Zydis;
- *  - VMREAD and VMWRITE are #UD in real and virtual-8086 mode whatever their prefixes;
- *  - PadLock (0F A6, 0F A7) is VIA's;
- *  - of XABORT and XBEGIN our rows take any register.
- * So a difference in validity counts only if we would execute the instruction or Zydis sees one of
- * those that we execute.
- */
-static bool explained(const struct emu_insn *insn, enum emu_decoded decoded,
-		      const struct oracle *oracle)
-{
-	switch (oracle->insn.mnemonic) {
-	case ZYDIS_MNEMONIC_UD0:
-	case ZYDIS_MNEMONIC_UD1:
-	case ZYDIS_MNEMONIC_UD2:
-	case ZYDIS_MNEMONIC_FEMMS:
-	case ZYDIS_MNEMONIC_VMREAD:
-	case ZYDIS_MNEMONIC_VMWRITE:
-	case ZYDIS_MNEMONIC_XSTORE:
-	case ZYDIS_MNEMONIC_XCRYPT_ECB:
-	case ZYDIS_MNEMONIC_XCRYPT_CBC:
-	case ZYDIS_MNEMONIC_XCRYPT_CTR:
-	case ZYDIS_MNEMONIC_XCRYPT_CFB:
-	case ZYDIS_MNEMONIC_XCRYPT_OFB:
-	case ZYDIS_MNEMONIC_XSHA1:
-	case ZYDIS_MNEMONIC_XSHA256:
-	case ZYDIS_MNEMONIC_MONTMUL: return oracle->is_valid;
-	default: break;
-	}
-	if (oracle->is_valid && (oracle->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_XOP ||
-				 oracle->insn.encoding == ZYDIS_INSTRUCTION_ENCODING_3DNOW))
-		return true;
-	if (decoded == EMU_DECODED)
-		return false;
-	if (decoded == EMU_DECODE_UNIMPLEMENTED || decoded == EMU_DECODE_NO_ACCESS)
-		return insn->map != EMU_MAP_ONE || insn->opcode >= 0xc6;
-	return false;
-}
-
-static void compare(enum emu_mode mode, const uint8_t *bytes)
-{
-	struct emu_insn insn;
-	struct oracle oracle = { 0 };
-	enum emu_decoded decoded = emu_decode(bytes, EMU_MAX_INSN_BYTES, mode, &insn);
-	bool is_legal = decoded != EMU_DECODE_INVALID && decoded != EMU_DECODE_TOO_LONG;
-
-	n_compared++;
-	ask_oracle(mode, bytes, EMU_MAX_INSN_BYTES, &oracle);
-	if (decoded == EMU_DECODED)
-		n_decoded++;
-	if (is_legal != oracle.is_valid) {
-		if (explained(&insn, decoded, &oracle))
-			n_explained++;
-		else
-			complain("validity", mode, bytes, &insn, &oracle);
-		return;
-	}
-	if (!is_legal)
-		return;
-	if (insn.length != oracle.length)
-		complain("length", mode, bytes, &insn, &oracle);
-	if (decoded == EMU_DECODED)
-		compare_operand(mode, bytes, &insn, &oracle);
-}
-
-/* Prefix strings, in legacy modes 40 to 4F stay opcodes. */
-static const struct {
-	uint8_t n, bytes[4];
-} prefixes[] = {
-	{ 0, { 0 } },	       { 1, { 0x66 } },	      { 1, { 0x67 } },
-	{ 2, { 0x66, 0x67 } }, { 1, { 0xf0 } },	      { 1, { 0xf2 } },
-	{ 1, { 0xf3 } },       { 2, { 0x66, 0xf3 } }, { 2, { 0xf2, 0xf3 } },
-	{ 2, { 0xf0, 0x66 } }, { 1, { 0x26 } },	      { 1, { 0x2e } },
-	{ 1, { 0x36 } },       { 1, { 0x3e } },	      { 1, { 0x64 } },
-	{ 2, { 0x65, 0x3e } }, { 1, { 0x40 } },	      { 1, { 0x48 } },
-	{ 1, { 0x4f } },       { 2, { 0x66, 0x45 } }, { 2, { 0x67, 0x42 } },
-	{ 2, { 0x48, 0x66 } }, { 2, { 0xf0, 0x48 } }, { 3, { 0x64, 0x67, 0x41 } },
-};
-
-static void every_opcode_and_modrm(void)
-{
-	for (unsigned int mode = 0; mode < EMU_MODE_COUNT; mode++)
-		for (unsigned int p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
-			for (unsigned int opcode = 0; opcode < 512; opcode++)
-				for (unsigned int modrm = 0; modrm < 256; modrm++) {
-					uint8_t bytes[EMU_MAX_INSN_BYTES];
-					unsigned int n = prefixes[p].n;
-
-					for (unsigned int i = 0; i < sizeof(bytes); i++)
-						bytes[i] = (uint8_t)(0x85 + 0x1d * i + modrm);
-					memcpy(bytes, prefixes[p].bytes, n);
-					if (opcode >= 256)
-						bytes[n++] = 0x0f;
-					bytes[n++] = (uint8_t)opcode;
-					bytes[n++] = (uint8_t)modrm;
-					compare((enum emu_mode)mode, bytes);
-				}
-	CHECK(n_decoded > 1000000);
-}
-
-static uint64_t random_state = 0x9e3779b97f4a7c15;
+static uint64_t random_state;
 
 static uint64_t next_random(void)
 {
@@ -283,50 +35,438 @@ static uint64_t next_random(void)
 	return random_state * 0x2545f4914f6cdd1d;
 }
 
-static void random_bytes(void)
+static void seed_random(uint64_t seed)
 {
-	for (unsigned int i = 0; i < 1000000; i++) {
-		uint8_t bytes[EMU_MAX_INSN_BYTES];
-		uint64_t r = next_random();
+	random_state = (seed + 1) * 0x9e3779b97f4a7c15;
+	for (unsigned int i = 0; i < 4; i++)
+		next_random();
+}
 
-		for (unsigned int b = 0; b < sizeof(bytes); b++)
-			bytes[b] = (uint8_t)(next_random() >> 24);
-		/* Half of them with some prefixes in front, else most would have none. */
-		for (unsigned int b = 0; b < (r & 3); b++)
-			bytes[b] = prefixes[(r >> (8 + 5 * b)) % 24].bytes[0];
-		compare((enum emu_mode)((r >> 32) % EMU_MODE_COUNT), bytes);
+static void ask(unsigned int mode, const uint8_t *bytes)
+{
+	oracle_compare((enum emu_mode)mode, bytes, &tallies[worker]);
+}
+
+/* Is this piece of work for this process? */
+static bool is_mine(unsigned long piece)
+{
+	return piece % n_workers == worker;
+}
+
+/* Prefix strings, in legacy modes 40 to 4F stay opcodes. */
+struct prefix {
+	uint8_t n, bytes[4];
+};
+
+static const struct prefix prefixes[] = {
+	{ 0, { 0 } },
+	{ 1, { 0x66 } },
+	{ 1, { 0xf3 } },
+	{ 1, { 0xf2 } },
+	{ 1, { 0xf0 } },
+	{ 1, { 0x48 } },
+	{ 1, { 0x67 } },
+	{ 2, { 0x66, 0xf2 } },
+	{ 2, { 0x66, 0xf3 } },
+	{ 2, { 0xf3, 0x48 } },
+	{ 2, { 0x66, 0x45 } },
+	{ 2, { 0x66, 0x67 } },
+	{ 2, { 0xf2, 0xf3 } },
+	{ 2, { 0xf0, 0x66 } },
+	{ 1, { 0x26 } },
+	{ 1, { 0x2e } },
+	{ 1, { 0x36 } },
+	{ 1, { 0x3e } },
+	{ 1, { 0x64 } },
+	{ 2, { 0x65, 0x3e } },
+	{ 1, { 0x40 } },
+	{ 1, { 0x4f } },
+	{ 2, { 0x67, 0x42 } },
+	{ 2, { 0x48, 0x66 } },
+	{ 2, { 0xf0, 0x48 } },
+	{ 2, { 0xf2, 0x48 } },
+	{ 2, { 0x48, 0xf2 } },
+	{ 2, { 0xf0, 0xf3 } },
+	{ 3, { 0x64, 0x67, 0x41 } },
+};
+
+#define N_PREFIXES    (sizeof(prefixes) / sizeof(prefixes[0]))
+#define N_SPARSE_MAPS 11 /* the first of them, for 0F 38 and 0F 3A */
+
+static void fill(uint8_t *bytes, unsigned int salt)
+{
+	for (unsigned int i = 0; i < EMU_MAX_INSN_BYTES; i++)
+		bytes[i] = (uint8_t)(0x85 + 0x1d * i + salt);
+}
+
+static void legacy_opcodes(unsigned int mode, const struct prefix *prefix, unsigned int map)
+{
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+
+	for (unsigned int opcode = 0; opcode < 256; opcode++)
+		for (unsigned int modrm = 0; modrm < 256; modrm++) {
+			unsigned int n = prefix->n;
+
+			fill(bytes, modrm);
+			memcpy(bytes, prefix->bytes, n);
+			if (map != EMU_MAP_ONE)
+				bytes[n++] = 0x0f;
+			if (map == EMU_MAP_0F38 || map == EMU_MAP_0F3A)
+				bytes[n++] = map == EMU_MAP_0F38 ? 0x38 : 0x3a;
+			bytes[n++] = (uint8_t)opcode;
+			bytes[n++] = (uint8_t)modrm;
+			ask(mode, bytes);
+		}
+}
+
+static void every_legacy_opcode(void)
+{
+	unsigned long piece = 0;
+
+	for (unsigned int mode = 0; mode < EMU_MODE_COUNT; mode++)
+		for (unsigned int map = EMU_MAP_ONE; map <= EMU_MAP_0F3A; map++)
+			for (unsigned int p = 0;
+			     p < (map <= EMU_MAP_0F ? N_PREFIXES : N_SPARSE_MAPS); p++)
+				if (is_mine(piece++))
+					legacy_opcodes(mode, &prefixes[p], map);
+}
+
+/* Every ModRM byte with every SIB byte, of some opcodes. */
+static void every_modrm_and_sib(void)
+{
+	static const uint8_t opcodes[][5] = {
+		{ 1, 0x89 },	   { 1, 0xc7 },
+		{ 1, 0x80 },	   { 2, 0x0f, 0x10 },
+		{ 2, 0x0f, 0xba }, { 4, 0xc4, 0x01, 0x79, 0x6f }, /* VMOVDQA with X and B */
+	};
+	static const uint8_t before[] = { 0x3e, 0x67, 0x43, 0x66, 0x64 };
+
+	for (unsigned long piece = 0; piece < EMU_MODE_COUNT * sizeof(before); piece++) {
+		uint8_t bytes[EMU_MAX_INSN_BYTES];
+
+		if (!is_mine(piece))
+			continue;
+		for (unsigned int opcode = 0; opcode < sizeof(opcodes) / sizeof(opcodes[0]);
+		     opcode++)
+			for (unsigned int i = 0; i < 65536; i++) {
+				unsigned int n = opcodes[opcode][0];
+
+				fill(bytes, i);
+				bytes[0] = before[piece / EMU_MODE_COUNT];
+				memcpy(bytes + 1, opcodes[opcode] + 1, n);
+				bytes[1 + n] = (uint8_t)i;
+				bytes[2 + n] = (uint8_t)(i >> 8);
+				ask(piece % EMU_MODE_COUNT, bytes);
+			}
 	}
-	printf("# %lu compared, %lu decoded, %lu differences explained\n", n_compared, n_decoded,
-	       n_explained);
+}
+
+/* ModRM bytes for VEX and EVEX: each kind of address, two of them with SIB, and registers. */
+static const uint8_t modrms[] = { 0x00, 0x4d, 0x84, 0x05, 0x14, 0xc8, 0x2a, 0xf1 };
+
+static void vex_modrms(unsigned int mode, uint8_t *bytes, unsigned int n)
+{
+	for (unsigned int i = 0; i < sizeof(modrms); i++) {
+		bytes[n] = modrms[i];
+		ask(mode, bytes);
+	}
+}
+
+/* All opcodes with C4; `payload` is RXB and the map. */
+static void vex_opcodes(unsigned int mode, unsigned int payload)
+{
+	static const uint8_t vvvvs[] = { 0x78, 0x00, 0x38, 0x68 };
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+
+	fill(bytes, payload);
+	bytes[0] = 0xc4;
+	bytes[1] = (uint8_t)payload;
+	for (unsigned int w_l_pp = 0; w_l_pp < 16; w_l_pp++)
+		for (unsigned int v = 0; v < sizeof(vvvvs); v++)
+			for (unsigned int opcode = 0; opcode < 256; opcode++) {
+				bytes[2] = (uint8_t)(w_l_pp >> 3 << 7 | vvvvs[v] | (w_l_pp & 7));
+				bytes[3] = (uint8_t)opcode;
+				vex_modrms(mode, bytes, 4);
+			}
+}
+
+/* C5 with every payload. */
+static void short_vex_opcodes(unsigned int mode)
+{
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+
+	fill(bytes, mode);
+	bytes[0] = 0xc5;
+	for (unsigned int payload = 0; payload < 256; payload++)
+		for (unsigned int opcode = 0; opcode < 256; opcode++) {
+			bytes[1] = (uint8_t)payload;
+			bytes[2] = (uint8_t)opcode;
+			vex_modrms(mode, bytes, 3);
+		}
+}
+
+static void every_vex_opcode(void)
+{
+	static const uint8_t rxbs[] = { 0xe0, 0x00, 0xc0, 0xa0, 0x60 };
+	unsigned long piece = 0;
+
+	for (unsigned int mode = 0; mode < EMU_MODE_COUNT; mode++) {
+		if (is_mine(piece++))
+			short_vex_opcodes(mode);
+		for (unsigned int map = 0; map < 32; map++)
+			for (unsigned int i = 0; i < (map >= 1 && map <= 3 ? sizeof(rxbs) : 1); i++)
+				if (is_mine(piece++))
+					vex_opcodes(mode, rxbs[i] | map);
+	}
+}
+
+/* All opcodes of an EVEX map with the mandatory prefix; `p0` and `p1` without W and vvvv. */
+static void evex_opcodes(unsigned int mode, unsigned int p0, unsigned int p1)
+{
+	static const uint8_t w_vvvvs[] = { 0x78, 0xf8, 0x00, 0xa8 };
+	/* z, LL, b, V', aaa: plain of each length, masked, zeroed, broadcast and both, V' = 0. */
+	static const uint8_t p2s[] = { 0x08, 0x28, 0x48, 0x68, 0x0b, 0x2f, 0x49, 0x8a,
+				       0xab, 0xcf, 0x88, 0x18, 0x38, 0x58, 0x78, 0x1c,
+				       0x9a, 0xbb, 0xd9, 0x00, 0x21, 0x43, 0x52, 0xe3 };
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+
+	fill(bytes, p0);
+	bytes[0] = 0x62;
+	bytes[1] = (uint8_t)p0;
+	for (unsigned int v = 0; v < sizeof(w_vvvvs); v++)
+		for (unsigned int i = 0; i < sizeof(p2s); i++)
+			for (unsigned int opcode = 0; opcode < 256; opcode++) {
+				bytes[2] = (uint8_t)(w_vvvvs[v] | p1);
+				bytes[3] = p2s[i];
+				bytes[4] = (uint8_t)opcode;
+				vex_modrms(mode, bytes, 5);
+			}
+}
+
+static void every_evex_opcode(void)
+{
+	static const uint8_t rxbs[] = { 0xf0, 0x00, 0x98 };
+	unsigned long piece = 0;
+
+	for (unsigned int mode = 0; mode < EMU_MODE_COUNT; mode++)
+		for (unsigned int map = 0; map < 8; map++)
+			for (unsigned int i = 0; i < sizeof(rxbs); i++)
+				for (unsigned int pp = 0; pp < 4; pp++) {
+					/* The rare dimensions in 64-bit mode alone. */
+					if (i && mode != EMU_LONG64)
+						continue;
+					if (is_mine(piece++))
+						evex_opcodes(mode, rxbs[i] | map, 4 | pp);
+					if (!i && mode == EMU_LONG64 && is_mine(piece++))
+						evex_opcodes(mode, rxbs[i] | map, pp);
+				}
+}
+
+/* ModRM of which three quarters name memory. */
+static uint8_t random_modrm(uint64_t r)
+{
+	return (uint8_t)(r & 0x300 ? (r & 0x3f) | ((r >> 6 & 3) % 3) << 6 : r);
+}
+
+/* Random bytes; nine of ten strings get a shape that makes an instruction likely. */
+static void random_string(unsigned int *mode, uint8_t *bytes)
+{
+	static const uint8_t some[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67,
+					0x66, 0x67, 0xf0, 0xf2, 0xf3, 0xf0, 0xf2, 0xf3 };
+	uint64_t r = next_random(), more = next_random();
+	unsigned int kind = r % 10, n = 0;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t word = next_random();
+
+		memcpy(bytes + 7 * i, &word, 8);
+	}
+	r >>= 8;
+	*mode = (r & 0xff) % (EMU_MODE_COUNT + 2);
+	/* VEX and EVEX are nothing in real mode. */
+	if (*mode >= EMU_MODE_COUNT || (kind >= 5 && *mode <= EMU_V86 && r & 0x300))
+		*mode = EMU_LONG64;
+	r >>= 8;
+	if (kind == 0)
+		return;
+	for (unsigned int i = kind <= 4 ? r & 3 : (r & 0x1f) == 1; i; i--, more >>= 4)
+		bytes[n++] = some[more & 15];
+	r >>= 5;
+	if (kind <= 4) {
+		if (r & 1 && *mode == EMU_LONG64)
+			bytes[n++] = 0x40 | (r >> 4 & 15);
+		if (kind >= 3)
+			bytes[n++] = 0x0f;
+		if (kind == 4)
+			bytes[n++] = r & 2 ? 0x38 : 0x3a;
+		n++;
+	} else if (kind <= 6) {
+		bytes[n++] = kind == 5 ? 0xc5 : 0xc4;
+		if (kind == 6)
+			bytes[n] = (uint8_t)((bytes[n] & 0xe0) | (1 + (r & 0xff) % 3));
+		if (*mode != EMU_LONG64)
+			bytes[n] |= 0xc0;
+		n += kind == 5 ? 1 : 2;
+		/* Most opcodes want vvvv unused. */
+		if (r & 0x300)
+			bytes[n - 1] |= 0x78;
+		n++;
+	} else {
+		bytes[n++] = 0x62;
+		bytes[n] = (uint8_t)((bytes[n] & 0xf0) | (r & 0x8000 ? r & 7 : 1 + (r & 3) % 3));
+		if (*mode != EMU_LONG64)
+			bytes[n] |= 0xc0;
+		n++;
+		bytes[n] |= 4;
+		if (r & 0x300)
+			bytes[n] |= 0x78;
+		n++;
+		if (r & 0x1c00)
+			bytes[n] = (uint8_t)((bytes[n] & 0x67) | 8);
+		n += 2;
+	}
+	bytes[n] = random_modrm(more);
+}
+
+static void random_strings(void)
+{
+	for (unsigned long chunk = 0; chunk * CHUNK < n_random; chunk++) {
+		if (!is_mine(chunk))
+			continue;
+		seed_random(first_seed + chunk);
+		for (unsigned long i = 0; i < CHUNK && chunk * CHUNK + i < n_random; i++) {
+			uint8_t bytes[EMU_MAX_INSN_BYTES + 1];
+			unsigned int mode;
+
+			random_string(&mode, bytes);
+			ask(mode, bytes);
+		}
+	}
+}
+
+/* Run `work` in all processes; the counts are added to those of the first. */
+static void deal(const char *name, void (*work)(void))
+{
+	struct tally sum = { 0 };
+	unsigned long before = 0;
+
+	fflush(stdout);
+	memset(tallies, 0, MAX_WORKERS * sizeof(*tallies));
+	for (worker = 0; worker < n_workers; worker++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			work();
+			fflush(stdout);
+			_exit(0);
+		}
+	}
+	for (unsigned int i = 0; i < n_workers; i++) {
+		int status = -1;
+
+		CHECK(wait(&status) > 0 && status == 0);
+	}
+	for (unsigned int i = 0; i < n_workers; i++) {
+		const struct tally *tally = &tallies[i];
+
+		sum.n_compared += tally->n_compared;
+		sum.n_decoded += tally->n_decoded;
+		sum.n_memory += tally->n_memory;
+		sum.n_second += tally->n_second;
+		sum.n_failures += tally->n_failures;
+		for (unsigned int d = 0; d < oracle_n_differences; d++) {
+			sum.of_difference[d].n += tally->of_difference[d].n;
+			sum.of_difference[d].n_memory += tally->of_difference[d].n_memory;
+			sum.of_difference[d].n_second_ours += tally->of_difference[d].n_second_ours;
+			sum.of_difference[d].n_second_zydis +=
+				tally->of_difference[d].n_second_zydis;
+		}
+	}
+	for (unsigned int d = 0; d < oracle_n_differences; d++)
+		before += sum.of_difference[d].n;
+	printf("# %s: %lu compared, %lu with memory, %lu executable, %lu shown to binutils too, "
+	       "%lu explained, %lu unexplained\n",
+	       name, sum.n_compared, sum.n_memory, sum.n_decoded, sum.n_second, before,
+	       sum.n_failures);
+	for (unsigned int d = 0; d < oracle_n_differences; d++)
+		if (sum.of_difference[d].n)
+			printf("#   %9lu (memory %lu; binutils %lu ours, %lu Zydis') %s: %s\n",
+			       sum.of_difference[d].n, sum.of_difference[d].n_memory,
+			       sum.of_difference[d].n_second_ours,
+			       sum.of_difference[d].n_second_zydis, oracle_differences[d].text,
+			       oracle_differences[d].why);
+	CHECK(sum.n_compared > 0);
+	CHECK_EQ(sum.n_failures, 0);
+}
+
+static void legacy_opcodes_agree(void)
+{
+	deal("legacy", every_legacy_opcode);
+}
+
+static void modrm_and_sib_agree(void)
+{
+	deal("ModRM and SIB", every_modrm_and_sib);
+}
+
+static void vex_opcodes_agree(void)
+{
+	deal("VEX", every_vex_opcode);
+}
+
+static void evex_opcodes_agree(void)
+{
+	deal("EVEX", every_evex_opcode);
+}
+
+static void random_strings_agree(void)
+{
+	deal("random", random_strings);
 }
 
 /* More bytes than the longest instruction change nothing. */
 static void truncated_bytes_want_more(void)
 {
+	seed_random(first_seed);
 	for (unsigned int i = 0; i < 300000; i++) {
-		uint8_t bytes[EMU_MAX_INSN_BYTES];
+		uint8_t bytes[EMU_MAX_INSN_BYTES + 1];
 		struct emu_insn insn, part;
-		enum emu_mode mode = (enum emu_mode)(next_random() % EMU_MODE_COUNT);
+		unsigned int mode;
 		enum emu_decoded decoded;
 
-		for (unsigned int b = 0; b < sizeof(bytes); b++)
-			bytes[b] = (uint8_t)(next_random() >> 24);
-		decoded = emu_decode(bytes, sizeof(bytes), mode, &insn);
+		random_string(&mode, bytes);
+		decoded = emu_decode(bytes, EMU_MAX_INSN_BYTES, (enum emu_mode)mode, &insn);
 		if (decoded == EMU_DECODE_INVALID || decoded == EMU_DECODE_TOO_LONG)
 			continue;
 		for (unsigned int n = 0; n < insn.length; n++)
-			CHECK_EQ(emu_decode(bytes, n, mode, &part), EMU_DECODE_MORE_BYTES);
-		CHECK_EQ(emu_decode(bytes, insn.length, mode, &part), decoded);
+			CHECK_EQ(emu_decode(bytes, n, (enum emu_mode)mode, &part),
+				 EMU_DECODE_MORE_BYTES);
+		CHECK_EQ(emu_decode(bytes, insn.length, (enum emu_mode)mode, &part), decoded);
 		CHECK(part.length == insn.length);
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	for (unsigned int mode = 0; mode < EMU_MODE_COUNT; mode++)
-		init_decoder((enum emu_mode)mode);
-	RUN(every_opcode_and_modrm);
-	RUN(random_bytes);
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (argc > 1)
+		n_random = strtoul(argv[1], NULL, 0);
+	if (argc > 2)
+		first_seed = strtoul(argv[2], NULL, 0);
+	n_workers = n < 1 ? 1 : n > MAX_WORKERS ? MAX_WORKERS : (unsigned int)n;
+	tallies = mmap(NULL, MAX_WORKERS * sizeof(*tallies), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tallies == MAP_FAILED)
+		return 1;
+	oracle_init();
+	oracle_second_init();
+	RUN(legacy_opcodes_agree);
+	RUN(modrm_and_sib_agree);
+	RUN(vex_opcodes_agree);
+	RUN(evex_opcodes_agree);
+	RUN(random_strings_agree);
 	RUN(truncated_bytes_want_more);
 	return check_finish();
 }

@@ -78,7 +78,7 @@ static void apply(const uint8_t *record, uint8_t where[N_PAGES][4096])
 	memcpy(&where[record[0] % N_PAGES][offset], record + 3, 8);
 }
 
-struct gpa_page gpa_page(const struct partition *asked, gpa_t gpa)
+struct gpa_page gpa_find_page(const struct partition *asked, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 
@@ -96,6 +96,12 @@ struct gpa_page gpa_page(const struct partition *asked, gpa_t gpa)
 	if (!page_rights(n))
 		return (struct gpa_page) { NULL, 0 };
 	return (struct gpa_page) { memory[n], page_rights(n) };
+}
+
+void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
+{
+	(void)asked;
+	(void)gpa;
 }
 
 bool frames_are_root(uint64_t base, uint64_t n_bytes)
@@ -151,6 +157,8 @@ static void check_reference(const struct virt_paging *paging, const struct walk 
 			     .cr4 = paging->cr4,
 			     .efer = paging->efer,
 			     .rflags = paging->rflags,
+			     .pkru = paging->pkru,
+			     .pkrs = paging->pkrs,
 			     .maxphyaddr = virt_machine.physical_bits,
 			     .has_1g = input.more & 1,
 			     .gva = input.gva,
@@ -170,7 +178,8 @@ static void check_reference(const struct virt_paging *paging, const struct walk 
 	for (unsigned int i = 0; i < out.n_sets; i++)
 		twin[out.sets[i].gpa >> 12][out.sets[i].gpa & 4095] |= (uint8_t)out.sets[i].bits;
 	require(walk->code == out.code && walk->error_code == out.error_code &&
-			walk->level == out.level && walk->gpa.a == out.gpa,
+			walk->level == out.level && walk->gpa.a == out.gpa &&
+			!((walk->entry ^ out.entry) & ~(PTE_A | PTE_D)),
 		"the walk differs from the reference");
 	require(!memcmp(memory, twin, sizeof(memory)), "memory differs from the reference");
 }
@@ -224,6 +233,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		paging.cr4 |= CR4_PAE;
 	paging.rflags = input.more & 2 ? RFLAGS_AC : 0;
 	memcpy(paging.pdpte, input.pdpte, sizeof(paging.pdpte));
+	if (paging.efer & EFER_LMA) { /* which has no use for PDPTEs */
+		paging.pkru = (uint32_t)input.pdpte[0];
+		paging.pkrs = (uint32_t)input.pdpte[1];
+	}
 
 	walk_gva(&partition, &paging, GVA(input.gva), input.access, &walk);
 	require(walk.code <= 6, "no such code");

@@ -35,6 +35,12 @@ GUEST bench_out, 64
 	jmp	.next
 END_GUEST bench_out
 
+GUEST bench_in, 64
+.next:
+	in	al, 0x80
+	jmp	.next
+END_GUEST bench_in
+
 GUEST bench_mmio_write, 64
 	mov	ebx, MMIO
 .next:

@@ -59,6 +59,29 @@ ONE lodsb, 32, lodsb
 ONE rep_movsb, 32, rep movsb
 ONE movsd, 32, movsd
 
+GUEST emu_std_rep_stosd, 32
+	std
+	rep stosd
+	hlt
+END_GUEST emu_std_rep_stosd
+
+; Vectors and x87
+ONE movups_xmm_m, 32, movups xmm3, [ebx]
+ONE movups_m_xmm, 32, movups [ebx], xmm3
+ONE movq_mm_m, 32, movq mm2, [ebx]
+ONE movq_m_mm, 32, movq [ebx], mm2
+GUEST emu_fild_fistp, 32
+	fninit
+	fild dword [ebx]
+	fistp qword [ebx + 8]
+	hlt
+END_GUEST emu_fild_fistp
+
+; Segments, tables, branches
+ONE lds, 32, lds eax, [ebx]
+ONE sgdt, 32, sgdt [ebx]
+ONE call_m, 32, call [ebx]
+
 ; Ports
 ONE out_al, 32, out dx, al
 ONE out_ax, 32, out dx, ax

@@ -93,6 +93,7 @@ static struct witness {
 	struct trail cached; /* of the time before the operation */
 } witnesses[N_WITNESSES];
 static bool is_watching, is_flushed;
+static bool writes_before_store; /* a processor, between the look at an entry and the store */
 static unsigned int n_stores, n_flushes;
 
 static void check_one(const struct witness *w, const struct page *got)
@@ -118,11 +119,22 @@ static void watch(void)
 	}
 }
 
-void ept_store(uint64_t *entry, uint64_t value)
+uint64_t ept_store(uint64_t *entry, uint64_t value)
 {
+	uint64_t old = *entry;
+
+	if (writes_before_store)
+		old |= EPT_DIRTY;
+	writes_before_store = false;
 	*entry = value;
 	n_stores++;
 	watch();
+	return old;
+}
+
+uint64_t ept_change(uint64_t *entry, uint64_t clear, uint64_t set)
+{
+	return ept_store(entry, (*entry & ~clear) | set);
 }
 
 void virt_space_flush(const struct virt_space *flushed)
@@ -378,8 +390,177 @@ static void addresses_beyond_four_levels_are_refused(void)
 	tear_down(10);
 }
 
+/* ---- Dirty pages ------------------------------------------------------------------------- */
+
+static const struct virt_leaf tracked = {
+	.spa = SPA(0x5000), .rights = 7 | VIRT_TRACKED, .level = 1, .type = 6
+};
+
+static uint64_t dirty_of(uint64_t gpa, unsigned int n, bool clear)
+{
+	uint64_t bits;
+
+	CHECK(virt_space_dirty(&space, GPA(gpa), n, clear, &bits));
+	return bits;
+}
+
+/* SDM 3C "EPT Violations": is a write a violation? If not, the processor sets the flag, where it is used. */
+static bool processor_writes(uint64_t gpa)
+{
+	uint64_t *table = (uint64_t *)space.root.a;
+
+	for (int shift = 39;; shift -= 9) {
+		uint64_t *entry = &table[gpa >> shift & 511];
+
+		if (!(*entry & 2))
+			return false;
+		if (shift == 12 || *entry & 0x80) {
+			if (space.token & 1 << 6)
+				*entry |= 1 << 9;
+			return true;
+		}
+		table = (uint64_t *)(*entry & 0x000ffffffffff000);
+	}
+}
+
+static void map_tracked(bool are_used)
+{
+	set_up(10);
+	virt_space_use_flags(&space, are_used);
+	CHECK_EQ(space.token & 0xfff, are_used ? 0x5e : 0x1e);
+	for (uint64_t i = 0; i < 4; i++) {
+		struct virt_leaf leaf = tracked;
+
+		leaf.spa.a += i * PAGE_BYTES;
+		leaf.rights = i == 3 ? 1 | VIRT_TRACKED : leaf.rights;
+		CHECK(virt_space_set(&space, GPA(i * PAGE_BYTES), LEVEL_4K, leaf));
+		CHECK_EQ(virt_space_lookup(&space, GPA(i * PAGE_BYTES)).rights, leaf.rights);
+	}
+}
+
+static void dirty_flags_are_the_processors(void)
+{
+	map_tracked(true);
+	CHECK_EQ(dirty_of(0, 4, true), 0);
+	CHECK(processor_writes(0) && processor_writes(0x2000) && !processor_writes(0x3000));
+	CHECK_EQ(dirty_of(0, 4, false), 5);
+	CHECK_EQ(dirty_of(0x2000, 2, true), 1);
+	CHECK_EQ(dirty_of(0, 4, true), 1);
+	CHECK_EQ(dirty_of(0, 4, true), 0);
+	CHECK(processor_writes(0));
+	virt_space_set_dirty(&space, GPA(0x1008));
+	virt_space_set_dirty(&space, GPA(0x3000)); /* not writable */
+	virt_space_set_dirty(&space, GPA(0x4000)); /* a hole */
+	CHECK_EQ(dirty_of(0, 4, true), 3);
+	tear_down(10);
+}
+
+static void without_flags_the_first_write_is_a_violation(void)
+{
+	map_tracked(false);
+	for (int i = 0; i < 2; i++) {
+		CHECK(!processor_writes(0x1000));
+		CHECK_EQ(dirty_of(0, 4, true), 0);
+		virt_space_set_dirty(&space, GPA(0x1000));
+		virt_space_set_dirty(&space, GPA(0x3000));
+		CHECK(processor_writes(0x1000) && !processor_writes(0x3000));
+		CHECK_EQ(dirty_of(0, 4, false), 2);
+		CHECK_EQ(dirty_of(0, 4, true), 2);
+	}
+	tear_down(10);
+}
+
+/* Nothing that may have been written to meanwhile is taken for clean. */
+static void giving_flags_up_loses_no_write(void)
+{
+	map_tracked(true);
+	CHECK(processor_writes(0x1000));
+	virt_space_use_flags(&space, false);
+	CHECK(processor_writes(0)); /* no flag is set any more */
+	CHECK_EQ(dirty_of(0, 4, true), 7);
+	CHECK(!processor_writes(0) && !processor_writes(0x1000));
+	CHECK_EQ(dirty_of(0, 4, true), 0);
+	tear_down(10);
+}
+
+static void pages_that_stay_tracked_stay_dirty(bool are_used)
+{
+	struct virt_leaf leaf = tracked;
+
+	map_tracked(are_used);
+	virt_space_set_dirty(&space, GPA(0));
+	leaf.rights = 1 | VIRT_TRACKED;
+	CHECK(virt_space_set(&space, GPA(0), LEVEL_4K, leaf));
+	CHECK(!processor_writes(0));
+	CHECK_EQ(dirty_of(0, 1, false), 1);
+	CHECK(virt_space_set(&space, GPA(0), LEVEL_4K, tracked));
+	CHECK_EQ(dirty_of(0, 1, false), 1);
+	CHECK(processor_writes(0));
+	/* Another page, and one that was not tracked for a while, begin anew. */
+	leaf.spa = SPA(0x9000);
+	CHECK(virt_space_set(&space, GPA(0), LEVEL_4K, leaf));
+	CHECK_EQ(dirty_of(0, 1, false), 0);
+	CHECK(virt_space_set(&space, GPA(0), LEVEL_4K, tracked));
+	virt_space_set_dirty(&space, GPA(0));
+	leaf = tracked;
+	leaf.rights = 7;
+	CHECK(virt_space_set(&space, GPA(0), LEVEL_4K, leaf));
+	CHECK(processor_writes(0));
+	CHECK(virt_space_set(&space, GPA(0), LEVEL_4K, tracked));
+	CHECK_EQ(dirty_of(0, 1, false), 0);
+	tear_down(10);
+}
+
+static void pages_that_stay_tracked_stay_dirty_both_ways(void)
+{
+	pages_that_stay_tracked_stay_dirty(true);
+	pages_that_stay_tracked_stay_dirty(false);
+}
+
+static void a_write_during_a_change_is_not_lost(void)
+{
+	map_tracked(true);
+	writes_before_store = true;
+	CHECK(virt_space_set(
+		&space, GPA(0), LEVEL_4K,
+		(struct virt_leaf) {
+			.spa = SPA(0x5000), .rights = 1 | VIRT_TRACKED, .level = 1, .type = 6 }));
+	CHECK_EQ(dirty_of(0, 1, false), 1);
+	tear_down(10);
+}
+
+static void what_is_not_tracked_has_no_bits(void)
+{
+	struct virt_leaf leaf = { .spa = SPA(2ull << 30), .rights = 7, .level = 2, .type = 6 };
+	uint64_t bits;
+
+	map_tracked(true);
+	CHECK(!virt_space_dirty(&space, GPA(0), 5, true, &bits));
+	CHECK(!virt_space_dirty(&space, GPA(0x200000), 1, true, &bits));
+	CHECK(virt_space_set(&space, GPA(0x200000), LEVEL_2M, leaf));
+	CHECK(!virt_space_dirty(&space, GPA(0x200000), 1, true, &bits));
+	leaf.level = LEVEL_4K;
+	CHECK(virt_space_set(&space, GPA(0x4000), LEVEL_4K, leaf));
+	CHECK(!virt_space_dirty(&space, GPA(0), 5, true, &bits));
+	/* Parts of a leaf that the processor has written to are not dirty when they become tracked. */
+	CHECK(processor_writes(0x200000));
+	leaf.rights |= VIRT_TRACKED;
+	CHECK(virt_space_set(&space, GPA(0x201000), LEVEL_4K, leaf));
+	CHECK_EQ(dirty_of(0x201000, 1, true), 0);
+	leaf.spa = SPA(2ull << 30);
+	CHECK(virt_space_set(&space, GPA(0x200000), LEVEL_4K, leaf));
+	CHECK_EQ(dirty_of(0x200000, 2, true), 0);
+	tear_down(10);
+}
+
 int main(void)
 {
+	RUN(dirty_flags_are_the_processors);
+	RUN(without_flags_the_first_write_is_a_violation);
+	RUN(giving_flags_up_loses_no_write);
+	RUN(pages_that_stay_tracked_stay_dirty_both_ways);
+	RUN(a_write_during_a_change_is_not_lost);
+	RUN(what_is_not_tracked_has_no_bits);
 	RUN(sets_splits_and_holes_agree_with_the_model_at_every_moment);
 	RUN(with_few_pages_a_refusal_changes_nothing);
 	RUN(three_pages_are_enough_for_one_leaf);

@@ -8,29 +8,49 @@ GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
 GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h emu/*.h include/*/*.h)
 GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c
 GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
-GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk event device device_string walk_replay)
+GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event device device_string device_state \
+	walk_replay)
 
 HOST_TESTS += $(GUEST_TESTS)
 
-$(B)/tests/unit/walk: tests/unit/walk.c hv/walk.c hv/fetch.c $(GUEST_HEADERS)
+$(B)/tests/unit/walk: tests/unit/walk.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $< -pthread -o $@
+
+$(B)/tests/unit/walk_all: tests/unit/walk_all.c hv/walk.c $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $< -o $@
+
+$(B)/tests/unit/translate: tests/unit/translate.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $< -o $@
 
 $(B)/tests/unit/event: tests/unit/event.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/tests/unit/device $(B)/tests/unit/device_string: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/event.c hv/walk.c hv/fetch.c $(GUEST_EMU) \
+$(B)/tests/unit/device $(B)/tests/unit/device_string $(B)/tests/unit/device_state: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
 		$(GUEST_FAKE) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
 # The fuzz target's corpus once through, with any compiler.
-$(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/walk.c $(GUEST_HEADERS)
+$(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) -DWALK_FUZZ_CORPUS='"tests/fuzz/walk_corpus"' $< -o $@
 
 # The fuzzer itself: clang only. `$(B)/fuzz/walk_fuzz tests/fuzz/walk_corpus`
-$(B)/fuzz/walk_fuzz: tests/fuzz/walk_fuzz.c hv/walk.c $(GUEST_HEADERS)
+$(B)/fuzz/walk_fuzz: tests/fuzz/walk_fuzz.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	clang $(GUEST_CFLAGS) -fsanitize=fuzzer $< -o $@
+
+# The list of instructions that the machine runs is held against the emulator's tables.
+HOST_TESTS += $(B)/tests/unit/device_forms
+
+$(B)/tests/unit/forms.o: tests/guest/forms.asm tests/guest/forms.inc tests/guest/guest.inc
+	@mkdir -p $(@D)
+	nasm -f elf64 -I./ -o $@ $<
+
+$(B)/tests/unit/device_forms: tests/unit/device_forms.c $(B)/tests/unit/forms.o $(GUEST_EMU) $(GUEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $(filter %.c %.o,$^) -o $@

@@ -35,7 +35,7 @@ static inline struct virt_regs *guest_regs(void)
 	return virt_regs(guest_vp.virt);
 }
 
-struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
+struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 
@@ -47,6 +47,12 @@ struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
 	if (n >= GUEST_PAGES || !guest_rights[n])
 		return (struct gpa_page) { .ptr = NULL, .rights = 0 };
 	return (struct gpa_page) { .ptr = guest_memory[n], .rights = guest_rights[n] };
+}
+
+void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
+{
+	(void)partition;
+	(void)gpa;
 }
 
 /* The same for hv/walk.c; one leaf a page. */
@@ -89,6 +95,7 @@ static inline void guest_new(void)
 		virt_pages_give(&guest_pages, SPA(i * PAGE_SIZE));
 	memset(&guest_vp, 0, sizeof(guest_vp));
 	memset(&hv, 0, sizeof(hv));
+	hv.features = EMU_HAS_ALL;
 	memset(&guest_shared, 0x5a, sizeof(guest_shared));
 	memset(guest_memory, 0, sizeof(guest_memory));
 	memset(guest_rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(guest_rights));

@@ -2,7 +2,7 @@
 #
 # Tests of hv/ on the host, on the fake machine (arch/fake), under sanitizers. Needs B and CC.
 
-HV_TESTS := hv_frame hv_gpa hv_partition hv_root_memory hv_register hv_property hv_hypercall \
+HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall \
 	hv_hostile hv_docs
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \

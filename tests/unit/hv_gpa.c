@@ -124,12 +124,13 @@ static void errors_of_map_and_unmap(void)
 	CHECK_EQ(map(handle, BLOCK_BASE - PAGE_SIZE, 0, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
 	CHECK_EQ(map(handle, 2 * GIB, 0, PAGE_SIZE, RWX), E_INVALIDARG);
 	CHECK_EQ(map(handle, 0 - PAGE_SIZE, 0, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
-	/* Flags: none, write or execute without read, dirty tracking, unknown. */
+	/* Flags: none, write or execute without read, tracking alone, unknown. */
 	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 0), E_INVALIDARG);
 	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 2), E_INVALIDARG);
 	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 4), E_INVALIDARG);
 	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 6), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 15), E_INVALIDARG);
+	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 8), E_INVALIDARG);
+	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 16 | RWX), E_INVALIDARG);
 	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 1ull << 63 | 1), E_INVALIDARG);
 	virt_machine.has_execute_only = true;
 	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 4), S_OK);

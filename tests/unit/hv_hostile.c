@@ -169,6 +169,10 @@ static uint32_t random_call(void)
 	case 8:
 	case 9: return CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, random_gpa(), random_bytes());
 	case 10:
+		if (rnd(2))
+			return CALL(WHIT_CALL_TRANSLATE_GVAS, handle, vp, random_buffer(),
+				    rnd(16) ? rnd(130) : random_word(),
+				    rnd(16) ? rnd(2) << 31 | rnd(0x20) : random_word());
 		return CALL(WHIT_CALL_TRANSLATE_GVA, handle, vp, random_word(),
 			    rnd(16) ? rnd(0x20) : random_word());
 	case 11:

@@ -10,7 +10,7 @@
 static void calls_that_do_not_exist(void)
 {
 	static const uint64_t codes[] = { 0,	      4,    8,	   9,	  11,	   15,
-					  21,	      0xff, 0x104, 0x200, 0x10000, 1ull << 32 | 1,
+					  21,	      0xff, 0x10f, 0x200, 0x10000, 1ull << 32 | 1,
 					  1ull << 63, ~0ull };
 
 	machine(256 * MIB);
@@ -119,7 +119,8 @@ static void run_gives_exits_in_the_shared_page(void)
 
 static void translate_without_paging(void)
 {
-	uint64_t handle;
+	struct whit_translation *record;
+	uint64_t handle, buffer;
 
 	machine(256 * MIB);
 	handle = set_up(32, 1);
@@ -133,6 +134,13 @@ static void translate_without_paging(void)
 	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
 	CHECK_EQ(out_rdx, WHvTranslateGvaResultGpaUnmapped);
 	CHECK_EQ(out_r8 & PAGE_MASK, 0x5000);
+	buffer = test_pages(1);
+	record = at(buffer);
+	record->gva = 0x12345;
+	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, buffer, 1, 1), S_OK);
+	CHECK_EQ(record->code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQ(record->gpa & PAGE_MASK, 0x5000);
+	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, BLOCK_BASE, 1, 1), E_POINTER);
 	delete_all(handle);
 	check_clean();
 }

@@ -182,7 +182,7 @@ static void capabilities(void)
 	machine(256 * MIB);
 	buffer = test_pages(1);
 	CHECK_EQ(capability(C(HypervisorPresent), 4), 1);
-	CHECK_EQ(capability(C(Features), 8), 1); /* PartialUnmap */
+	CHECK_EQ(capability(C(Features), 8), 9); /* PartialUnmap, DirtyPageTracking */
 	CHECK_EQ(capability(C(ExtendedVmExits), 8), 1);
 	CHECK_EQ(capability(C(ExceptionExitBitmap), 8), 0);
 	CHECK_EQ(capability(C(X64MsrExitBitmap), 8), 0);

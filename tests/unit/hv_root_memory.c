@@ -4,6 +4,7 @@
 
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/fx.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
 
@@ -190,6 +191,9 @@ static void writes_to_hidden_memory_are_dropped(void)
 	static const uint8_t mov[] = { 0x89, 0x03 };	      /* mov [ebx], eax */
 	static const uint8_t add[] = { 0x01, 0x03 };	      /* add [ebx], eax */
 	static const uint8_t movs[] = { 0xf3, 0xa5 };	      /* rep movsd */
+	static const uint8_t movups[] = { 0x0f, 0x11, 0x0b }; /* movups [ebx], xmm1 */
+	static const uint8_t sgdt[] = { 0x0f, 0x01, 0x03 };   /* sgdt [ebx] */
+	static const uint8_t fstp[] = { 0xdb, 0x3b };	      /* fstp tword [ebx] */
 	static const uint8_t fxsave[] = { 0x0f, 0xae, 0x03 }; /* fxsave [ebx] */
 	struct virt_exit exit = { .memory = { .is_write = true, .gpa = GPA(BLOCK_BASE + 64) } };
 	uint32_t *hidden;
@@ -237,11 +241,43 @@ static void writes_to_hidden_memory_are_dropped(void)
 	CHECK_EQ(*(uint32_t *)at(source), ~0u);
 	CHECK_EQ(((uint32_t *)at(source))[1], 0);
 
+	/* A vector, and a descriptor table register. */
+	code = root_code(movups, sizeof(movups));
+	test_root.virt->reg[VIRT_CR4] = CR4_OSFXSR;
+	test_root.virt->regs.gpr[3] = BLOCK_BASE + 64;
+	exit.memory.is_read = false;
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	CHECK_EQ(test_root.virt->regs.rip, code + 3);
+	code = root_code(sgdt, sizeof(sgdt));
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	CHECK_EQ(test_root.virt->regs.rip, code + 3);
+	CHECK_EQ(*hidden, 0x12345678);
+
+	/* Of a vector that lies half in RAM that half is written. */
+	code = root_code(movups, sizeof(movups));
+	memset(((struct x86_fxsave *)(void *)fake.fpu)->xmm[1], 0x5a, 16);
+	test_root.virt->regs.gpr[3] = BLOCK_BASE - 8;
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	CHECK_EQ(test_root.virt->regs.rip, code + 3);
+	CHECK_EQ(*(uint64_t *)at(BLOCK_BASE - 8), 0x5a5a5a5a5a5a5a5a);
+
+	/* x87: the value is dropped, and popped. */
+	code = root_code(fstp, sizeof(fstp));
+	((struct x86_fxsave *)(void *)fake.fpu)->ftw = 0x80;
+	((struct x86_fxsave *)(void *)fake.fpu)->fsw = 7 << 11;
+	test_root.virt->regs.gpr[3] = BLOCK_BASE + 64;
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	CHECK_EQ(test_root.virt->regs.rip, code + 2);
+	CHECK_EQ(((struct x86_fxsave *)(void *)fake.fpu)->ftw, 0);
+	CHECK_EQ(((struct x86_fxsave *)(void *)fake.fpu)->fsw & 0x3800, 0);
+	CHECK_EQ(*hidden, 0x12345678);
+
 	/* What the emulator cannot do gets #GP, and nothing has moved. */
 	code = root_code(fxsave, sizeof(fxsave));
 	test_root.virt->regs.gpr[3] = BLOCK_BASE + 64;
 	CHECK_EQ(fault_of(exit).vector, EXC_GP);
 	CHECK_EQ(test_root.virt->regs.rip, code);
+	CHECK(test_root.virt->regs.rflags & RFLAGS_RF);
 	CHECK_EQ(*hidden, 0x12345678);
 
 	/* A stack in hidden memory, met while an interrupt is delivered. */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Host tests of the root's side: $(B)/unit/vmm_NAME, the VMM's devices; $(B)/unit/root_lib, the WHP library over a
-# fake hypercall.
+# fake hypercall; $(B)/unit/root_emulator*, WinHvEmulation over a model client.
 
 ROOT_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
@@ -17,11 +17,22 @@ $(VMM_TESTS:%=$(B)/unit/vmm_%): $(B)/unit/vmm_%: tests/unit/vmm_%.c
 	@mkdir -p $(@D)
 	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/unit/root_lib: tests/unit/root_lib.c $(wildcard root/lib/*.c)
+# The emulator as tests/emu/rules.mk builds it.
+ROOT_EMU := $(patsubst emu/%.c,$(B)/tests/emu/obj/%.o,$(wildcard emu/*.c))
+
+$(B)/unit/root_lib: tests/unit/root_lib.c $(wildcard root/lib/*.c) $(ROOT_EMU)
 	@mkdir -p $(@D)
-	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c %.o,$^) -o $@
 
-$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib: $(wildcard root/vmm/*.h root/lib/*.h include/whit/*.h \
-	include/whp/*.h) tests/emu/check.h
+EMULATOR_TESTS := $(addprefix $(B)/unit/,root_emulator root_emulator_fault root_emulator_state)
 
-HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib
+$(EMULATOR_TESTS): $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/whp_emulator*.c) $(ROOT_EMU)
+	@mkdir -p $(@D)
+	$(CC) $(ROOT_TEST_CFLAGS) -pthread $(filter %.c %.o,$^) -o $@
+
+$(EMULATOR_TESTS): tests/unit/root_emulator.h
+
+$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(EMULATOR_TESTS): $(wildcard root/vmm/*.h root/lib/*.h \
+	include/whit/*.h include/whp/*.h) tests/emu/check.h emu/emu.h
+
+HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(EMULATOR_TESTS)

@@ -9,6 +9,7 @@
 #include "root/lib/hypercall.h"
 #include "root/lib/platform.h"
 #include "tests/emu/check.h"
+#include "whit/whp_extension.h"
 #include "whit/whp_page.h"
 
 #define HANDLE_NUMBER 0x1234567890ull
@@ -71,6 +72,12 @@ bool platform_has_whit(void)
 	return !fake.is_missing;
 }
 
+void platform_cpuid(uint32_t leaf, uint32_t registers[4])
+{
+	(void)leaf;
+	memset(registers, 0, 16);
+}
+
 static void *at(uint64_t physical)
 {
 	if (physical & 7)
@@ -118,6 +125,23 @@ static uint32_t registers(uint64_t code, struct hypercall_result *result)
 		} else {
 			CHECK_EQ(values[i][0], names[i] * 5ull);
 		}
+	}
+	return 0;
+}
+
+/* Of a run the first record alone is read. */
+static uint32_t translations(struct whit_translation *records)
+{
+	const uint64_t count = fake.last[3], flags = fake.last[4];
+
+	if (fake.last[1] == 9)
+		return (uint32_t)WHV_E_VP_DOES_NOT_EXIST;
+	CHECK(count && count <= WHIT_MAX_TRANSLATIONS);
+	for (uint64_t i = 0; i < count; i++) {
+		if (flags & WHIT_TRANSLATE_RUN)
+			records[i].gva = records[0].gva + i * 4096;
+		records[i].gpa = records[i].gva + 1;
+		records[i].level = 3;
 	}
 	return 0;
 }
@@ -170,6 +194,7 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 		result->rdx = 2;
 		result->r8 = fake.last[2] + 0x1000;
 		return 0;
+	case WHIT_CALL_TRANSLATE_GVAS: return translations(at(fake.last[2]));
 	case WHIT_CALL_CREATE_VP:
 		if (fake.last[1])
 			return (uint32_t)E_INVALIDARG;
@@ -564,6 +589,45 @@ static void lib_translates(void)
 	destroy(partition);
 }
 
+static void lib_splits_lists_of_translations(void)
+{
+	static struct whit_translation space[401];
+	WHV_PARTITION_HANDLE partition = create();
+
+	for (unsigned int shift = 0; shift < 8; shift += 4) {
+		struct whit_translation *records = (void *)((uint8_t *)space + shift);
+
+		for (UINT32 i = 0; i < 400; i++) {
+			struct whit_translation record = { .gva = i * 12345 };
+
+			memcpy((uint8_t *)records + i * 32, &record, 32);
+		}
+		fake.n_calls = 0;
+		CHECK_EQ(WhitTranslateGvas(partition, 0, 1, records, 400), S_OK);
+		CHECK_EQ(fake.n_calls, shift ? 13 : 4);
+		for (UINT32 i = 0; i < 400; i++) {
+			struct whit_translation record;
+
+			memcpy(&record, (uint8_t *)records + i * 32, 32);
+			CHECK_EQ(record.gva, i * 12345);
+			CHECK_EQ(record.gpa, i * 12345 + 1);
+			CHECK_EQ(record.level, 3);
+		}
+		CHECK_EQ(WhitTranslateGvas(partition, 0, WHIT_TRANSLATE_RUN, records, 400), S_OK);
+		for (UINT32 i = 0; i < 400; i++) {
+			struct whit_translation record;
+
+			memcpy(&record, (uint8_t *)records + i * 32, 32);
+			CHECK_EQ(record.gva, i * 4096);
+		}
+	}
+	CHECK_EQ(WhitTranslateGvas(partition, 9, 1, space, 1), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WhitTranslateGvas(partition, 0, 1, space, 0), S_OK);
+	CHECK_EQ(WhitTranslateGvas(partition, 0, 1, NULL, 1), E_POINTER);
+	CHECK_EQ(WhitTranslateGvas(NULL, 0, 1, space, 1), E_INVALIDARG);
+	destroy(partition);
+}
+
 int main(void)
 {
 	RUN(lib_refuses_bad_handles_and_pointers);
@@ -582,5 +646,6 @@ int main(void)
 	RUN(lib_splits_and_aligns_long_lists);
 	RUN(lib_functions_that_are_pending_say_so);
 	RUN(lib_translates);
+	RUN(lib_splits_lists_of_translations);
 	return check_finish();
 }

@@ -51,7 +51,7 @@ static struct {
 	void (*hypercall)(struct root *root);
 } script;
 
-struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
+struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
 {
 	const struct virt_leaf leaf = virt_space_lookup(&partition->space, gpa);
 
@@ -61,6 +61,19 @@ struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
 		virt_ptr(SPA(leaf.spa.a + (gpa.a & (LEVEL_SIZE(leaf.level) - 1) & PAGE_MASK))),
 		leaf.rights
 	};
+}
+
+void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
+{
+	(void)partition;
+	(void)gpa;
+}
+
+bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
+{
+	(void)partition;
+	(void)exit;
+	return false;
 }
 
 bool frames_are_root(uint64_t base, uint64_t n_bytes);

@@ -12,6 +12,7 @@
 
 struct ref_in {
 	uint64_t cr0, cr3, cr4, efer, rflags, pdpte[4];
+	uint32_t pkru, pkrs;
 	unsigned int maxphyaddr;
 	bool has_1g;
 	uint64_t gva;
@@ -23,7 +24,7 @@ struct ref_in {
 
 struct ref_out {
 	unsigned int code, error_code, level;
-	uint64_t gpa;
+	uint64_t gpa, entry;
 	/* Entries to be changed: A and D. */
 	unsigned int n_sets;
 	struct {
@@ -76,6 +77,32 @@ static inline bool ref_must_be_zero(const struct ref_in *in, enum ref_mode mode,
 	return false;
 }
 
+/*
+ * SDM 3A "Protection Keys", list by list: does key i of the page forbid this data access? That alone sets
+ * bit 5 of the error code, whatever else forbids it.
+ */
+static inline bool ref_key_forbids(const struct ref_in *in, enum ref_mode mode, bool user_page,
+				   uint64_t leaf)
+{
+	unsigned int i = (unsigned int)(leaf >> 59) % 16;
+
+	if (mode < REF_4 || !(in->read || in->write))
+		return false;
+	if (user_page && ref_bit(in->cr4, 22)) {
+		if (ref_bit(in->pkru, 2 * i))
+			return true;
+		if (ref_bit(in->pkru, 2 * i + 1) && in->write)
+			return in->user ? true : ref_bit(in->cr0, 16);
+	}
+	if (!user_page && ref_bit(in->cr4, 24)) {
+		if (ref_bit(in->pkrs, 2 * i))
+			return true;
+		if (ref_bit(in->pkrs, 2 * i + 1) && in->write)
+			return ref_bit(in->cr0, 16);
+	}
+	return false;
+}
+
 static inline void ref_walk(const struct ref_in *in, struct ref_out *out)
 {
 	enum ref_mode mode = ref_mode_of(in);
@@ -121,12 +148,14 @@ static inline void ref_walk(const struct ref_in *in, struct ref_out *out)
 			where[level] = next + ((gva >> shift) % (1u << width)) * bytes;
 			trouble = in->load(where[level], bytes, &entries[level]);
 			if (trouble) {
+				out->entry = 0;
 				out->code = (unsigned int)trouble;
 				out->gpa = where[level];
 				out->error_code = 0;
 				goto upper_accessed;
 			}
 		}
+		out->entry = entries[level];
 		if (!ref_bit(entries[level], 0)) {
 			out->code = 1;
 			goto upper_accessed;
@@ -187,6 +216,10 @@ static inline void ref_walk(const struct ref_in *in, struct ref_out *out)
 	}
 	level = last_level;
 	out->level = level;
+	if (ref_key_forbids(in, mode, user_page, entries[level])) {
+		allowed = false;
+		out->error_code |= 1 << 5;
+	}
 	if (!allowed) {
 		out->code = 2;
 		out->error_code |= 1;
@@ -222,6 +255,7 @@ upper_accessed:
 			*out = (struct ref_out) { .code = 6,
 						  .gpa = where[level],
 						  .level = level,
+						  .entry = entries[level],
 						  .n_sets = out->n_sets,
 						  .sets = { out->sets[0], out->sets[1],
 							    out->sets[2], out->sets[3],

@@ -58,6 +58,11 @@ uint64_t platform_physical(const void *address)
 	return (uintptr_t)address;
 }
 
+void platform_cpuid(uint32_t leaf, uint32_t registers[4])
+{
+	uefi_cpuid(leaf, registers);
+}
+
 bool platform_has_whit(void)
 {
 	static int known; /* 0 not asked, 1 yes, -1 no */

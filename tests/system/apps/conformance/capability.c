@@ -26,6 +26,7 @@ static const struct {
 	{ WHvCapabilityCodeFeatures, 8 },
 	{ WHvCapabilityCodeExtendedVmExits, 8 },
 	{ WHvCapabilityCodeExceptionExitBitmap, 8 },
+	{ WHvCapabilityCodeGpaRangePopulateFlags, 4 },
 	{ WHvCapabilityCodeProcessorVendor, 4 },
 	{ WHvCapabilityCodeProcessorFeatures, 8 },
 	{ WHvCapabilityCodeProcessorClFlushSize, 1 },
@@ -97,7 +98,7 @@ static void capability_claims_are_sensible(void)
 	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeFeatures, &value, 8, NULL), S_OK);
 	EXPECT_EQ(value.Features.PartialUnmap, 1);
 	EXPECT_EQ(value.Features.LocalApicEmulation, 0);
-	EXPECT_EQ(value.Features.DirtyPageTracking, 0);
+	EXPECT_EQ(value.Features.DirtyPageTracking, 1);
 	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorVendor, &value, 8, NULL), S_OK);
 	EXPECT(value.ProcessorVendor == WHvProcessorVendorIntel ||
 	       value.ProcessorVendor == WHvProcessorVendorAmd);

@@ -41,6 +41,8 @@ void memory_exit_checks(void);
 void run_checks(void);
 void event_checks(void);
 void emulation_checks(void);
+void forms_checks(void);
+void library_checks(void);
 void translate_checks(void);
 void root_checks(void);
 void hostile_checks(void);

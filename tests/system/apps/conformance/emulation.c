@@ -6,6 +6,7 @@
 #include "tests/system/apps/conformance/check.h"
 
 #include "tests/system/apps/conformance/child.h"
+#include "x86/cr.h"
 #include "x86/rflags.h"
 
 /* What EAX, and RAX, hold before; where EBX points. */
@@ -370,6 +371,159 @@ static void emulation_strings_between_devices(void)
 	child_destroy(&child);
 }
 
+DECLARE_GUEST(emu_std_rep_stosd);
+
+/* Backwards the addresses of a batch ascend all the same. */
+static void emulation_strings_downwards(void)
+{
+	const struct whit_device_access *access = child_access(&child);
+	uint64_t last = CHILD_MMIO + 0x20;
+	unsigned int n = 0;
+
+	create(CHILD_PROT32, GUEST(emu_std_rep_stosd));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, last - 4), S_OK);
+	while (child_run(&child) == WhitRunVpExitReasonDeviceAccess && !check_has_failed()) {
+		EXPECT(access->is_write);
+		EXPECT_EQ(access->size, 4);
+		EXPECT_EQ(access->address + access->n_bytes, last);
+		last = access->address;
+		n += access->count;
+		EXPECT_EQ(low_bytes(access->data, 4), EAX);
+	}
+	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(n, 4);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0xc);
+	child_destroy(&child);
+}
+
+DECLARE_GUEST(emu_movups_xmm_m);
+DECLARE_GUEST(emu_movups_m_xmm);
+DECLARE_GUEST(emu_movq_mm_m);
+DECLARE_GUEST(emu_movq_m_mm);
+DECLARE_GUEST(emu_fild_fistp);
+
+/* One access of a size; its data begins with, or is answered with, these words. */
+static void expect_wide(bool is_write, unsigned int size, uint64_t address, uint64_t low,
+			uint64_t high)
+{
+	WHV_REGISTER_NAME name = (WHV_REGISTER_NAME)WhitRegisterDeviceData0;
+	WHV_REGISTER_VALUE value = { .Reg128 = { { .Low64 = low, .High64 = high } } };
+	const struct whit_device_access *access = child_access(&child);
+
+	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	EXPECT_EQ(access->is_write, is_write);
+	EXPECT_EQ(access->address, address);
+	EXPECT_EQ(access->size, size);
+	EXPECT_EQ(access->count, 1);
+	if (!is_write) {
+		EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value),
+			  S_OK);
+		return;
+	}
+	EXPECT_EQ(low_bytes(access->data, 8), low);
+	if (size == 16)
+		EXPECT_EQ(low_bytes(access->data + 8, 8), high);
+}
+
+static WHV_REGISTER_VALUE get_wide(UINT32 register_name)
+{
+	WHV_REGISTER_NAME name = (WHV_REGISTER_NAME)register_name;
+	WHV_REGISTER_VALUE value = { .Reg64 = 0 };
+
+	(void)WHvGetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value);
+	return value;
+}
+
+static void set_wide(UINT32 register_name, uint64_t low, uint64_t high)
+{
+	WHV_REGISTER_NAME name = (WHV_REGISTER_NAME)register_name;
+	WHV_REGISTER_VALUE value = { .Reg128 = { { .Low64 = low, .High64 = high } } };
+
+	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value), S_OK);
+}
+
+static void create_vector(struct guest_code code)
+{
+	create(CHILD_PROT32, code);
+	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_OSFXSR), S_OK);
+}
+
+/* A vector is one access, not its words. */
+static void emulation_vectors_in_one_access(void)
+{
+	create_vector(GUEST(emu_movups_xmm_m));
+	expect_wide(false, 16, EBX, 0x1122334455667788, 0x99aabbccddeeff00);
+	expect_halt(GUEST(emu_movups_xmm_m));
+	EXPECT_EQ(get_wide(WHvX64RegisterXmm3).Reg128.Low64, 0x1122334455667788);
+	EXPECT_EQ(get_wide(WHvX64RegisterXmm3).Reg128.High64, 0x99aabbccddeeff00);
+	child_destroy(&child);
+
+	create_vector(GUEST(emu_movups_m_xmm));
+	set_wide(WHvX64RegisterXmm3, 0x0123456789abcdef, 0xfedcba9876543210);
+	expect_wide(true, 16, EBX, 0x0123456789abcdef, 0xfedcba9876543210);
+	expect_halt(GUEST(emu_movups_m_xmm));
+	child_destroy(&child);
+
+	create_vector(GUEST(emu_movq_mm_m));
+	expect_wide(false, 8, EBX, 0x1122334455667788, 0);
+	expect_halt(GUEST(emu_movq_mm_m));
+	EXPECT_EQ(get_wide(WHvX64RegisterFpMmx2).Fp.Mantissa, 0x1122334455667788);
+	child_destroy(&child);
+
+	create_vector(GUEST(emu_movq_m_mm));
+	set_wide(WHvX64RegisterFpMmx2, 0x0123456789abcdef, 0xffff);
+	expect_wide(true, 8, EBX, 0x0123456789abcdef, 0);
+	expect_halt(GUEST(emu_movq_m_mm));
+	child_destroy(&child);
+}
+
+static void emulation_x87_integers(void)
+{
+	create(CHILD_PROT32, GUEST(emu_fild_fistp));
+	expect_wide(false, 4, EBX, 0xffffff85, 0); /* -123 */
+	expect_wide(true, 8, EBX + 8, 0xffffffffffffff85, 0);
+	expect_halt(GUEST(emu_fild_fistp));
+	child_destroy(&child);
+}
+
+DECLARE_GUEST(emu_lds);
+DECLARE_GUEST(emu_sgdt);
+DECLARE_GUEST(emu_call_m);
+
+static void emulation_segments_tables_and_calls(void)
+{
+	create(CHILD_PROT32, GUEST(emu_lds));
+	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	/* However the six bytes are asked for, they are 00000008 and selector 16. */
+	for (unsigned int n = 0;
+	     child.exit.ExitReason == (WHV_RUN_VP_EXIT_REASON)WhitRunVpExitReasonDeviceAccess &&
+	     n < 3;
+	     n++) {
+		EXPECT_HR(child_answer(&child, child_access(&child)->address == EBX
+						       ? 0x0010000000000008
+						       : 16),
+			  S_OK);
+		(void)child_run(&child);
+	}
+	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 8);
+	EXPECT_EQ(child_segment(&child, WHvX64RegisterDs).Selector, 16);
+	child_destroy(&child);
+
+	create(CHILD_PROT32, GUEST(emu_sgdt));
+	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	EXPECT_EQ(child_access(&child)->address, EBX);
+	EXPECT_EQ(low_bytes(child_access(&child)->data, 2), 0x27);
+	child_destroy(&child);
+
+	create(CHILD_PROT32, GUEST(emu_call_m));
+	expect_wide(false, 4, EBX, CHILD_HANDLER, 0);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	EXPECT_EQ(*(uint32_t *)(void *)(child.ram + CHILD_STACK - 4), CHILD_CODE + 2);
+	child_destroy(&child);
+}
+
 static void emulation_cuts_accesses_at_pages(void)
 {
 	const struct step low = WRITE(2, CHILD_MMIO + 0xffe, 0x7788);
@@ -547,6 +701,10 @@ void emulation_checks(void)
 	RUN(emulation_strings_to_devices);
 	RUN(emulation_strings_from_devices);
 	RUN(emulation_strings_between_devices);
+	RUN(emulation_strings_downwards);
+	RUN(emulation_vectors_in_one_access);
+	RUN(emulation_x87_integers);
+	RUN(emulation_segments_tables_and_calls);
 	RUN(emulation_cuts_accesses_at_pages);
 	RUN(emulation_ports);
 	RUN(emulation_port_strings);

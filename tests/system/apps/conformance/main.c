@@ -31,6 +31,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		run_checks();
 		event_checks();
 		emulation_checks();
+		forms_checks();
+		library_checks();
 		translate_checks();
 		root_checks();
 		hostile_checks();

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* The emulator's operations on processor state (hv/device_state.c) on the fake machine. */
+#include "tests/unit/guest_device.h"
+
+#include "hv/device_run.h"
+#include "x86/fx.h"
+
+static struct device_run run;
+
+/* A VP that an instruction works on; with `is_live` its vector registers are in the processor. */
+static struct x86_fxsave *begin(bool is_live)
+{
+	struct x86_fxsave *image;
+
+	guest_new();
+	memset(&run, 0, sizeof(run));
+	run.vp = &guest_vp;
+	run.view = virt_view(guest_vp.virt);
+	image = virt_fpu(guest_vp.virt);
+	if (!is_live)
+		return image;
+	/* What is in memory is old. */
+	memcpy(fake.fpu, image, sizeof(fake.fpu));
+	memset(image, 0xee, sizeof(*image));
+	guest_vp.virt->is_switched_in = true;
+	return (struct x86_fxsave *)(void *)fake.fpu;
+}
+
+static void features_are_those_of_the_processor(void)
+{
+	const struct x86_cpuid none = { 0 }, all = { ~0u, ~0u, ~0u, ~0u };
+	const struct {
+		unsigned int leaf; /* 0 1, 1 7, 2 80000001h */
+		char reg;
+		unsigned int bit;
+		enum emu_feature feature;
+	} rows[] = {
+		{ 0, 'c', 0, EMU_SSE3 },	{ 0, 'c', 9, EMU_SSSE3 },
+		{ 0, 'c', 13, EMU_CX16 },	{ 0, 'c', 19, EMU_SSE4_1 },
+		{ 0, 'c', 20, EMU_SSE4_2 },	{ 0, 'c', 22, EMU_MOVBE },
+		{ 0, 'c', 23, EMU_POPCNT },	{ 0, 'c', 28, EMU_AVX },
+		{ 1, 'b', 3, EMU_BMI1 },	{ 1, 'b', 5, EMU_AVX2 },
+		{ 1, 'b', 8, EMU_BMI2 },	{ 1, 'b', 16, EMU_AVX512F },
+		{ 1, 'b', 17, EMU_AVX512DQ },	{ 1, 'b', 19, EMU_ADX },
+		{ 1, 'b', 23, EMU_CLFLUSHOPT }, { 1, 'b', 24, EMU_CLWB },
+		{ 1, 'b', 30, EMU_AVX512BW },	{ 1, 'b', 31, EMU_AVX512VL },
+		{ 1, 'c', 27, EMU_MOVDIRI },	{ 1, 'c', 28, EMU_MOVDIR64B },
+		{ 2, 'c', 5, EMU_LZCNT },	{ 2, 'c', 6, EMU_SSE4A },
+	};
+	uint32_t seen = 0;
+
+	CHECK_EQUAL(device_features_of(&none, &none, &none), 0);
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct x86_cpuid leaf[3] = { none, none, none };
+
+		*(rows[i].reg == 'b' ? &leaf[rows[i].leaf].ebx : &leaf[rows[i].leaf].ecx) =
+			1u << rows[i].bit;
+		CHECK_EQUAL(device_features_of(&leaf[0], &leaf[1], &leaf[2]),
+			    EMU_HAS(rows[i].feature));
+		seen |= EMU_HAS(rows[i].feature);
+	}
+	/* Each has its bit, but for what every processor has. */
+	CHECK_EQUAL(device_features_of(&all, &all, &all), seen);
+	CHECK_EQUAL(seen, (1u << EMU_FEATURE_COUNT) - 1 - EMU_HAS(EMU_BASE));
+}
+
+static void features_are_asked_of_leaves_that_exist(void)
+{
+	guest_new();
+	CHECK(device_features() & EMU_HAS(EMU_BMI1));
+	CHECK(device_features() & EMU_HAS(EMU_LZCNT));
+	CHECK(device_features() & EMU_HAS(EMU_SSE4_2));
+	CHECK(!(device_features() & EMU_HAS(EMU_AVX512F)));
+	/* Intel's processors answer a leaf beyond the last with the last one's bits. */
+	fake_set_cpuid(0, 0, (struct x86_cpuid) { 4, 0, 0, 0 });
+	fake_set_cpuid(0x80000000u, 0, (struct x86_cpuid) { 0, 0, 0, 0 });
+	CHECK(!(device_features() & EMU_HAS(EMU_BMI1)));
+	CHECK(!(device_features() & EMU_HAS(EMU_LZCNT)));
+	CHECK(device_features() & EMU_HAS(EMU_SSE4_2));
+}
+
+static void segments_are_read_and_loaded_whole(void)
+{
+	for (unsigned int seg = 0; seg < SEG_COUNT; seg++) {
+		const struct x86_segment value = { 0x123450 + seg, 0xfffff, (uint16_t)(8 + seg),
+						   0x4093 };
+		struct x86_segment out;
+
+		begin(false);
+		CHECK_EQUAL(device_ops.set_segment(&run, (enum x86_seg)seg, &value), EMU_DONE);
+		CHECK(!memcmp(&guest_vp.virt->segment[seg], &value, sizeof(value)));
+		CHECK_EQUAL(device_ops.segment(&run, (enum x86_seg)seg, &out), EMU_DONE);
+		CHECK(!memcmp(&out, &value, sizeof(value)));
+		if (seg == SEG_CS)
+			CHECK_EQUAL(run.view->cs.base, value.base);
+	}
+}
+
+static void tables_are_read_and_loaded(void)
+{
+	const struct x86_table value[2] = { { .limit = 0x27, .base = 0xa000 },
+					    { .limit = 0xfff, .base = 0x9000 } };
+	struct x86_table out;
+
+	begin(false);
+	CHECK_EQUAL(device_ops.set_table(&run, EMU_GDTR, &value[0]), EMU_DONE);
+	CHECK_EQUAL(device_ops.set_table(&run, EMU_IDTR, &value[1]), EMU_DONE);
+	for (unsigned int i = 0; i < 2; i++) {
+		CHECK(!memcmp(&guest_vp.virt->table[i], &value[i], sizeof(value[i])));
+		CHECK_EQUAL(device_ops.table(&run, (enum emu_table)i, &out), EMU_DONE);
+		CHECK_EQUAL(out.limit, value[i].limit);
+		CHECK_EQUAL(out.base, value[i].base);
+	}
+}
+
+static void cr0_goes_the_way_of_mov(void)
+{
+	begin(false);
+	CHECK_EQUAL(device_ops.set_cr0(&run, CR0_PE | CR0_TS | CR0_EM), EMU_DONE);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQUAL(run.view->paging.cr0, CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQUAL(device_ops.set_cr0(&run, 1ull << 32), EMU_FAILED);
+	CHECK_EQUAL(device_ops.set_cr0(&run, CR0_PG), EMU_FAILED);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+}
+
+static void invlpg_flushes_the_vp(void)
+{
+	begin(false);
+	CHECK_EQUAL(device_ops.invlpg(&run, GVA(0x8000000000000000)), EMU_DONE);
+	CHECK_EQUAL(guest_vp.virt->n_flushes, 1);
+}
+
+static void vectors_are_those_of_the_vp(void)
+{
+	for (unsigned int is_live = 0; is_live < 2; is_live++) {
+		struct x86_fxsave before, *image = begin(is_live);
+		uint8_t data[16];
+
+		for (unsigned int i = 0; i < 256; i++)
+			image->xmm[i / 16][i % 16] = (uint8_t)(i * 3 + 1);
+		for (unsigned int reg = 0; reg < 16; reg++) {
+			CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, reg, 16, data), EMU_DONE);
+			CHECK(!memcmp(data, image->xmm[reg], 16));
+			before = *image;
+			memset(before.xmm[reg], (int)reg + 0x40, 16);
+			CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, reg, 16, false,
+							  before.xmm[reg]),
+				    EMU_DONE);
+			CHECK(!memcmp(&before, image, sizeof(before)));
+		}
+	}
+}
+
+/* A child has XMM registers and no more. */
+static void wider_vectors_are_refused(void)
+{
+	struct x86_fxsave before, *image = begin(true);
+	uint8_t data[64] = { 0 };
+
+	before = *image;
+	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 0, 32, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 0, 64, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 16, 16, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.vector(&run, EMU_OPMASK, 0, 8, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 0, 32, false, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 31, 16, false, data),
+		    EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 0, 16, true, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_OPMASK, 0, 8, false, data), EMU_UNIMPLEMENTED);
+	CHECK(!memcmp(&before, image, sizeof(before)));
+}
+
+static void x87_is_that_of_the_vp(void)
+{
+	for (unsigned int is_live = 0; is_live < 2; is_live++) {
+		struct x86_fxsave before, *image = begin(is_live);
+		struct emu_x87 x87;
+
+		memset(image->st, 0x77, sizeof(image->st));
+		memset(image->xmm, 0x66, sizeof(image->xmm));
+		image->fcw = 0x37f;
+		image->fsw = 0x3800;
+		image->ftw = 0x81;
+		image->fop = 0x123;
+		image->fip = 0xffff800000001234;
+		image->fdp = 0x5678;
+		CHECK_EQUAL(device_ops.x87(&run, &x87), EMU_DONE);
+		CHECK_EQUAL(x87.fcw, 0x37f);
+		CHECK_EQUAL(x87.fsw, 0x3800);
+		CHECK_EQUAL(x87.ftw, 0x81);
+		CHECK_EQUAL(x87.fop, 0x123);
+		CHECK_EQUAL(x87.fip, 0xffff800000001234);
+		CHECK_EQUAL(x87.fdp, 0x5678);
+		CHECK_EQUAL(x87.mxcsr, 0x1f80);
+		CHECK(!memcmp(x87.st, image->st, sizeof(x87.st)));
+
+		before = *image;
+		before.fcw = x87.fcw = 0x27f;
+		before.fsw = x87.fsw = 0x3001;
+		before.ftw = x87.ftw = 0xc1;
+		before.fop = x87.fop = 0x7ff;
+		before.mxcsr = x87.mxcsr = 0x9fc0;
+		before.fip = x87.fip = 0x1000;
+		before.fdp = x87.fdp = 0x2000;
+		for (unsigned int i = 0; i < 8; i++) {
+			memset(x87.st[i], (int)i + 1, 16);
+			memset(before.st[i], (int)i + 1, 10);
+		}
+		CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_DONE);
+		CHECK(!memcmp(&before, image, sizeof(before)));
+	}
+}
+
+static void x87_has_no_reserved_bits(void)
+{
+	struct x86_fxsave before, *image = begin(true);
+	struct emu_x87 x87;
+
+	CHECK_EQUAL(device_ops.x87(&run, &x87), EMU_DONE);
+	before = *image;
+	x87.mxcsr = 0x10000;
+	CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_FAILED);
+	CHECK(!memcmp(&before, image, sizeof(before)));
+	image->mxcsr_mask = 0; /* bit 6 is not there */
+	x87.mxcsr = 0x40;
+	CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_FAILED);
+	image->mxcsr_mask = 0xffff;
+	x87.mxcsr = 0x1f80;
+	x87.fcw = 0xffbf;
+	x87.fop = 0xffff;
+	CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_DONE);
+	CHECK_EQUAL(image->fcw, 0x1f7f);
+	CHECK_EQUAL(image->fop, 0x7ff);
+}
+
+/* ---- Instructions ------------------------------------------------------------------------ */
+
+/* Between an exit and the next entry the registers are in the processor; in a later Run they are not. */
+static void a_vector_load_goes_where_the_registers_are(void)
+{
+	struct x86_fxsave *image;
+	uint8_t data[16];
+
+	for (unsigned int i = 0; i < 16; i++)
+		data[i] = (uint8_t)(0xa0 + i);
+	for (unsigned int is_live = 0; is_live < 2; is_live++) {
+		image = begin(is_live);
+		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+		CODE(0x0f, 0x10, 0x1b); /* movups xmm3, [ebx] */
+		guest_regs()->gpr[3] = DEVICE + 4;
+		CHECK_EQUAL(at_memory(DEVICE + 4, false), DEVICE_EXIT);
+		CHECK_RECORD(false, false, DEVICE + 4, 16, 1);
+		answer(data, sizeof(data));
+		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		CHECK_EQUAL(guest_regs()->rip, 0x1003);
+		CHECK(!memcmp(image->xmm[3], data, 16));
+	}
+}
+
+static void a_vector_store_is_one_access(void)
+{
+	struct x86_fxsave *image = begin(true);
+
+	memset(image->xmm[3], 0x42, 16);
+	virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+	CODE(0x0f, 0x11, 0x1b); /* movups [ebx], xmm3 */
+	guest_regs()->gpr[3] = DEVICE + 4;
+	CHECK_EQUAL(at_memory(DEVICE + 4, true), DEVICE_EXIT);
+	CHECK_RECORD(false, true, DEVICE + 4, 16, 1);
+	CHECK(!memcmp(record()->data, image->xmm[3], 16));
+	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+}
+
+/* Fifteen bytes on one page and one on the next, both devices: each piece is an access of its own. */
+static void a_vector_over_two_devices_is_many_accesses(void)
+{
+	static const struct {
+		uint64_t address;
+		unsigned int size;
+	} pieces[] = { { DEVICE + 0xff1, 1 },
+		       { DEVICE + 0xff2, 2 },
+		       { DEVICE + 0xff4, 4 },
+		       { DEVICE + 0xff8, 8 },
+		       { DEVICE + 0x1000, 1 } };
+	struct x86_fxsave *image;
+
+	for (unsigned int is_write = 0; is_write < 2; is_write++) {
+		uint8_t n = 0;
+
+		image = begin(false);
+		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+		if (is_write)
+			CODE(0x0f, 0x11, 0x1b);
+		else
+			CODE(0x0f, 0x10, 0x1b);
+		for (uint8_t i = 0; is_write && i < 16; i++)
+			image->xmm[3][i] = i;
+		guest_regs()->gpr[3] = DEVICE + 0xff1;
+		for (unsigned int i = 0; i < 5; i++) {
+			uint8_t data[16];
+
+			CHECK_EQUAL(i ? run_again() : at_memory(DEVICE + 0xff1, is_write),
+				    DEVICE_EXIT);
+			CHECK_RECORD(false, is_write, pieces[i].address, pieces[i].size, 1);
+			for (unsigned int j = 0; j < pieces[i].size; j++, n++) {
+				data[j] = n;
+				CHECK(!is_write || record()->data[j] == n);
+			}
+			if (!is_write)
+				answer(data, pieces[i].size);
+		}
+		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		for (unsigned int i = 0; i < 16; i++)
+			CHECK_EQUAL(image->xmm[3][i], i);
+		CHECK_EQUAL(guest_regs()->rip, 0x1003);
+	}
+}
+
+static void loading_ss_casts_a_shadow(void)
+{
+	static const uint64_t gdt[3] = { 0, 0x00cf9b000000ffff, 0x00cf93000000ffff };
+	const struct x86_table gdtr = { .limit = sizeof(gdt) - 1, .base = 0x8000 };
+
+	for (unsigned int is_ss = 0; is_ss < 2; is_ss++) {
+		begin(false);
+		virt_set_table(guest_vp.virt, 0, &gdtr);
+		memcpy(guest_memory[8], gdt, sizeof(gdt));
+		if (is_ss)
+			CODE(0x8e, 0x13); /* mov ss, [ebx] */
+		else
+			CODE(0x8e, 0x1b); /* mov ds, [ebx] */
+		guest_regs()->gpr[3] = DEVICE;
+		virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
+		CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+		CHECK_RECORD(false, false, DEVICE, 2, 1);
+		answer_number(16, 2);
+		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		CHECK_EQUAL(guest_vp.virt->segment[is_ss ? SEG_SS : SEG_DS].selector, 16);
+		CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_SHADOW),
+			    (is_ss ? VIRT_SHADOW_MOV_SS : 0) | VIRT_SHADOW_NMI);
+	}
+}
+
+static void sgdt_to_a_device(void)
+{
+	const struct x86_table gdtr = { .limit = 0x1234, .base = 0x89abcdef };
+
+	begin(false);
+	virt_set_table(guest_vp.virt, 0, &gdtr);
+	CODE(0x0f, 0x01, 0x03);
+	guest_regs()->gpr[3] = DEVICE;
+	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_RECORD(false, true, DEVICE, 4, 1);
+	CHECK_EQUAL(record_number(4), 0xcdef1234);
+	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_RECORD(false, true, DEVICE + 4, 2, 1);
+	CHECK_EQUAL(record_number(2), 0x89ab);
+	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+}
+
+static void lmsw_from_a_device(void)
+{
+	begin(false);
+	CODE(0x0f, 0x01, 0x33);
+	guest_regs()->gpr[3] = DEVICE;
+	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_RECORD(false, false, DEVICE, 2, 1);
+	answer_number(0xfffa, 2); /* PE stays */
+	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR0), CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE);
+	CHECK_EQUAL(guest_regs()->rip, 0x1003);
+}
+
+static void an_instruction_that_the_processor_lacks_is_undefined(void)
+{
+	begin(false);
+	hv.features = EMU_HAS_ALL & ~EMU_HAS(EMU_MOVBE);
+	CODE(0x0f, 0x38, 0xf0, 0x03); /* movbe eax, [ebx] */
+	guest_regs()->gpr[3] = DEVICE;
+	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_INJECTED);
+	CHECK_EQUAL(guest_vp.pending.vector, EXC_UD);
+	CHECK(guest_regs()->rflags & RFLAGS_RF);
+	/* And the processor itself would not have come here. */
+	guest_vp.pending.type = VIRT_EVENT_NONE;
+	hv.features = EMU_HAS_ALL;
+	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+}
+
+int main(void)
+{
+	RUN(features_are_those_of_the_processor);
+	RUN(features_are_asked_of_leaves_that_exist);
+	RUN(segments_are_read_and_loaded_whole);
+	RUN(tables_are_read_and_loaded);
+	RUN(cr0_goes_the_way_of_mov);
+	RUN(invlpg_flushes_the_vp);
+	RUN(vectors_are_those_of_the_vp);
+	RUN(wider_vectors_are_refused);
+	RUN(x87_is_that_of_the_vp);
+	RUN(x87_has_no_reserved_bits);
+	RUN(a_vector_load_goes_where_the_registers_are);
+	RUN(a_vector_store_is_one_access);
+	RUN(a_vector_over_two_devices_is_many_accesses);
+	RUN(loading_ss_casts_a_shadow);
+	RUN(sgdt_to_a_device);
+	RUN(lmsw_from_a_device);
+	RUN(an_instruction_that_the_processor_lacks_is_undefined);
+	return test_has_failed;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine of tests/unit/walk.c: a small guest memory with rights, a VP whose registers the test sets, and
+ * random registers, tables and rights. Included once, after hv/walk.c itself.
+ */
+#ifndef TESTS_UNIT_WALK_MACHINE_H
+#define TESTS_UNIT_WALK_MACHINE_H
+
+#include <string.h>
+
+#include "hv/vp.h"
+#include "hv/walk.h"
+#include "tests/unit/guest.h"
+#include "tests/unit/walk_reference.h"
+#include "x86/cpuid.h"
+#include "x86/cr.h"
+#include "x86/paging.h"
+#include "x86/rflags.h"
+
+/* ---- The machine ------------------------------------------------------------------------- */
+
+#define N_PAGES 48u
+
+static _Alignas(1 << 21) uint8_t memory[N_PAGES][4096];
+static uint8_t twin[N_PAGES][4096];
+static uint8_t rights[N_PAGES]; /* 0: nothing there */
+static struct partition partition;
+static unsigned int n_pages_asked;
+static bool has_1g = true;
+
+const uint64_t virt_direct_base = 0;
+struct virt_machine virt_machine = { .physical_bits = 40, .linear_bits = 57 };
+struct hv hv;
+
+static struct virt_paging vp_paging;
+static struct x86_segment vp_cs;
+static struct virt_regs vp_regs;
+static struct vp vp = { .partition = &partition, .virt = (struct virt_vp *)(void *)&vp_regs };
+
+struct gpa_page gpa_find_page(const struct partition *asked, gpa_t gpa)
+{
+	uint64_t n = gpa.a >> PAGE_SHIFT;
+
+	CHECK(asked == &partition);
+	n_pages_asked++;
+	if (n >= N_PAGES || !rights[n])
+		return (struct gpa_page) { NULL, 0 };
+	return (struct gpa_page) { memory[n], rights[n] };
+}
+
+void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
+{
+	(void)asked;
+	(void)gpa;
+}
+
+/* In the root, gpa and pointer are the same number here; pages 0 to 15 belong to it. */
+bool frames_are_root(uint64_t base, uint64_t n_bytes)
+{
+	uint64_t first = (uint64_t)(uintptr_t)memory[0];
+
+	if (!hv.lock.held)
+		FAIL("frames_are_root() without hv.lock");
+	return base >= first && base + n_bytes <= first + 16 * PAGE_SIZE;
+}
+
+struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct x86_cpuid value = { 0 };
+
+	(void)subleaf;
+	if (leaf == 0x80000001u && has_1g)
+		value.edx = CPUID81_EDX_1G;
+	return value;
+}
+
+const struct virt_view *virt_view(struct virt_vp *v)
+{
+	static struct virt_view view;
+
+	(void)v;
+	view.paging = vp_paging;
+	view.cs = vp_cs;
+	return &view;
+}
+
+void virt_get_segment(struct virt_vp *v, enum x86_seg seg, struct x86_segment *value)
+{
+	(void)v;
+	CHECK(seg == SEG_CS);
+	*value = vp_cs;
+}
+
+static void clean(void)
+{
+	memset(memory, 0, sizeof(memory));
+	memset(rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(rights));
+	memset(&vp_paging, 0, sizeof(vp_paging));
+	memset(&vp_cs, 0, sizeof(vp_cs));
+	memset(&vp_regs, 0, sizeof(vp_regs));
+	virt_machine.physical_bits = 40;
+	has_1g = true;
+	vp.fetched_page = NULL;
+	before_exchange = NULL;
+	n_loads = n_exchanges = n_pages_asked = 0;
+}
+
+static inline uint64_t *entry_at(unsigned int page, unsigned int index)
+{
+	return (uint64_t *)(void *)memory[page] + index;
+}
+
+static inline uint32_t *narrow_at(unsigned int page, unsigned int index)
+{
+	return (uint32_t *)(void *)memory[page] + index;
+}
+
+/* ---- Directed cases ----------------------------------------------------------------------- */
+
+#define RWU (PTE_P | PTE_W | PTE_U)
+
+/* Long mode, four levels in pages 1 to 4, gva 0x1234 maps to 0x40001234… of page 0x40001. */
+static inline void four_levels(void)
+{
+	clean();
+	vp_paging.cr0 = CR0_PG | CR0_PE | CR0_WP;
+	vp_paging.cr4 = CR4_PAE;
+	vp_paging.efer = EFER_LME | EFER_LMA | EFER_NXE;
+	vp_paging.cr3 = 0x1000;
+	*entry_at(1, 0) = 0x2000 | RWU;
+	*entry_at(2, 0) = 0x3000 | RWU;
+	*entry_at(3, 0) = 0x4000 | RWU;
+	*entry_at(4, 1) = 0x40001000 | RWU;
+}
+
+static inline void number(unsigned int page)
+{
+	for (unsigned int i = 0; i < 4096; i++)
+		memory[page][i] = (uint8_t)(i + page);
+}
+
+/* ---- Random cases against the reference -------------------------------------------------- */
+
+static int ref_load(uint64_t gpa, unsigned int bytes, uint64_t *entry)
+{
+	uint64_t n = gpa >> 12;
+	bool is_beyond = n >= N_PAGES;
+
+	*entry = 0;
+	if (is_beyond)
+		return 4;
+	if (!rights[n])
+		return 4;
+	if (!(rights[n] & VIRT_READ))
+		return 5;
+	memcpy(entry, &twin[n][gpa & 4095], bytes);
+	return 0;
+}
+
+static bool ref_can_write(uint64_t gpa)
+{
+	return rights[gpa >> 12] & VIRT_WRITE;
+}
+
+/* An entry that points to `address`, sane most of the time. */
+static uint64_t random_entry(uint64_t address, bool is_narrow, bool may_be_page)
+{
+	uint64_t entry = address | (test_random() & (PTE_A | PTE_D | PTE_PWT | PTE_PCD | PTE_G));
+
+	entry |= test_chance(95) ? PTE_P : 0;
+	entry |= test_chance(75) ? PTE_W : 0;
+	entry |= test_chance(70) ? PTE_U : 0;
+	entry |= test_chance(may_be_page ? 35 : 3) ? PTE_PS : 0;
+	entry |= test_random() & 0xe00; /* ignored */
+	if (test_chance(4))
+		entry |= 1ull << (test_random() % 64);
+	if ((entry & PTE_PS) && test_chance(70)) /* mostly well-formed large pages */
+		entry &= ~(is_narrow ? 0x3fe000ull : test_chance(50) ? 0x1fe000ull : 0x3fffe000ull);
+	if (!is_narrow) {
+		entry |= test_chance(15) ? PTE_NX : 0;
+		if (test_chance(20))
+			entry |= test_random() & 0x7ff0000000000000ull;
+	}
+	return is_narrow ? (uint32_t)entry : entry;
+}
+
+static uint64_t random_table(void)
+{
+	if (test_chance(2))
+		return (test_random() & 0xfffff000ull) >> (test_random() % 12) & PAGE_MASK;
+	return (test_random() % N_PAGES) << 12;
+}
+
+static uint64_t random_gva(void)
+{
+	uint64_t gva = test_random();
+	unsigned int keep = (unsigned int[]) { 47, 56, 32, 48, 64, 57 }[test_random() % 6];
+
+	if (keep < 64)
+		gva &= (1ull << keep) - 1;
+	if (test_chance(40))
+		gva = (uint64_t)((int64_t)(gva << (64 - keep)) >> (64 - keep));
+	return gva;
+}
+
+static inline void random_registers(struct ref_in *in)
+{
+	memset(in, 0, sizeof(*in));
+	in->maxphyaddr = (unsigned int[]) { 32, 36, 39, 40, 46, 52 }[test_random() % 6];
+	in->has_1g = test_chance(70);
+	in->cr0 = (test_chance(98) ? CR0_PG : 0) | CR0_PE | (test_chance(60) ? CR0_WP : 0);
+	in->cr4 = (test_chance(70) ? CR4_PSE : 0) | (test_chance(75) ? CR4_PAE : 0) |
+		  (test_chance(40) ? CR4_SMEP : 0) | (test_chance(40) ? CR4_SMAP : 0);
+	in->efer = test_chance(70) ? EFER_NXE : 0;
+	if ((in->cr0 & CR0_PG) && (in->cr4 & CR4_PAE) && test_chance(70)) {
+		in->efer |= EFER_LME | EFER_LMA;
+		in->cr4 |= test_chance(35) ? CR4_LA57 : 0;
+	}
+	if (test_chance(30))
+		in->cr4 |= test_random() & (CR4_PKE | CR4_PKS);
+	in->pkru = (uint32_t)(test_random() & test_random());
+	in->pkrs = (uint32_t)(test_random() & test_random());
+	in->rflags = RFLAGS_ONE | (test_chance(50) ? RFLAGS_AC : 0);
+	in->cr3 = random_table() | (test_random() & 0xfff);
+	in->gva = random_gva();
+	in->read = test_chance(50);
+	in->write = test_chance(45);
+	in->execute = test_chance(25);
+	in->user = test_chance(50);
+	in->set_bits = test_chance(60);
+	in->smap = test_chance(15);
+	in->no_smap = test_chance(15);
+	in->load = ref_load;
+	in->can_write = ref_can_write;
+}
+
+/* Write entries along the way that `in->gva` takes, and return how it went on. */
+static inline void random_tables(struct ref_in *in)
+{
+	enum ref_mode mode = ref_mode_of(in);
+	bool is_narrow = mode == REF_32;
+	unsigned int width = is_narrow ? 10 : 9, bytes = is_narrow ? 4 : 8;
+	int level = (int[]) { 0, 2, 2, 4, 5 }[mode];
+	uint64_t next = in->cr3 & PTE_ADDR, entry, offset;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		in->pdpte[i] = random_table() | (test_chance(95) ? PTE_P : 0);
+		if (test_chance(3))
+			in->pdpte[i] |= 1ull << (test_random() % 64);
+	}
+	if (mode == REF_PAE)
+		next = in->pdpte[(in->gva >> 30) & 3] & PTE_ADDR;
+	for (; level >= 1; level--) {
+		if (next >> 12 >= N_PAGES)
+			return;
+		offset = ((in->gva >> (12 + (unsigned int)(level - 1) * width)) % (1u << width)) *
+			 bytes;
+		entry = random_entry(level > 1 ? random_table() : test_random() & 0xfffffff000ull,
+				     is_narrow, level == 2 || level == 3);
+		memcpy(&memory[next >> 12][offset], &entry, bytes);
+		next = entry & (is_narrow ? 0xfffff000ull : PTE_ADDR);
+	}
+}
+
+static inline void random_rights(void)
+{
+	for (unsigned int i = 0; i < N_PAGES; i++) {
+		rights[i] = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
+		if (test_chance(4))
+			rights[i] = 0;
+		else if (test_chance(5))
+			rights[i] = VIRT_READ | VIRT_EXECUTE;
+		else if (test_chance(3))
+			rights[i] = VIRT_EXECUTE;
+	}
+}
+
+/* ---- The walk beside the reference ------------------------------------------------------- */
+
+static inline unsigned int case_access(const struct ref_in *in)
+{
+	return (in->read ? WALK_READ : 0) | (in->write ? WALK_WRITE : 0) |
+	       (in->execute ? WALK_EXECUTE : 0) | (in->user ? WALK_USER : 0) |
+	       (in->set_bits ? WALK_SET_BITS : 0) | (in->smap ? WALK_SMAP : 0) |
+	       (in->no_smap ? WALK_NO_SMAP : 0);
+}
+
+/* The processor and the VP's registers of a case. */
+static inline void case_paging(const struct ref_in *in, struct virt_paging *paging)
+{
+	virt_machine.physical_bits = (uint8_t)in->maxphyaddr;
+	has_1g = in->has_1g;
+	memset(paging, 0, sizeof(*paging));
+	paging->cr0 = in->cr0;
+	paging->cr3 = in->cr3;
+	paging->cr4 = in->cr4;
+	paging->efer = in->efer;
+	paging->rflags = in->rflags;
+	paging->pkru = in->pkru;
+	paging->pkrs = in->pkrs;
+	memcpy(paging->pdpte, in->pdpte, sizeof(paging->pdpte));
+}
+
+/* Both walk; the twin of memory has the bits that the reference sets. They must say the same. */
+static inline void case_check(const struct ref_in *in, struct ref_out *wanted)
+{
+	struct virt_paging paging;
+	struct walk found;
+
+	ref_walk(in, wanted);
+	for (unsigned int i = 0; i < wanted->n_sets; i++)
+		twin[wanted->sets[i].gpa >> 12][wanted->sets[i].gpa & 4095] |=
+			(uint8_t)wanted->sets[i].bits;
+	case_paging(in, &paging);
+	walk_gva(&partition, &paging, GVA(in->gva), case_access(in), &found);
+	CHECK_EQUAL(found.code, wanted->code);
+	CHECK_EQUAL(found.error_code, wanted->error_code);
+	CHECK_EQUAL(found.gpa.a, wanted->gpa);
+	CHECK_EQUAL(found.level, wanted->level);
+	/* What the walk has set itself it may see again, in a table that is its own entry. */
+	CHECK_EQUAL(found.entry & ~(PTE_A | PTE_D), wanted->entry & ~(PTE_A | PTE_D));
+}
+
+#endif
