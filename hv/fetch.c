@@ -47,14 +47,6 @@ find_page(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
 	return page.ptr;
 }
 
-static inline const uint8_t *page_of(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
-{
-	if (vp->fetched_page &&
-	    walk_is_known(vp->partition, paging, GVA(gva), fetch_access(paging), &vp->fetched))
-		return vp->fetched_page;
-	return find_page(vp, paging, gva);
-}
-
 /* The linear address of CS:RIP, and how many of n bytes the segment has there. */
 static inline uint64_t linear(const struct virt_view *view, uint64_t rip, bool is_64bit,
 			      unsigned int *n)
@@ -77,16 +69,16 @@ static inline bool is_64bit_code(const struct virt_view *view)
 	return (view->paging.efer & EFER_LMA) && (view->cs.attributes & SEG_L);
 }
 
-unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
+/* In one page, or in two. */
+static __attribute__((noinline)) unsigned int
+fetch_in_parts(struct vp *vp, const struct virt_view *view, uint8_t *bytes, unsigned int n)
 {
-	const struct virt_view *view = virt_view(vp->virt);
 	const bool is_64bit = is_64bit_code(view);
 	uint64_t gva = linear(view, virt_regs(vp->virt)->rip, is_64bit, &n);
 	unsigned int done, part;
 
-	/* In one page nearly always, else in two. */
 	for (done = 0; done < n; done += part) {
-		const uint8_t *page = page_of(vp, &view->paging, gva);
+		const uint8_t *page = find_page(vp, &view->paging, gva);
 
 		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
 		if (part > n - done)
@@ -99,6 +91,22 @@ unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
 			gva = (uint32_t)gva;
 	}
 	return done;
+}
+
+unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
+{
+	const struct virt_view *view = virt_view(vp->virt);
+	const uint64_t rip = virt_regs(vp->virt)->rip;
+
+	/* What nearly every fetch is: of 64-bit code, in the page of the last one, which is still that. */
+	if (vp->fetched_page && is_64bit_code(view) && n <= 16 &&
+	    PAGE_OFFSET(rip) + n <= PAGE_SIZE &&
+	    walk_is_known(vp->partition, &view->paging, GVA(rip), fetch_access(&view->paging),
+			  &vp->fetched)) {
+		copy(bytes, vp->fetched_page + PAGE_OFFSET(rip), n);
+		return n;
+	}
+	return fetch_in_parts(vp, view, bytes, n);
 }
 
 unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n)

@@ -34,6 +34,7 @@ void capability_checks(void);
 void partition_checks(void);
 void property_checks(void);
 void memory_checks(void);
+void memory_change_checks(void);
 void vp_checks(void);
 void register_checks(void);
 void port_checks(void);

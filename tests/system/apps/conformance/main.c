@@ -24,6 +24,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		partition_checks();
 		property_checks();
 		memory_checks();
+		memory_change_checks();
 		vp_checks();
 		register_checks();
 		port_checks();

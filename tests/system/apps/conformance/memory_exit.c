@@ -207,8 +207,134 @@ static void memory_instruction_bytes_end_where_code_does(void)
 	child_destroy(&child);
 }
 
+/* ---- Beside data: page tables, code, devices --------------------------------------------- */
+
+static void expect_exit(struct child *child, uint64_t address, WHV_MEMORY_ACCESS_TYPE type,
+			bool is_unmapped, uint64_t gpa, uint64_t gva)
+{
+	const WHV_MEMORY_ACCESS_CONTEXT *m = &child->exit.MemoryAccess;
+
+	EXPECT_HR(child_set(child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+	EXPECT_HR(child_set(child, WHvX64RegisterRbx, address), S_OK);
+	EXPECT_EQ(child_run(child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(m->AccessInfo.AccessType, type);
+	EXPECT_EQ(m->AccessInfo.GpaUnmapped, is_unmapped);
+	EXPECT_EQ(m->AccessInfo.GvaValid, 1);
+	EXPECT_EQ(m->Gpa, gpa);
+	EXPECT_EQ(m->Gva, gva);
+}
+
+/* HIGH_GVA's page directory is where nothing is, or in ROM. Gva is what was walked for. */
+static void memory_walk_exits_name_the_table(void)
+{
+	struct child child;
+	uint64_t *tables, *rom;
+
+	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(read64), 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	tables = (uint64_t *)(void *)(child.ram + CHILD_TABLES);
+	tables[512 + 1] = CHILD_MMIO | PTE_P | PTE_W;
+	expect_exit(&child, HIGH_GVA + 0x600018, WHvMemoryAccessRead, true, CHILD_MMIO + 24,
+		    HIGH_GVA + 0x600018);
+	child_load(&child, GUEST(write64));
+	expect_exit(&child, HIGH_GVA + 0x600018, WHvMemoryAccessRead, true, CHILD_MMIO + 24,
+		    HIGH_GVA + 0x600018);
+	/* In ROM an accessed bit that is not set cannot be set, and one that is need not be. */
+	EXPECT_HR(child_map_rom(&child, 0), S_OK);
+	rom = (uint64_t *)(void *)(child.ram + CHILD_RAM - 4096);
+	tables[512 + 1] = CHILD_ROM | PTE_P | PTE_W;
+	rom[0] = PTE_P | PTE_W | PTE_PS;
+	rom[1] = PTE_P | PTE_W | PTE_PS | PTE_A;
+	expect_exit(&child, HIGH_GVA + CHILD_DATA, WHvMemoryAccessWrite, false, CHILD_ROM,
+		    HIGH_GVA + CHILD_DATA);
+	expect_exit(&child, HIGH_GVA + 0x200000 + CHILD_DATA, WHvMemoryAccessWrite, false,
+		    CHILD_ROM + 8, HIGH_GVA + 0x200000 + CHILD_DATA);
+	child_load(&child, GUEST(read64));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, HIGH_GVA + 0x200000 + CHILD_DATA), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+static void memory_rights_are_those_of_the_map(void)
+{
+	const UINT32 flags[] = { WHvMapGpaRangeFlagRead,
+				 WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite,
+				 WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagExecute };
+	struct child child;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(jump), 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	child.ram[CHILD_DATA] = 0xf4;
+	for (unsigned int i = 0; i < 3; i++) {
+		EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
+					 (WHV_MAP_GPA_RANGE_FLAGS)flags[i]),
+			  S_OK);
+		child_load(&child, GUEST(jump));
+		if (flags[i] & WHvMapGpaRangeFlagExecute) {
+			EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		} else {
+			expect_exit(&child, CHILD_MMIO, WHvMemoryAccessExecute, false, CHILD_MMIO,
+				    CHILD_MMIO);
+			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_MMIO);
+		}
+		child_load(&child, GUEST(add32));
+		if (!(flags[i] & WHvMapGpaRangeFlagWrite))
+			expect_exit(&child, CHILD_MMIO + 4, WHvMemoryAccessWrite, false,
+				    CHILD_MMIO + 4, CHILD_MMIO + 4);
+	}
+	child_destroy(&child);
+}
+
+/* Nothing emulates code that comes out of a device. */
+static void memory_fetch_from_a_device_is_the_clients(void)
+{
+	struct child child;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(jump), WHIT_EMULATE_MEMORY, 0), S_OK);
+	if (check_has_failed())
+		return;
+	expect_exit(&child, CHILD_MMIO + 0x10, WHvMemoryAccessExecute, true, CHILD_MMIO + 0x10,
+		    CHILD_MMIO + 0x10);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_MMIO + 0x10);
+	EXPECT_EQ(child.exit.MemoryAccess.InstructionByteCount, 0);
+	child_destroy(&child);
+}
+
+/* An instruction of which the second half is missing; data of which the first half is. */
+static void memory_halves_of_accesses_name_their_page(void)
+{
+	struct child child;
+
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	expect_exit(&child, CHILD_RAM - 2, WHvMemoryAccessRead, true, CHILD_RAM, CHILD_RAM);
+	EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO + 0x1000, 4096,
+				 WHvMapGpaRangeFlagRead),
+		  S_OK);
+	expect_exit(&child, CHILD_MMIO + 0xffe, WHvMemoryAccessRead, true, CHILD_MMIO + 0xffe,
+		    CHILD_MMIO + 0xffe);
+	child.ram[CHILD_RAM - 1] = 0x8b;
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_RAM - 1), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_RAM - 1);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
+	EXPECT_EQ(child.exit.MemoryAccess.Gva, CHILD_RAM);
+	EXPECT_EQ(child.exit.MemoryAccess.InstructionByteCount, 1);
+	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[0], 0x8b);
+	child_destroy(&child);
+}
+
 void memory_exit_checks(void)
 {
+	RUN(memory_walk_exits_name_the_table);
+	RUN(memory_rights_are_those_of_the_map);
+	RUN(memory_fetch_from_a_device_is_the_clients);
+	RUN(memory_halves_of_accesses_name_their_page);
 	RUN(memory_hole_exits_for_data);
 	RUN(memory_hole_exits_for_code);
 	RUN(memory_rom_exits_for_writes_alone);
