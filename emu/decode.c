@@ -304,7 +304,7 @@ static RARE bool has_register_form(const struct emu_insn *insn)
 	};
 	/* By mandatory prefix. */
 	static const uint64_t system[4] = {
-		0xffffc1fffff38f7f,
+		0xffffc1fffff38fff,
 		0x33ff00ffff00f000,
 		0xf7fff5ffff000040,
 		0xf3ff03ffff000040,

@@ -102,6 +102,7 @@ enum {
 	MOVDIR64B,
 	MOVDIRI,
 	ENCODEKEY,
+	RAO,
 };
 
 const struct emu_row emu_rows_0f38[] = {
@@ -139,6 +140,7 @@ const struct emu_row emu_rows_0f38[] = {
 	[MOVDIR64B] = GROUP(prefix_movdir64b, ROW_GROUP_PREFIX),
 	[MOVDIRI] = OP2("MOVDIRI", My, Gy, W | NP | NEEDS(EMU_MOVDIRI), emu_x_mov),
 	[ENCODEKEY] = OP2("ENCODEKEY", Gd, Rd, W | PF3, NULL),
+	[RAO] = OP2("AADD/AAND/AXOR/AOR", My, Gy, RW, NULL), /* by mandatory prefix */
 };
 
 const uint8_t emu_map_0f38[256] = {
@@ -179,4 +181,5 @@ const uint8_t emu_map_0f38[256] = {
 	[0xf8] = MOVDIR64B,
 	[0xf9] = MOVDIRI,
 	[0xfa ... 0xfb] = ENCODEKEY,
+	[0xfc] = RAO,
 };

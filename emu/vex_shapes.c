@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which VEX opcodes exist and in which form, SDM 2 "Instruction Set Reference": AVX, AVX2,
- * FMA, F16C, BMI1, BMI2, AVX-VNNI, GFNI, VAES, VPCLMULQDQ, the opmask instructions, and AMX.
+ * FMA, F16C, BMI1, BMI2, AVX-VNNI and its INT8 and INT16, AVX-IFMA, AVX-NE-CONVERT, GFNI, VAES,
+ * VPCLMULQDQ, SHA512, SM3, SM4, CMPccXADD, the opmask instructions, and AMX to AMX-COMPLEX.
  * Not FMA4 and XOP's VPERMIL2, which are AMD's.
  */
 #include "emu/vex_shape.h"
@@ -245,7 +246,14 @@ static const uint32_t shapes_0f_f2[] = {
 static const uint32_t shapes_0f38_np[] = {
 	V(0x49, W_0, L128, MEM, EXT(0) | ONLY64),     /* LDTILECFG */
 	V(0x49, W_0, L128, REG, TILE | ONLY64),	      /* TILERELEASE */
+	V(0x50, W_0, LIG, RM, NDS),		      /* VPDPBUUD */
+	V(0x51, W_0, LIG, RM, NDS),		      /* VPDPBUUDS */
 	V(0x5e, W_0, L128, REG, NDS | TILE | ONLY64), /* TDPBUUD */
+	V(0x6c, W_0, L128, REG, NDS | TILE | ONLY64), /* TCMMRLFP16PS */
+	V(0xb0, W_0, LIG, MEM, 0),		      /* VCVTNEOPH2PS */
+	V(0xd2, W_0, LIG, RM, NDS),		      /* VPDPWUUD */
+	V(0xd3, W_0, LIG, RM, NDS),		      /* VPDPWUUDS */
+	V(0xda, W_0, L128, RM, NDS),		      /* VSM3MSG1 */
 	V(0xf2, W_IG, L128, RM, NDS),		      /* ANDN */
 	V(0xf3, W_IG, L128, RM, NDS | EXT(1)),	      /* BLSR */
 	V(0xf3, W_IG, L128, RM, NDS | EXT(2)),	      /* BLSMSK */
@@ -325,6 +333,7 @@ static const uint32_t shapes_0f38_66[] = {
 	V(0x59, W_0, LIG, RM, 0),		      /* VPBROADCASTQ */
 	V(0x5a, W_0, L256, MEM, 0),		      /* VBROADCASTI128 */
 	V(0x5e, W_0, L128, REG, NDS | TILE | ONLY64), /* TDPBUSD */
+	V(0x6c, W_0, L128, REG, NDS | TILE | ONLY64), /* TCMMIMFP16PS */
 	V(0x78, W_0, LIG, RM, 0),		      /* VPBROADCASTB */
 	V(0x79, W_0, LIG, RM, 0),		      /* VPBROADCASTW */
 	V(0x8c, W_IG, LIG, MEM, NDS),		      /* VPMASKMOVD VPMASKMOVQ */
@@ -353,6 +362,10 @@ static const uint32_t shapes_0f38_66[] = {
 	V(0xad, W_IG, LIG, RM, NDS),		      /* VFNMADD213SD VFNMADD213SS */
 	V(0xae, W_IG, LIG, RM, NDS),		      /* VFNMSUB213PD VFNMSUB213PS */
 	V(0xaf, W_IG, LIG, RM, NDS),		      /* VFNMSUB213SD VFNMSUB213SS */
+	V(0xb0, W_0, LIG, MEM, 0),		      /* VCVTNEEPH2PS */
+	V(0xb1, W_0, LIG, MEM, 0),		      /* VBCSTNESH2PS */
+	V(0xb4, W_1, LIG, RM, NDS),		      /* VPMADD52LUQ */
+	V(0xb5, W_1, LIG, RM, NDS),		      /* VPMADD52HUQ */
 	V(0xb6, W_IG, LIG, RM, NDS),		      /* VFMADDSUB231PD VFMADDSUB231PS */
 	V(0xb7, W_IG, LIG, RM, NDS),		      /* VFMSUBADD231PD VFMSUBADD231PS */
 	V(0xb8, W_IG, LIG, RM, NDS),		      /* VFMADD231PD VFMADD231PS */
@@ -364,18 +377,45 @@ static const uint32_t shapes_0f38_66[] = {
 	V(0xbe, W_IG, LIG, RM, NDS),		      /* VFNMSUB231PD VFNMSUB231PS */
 	V(0xbf, W_IG, LIG, RM, NDS),		      /* VFNMSUB231SD VFNMSUB231SS */
 	V(0xcf, W_0, LIG, RM, NDS),		      /* VGF2P8MULB */
+	V(0xd2, W_0, LIG, RM, NDS),		      /* VPDPWUSD */
+	V(0xd3, W_0, LIG, RM, NDS),		      /* VPDPWUSDS */
+	V(0xda, W_0, L128, RM, NDS),		      /* VSM3MSG2 */
 	V(0xdb, W_IG, L128, RM, 0),		      /* VAESIMC */
 	V(0xdc, W_IG, LIG, RM, NDS),		      /* VAESENC */
 	V(0xdd, W_IG, LIG, RM, NDS),		      /* VAESENCLAST */
 	V(0xde, W_IG, LIG, RM, NDS),		      /* VAESDEC */
 	V(0xdf, W_IG, LIG, RM, NDS),		      /* VAESDECLAST */
+	V(0xe0, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPOXADD */
+	V(0xe1, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNOXADD */
+	V(0xe2, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPBXADD */
+	V(0xe3, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNBXADD */
+	V(0xe4, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPZXADD */
+	V(0xe5, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNZXADD */
+	V(0xe6, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPBEXADD */
+	V(0xe7, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNBEXADD */
+	V(0xe8, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPSXADD */
+	V(0xe9, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNSXADD */
+	V(0xea, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPPXADD */
+	V(0xeb, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNPXADD */
+	V(0xec, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPLXADD */
+	V(0xed, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNLXADD */
+	V(0xee, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPLEXADD */
+	V(0xef, W_IG, L128, MEM, NDS | ONLY64),	      /* CMPNLEXADD */
 	V(0xf7, W_IG, L128, RM, NDS),		      /* SHLX */
 };
 
 static const uint32_t shapes_0f38_f3[] = {
 	V(0x4b, W_0, L128, MEM, TILE | ONLY64),	      /* TILESTORED */
+	V(0x50, W_0, LIG, RM, NDS),		      /* VPDPBSUD */
+	V(0x51, W_0, LIG, RM, NDS),		      /* VPDPBSUDS */
 	V(0x5c, W_0, L128, REG, NDS | TILE | ONLY64), /* TDPBF16PS */
 	V(0x5e, W_0, L128, REG, NDS | TILE | ONLY64), /* TDPBSUD */
+	V(0x72, W_0, LIG, RM, 0),		      /* VCVTNEPS2BF16 */
+	V(0xb0, W_0, LIG, MEM, 0),		      /* VCVTNEEBF162PS */
+	V(0xb1, W_0, LIG, MEM, 0),		      /* VBCSTNEBF162PS */
+	V(0xd2, W_0, LIG, RM, NDS),		      /* VPDPWSUD */
+	V(0xd3, W_0, LIG, RM, NDS),		      /* VPDPWSUDS */
+	V(0xda, W_0, LIG, RM, NDS),		      /* VSM4KEY4 */
 	V(0xf5, W_IG, L128, RM, NDS),		      /* PEXT */
 	V(0xf7, W_IG, L128, RM, NDS),		      /* SARX */
 };
@@ -383,7 +423,15 @@ static const uint32_t shapes_0f38_f3[] = {
 static const uint32_t shapes_0f38_f2[] = {
 	V(0x49, W_0, L128, REG, TILE | ONLY64),	      /* TILEZERO */
 	V(0x4b, W_0, L128, MEM, TILE | ONLY64),	      /* TILELOADD */
+	V(0x50, W_0, LIG, RM, NDS),		      /* VPDPBSSD */
+	V(0x51, W_0, LIG, RM, NDS),		      /* VPDPBSSDS */
+	V(0x5c, W_0, L128, REG, NDS | TILE | ONLY64), /* TDPFP16PS */
 	V(0x5e, W_0, L128, REG, NDS | TILE | ONLY64), /* TDPBSSD */
+	V(0xb0, W_0, LIG, MEM, 0),		      /* VCVTNEOBF162PS */
+	V(0xcb, W_0, L256, REG, NDS),		      /* VSHA512RNDS2 */
+	V(0xcc, W_0, L256, REG, 0),		      /* VSHA512MSG1 */
+	V(0xcd, W_0, L256, REG, 0),		      /* VSHA512MSG2 */
+	V(0xda, W_0, LIG, RM, NDS),		      /* VSM4RNDS4 */
 	V(0xf5, W_IG, L128, RM, NDS),		      /* PDEP */
 	V(0xf6, W_IG, L128, RM, NDS),		      /* MULX */
 	V(0xf7, W_IG, L128, RM, NDS),		      /* SHRX */
@@ -434,6 +482,7 @@ static const uint32_t shapes_0f3a_66[] = {
 	V(0x63, W_IG, L128, RM, IB),	      /* VPCMPISTRI */
 	V(0xce, W_1, LIG, RM, NDS | IB),      /* VGF2P8AFFINEQB */
 	V(0xcf, W_1, LIG, RM, NDS | IB),      /* VGF2P8AFFINEINVQB */
+	V(0xde, W_0, L128, RM, NDS | IB),     /* VSM3RNDS2 */
 	V(0xdf, W_IG, L128, RM, IB),	      /* VAESKEYGENASSIST */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/emu/decode_oracle.h"
+#include "tests/emu/oracle_newer.h"
 
 #define MAX_COMPLAINTS 20
 #define SECOND_SAMPLE \
@@ -41,6 +42,7 @@ void oracle_init(void)
 		    !ZYAN_SUCCESS(ZydisDecoderEnableMode(&decoders[mode],
 							 ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE)))
 			abort();
+	oracle_newer_init();
 }
 
 /* The memory operand that ours calls the memory operand: explicit, or of a string. */
@@ -400,6 +402,22 @@ static bool is_w_legacy(const struct opinion *opinion)
 	       is_legal_without(opinion, 0x80);
 }
 
+static bool is_newer(const struct opinion *opinion)
+{
+	return opinion->is_legal && !opinion->zydis_is_legal && oracle_is_newer(&opinion->insn);
+}
+
+/* Zydis 4.1 compares the tiles of the other products alone. */
+static bool is_equal_tiles(const struct opinion *opinion)
+{
+	const ZydisDecodedOperand *o = opinion->operands;
+
+	return !opinion->is_legal && opinion->zydis_is_legal &&
+	       !strcmp(ZydisMnemonicGetString(opinion->zydis.mnemonic), "tdpfp16ps") &&
+	       (o[0].reg.value == o[1].reg.value || o[0].reg.value == o[2].reg.value ||
+		o[1].reg.value == o[2].reg.value);
+}
+
 const struct difference oracle_differences[] = {
 	{ BY_ISA, "AMD3DNOW", NULL, "3DNow! is gone" },
 	{ BY_ISA, "XOP", NULL, "XOP, of AMD's Bulldozer alone" },
@@ -413,11 +431,16 @@ const struct difference oracle_differences[] = {
 	{ BY_ISA, "AVX512_4FMAPS", NULL, "of Xeon Phi alone" },
 	{ BY_ISA, "AVX512_4VNNIW", NULL, "of Xeon Phi alone" },
 	{ BY_ISA, "UINTR", NULL, "SENDUIPI, no operand in memory" },
+	{ BY_ISA, "PCOMMIT", NULL, "withdrawn before a processor had it" },
 	{ BY_MNEMONIC, "ud0", NULL, "to us #UD as to the processor" },
 	{ BY_MNEMONIC, "ud1", NULL, "to us #UD as to the processor" },
 	{ BY_MNEMONIC, "ud2", NULL, "to us #UD as to the processor" },
 	{ BY_MNEMONIC, "vmread", NULL, "not recognised in real mode whatever the prefixes" },
 	{ BY_MNEMONIC, "vmwrite", NULL, "not recognised in real mode whatever the prefixes" },
+	{ BY_FACT, "newer than this Zydis", is_newer,
+	  "oracle_newer[], each as long as it is unknown" },
+	{ BY_FACT, "TDPFP16PS of equal tiles", is_equal_tiles,
+	  "#UD as for the other products of tiles" },
 	{ BY_FACT, "registers of system groups", is_system_form,
 	  "no access: whether #UD or #GP(0) in real mode, or another prefix, is not judged" },
 	{ BY_FACT, "VEX.vvvv", is_vvvv_legacy, "outside 64-bit mode its bit 3 is ignored" },

@@ -56,6 +56,9 @@ static const struct {
 	  0, "The processor's state as a whole, in formats that no device has registers of" },
 	{ " VMREAD VMWRITE VMPTRLD VMPTRST VMCLEAR VMXON INVEPT/INVVPID INVPCID ", 0,
 	  "A guest's own virtual machines and translations are not the emulator's" },
+	{ " AADD/AAND/AXOR/AOR ", 0,
+	  "Remote atomic operations, for memory that many processors count in; of registers of a "
+	  "device nobody wants them" },
 	{ " RSTORSSP CLRSSBSY WRSS WRUSS ", 0,
 	  "A shadow stack lies in pages of its own kind, which are memory" },
 	{ " ENQCMD ENQCMDS ", 0,
@@ -244,7 +247,10 @@ static const char introduction[] =
 	"\n"
 	"The tables know every opcode of the four legacy maps, of VEX and of EVEX, with the "
 	"prefixes, ModRM\n"
-	"bytes and modes in which it exists. They are compared with Zydis and binutils by\n"
+	"bytes and modes in which it exists, up to CMPccXADD, RAO-INT, AVX-VNNI-INT16, SM4 and "
+	"AMX-COMPLEX; what\n"
+	"is newer (APX, AVX10.2, USER_MSR) is `INVALID`. They are compared with Zydis and binutils "
+	"by\n"
 	"`tests/emu/decode_oracle`, which lists what those two see otherwise. XOP, 3DNow!, FMA4 "
 	"and what only\n"
 	"Xeon Phi or VIA have is `INVALID`; MPX, CLDEMOTE and CET hints are the NOPs that they are "
@@ -334,7 +340,7 @@ static void generate(void)
 	    "instruction. The rest\n"
 	    "touches memory and ends in `EMU_DECODE_UNIMPLEMENTED`: of VEX and EVEX whatever is "
 	    "not listed above\n"
-	    "(arithmetic on vectors, gathers and scatters, tiles), and these.\n");
+	    "(arithmetic on vectors, gathers and scatters, tiles, CMPccXADD), and these.\n");
 	for (unsigned int reason = 0; reason < N_REASONS; reason++) {
 		put("\n%s:\n\n| | forms |\n|---|---|\n", reasons[reason].why);
 		for (unsigned int i = 0; i < n_undone; i++)

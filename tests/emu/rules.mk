@@ -28,15 +28,18 @@ $(addprefix $(B)/tests/emu/,vectors vectors_segment vectors_system vectors_simd)
 
 # Optimized and without sanitizers: it decodes more than 10 million strings.
 EMU_ORACLE_SOURCES := $(sort $(wildcard tests/emu/decode_oracle*.c))
-$(B)/tests/emu/decode_oracle: $(EMU_ORACLE_SOURCES) tests/emu/decode_oracle.h $(EMU_SOURCES) $(EMU_HEADERS)
+EMU_ORACLE_HEADERS := tests/emu/decode_oracle.h tests/emu/oracle_newer.h
+$(B)/tests/emu/decode_oracle: $(EMU_ORACLE_SOURCES) $(EMU_ORACLE_HEADERS) $(EMU_SOURCES) $(EMU_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -O1 -fsanitize=% -fno-sanitize%,$(EMU_TEST_CFLAGS)) -O2 $(EMU_ORACLE_SOURCES) \
 		$(EMU_SOURCES) -lZydis -lopcodes -lbfd -o $@
 
 # Likewise: more than 180 million.
-$(B)/tests/emu/vex_oracle: tests/emu/vex_oracle.c $(EMU_SOURCES) $(EMU_HEADERS)
+EMU_VEX_ORACLE_SOURCES := tests/emu/vex_oracle.c tests/emu/decode_oracle_newer.c
+$(B)/tests/emu/vex_oracle: $(EMU_VEX_ORACLE_SOURCES) tests/emu/oracle_newer.h $(EMU_SOURCES) $(EMU_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -O1 -fsanitize=% -fno-sanitize%,$(EMU_TEST_CFLAGS)) -O2 $< $(EMU_SOURCES) -lZydis -o $@
+	$(CC) $(filter-out -O1 -fsanitize=% -fno-sanitize%,$(EMU_TEST_CFLAGS)) -O2 $(EMU_VEX_ORACLE_SOURCES) \
+		$(EMU_SOURCES) -lZydis -o $@
 
 # Millions of cases want speed, and the sanitizers' shadow the addresses that the program has its segments
 # at; it lies in the first 2 GiB itself, where 16-bit code reaches its exit.
@@ -70,7 +73,7 @@ $(B)/tests/emu/vectors_rest: tests/emu/vectors_rest.c $(EMU_TEST_OBJECTS) $(EMU_
 	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) -o $@
 
 # The decode oracle again, for tests/emu/coverage: with the objects that are counted.
-$(B)/tests/emu/decode_coverage: $(EMU_ORACLE_SOURCES) tests/emu/decode_oracle.h $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
+$(B)/tests/emu/decode_coverage: $(EMU_ORACLE_SOURCES) $(EMU_ORACLE_HEADERS) $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
 	$(CC) $(EMU_TEST_CFLAGS) $(EMU_ORACLE_SOURCES) $(EMU_TEST_OBJECTS) -lZydis -lopcodes -lbfd -o $@
 
 $(B)/tests/fuzz/obj/%.o: emu/%.c $(EMU_HEADERS)
