@@ -401,65 +401,67 @@ static inline __attribute__((always_inline)) enum walk_end walk_once(struct walk
 	return walk_tables(state, &start, true, is_plain);
 }
 
-/* Somebody rewrites the entries faster than we walk. A spurious fault is what software has to bear. */
-static void walk_give_up(const struct walk_state *state)
+/* Until nothing has changed under the walk. */
+static inline __attribute__((always_inline)) void walk_on(struct walk_state *state,
+							  const bool is_plain)
 {
+	for (unsigned int tries = 0; tries < WALK_TRIES; tries++)
+		if (walk_once(state, is_plain) == WALK_END)
+			return;
+	/* Somebody rewrites the entries faster than we walk. A spurious fault is what software has to bear. */
 	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0, 0);
 }
 
-/* With paging on, until nothing has changed under the walk: the plain ones, */
+/* What a walk begins with; false if paging is off, and then it is done. */
+static inline bool walk_begin(struct walk_state *state, const struct partition *partition,
+			      const struct virt_paging *paging, gva_t gva, unsigned int access,
+			      struct walk *walk)
+{
+	if (!(paging->cr0 & CR0_PG)) {
+		walk_stop(walk, WHvTranslateGvaResultSuccess, (uint32_t)gva.a, 0, 0);
+		return false;
+	}
+	state->partition = partition;
+	state->paging = paging;
+	/* Outside long mode linear addresses have 32 bits. */
+	state->gva = paging->efer & EFER_LMA ? gva.a : (uint32_t)gva.a;
+	state->access = access;
+	state->walk = walk;
+	state->trail = NULL;
+	return true;
+}
+
+/* The root's, and those with a trail. */
 static __attribute__((noinline)) void walk_paged(struct walk_state *state)
 {
-	for (unsigned int tries = 0; tries < WALK_TRIES; tries++)
-		if (walk_once(state, true) == WALK_END)
-			return;
-	walk_give_up(state);
+	walk_on(state, false);
 }
 
-/* and the root's, and those with a trail. */
-static __attribute__((noinline)) void walk_paged_noted(struct walk_state *state)
-{
-	for (unsigned int tries = 0; tries < WALK_TRIES; tries++)
-		if (walk_once(state, false) == WALK_END)
-			return;
-	walk_give_up(state);
-}
-
-static inline void walk_from(const struct partition *partition, const struct virt_paging *paging,
-			     gva_t gva, unsigned int access, struct walk *walk,
-			     struct walk_trail *trail)
+__attribute__((noinline)) void walk_gva(const struct partition *partition,
+					const struct virt_paging *paging, gva_t gva,
+					unsigned int access, struct walk *walk)
 {
 	struct walk_state state;
 
-	if (!(paging->cr0 & CR0_PG)) {
-		walk_stop(walk, WHvTranslateGvaResultSuccess, (uint32_t)gva.a, 0, 0);
+	if (!walk_begin(&state, partition, paging, gva, access, walk))
 		return;
-	}
-	state.partition = partition;
-	state.paging = paging;
-	/* Outside long mode linear addresses have 32 bits. */
-	state.gva = paging->efer & EFER_LMA ? gva.a : (uint32_t)gva.a;
-	state.access = access;
-	state.walk = walk;
-	state.trail = trail;
-	if (trail || !partition)
-		walk_paged_noted(&state);
+	if (partition)
+		walk_on(&state, true);
 	else
 		walk_paged(&state);
-}
-
-void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
-	      unsigned int access, struct walk *walk)
-{
-	walk_from(partition, paging, gva, access, walk, NULL);
 }
 
 void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
 		    unsigned int access, struct walk *walk, struct walk_trail *trail)
 {
+	struct walk_state state;
+
 	trail->n = 0;
 	trail->is_wide = true;
-	walk_from(partition, paging, gva, access, walk, trail);
+	if (walk_begin(&state, partition, paging, gva, access, walk)) {
+		state.trail = trail;
+		walk_paged(&state);
+	}
 	/* The processor's PDPTEs and protection keys are part of a walk, and not of the trail. */
 	trail->is_whole = !(paging->cr0 & CR0_PG) || !(paging->cr4 & CR4_PAE) ||
 			  ((paging->efer & EFER_LMA) && !(paging->cr4 & (CR4_PKE | CR4_PKS)));

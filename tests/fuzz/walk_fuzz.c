@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz target for hv/walk.c: hostile registers and page tables, and memory that changes between two
- * reads. Without changes the walk must agree with the reference walk, A and D bits included. With
- * changes it must end, touch nothing but tables it was given, and set nothing but A and D.
+ * Fuzz target for hv/walk.c and hv/translate.c: hostile registers and page tables, and memory that changes between
+ * two reads. Without changes the walk must agree with the reference walk, A and D bits included, and a run of pages with
+ * the walks of its pages. With changes both must end, touch nothing but tables they were given, and set
+ * nothing but A and D.
  *
  * Input: 64 bytes of registers (struct input), then records of 11 bytes: page, offset (2 bytes, of 8),
  * entry. Records with the top bit of the page set are kept for later: one is done before each look-up.
@@ -16,12 +17,14 @@
 
 #include "hv/frame.h"
 #include "hv/hv.h"
+#include "hv/vp.h"
 #include "hv/walk.h"
 #include "tests/unit/walk_reference.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
 
 #include "hv/walk.c"
+#include "hv/translate.c"
 
 #include <stdio.h>
 
@@ -41,7 +44,8 @@ struct input {
 	uint8_t access;	 /* WALK_… */
 	uint8_t physical_bits;
 	uint8_t more; /* bit 0 1 GiB pages, bit 1 RFLAGS.AC, bit 2 execute-only pages are there */
-	uint8_t reserved[3];
+	uint8_t run;  /* pages of a run of translations, if not 0; modulo 129 */
+	uint8_t reserved[2];
 };
 _Static_assert(sizeof(struct input) == 64, "documented");
 
@@ -118,10 +122,18 @@ struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
 										   : 0 };
 }
 
+static struct virt_view view;
+static struct whit_translation records[WHIT_MAX_TRANSLATIONS];
+
 const struct virt_view *virt_view(struct virt_vp *vp)
 {
 	(void)vp;
-	abort();
+	return &view;
+}
+
+bool buffer_is_legal(uint64_t spa, uint64_t n_bytes)
+{
+	return spa == (uintptr_t)records && n_bytes <= sizeof(records);
 }
 
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
@@ -187,6 +199,8 @@ static void check_reference(const struct virt_paging *paging, const struct walk 
 /* Nothing but A and D bits may differ from what was put there. */
 static void check_bits(void)
 {
+	if (!memcmp(memory, twin, sizeof(memory)))
+		return;
 	for (unsigned int i = 0; i < sizeof(memory); i++) {
 		uint8_t now = memory[i / 4096][i % 4096], then = twin[i / 4096][i % 4096];
 
@@ -199,11 +213,49 @@ static void check_bits(void)
 	}
 }
 
+/*
+ * A run from input.gva on, in memory as it is now. If nothing changes meanwhile, walks of its pages must say the
+ * same afterwards: what the run has set changes no verdict.
+ */
+static void check_run(const struct virt_paging *paging, const struct partition *partition,
+		      bool has_changes)
+{
+	static struct vp vp;
+	const unsigned int count = input.run % (WHIT_MAX_TRANSLATIONS + 1);
+	const unsigned int access = input.access & 0x7f;
+	const uint64_t flags = (access & 0x17) | (access & 0x60) << 3 | WHIT_TRANSLATE_RUN;
+
+	if (!count)
+		return;
+	vp.partition = (struct partition *)(uintptr_t)partition;
+	view.paging = *paging;
+	view.paging.cpl = access & WALK_USER ? 3 : 0;
+	records[0].gva = input.gva;
+	require(!translate_gvas(&vp, (uintptr_t)records, count, flags), "a run is refused");
+	require(!hv.lock.held, "the lock is held");
+	for (unsigned int i = 0; i < count; i++) {
+		const struct whit_translation *record = &records[i];
+		struct walk walk;
+
+		require(record->gva == input.gva + i * PAGE_SIZE && record->code <= 6 &&
+				record->level <= 5 && !record->reserved,
+			"a record that cannot be");
+		if (has_changes)
+			continue;
+		walk_gva(partition, paging, GVA(record->gva), access, &walk);
+		require(walk.code == record->code && walk.gpa.a == record->gpa &&
+				walk.error_code == record->error_code &&
+				walk.level == record->level &&
+				!((walk.entry ^ record->entry) & ~(PTE_A | PTE_D)),
+			"a run differs from its pages");
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct virt_paging paging = { 0 };
 	bool has_changes = false;
-	struct partition partition;
+	static struct partition partition;
 	struct walk walk;
 	size_t at;
 
@@ -240,10 +292,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	walk_gva(&partition, &paging, GVA(input.gva), input.access, &walk);
 	require(walk.code <= 6, "no such code");
-	if (has_changes)
-		check_bits();
-	else
+	if (!has_changes)
 		check_reference(&paging, &walk);
+	check_run(&paging, &partition, has_changes);
+	check_bits();
 	return 0;
 }
 

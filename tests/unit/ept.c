@@ -188,6 +188,8 @@ static struct virt_leaf random_leaf(unsigned int level)
 
 	if (!leaf.rights)
 		leaf.type = 0, leaf.spa = SPA(0);
+	else if (level == LEVEL_4K && rand() % 3 == 0)
+		leaf.rights |= VIRT_TRACKED;
 	return leaf;
 }
 
@@ -195,8 +197,12 @@ static struct page page_of(const struct virt_leaf *leaf, uint64_t offset)
 {
 	struct page page = { 0 };
 
+	/* A tracked page that nobody has written to is write-protected. */
 	if (leaf->rights)
-		page = (struct page) { leaf->spa.a + offset, leaf->rights, leaf->type };
+		page = (struct page) { leaf->spa.a + offset,
+				       leaf->rights & VIRT_TRACKED ? leaf->rights & 5
+								   : leaf->rights,
+				       leaf->type };
 	return page;
 }
 

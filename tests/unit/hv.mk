@@ -22,3 +22,15 @@ $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(
 
 -include $(HV_TEST_OBJECTS:.o=.d)
 -include $(patsubst %,$(B)/host/hv/tests/unit/%.d,$(HV_TESTS))
+
+# The fuzz target of the GPA space: its corpus once through, with any compiler; and the fuzzer itself, clang only:
+# `$(B)/fuzz/gpa_fuzz tests/fuzz/gpa_corpus`
+HOST_TESTS += $(B)/host/gpa_replay
+
+$(B)/host/gpa_replay: tests/fuzz/gpa_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(HV_TEST_CFLAGS) -DGPA_FUZZ_CORPUS='"tests/fuzz/gpa_corpus"' $< $(HV_TEST_OBJECTS) -o $@
+
+$(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
+	@mkdir -p $(@D)
+	clang $(HV_TEST_CFLAGS) -fsanitize=fuzzer $(filter %.c,$^) -o $@

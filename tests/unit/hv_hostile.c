@@ -121,12 +121,46 @@ static void push_exit(void)
 		fake_push(&exits[1], NULL);
 }
 
+/* Lists of extents are found where registers' values and properties are. */
+static uint32_t random_memory_call(uint64_t handle, uint64_t vp)
+{
+	const uint64_t buffer = random_buffer();
+	const uint64_t record[5] = { random_gpa(), rnd(4) ? 6 : random_word(), 1 + rnd(18) };
+
+	if (rnd(2) && buffer < fake.ram_bytes - PAGE_SIZE &&
+	    virt_space_lookup(&hv.root_space, GPA(buffer)).rights == 7 &&
+	    virt_space_lookup(&hv.root_space, GPA(buffer + sizeof(record))).rights == 7)
+		memcpy(at(buffer), record, sizeof(record));
+	switch (rnd(6)) {
+	case 0:
+		return CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, random_gpa(), random_bytes(),
+			    rnd(16) ? 1 | rnd(16) : random_word());
+	case 1:
+		if (buffer < fake.ram_bytes - PAGE_SIZE &&
+		    virt_space_lookup(&hv.root_space, GPA(buffer)).rights == 7 &&
+		    !PAGE_OFFSET(buffer))
+			*(struct whit_extent *)at(buffer) =
+				(struct whit_extent) { random_page(), 1 + rnd(600) };
+		return CALL(WHIT_CALL_MAP_GPA_LIST, handle, random_gpa(), buffer,
+			    rnd(4) ? 1 : random_word(), rnd(16) ? 1 | rnd(16) : random_word());
+	case 2:
+		return CALL(WHIT_CALL_QUERY_DIRTY, handle, random_gpa(), random_bytes(),
+			    rnd(4) ? buffer : 0, rnd(16) ? rnd(2) : random_word());
+	case 3:
+		return CALL(WHIT_CALL_ADVISE_GPA_RANGE, handle, random_gpa(), random_bytes(),
+			    rnd(4), rnd(2) ? 0 : random_word());
+	default:
+		return CALL(rnd(2) ? WHIT_CALL_READ_GPA_RANGE : WHIT_CALL_WRITE_GPA_RANGE, handle,
+			    vp, buffer);
+	}
+}
+
 static uint32_t random_call(void)
 {
 	const uint64_t handle = random_handle(), vp = random_vp();
 	const unsigned int slot = (unsigned int)rnd(N_HANDLES);
 
-	switch (rnd(22)) {
+	switch (rnd(23)) {
 	case 0: {
 		const uint32_t result = CALL(WHIT_CALL_CREATE_PARTITION, random_page(),
 					     rnd(16) ? 1 + rnd(60) : random_word());
@@ -165,9 +199,10 @@ static uint32_t random_call(void)
 	case 6:
 	case 7:
 		return CALL(WHIT_CALL_MAP_GPA_RANGE, handle, random_page(), random_gpa(),
-			    random_bytes(), rnd(16) ? 1 | rnd(8) : random_word());
+			    random_bytes(), rnd(16) ? 1 | rnd(16) : random_word());
 	case 8:
 	case 9: return CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, random_gpa(), random_bytes());
+	case 21: return random_memory_call(handle, vp);
 	case 10:
 		if (rnd(2))
 			return CALL(WHIT_CALL_TRANSLATE_GVAS, handle, vp, random_buffer(),

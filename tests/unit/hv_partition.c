@@ -338,6 +338,42 @@ static void a_thousand_lives_leave_every_page_where_it_was(void)
 	}
 }
 
+/* All at once: the last takes as many pages as the first, of the root and of the heap, and as many calls. */
+static void the_thousandth_partition_costs_what_the_first_does(void)
+{
+	static uint64_t handles[1000];
+	uint64_t lent = 0, heap = 0;
+	unsigned int n_calls = 0;
+
+	machine(512 * MIB);
+	next_page = 64 * MIB;
+	for (unsigned int i = 0; i < 1000; i++) {
+		const uint64_t lent_before = hv.stats.lent_pages, heap_before = hv.heap.count;
+
+		handles[i] = set_up(16, 1);
+		CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handles[i], 0, 0, test_pages(1)), S_OK);
+		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handles[i], 256 * MIB, 0, 64 * PAGE_SIZE,
+			      RWX),
+			 S_OK);
+		if (!i) {
+			lent = hv.stats.lent_pages;
+			heap = heap_before - hv.heap.count;
+		}
+		CHECK_EQ(hv.stats.lent_pages - lent_before, lent);
+		CHECK(heap_before - hv.heap.count <= heap);
+	}
+	CHECK_EQ(hv.stats.partitions, 1000);
+	CHECK_EQ(frames_uses(SPA(256 * MIB), LEVEL_4K), 1000);
+	for (unsigned int i = 0; i < 1000; i++) {
+		const unsigned int n = delete_all(handles[(i * 7u) % 1000]);
+
+		n_calls = i ? n_calls : n;
+		CHECK_EQ(n, n_calls);
+	}
+	check_clean();
+	CHECK_EQ(frames_uses(SPA(256 * MIB), LEVEL_4K), 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -353,6 +389,7 @@ int main(void)
 		TEST(vp_errors),
 		TEST(vp_create_asks_for_pages_before_it_changes_anything),
 		TEST(a_thousand_lives_leave_every_page_where_it_was),
+		TEST(the_thousandth_partition_costs_what_the_first_does),
 	};
 
 	return RUN(tests);

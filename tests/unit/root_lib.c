@@ -20,11 +20,11 @@ static struct {
 		wants_pages; /* the next calls answer that memory is short, until so many are lent */
 	unsigned int n_again; /* the next calls answer WHIT_S_AGAIN */
 	uint64_t piece;	      /* of a range, done at once */
-	uint64_t n_lent, mapped_until;
+	uint64_t n_lent, mapped_until, n_cleared;
 	uint64_t last_code, last[5];
 	uint64_t last_names[WHIT_MAX_REGISTERS];
 	struct whit_vp_page *page;
-	bool is_missing, lend_fails;
+	bool is_missing, lend_fails, query_fails;
 	UINT32 exit_reason;
 } fake;
 
@@ -146,6 +146,57 @@ static uint32_t translations(struct whit_translation *records)
 	return 0;
 }
 
+/* Extents one behind the other: where the first and the last byte come from. */
+static uint32_t list(struct hypercall_result *result)
+{
+	const struct whit_extent *extents = at(fake.last[2]);
+	uint64_t n_bytes = 0;
+
+	CHECK(fake.last[3] && fake.last[3] <= WHIT_MAX_EXTENTS);
+	CHECK_EQ(extents[0].source, fake.mapped_until);
+	for (uint64_t i = 0; i < fake.last[3]; i++) {
+		if (i)
+			CHECK_EQ(extents[i].source,
+				 extents[i - 1].source + extents[i - 1].n_pages * 4096);
+		CHECK(extents[i].n_pages);
+		n_bytes += extents[i].n_pages * 4096;
+	}
+	return do_range(n_bytes, result);
+}
+
+/* Bit n of the bitmap says that page n of all is one of each 7. */
+static uint32_t dirty(struct hypercall_result *result)
+{
+	const uint64_t first = fake.last[1] / 4096, all = fake.last[2] / 4096;
+	const uint64_t n = all < WHIT_MAX_DIRTY_PAGES ? all : WHIT_MAX_DIRTY_PAGES;
+	uint64_t *words = fake.last[3] ? at(fake.last[3]) : NULL;
+
+	if (fake.query_fails && first + all > 10000)
+		return (uint32_t)WHV_E_GPA_RANGE_NOT_FOUND;
+	fake.n_cleared += fake.last[4] & WHIT_DIRTY_KEEP ? 0 : n;
+	for (uint64_t i = 0; words && i < n; i++) {
+		if (!(i % 64))
+			words[i / 64] = 0;
+		words[i / 64] |= (uint64_t) !((first + i) % 7) << i % 64;
+	}
+	result->rdx = n * 4096;
+	return n < all ? WHIT_S_MORE : 0;
+}
+
+static uint32_t gpa_access(uint64_t code, struct whit_gpa_access *access)
+{
+	CHECK_EQ(access->reserved, 0);
+	if (access->n_bytes > 16)
+		return (uint32_t)E_INVALIDARG;
+	for (unsigned int i = 0; i < access->n_bytes; i++) {
+		if (code == WHIT_CALL_READ_GPA_RANGE)
+			access->data[i] = (uint8_t)(access->gpa + i);
+		else
+			CHECK_EQ(access->data[i], (uint8_t)(access->gpa + i));
+	}
+	return 0;
+}
+
 static uint32_t call(uint64_t code, struct hypercall_result *result)
 {
 	fake.n_calls++;
@@ -189,7 +240,13 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 	case WHIT_CALL_GET_PROPERTY:
 		return value_of(fake.last[1], fake.last[2], fake.last[3], result);
 	case WHIT_CALL_MAP_GPA_RANGE: return do_range(fake.last[3], result);
+	case WHIT_CALL_ADVISE_GPA_RANGE:
+	case WHIT_CALL_PROTECT_GPA_RANGE:
 	case WHIT_CALL_UNMAP_GPA_RANGE: return do_range(fake.last[2], result);
+	case WHIT_CALL_MAP_GPA_LIST: return list(result);
+	case WHIT_CALL_QUERY_DIRTY: return dirty(result);
+	case WHIT_CALL_READ_GPA_RANGE:
+	case WHIT_CALL_WRITE_GPA_RANGE: return gpa_access(code, at(fake.last[2]));
 	case WHIT_CALL_TRANSLATE_GVA:
 		result->rdx = 2;
 		result->r8 = fake.last[2] + 0x1000;
@@ -388,6 +445,105 @@ static void lib_does_ranges_to_their_end(void)
 	fake.mapped_until = 0;
 	CHECK_EQ(WHvUnmapGpaRange(partition, 0x100000, sizeof(source)), S_OK);
 	CHECK_EQ(fake.mapped_until, sizeof(source));
+	destroy(partition);
+}
+
+static void lib_does_lists_to_their_end(void)
+{
+	static WHIT_MEMORY_EXTENT extents[300];
+	WHV_PARTITION_HANDLE partition = create();
+	uint64_t at_byte = 0x10000;
+
+	for (unsigned int i = 0; i < 300; i++) {
+		extents[i].SourceAddress = (void *)(uintptr_t)at_byte;
+		extents[i].SizeInBytes = 4096 * (1 + i % 5);
+		at_byte += extents[i].SizeInBytes;
+	}
+	for (uint64_t piece = 1; piece < 40; piece += 6) {
+		fake.piece = piece * 4096;
+		fake.mapped_until = 0x10000;
+		CHECK_EQ(WhitMapGpaList(partition, 0x40000000, extents, 300, 3), S_OK);
+		CHECK_EQ(fake.mapped_until, at_byte);
+	}
+	fake.n_calls = 0;
+	extents[299].SizeInBytes += 8;
+	CHECK_EQ(WhitMapGpaList(partition, 0x40000000, extents, 300, 3), E_INVALIDARG);
+	extents[299].SizeInBytes = 0;
+	CHECK_EQ(WhitMapGpaList(partition, 0x40000000, extents, 300, 3), E_INVALIDARG);
+	CHECK_EQ(WhitMapGpaList(partition, 0x40000000, extents, 0, 3), E_INVALIDARG);
+	CHECK_EQ(WhitMapGpaList(partition, 0x40000000, NULL, 1, 3), E_POINTER);
+	CHECK_EQ(WhitMapGpaList(NULL, 0x40000000, extents, 1, 3), E_INVALIDARG);
+	CHECK_EQ(WhitProtectGpaRange(NULL, 0x40000000, 4096, 3), E_INVALIDARG);
+	CHECK_EQ(fake.n_calls, 0);
+	fake.mapped_until = 0;
+	CHECK_EQ(WhitProtectGpaRange(partition, 0x40000000, 1000 * 4096, 3), S_OK);
+	CHECK_EQ(fake.mapped_until, 1000 * 4096);
+	destroy(partition);
+}
+
+static void lib_gathers_dirty_bits(void)
+{
+	static uint64_t words[200];
+	WHV_PARTITION_HANDLE partition = create();
+
+	memset(words, 0xff, sizeof(words));
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(partition, 0, 9001 * 4096ull, words, sizeof(words)),
+		 S_OK);
+	CHECK_EQ(fake.n_cleared, 9001);
+	for (unsigned int i = 0; i < 200 * 64; i++)
+		CHECK_EQ(words[i / 64] >> i % 64 & 1, i < 9001 ? !(i % 7) : i >= 9024);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(partition, 0, 9001 * 4096ull, NULL, 0), S_OK);
+	CHECK_EQ(fake.n_cleared, 2 * 9001);
+	/* Nothing is taken back if it goes wrong in the end. */
+	fake.query_fails = true;
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(partition, 0, 10001 * 4096ull, words, sizeof(words)),
+		 WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(fake.n_cleared, 2 * 9001);
+	fake.n_calls = 0;
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(partition, 0, 4096, words, 12), E_INVALIDARG);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(partition, 0, 65 * 4096, words, 8),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(partition, 0, 4096, NULL, 8), E_POINTER);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(NULL, 0, 4096, words, 8), E_INVALIDARG);
+	CHECK_EQ(fake.n_calls, 0);
+	destroy(partition);
+}
+
+static void lib_moves_bytes_and_gives_advice(void)
+{
+	const WHV_ACCESS_GPA_CONTROLS controls = { .CacheType = WHvCacheTypeWriteBack };
+	WHV_ADVISE_GPA_RANGE_POPULATE populate = { .Flags = { .AsUINT32 = 2 }, .AccessType = 1 };
+	const WHV_MEMORY_RANGE_ENTRY ranges[2] = { { 0, 10 * 4096 }, { 0x100000, 4096 } };
+	WHV_PARTITION_HANDLE partition = create();
+	uint8_t data[17] = { 5, 6, 7, 8 };
+
+	CHECK_EQ(WHvWriteGpaRange(partition, 0, 5, controls, data, 4), S_OK);
+	CHECK_EQ(WHvReadGpaRange(partition, 0, 9, controls, data, 3), S_OK);
+	CHECK(data[0] == 9 && data[1] == 10 && data[2] == 11 && data[3] == 8);
+	CHECK_EQ(WHvReadGpaRange(partition, 0, 9, controls, data, 17), E_INVALIDARG);
+	CHECK_EQ(WHvWriteGpaRange(partition, 0, 9, controls, data, 17), E_INVALIDARG);
+	CHECK_EQ(WHvReadGpaRange(partition, 0, 9, controls, NULL, 1), E_POINTER);
+	CHECK_EQ(WHvWriteGpaRange(partition, 0, 9, controls, NULL, 1), E_POINTER);
+	CHECK_EQ(WHvReadGpaRange(NULL, 0, 9, controls, data, 1), E_INVALIDARG);
+	CHECK_EQ(WHvWriteGpaRange(NULL, 0, 9, controls, data, 1), E_INVALIDARG);
+	fake.mapped_until = 0;
+	fake.piece = 3 * 4096;
+	CHECK_EQ(WHvAdviseGpaRange(partition, ranges, 2, WHvAdviseGpaRangeCodePopulate, &populate,
+				   8),
+		 S_OK);
+	CHECK_EQ(fake.mapped_until, 11 * 4096);
+	CHECK_EQ(fake.last[4], 1ull << 32 | 2);
+	CHECK_EQ(WHvAdviseGpaRange(partition, ranges, 1, WHvAdviseGpaRangeCodePin, NULL, 0), S_OK);
+	CHECK_EQ(WHvAdviseGpaRange(partition, ranges, 1, WHvAdviseGpaRangeCodePin, &populate, 8),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvAdviseGpaRange(partition, ranges, 1, WHvAdviseGpaRangeCodePopulate, NULL, 0),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvAdviseGpaRange(partition, ranges, 0, WHvAdviseGpaRangeCodePin, NULL, 0),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvAdviseGpaRange(partition, NULL, 1, WHvAdviseGpaRangeCodePin, NULL, 0),
+		 E_POINTER);
+	CHECK_EQ(WHvMapGpaRange2(partition, data, data, 0, 4096, 1), E_INVALIDARG);
+	CHECK_EQ(WHvMapGpaRange2(partition, NULL, data, 0, 4096, 1), S_OK);
 	destroy(partition);
 }
 
@@ -637,6 +793,9 @@ int main(void)
 	RUN(lib_gives_up_when_the_loan_is_refused);
 	RUN(lib_repeats_what_is_interrupted);
 	RUN(lib_does_ranges_to_their_end);
+	RUN(lib_does_lists_to_their_end);
+	RUN(lib_gathers_dirty_bits);
+	RUN(lib_moves_bytes_and_gives_advice);
 	RUN(lib_values_fit_the_buffer_or_are_refused);
 	RUN(lib_says_that_there_is_no_hypervisor);
 	RUN(lib_exit_records_have_the_size_that_exits_can_need);

@@ -264,6 +264,28 @@ static void a_table_in_rom_can_be_read_but_not_marked(void)
 	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
 }
 
+static void is_recorded(void *entry)
+{
+	CHECK_EQUAL(dirty_page, entry == entry_at(4, 1) ? 5 : 0);
+}
+
+/* Setting a bit is a write to the table's page, and recorded before it is done. */
+static void a_marked_table_is_dirty(void)
+{
+	four_levels();
+	rights[4] |= VIRT_TRACKED;
+	before_exchange = is_recorded;
+	go(0x1234, WALK_READ);
+	CHECK_EQUAL(dirty_page, 0);
+	go(0x1234, WALK_READ | WALK_SET_BITS);
+	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQUAL(dirty_page, 5);
+	CHECK_EQUAL(n_exchanges, 4);
+	dirty_page = 0;
+	go(0x1234, WALK_READ | WALK_SET_BITS);
+	CHECK_EQUAL(dirty_page, 0);
+}
+
 static void not_canonical_is_not_present(void)
 {
 	four_levels();
@@ -610,6 +632,7 @@ int main(void)
 	RUN(nothing_is_written_unasked);
 	RUN(a_table_outside_memory_is_named);
 	RUN(a_table_in_rom_can_be_read_but_not_marked);
+	RUN(a_marked_table_is_dirty);
 	RUN(not_canonical_is_not_present);
 	RUN(a_fault_leaves_accessed_bits_above);
 	RUN(presence_goes_before_rights);

@@ -48,10 +48,13 @@ struct gpa_page gpa_find_page(const struct partition *asked, gpa_t gpa)
 	return (struct gpa_page) { memory[n], rights[n] };
 }
 
+/* The page whose bits were recorded as about to change last, + 1. */
+static uint64_t dirty_page;
+
 void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
 {
-	(void)asked;
-	(void)gpa;
+	CHECK(asked == &partition && rights[gpa.a >> PAGE_SHIFT] & VIRT_TRACKED);
+	dirty_page = (gpa.a >> PAGE_SHIFT) + 1;
 }
 
 /* In the root, gpa and pointer are the same number here; pages 0 to 15 belong to it. */
@@ -102,6 +105,7 @@ static void clean(void)
 	has_1g = true;
 	vp.fetched_page = NULL;
 	before_exchange = NULL;
+	dirty_page = 0;
 	n_loads = n_exchanges = n_pages_asked = 0;
 }
 

@@ -45,6 +45,7 @@ void emulation_checks(void);
 void forms_checks(void);
 void library_checks(void);
 void translate_checks(void);
+void walk_checks(void);
 void root_checks(void);
 void hostile_checks(void);
 

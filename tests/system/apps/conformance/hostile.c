@@ -186,6 +186,23 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 				  pick(4) ? pick(16) : any_number(), result);
 	case WHIT_CALL_UNMAP_GPA_RANGE:
 		return hypercall5(code, handle, any_gpa(), any_range(), 0, 0, result);
+	case WHIT_CALL_TRANSLATE_GVAS:
+		return hypercall5(code, handle, vp, any_address(4096), pick(130),
+				  pick(4) ? pick(0x20) | pick(2) << 31 : any_number(), result);
+	case WHIT_CALL_PROTECT_GPA_RANGE:
+		return hypercall5(code, handle, any_gpa(), any_range(), pick(4) ? pick(16) : n, 0,
+				  result);
+	case WHIT_CALL_MAP_GPA_LIST:
+		return hypercall5(code, handle, any_gpa(), any_address(4096), n, pick(16), result);
+	case WHIT_CALL_QUERY_DIRTY:
+		return hypercall5(code, handle, any_gpa(), any_range(), any_address(512),
+				  pick(4) ? pick(2) : n, result);
+	case WHIT_CALL_ADVISE_GPA_RANGE:
+		return hypercall5(code, handle, any_gpa(), any_range(), pick(4),
+				  pick(2) ? 0 : any_number(), result);
+	case WHIT_CALL_READ_GPA_RANGE:
+	case WHIT_CALL_WRITE_GPA_RANGE:
+		return hypercall5(code, handle, vp, any_address(40), 0, 0, result);
 	case WHIT_CALL_TRANSLATE_GVA:
 		return hypercall5(code, handle, vp, any_number(), pick(0x400), 0, result);
 	case WHIT_CALL_CREATE_VP:
@@ -220,14 +237,15 @@ static uint64_t any_code(void)
 	uint64_t code;
 
 	switch (pick(16)) {
-	case 0: return 21 + any_number();
-	case 1: return 0x100 + pick(5);
+	case 0: return 36 + any_number();
+	case 1: return 0x100 + pick(8);
+	case 5: return WHIT_CALL_MAP_GPA_RANGE;
 	case 2: return n_handles < MAX_HANDLES ? WHIT_CALL_CREATE_PARTITION : WHIT_CALL_LEND;
 	case 3: return WHIT_CALL_SETUP_PARTITION;
 	case 4: return WHIT_CALL_CREATE_VP;
 	default: break;
 	}
-	code = pick(22);
+	code = pick(37);
 	if (code == WHIT_CALL_CREATE_PARTITION && n_handles == MAX_HANDLES)
 		code = WHIT_CALL_LEND;
 	/* Rarely, so that there are partitions with something in them. */
@@ -274,7 +292,8 @@ static void hostile_hypercalls_by_the_ten_thousand(void)
 			n_succeeded++;
 		if (status == 0 && code == WHIT_CALL_CREATE_PARTITION)
 			note_handle(result.rdx);
-		if (code > 0xffffffff || (code > 20 && (code < 0x100 || code > 0x103)))
+		if (code > WHIT_CALL_MAP_GPA_LIST ||
+		    (code > WHIT_CALL_WRITE_GPA_RANGE && code < WHIT_CALL_VERSION))
 			EXPECT_HR(status, WHIT_E_UNKNOWN_CALL);
 	}
 	delete_all();

@@ -35,6 +35,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		forms_checks();
 		library_checks();
 		translate_checks();
+		walk_checks();
 		root_checks();
 		hostile_checks();
 	}

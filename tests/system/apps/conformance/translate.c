@@ -3,6 +3,7 @@
 #include "tests/system/apps/conformance/check.h"
 
 #include "tests/system/apps/conformance/child.h"
+#include "whit/whp_extension.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
@@ -252,6 +253,87 @@ static void translate_names_a_table_that_is_not_there(void)
 	child_destroy(&child);
 }
 
+/* Execute alone is a right that nested tables have, and page tables in such a page cannot be read. */
+static void translate_names_a_table_that_cannot_be_read(void)
+{
+	uint64_t gpa;
+
+	make_4_levels(PAGE | PTE_P);
+	if (check_has_failed())
+		return;
+	if (FAILED(WHvMapGpaRange(child.partition, child.ram + CHILD_RAM - 4096, CHILD_ROM, 4096,
+				  WHvMapGpaRangeFlagExecute))) {
+		child_destroy(&child);
+		return; /* a processor without it */
+	}
+	table(3)[2] = CHILD_ROM | PTE_P | PTE_W;
+	EXPECT_EQ(translate(GVA, READ, &gpa), WHvTranslateGvaResultGpaNoReadAccess);
+	EXPECT_EQ(gpa & ~0xfffull, CHILD_ROM);
+	child_destroy(&child);
+}
+
+#define N_LIST 300u
+
+static struct whit_translation list[N_LIST];
+
+static HRESULT translate_list(UINT32 count, UINT32 flags)
+{
+	return WhitTranslateGvas(child.partition, 0, flags, list, count);
+}
+
+static void translate_list_tells_what_decided(void)
+{
+	uint64_t gpa;
+
+	make_4_levels(PAGE | PTE_P | PTE_W);
+	list[0].gva = GVA;
+	list[1].gva = GVA + 0x1000;
+	list[2].gva = 0x345678;
+	list[3].gva = 0x8000000000;
+	EXPECT_HR(translate_list(4, READ), S_OK);
+	EXPECT_EQ(list[0].code, SUCCESS);
+	EXPECT_EQ(list[0].gpa, PAGE + OFFSET);
+	EXPECT_EQ(list[0].entry, PAGE | PTE_P | PTE_W);
+	EXPECT_EQ(list[0].level, 1);
+	EXPECT_EQ(list[1].code, ABSENT);
+	EXPECT_EQ(list[1].level, 1);
+	EXPECT_EQ(list[1].error_code, 0);
+	EXPECT_EQ(list[2].gpa, 0x345678);
+	EXPECT_EQ(list[2].level, 2);
+	EXPECT_EQ(list[3].level, 4);
+	set_cpl(3);
+	EXPECT_HR(translate_list(1, WRITE), S_OK);
+	EXPECT_EQ(list[0].code, PRIVILEGE);
+	EXPECT_EQ(list[0].error_code, 7);
+	EXPECT_HR(translate_list(1, 0x400), E_INVALIDARG);
+	EXPECT_HR(translate_list(0, READ), S_OK);
+	EXPECT_HR(WhitTranslateGvas(child.partition, 1, READ, list, 1), WHV_E_VP_DOES_NOT_EXIST);
+	EXPECT_HR(WhitTranslateGvas(child.partition, 0, READ, NULL, 1), E_POINTER);
+	EXPECT_EQ(translate(GVA, READ | EXEMPT, &gpa), SUCCESS);
+	child_destroy(&child);
+}
+
+/* Longer than a hypercall takes, over a change of rights and from small pages into nothing. */
+static void translate_run_is_what_its_pages_are(void)
+{
+	uint64_t gpa;
+
+	make_4_levels(PAGE | PTE_P);
+	for (unsigned int i = 0; i < 200; i++)
+		table(4)[3 + i] = (PAGE + i * 0x3000) | PTE_P | (i % 50 == 7 ? 0 : PTE_W);
+	EXPECT_HR(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
+		  S_OK);
+	list[0].gva = GVA;
+	EXPECT_HR(translate_list(N_LIST, WRITE | WHIT_TRANSLATE_RUN), S_OK);
+	for (unsigned int i = 0; i < N_LIST; i++) {
+		EXPECT_EQ(list[i].gva, GVA + i * 0x1000);
+		EXPECT_EQ(translate(GVA + i * 0x1000, WRITE, &gpa), list[i].code);
+		EXPECT_EQ(list[i].code, i >= 200 ? ABSENT : i % 50 == 7 ? PRIVILEGE : SUCCESS);
+		EXPECT_EQ(list[i].gpa, gpa);
+	}
+	child_destroy(&child);
+}
+
 /* The page itself need not be there: whether it is, the access will show. */
 static void translate_does_not_look_at_the_page(void)
 {
@@ -323,6 +405,9 @@ void translate_checks(void)
 	RUN(translate_keeps_supervisors_off_user_pages);
 	RUN(translate_finds_reserved_bits);
 	RUN(translate_names_a_table_that_is_not_there);
+	RUN(translate_names_a_table_that_cannot_be_read);
+	RUN(translate_list_tells_what_decided);
+	RUN(translate_run_is_what_its_pages_are);
 	RUN(translate_does_not_look_at_the_page);
 	RUN(translate_sets_bits_only_if_told_to);
 	RUN(translate_cannot_set_bits_in_rom);

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What changes under mappings that are in use: rights in place, lists of extents, dirty pages, the root's own
+ * accesses. A guest that has used a translation must not use it any longer than it stands.
+ */
+#include "tests/system/apps/conformance/check.h"
+
+#include "tests/system/apps/conformance/child.h"
+#include "whit/whp_extension.h"
+#include "x86/paging.h"
+
+DECLARE_GUEST(read32);
+DECLARE_GUEST(write32);
+DECLARE_GUEST(add32);
+DECLARE_GUEST(jump);
+DECLARE_GUEST(read64);
+DECLARE_GUEST(write64);
+
+#define R     WHvMapGpaRangeFlagRead
+#define RW    (R | WHvMapGpaRangeFlagWrite)
+#define RX    (R | WHvMapGpaRangeFlagExecute)
+#define RWX   (RW | WHvMapGpaRangeFlagExecute)
+#define TRACK WHvMapGpaRangeFlagTrackDirtyPages
+
+#define PAGES 1024u	    /* 4 MiB, and 2 MiB for the alignment */
+#define AREA  0x40000000ull /* where they are mapped */
+#define PAGE  4096ull
+
+static uint8_t *arena; /* aligned to 2 MiB */
+static struct child child;
+
+static void create(enum child_mode mode, struct guest_code code, uint32_t emulation)
+{
+	if (!arena)
+		arena = (uint8_t *)(((uintptr_t)test_pages(PAGES + 512) + 0x1fffff) &
+				    ~(uintptr_t)0x1fffff);
+	EXPECT_HR(child_create(&child, mode, code, emulation, 0), S_OK);
+	for (uint32_t i = 0; i < PAGES; i++)
+		*(uint32_t *)(void *)(arena + PAGE * i) = 0xab000000 + i;
+}
+
+static HRESULT map(uint64_t page, uint64_t gpa, uint64_t n_pages, UINT32 flags)
+{
+	return WHvMapGpaRange(child.partition, arena + page * PAGE, gpa, n_pages * PAGE,
+			      (WHV_MAP_GPA_RANGE_FLAGS)flags);
+}
+
+static HRESULT protect(uint64_t gpa, uint64_t n_pages, UINT32 flags)
+{
+	return WhitProtectGpaRange(child.partition, gpa, n_pages * PAGE,
+				   (WHV_MAP_GPA_RANGE_FLAGS)flags);
+}
+
+/* Run the code on an address; the exit reason. */
+static uint32_t use(struct guest_code code, uint64_t address)
+{
+	child_load(&child, code);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, address), S_OK);
+	return child_run(&child);
+}
+
+static void expect_done(struct guest_code code, uint64_t address)
+{
+	EXPECT_EQ(use(code, address), WHvRunVpExitReasonX64Halt);
+}
+
+static void expect_refused(struct guest_code code, uint64_t address, uint32_t type,
+			   bool is_unmapped)
+{
+	EXPECT_EQ(use(code, address), WHvRunVpExitReasonMemoryAccess);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, type);
+	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, is_unmapped);
+	EXPECT_EQ(child.exit.MemoryAccess.Gpa, address);
+}
+
+/* ---- Rights ------------------------------------------------------------------------------ */
+
+static void protect_takes_effect_on_what_the_guest_has_used(void)
+{
+	create(CHILD_PROT32, GUEST(read32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, PAGES, RWX), S_OK);
+	expect_done(GUEST(write32), AREA + 5 * PAGE);
+	EXPECT_HR(protect(AREA + 5 * PAGE, 1, R), S_OK);
+	expect_refused(GUEST(write32), AREA + 5 * PAGE, WHvMemoryAccessWrite, false);
+	expect_done(GUEST(read32), AREA + 5 * PAGE);
+	expect_done(GUEST(write32), AREA + 4 * PAGE);
+	expect_done(GUEST(write32), AREA + 6 * PAGE);
+	arena[5 * PAGE] = 0xf4;
+	expect_refused(GUEST(jump), AREA + 5 * PAGE, WHvMemoryAccessExecute, false);
+	EXPECT_HR(protect(AREA + 5 * PAGE, 1, RX), S_OK);
+	expect_done(GUEST(jump), AREA + 5 * PAGE);
+	expect_refused(GUEST(add32), AREA + 5 * PAGE, WHvMemoryAccessWrite, false);
+	EXPECT_HR(protect(AREA, PAGES, RW), S_OK);
+	expect_done(GUEST(add32), AREA + 5 * PAGE);
+	expect_refused(GUEST(jump), AREA + 5 * PAGE, WHvMemoryAccessExecute, false);
+	/* And a page that is gone, after it has been used. */
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, AREA + 5 * PAGE, PAGE), S_OK);
+	expect_refused(GUEST(read32), AREA + 5 * PAGE, WHvMemoryAccessRead, true);
+	child_destroy(&child);
+}
+
+static void protect_refuses_holes_and_changes_nothing(void)
+{
+	create(CHILD_PROT32, GUEST(read32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, 8, RW), S_OK);
+	EXPECT_HR(protect(AREA, 9, R), WHV_E_GPA_RANGE_NOT_FOUND);
+	EXPECT_HR(protect(AREA - PAGE, 2, R), WHV_E_GPA_RANGE_NOT_FOUND);
+	EXPECT_HR(protect(AREA, 0, R), E_INVALIDARG);
+	EXPECT_HR(protect(AREA + 8, 1, R), E_INVALIDARG);
+	EXPECT_HR(protect(AREA, 1, 0), E_INVALIDARG);
+	EXPECT_HR(protect(AREA, 1, 0x10 | R), E_INVALIDARG);
+	EXPECT_HR(WhitProtectGpaRange(NULL, AREA, PAGE, R), E_INVALIDARG);
+	expect_done(GUEST(write32), AREA);
+	child_destroy(&child);
+}
+
+/* Where the processor has it. */
+static void execute_only_pages_cannot_be_read(void)
+{
+	HRESULT hr;
+
+	create(CHILD_PROT32, GUEST(jump), 0);
+	if (check_has_failed())
+		return;
+	arena[0] = 0xf4;
+	hr = map(0, AREA, 1, WHvMapGpaRangeFlagExecute);
+	if (hr == S_OK) {
+		expect_done(GUEST(jump), AREA);
+		expect_refused(GUEST(read32), AREA, WHvMemoryAccessRead, false);
+		expect_refused(GUEST(write32), AREA, WHvMemoryAccessWrite, false);
+	} else {
+		EXPECT_HR(hr, E_INVALIDARG);
+	}
+	child_destroy(&child);
+}
+
+static void list_maps_extents_one_behind_the_other(void)
+{
+	static WHIT_MEMORY_EXTENT extents[PAGES];
+
+	create(CHILD_PROT32, GUEST(read32), 0);
+	if (check_has_failed())
+		return;
+	for (uint32_t i = 0; i < PAGES; i++)
+		extents[i] = (WHIT_MEMORY_EXTENT) { arena + PAGE * (PAGES - 1 - i), PAGE };
+	EXPECT_HR(WhitMapGpaList(child.partition, AREA, extents, PAGES, RW), S_OK);
+	for (uint32_t i = 0; i < PAGES; i += 73) {
+		expect_done(GUEST(read32), AREA + i * PAGE);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + PAGES - 1 - i);
+	}
+	expect_refused(GUEST(read32), AREA + PAGES * PAGE, WHvMemoryAccessRead, true);
+	/* Extents that one call does in parts; and over what was there. */
+	extents[0] = (WHIT_MEMORY_EXTENT) { arena + PAGE, 700 * PAGE };
+	extents[1] = (WHIT_MEMORY_EXTENT) { arena + 9 * PAGE, 3 * PAGE };
+	EXPECT_HR(WhitMapGpaList(child.partition, AREA, extents, 2, RW), S_OK);
+	expect_done(GUEST(read32), AREA + 699 * PAGE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + 700);
+	expect_done(GUEST(read32), AREA + 702 * PAGE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + 11);
+	expect_done(GUEST(read32), AREA + 703 * PAGE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + PAGES - 1 - 703);
+	/* Refused as a whole. */
+	extents[1].SizeInBytes = PAGE + 8;
+	EXPECT_HR(WhitMapGpaList(child.partition, AREA, extents, 2, RW), E_INVALIDARG);
+	extents[1] = (WHIT_MEMORY_EXTENT) { (void *)0xfee00000ull, PAGE };
+	EXPECT_HR(WhitMapGpaList(child.partition, 2 * AREA, extents, 2, RW), E_INVALIDARG);
+	EXPECT_HR(WhitMapGpaList(child.partition, 2 * AREA, extents, 0, RW), E_INVALIDARG);
+	EXPECT_HR(WhitMapGpaList(child.partition, 2 * AREA, NULL, 1, RW), E_POINTER);
+	EXPECT_HR(WhitMapGpaList(NULL, 2 * AREA, extents, 1, RW), E_INVALIDARG);
+	expect_refused(GUEST(read32), 2 * AREA, WHvMemoryAccessRead, true);
+	child_destroy(&child);
+}
+
+static void map2_takes_the_callers_process_alone(void)
+{
+	create(CHILD_PROT32, GUEST(read32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(WHvMapGpaRange2(child.partition, NULL, arena, AREA, PAGE, R), S_OK);
+	EXPECT_HR(WHvMapGpaRange2(child.partition, (HANDLE) ~(uintptr_t)0, arena + PAGE,
+				  AREA + PAGE, PAGE, R),
+		  S_OK);
+	EXPECT_HR(WHvMapGpaRange2(child.partition, arena, arena, AREA, PAGE, R), E_INVALIDARG);
+	EXPECT_HR(WHvMapGpaRange2(child.partition, NULL, arena, AREA, 8, R), E_INVALIDARG);
+	expect_done(GUEST(read32), AREA + PAGE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000001);
+	child_destroy(&child);
+}
+
+/* ---- Dirty pages ------------------------------------------------------------------------- */
+
+static uint64_t bits[PAGES / 64];
+
+static HRESULT query(uint64_t gpa, uint64_t n_pages)
+{
+	for (unsigned int i = 0; i < PAGES / 64; i++)
+		bits[i] = 0x5a5a5a5a5a5a5a5a;
+	return WHvQueryGpaRangeDirtyBitmap(child.partition, gpa, n_pages * PAGE, bits,
+					   (UINT32)((n_pages + 63) / 64 * 8));
+}
+
+static void expect_dirty(uint64_t word0)
+{
+	EXPECT_HR(query(AREA, PAGES), S_OK);
+	EXPECT_EQ(bits[0], word0);
+	for (unsigned int i = 1; i < PAGES / 64; i++)
+		EXPECT_EQ(bits[i], 0);
+}
+
+static void expect_writes_seen_once(void)
+{
+	expect_done(GUEST(write32), AREA + 3 * PAGE);
+	expect_done(GUEST(add32), AREA + 7 * PAGE);
+	expect_done(GUEST(read32), AREA + 8 * PAGE);
+	expect_dirty(1u << 3 | 1u << 7);
+	expect_dirty(0);
+	/* The translation that the write before has left behind must not hide this one. */
+	expect_done(GUEST(write32), AREA + 3 * PAGE + 8);
+	expect_dirty(1u << 3);
+	/* An access across two pages is a write to both. */
+	expect_done(GUEST(write32), AREA + 10 * PAGE - 2);
+	expect_dirty(3u << 9);
+}
+
+static void dirty_pages_are_told_once(void)
+{
+	create(CHILD_PROT32, GUEST(write32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, PAGES, RW | TRACK), S_OK);
+	expect_dirty(0);
+	expect_writes_seen_once();
+	expect_done(GUEST(write32), AREA + 1023 * PAGE);
+	EXPECT_HR(query(AREA + 1000 * PAGE, 24), S_OK);
+	EXPECT_EQ(bits[0], 1u << 23);
+	EXPECT_EQ(bits[1], 0x5a5a5a5a5a5a5a5a);
+	/* Without a bitmap they are taken back unseen. */
+	expect_done(GUEST(write32), AREA);
+	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGES * PAGE, NULL, 0), S_OK);
+	expect_dirty(0);
+	child_destroy(&child);
+}
+
+static void dirty_pages_with_the_emulator_are_told_once(void)
+{
+	create(CHILD_PROT32, GUEST(write32), WHIT_EMULATE_MEMORY);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, PAGES, RW | TRACK), S_OK);
+	expect_writes_seen_once();
+	/* Half of the write is RAM's, and the emulator does it. */
+	EXPECT_HR(WHvUnmapGpaRange(child.partition, AREA + 20 * PAGE, PAGE), S_OK);
+	EXPECT_EQ(use(GUEST(write32), AREA + 20 * PAGE - 2), WhitRunVpExitReasonDeviceAccess);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_HR(query(AREA, 20), S_OK);
+	EXPECT_EQ(bits[0], 1u << 19);
+	child_destroy(&child);
+}
+
+static void dirty_tracking_goes_on_and_off_in_place(void)
+{
+	create(CHILD_PROT32, GUEST(write32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, PAGES, RW), S_OK);
+	expect_done(GUEST(write32), AREA + 3 * PAGE);
+	EXPECT_HR(query(AREA, PAGES), WHV_E_GPA_RANGE_NOT_FOUND);
+	EXPECT_HR(protect(AREA, PAGES, RW | TRACK), S_OK);
+	expect_dirty(0);
+	expect_writes_seen_once();
+	EXPECT_HR(protect(AREA, PAGES, RW), S_OK);
+	expect_done(GUEST(write32), AREA + 3 * PAGE);
+	EXPECT_HR(query(AREA, PAGES), WHV_E_GPA_RANGE_NOT_FOUND);
+	EXPECT_HR(protect(AREA, PAGES, R | TRACK), S_OK);
+	expect_refused(GUEST(write32), AREA + 3 * PAGE, WHvMemoryAccessWrite, false);
+	expect_dirty(0);
+	child_destroy(&child);
+}
+
+static void dirty_query_refuses_what_is_not_tracked(void)
+{
+	create(CHILD_PROT32, GUEST(write32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, 8, RW | TRACK), S_OK);
+	expect_done(GUEST(write32), AREA);
+	EXPECT_HR(query(AREA, 9), WHV_E_GPA_RANGE_NOT_FOUND);
+	EXPECT_HR(query(0, 1), WHV_E_GPA_RANGE_NOT_FOUND);
+	EXPECT_HR(query(AREA + 8, 1), E_INVALIDARG);
+	EXPECT_HR(query(AREA, 0), E_INVALIDARG);
+	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, bits, 7), E_INVALIDARG);
+	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, bits, 0),
+		  WHV_E_INSUFFICIENT_BUFFER);
+	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, NULL, 8), E_POINTER);
+	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(NULL, AREA, PAGE, bits, 8), E_INVALIDARG);
+	EXPECT_HR(query(AREA, 8), S_OK);
+	EXPECT_EQ(bits[0], 1);
+	child_destroy(&child);
+}
+
+/*
+ * Page tables in ROM, with everything set that the processor would set: the guest runs on them, tracked or not,
+ * though dirty flags make each look at them a write.
+ */
+static void dirty_tracking_bears_page_tables_in_rom(void)
+{
+	uint64_t *tables;
+
+	create(CHILD_LONG, GUEST(write64), 0);
+	if (check_has_failed())
+		return;
+	tables = (uint64_t *)(void *)(child.ram + CHILD_TABLES);
+	tables[0] |= PTE_A;
+	tables[512] |= PTE_A;
+	tables[512 + 1] = (CHILD_TABLES + 0x3000) | PTE_P | PTE_W | PTE_A;
+	for (unsigned int i = 0; i < 2; i++)
+		tables[1024 + i] |= PTE_A | PTE_D;
+	for (uint64_t i = 0; i < 4; i++)
+		tables[3 * 512 + i] =
+			(AREA + i * 0x200000) | PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D;
+	EXPECT_HR(map(0, AREA, PAGES, RW), S_OK);
+	EXPECT_HR(protect(CHILD_TABLES, 4, RX), S_OK);
+	expect_done(GUEST(write64), AREA);
+	EXPECT_HR(protect(AREA, PAGES, RW | TRACK), S_OK);
+	expect_done(GUEST(write64), AREA + 3 * PAGE);
+	EXPECT_HR(query(AREA, PAGES), S_OK);
+	EXPECT_EQ(bits[0] & 8, 8);
+	expect_dirty(0);
+	expect_done(GUEST(write64), AREA + 3 * PAGE);
+	expect_done(GUEST(write64), AREA + 3 * PAGE);
+	expect_done(GUEST(write64), AREA + 6 * PAGE);
+	expect_done(GUEST(read64), AREA + 9 * PAGE);
+	expect_dirty(1u << 3 | 1u << 6);
+	expect_dirty(0);
+	expect_done(GUEST(write64), AREA + 3 * PAGE);
+	expect_dirty(1u << 3);
+	child_destroy(&child);
+}
+
+/* ---- The root's accesses, and advice ----------------------------------------------------- */
+
+static void gpa_access_reads_and_writes(void)
+{
+	const WHV_ACCESS_GPA_CONTROLS wb = { .CacheType = WHvCacheTypeWriteBack };
+	const WHV_ACCESS_GPA_CONTROLS odd = { .AsUINT64 = 2 }, vtl = { .AsUINT64 = 6 | 1ull << 32 };
+	uint8_t in[20] = "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20", out[20];
+
+	create(CHILD_PROT32, GUEST(read32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, 1, RW | TRACK), S_OK);
+	EXPECT_HR(map(5, AREA + PAGE, 1, RW), S_OK);
+	EXPECT_HR(map(6, AREA + 2 * PAGE, 1, R), S_OK);
+	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA + PAGE - 5, wb, in, 16), S_OK);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + PAGE - 5, wb, out, 16), S_OK);
+	for (unsigned int i = 0; i < 16; i++) {
+		EXPECT_EQ(out[i], i + 1);
+		EXPECT_EQ(i < 5 ? arena[PAGE - 5 + i] : arena[5 * PAGE + i - 5], i + 1);
+	}
+	EXPECT_HR(query(AREA, 1), S_OK);
+	EXPECT_EQ(bits[0], 1);
+	out[1] = 0x77;
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + PAGE, wb, out, 1), S_OK);
+	EXPECT_EQ(out[0], 6);
+	EXPECT_EQ(out[1], 0x77);
+	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA + 2 * PAGE, wb, in, 1), E_ACCESSDENIED);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + 2 * PAGE, wb, out, 1), S_OK);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + 3 * PAGE - 1, wb, out, 2),
+		  E_ACCESSDENIED);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, ~0ull, wb, out, 2), E_ACCESSDENIED);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, wb, out, 17), E_INVALIDARG);
+	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA, wb, in, 17), E_INVALIDARG);
+	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA, wb, in, 0), E_INVALIDARG);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, odd, out, 4), E_INVALIDARG);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, vtl, out, 4), E_INVALIDARG);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 1, AREA, wb, out, 4), WHV_E_VP_DOES_NOT_EXIST);
+	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, wb, NULL, 4), E_POINTER);
+	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA, wb, NULL, 4), E_POINTER);
+	EXPECT_HR(WHvReadGpaRange(NULL, 0, AREA, wb, out, 4), E_INVALIDARG);
+	child_destroy(&child);
+}
+
+static void advice_is_judged(void)
+{
+	WHV_ADVISE_GPA_RANGE_POPULATE populate = { .AccessType = WHvMemoryAccessWrite };
+	WHV_MEMORY_RANGE_ENTRY ranges[2] = { { AREA, 4 * PAGE }, { AREA + PAGE + 5, 77 } };
+
+	create(CHILD_PROT32, GUEST(read32), 0);
+	if (check_has_failed())
+		return;
+	EXPECT_HR(map(0, AREA, 4, RW), S_OK);
+#define ADVISE(n, advice, buffer, bytes) \
+	WHvAdviseGpaRange(child.partition, ranges, n, advice, buffer, bytes)
+	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), S_OK);
+	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePin, NULL, 0), S_OK);
+	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodeUnpin, NULL, 0), S_OK);
+	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePin, NULL, 0), E_INVALIDARG);
+	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePin, &populate, 8), E_INVALIDARG);
+	EXPECT_HR(ADVISE(1, (WHV_ADVISE_GPA_RANGE_CODE)3, NULL, 0), E_INVALIDARG);
+	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePopulate, NULL, 0), E_INVALIDARG);
+	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePopulate, &populate, 4), E_INVALIDARG);
+	EXPECT_HR(ADVISE(0, WHvAdviseGpaRangeCodePin, NULL, 0), E_INVALIDARG);
+	populate.Flags.AsUINT32 = 3;
+	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), S_OK);
+	populate.Flags.AsUINT32 = 4;
+	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), E_INVALIDARG);
+	populate.Flags.AsUINT32 = 0;
+	populate.AccessType = (WHV_MEMORY_ACCESS_TYPE)3;
+	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), E_INVALIDARG);
+	ranges[0].SizeInBytes = 5 * PAGE;
+	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePin, NULL, 0), WHV_E_GPA_RANGE_NOT_FOUND);
+	child_destroy(&child);
+}
+
+void memory_change_checks(void)
+{
+	RUN(protect_takes_effect_on_what_the_guest_has_used);
+	RUN(protect_refuses_holes_and_changes_nothing);
+	RUN(execute_only_pages_cannot_be_read);
+	RUN(list_maps_extents_one_behind_the_other);
+	RUN(map2_takes_the_callers_process_alone);
+	RUN(dirty_pages_are_told_once);
+	RUN(dirty_pages_with_the_emulator_are_told_once);
+	RUN(dirty_tracking_goes_on_and_off_in_place);
+	RUN(dirty_query_refuses_what_is_not_tracked);
+	RUN(dirty_tracking_bears_page_tables_in_rom);
+	RUN(gpa_access_reads_and_writes);
+	RUN(advice_is_judged);
+}
