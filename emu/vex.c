@@ -150,7 +150,7 @@ static uint32_t find_shape(const struct emu_insn *insn, const struct payload *pa
 	else if (payload->length == 3)
 		return 0;
 	else
-		need |= (insn->is_memory ? MEM : REG) | (L128 << payload->length);
+		need |= (insn->is_memory ? MEM : REG) | (uint32_t)L128 << payload->length;
 
 	shape = section->shapes;
 	end = shape + section->n;

@@ -86,7 +86,7 @@ enum emu_outcome emu_port_permission(const struct emu_cpu *cpu, const struct emu
 	outcome = read_tss(&run, &tss, TSS_IO_MAP_BASE, &map);
 	if (outcome == EMU_DONE)
 		outcome = read_tss(&run, &tss, (uint32_t)map + port / 8, &bits);
-	if (outcome == EMU_DONE && (bits >> (port & 7)) & ((1u << size) - 1))
+	if (outcome == EMU_DONE && ((unsigned int)bits >> (port & 7)) & ((1u << size) - 1))
 		outcome = emu_fault(&run, EXC_GP);
 	return outcome;
 }

@@ -214,7 +214,7 @@ enum emu_outcome emu_x_popf(struct emu_run *run)
 {
 	uint64_t mask = (RFLAGS_DEFINED & ~(RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_RF)) &
 			emu_mask(run->size);
-	unsigned int iopl = (run->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+	unsigned int iopl = ((unsigned int)run->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
 	uint64_t value;
 	enum emu_outcome outcome;
 

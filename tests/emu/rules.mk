@@ -67,7 +67,7 @@ $(B)/tests/emu/docs_check: tests/emu/list.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
 	$(CC) $(EMU_TEST_CFLAGS) -DDOCS_CHECK $< $(EMU_TEST_OBJECTS) -o $@
 
 $(B)/tests/emu/fuzz_replay: tests/fuzz/emu_fuzz.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) -DEMU_FUZZ_REPLAY $< $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) -DFUZZ_REPLAY $< $(EMU_TEST_OBJECTS) -o $@
 
 $(B)/tests/emu/vectors_rest: tests/emu/vectors_rest.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
 	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) -o $@

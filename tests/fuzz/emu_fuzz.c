@@ -9,9 +9,8 @@
  * operation must be called as before.
  *
  *	clang -fsanitize=fuzzer,address,undefined	fuzzes
- *	-DEMU_FUZZ_REPLAY (any compiler)		runs files or, without arguments, the corpus
+ *	-DFUZZ_REPLAY (any compiler)		runs files or, without arguments, the corpus
  */
-#include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -849,43 +848,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	return 0;
 }
 
-#ifdef EMU_FUZZ_REPLAY
-static void replay(const char *path)
-{
-	static uint8_t data[1 << 16];
-	FILE *file = fopen(path, "rb");
-
-	if (!file) {
-		perror(path);
-		exit(1);
-	}
-	LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof(data), file));
-	fclose(file);
-}
-
-int main(int argc, char **argv)
-{
-	static const char corpus[] = "tests/fuzz/emu_corpus";
-	struct dirent *entry;
-	unsigned int n = 0;
-	char path[512];
-	DIR *directory;
-
-	for (int i = 1; i < argc; i++)
-		replay(argv[i]);
-	if (argc > 1)
-		return 0;
-	directory = opendir(corpus);
-	while (directory && (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", corpus, entry->d_name);
-		replay(path);
-		n++;
-	}
-	if (directory)
-		closedir(directory);
-	printf("%s emu_fuzz_corpus_keeps_the_promises (%u inputs)\n", n ? "ok" : "FAIL", n);
-	return !n;
-}
-#endif
+#include "tests/fuzz/replay.h"
+REPLAY("emu_fuzz_corpus_keeps_the_promises", "tests/fuzz/emu_corpus")

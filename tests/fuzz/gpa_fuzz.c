@@ -4,10 +4,8 @@
  * page: what is where, with which rights, and what has been written to. An input is a head of two bytes (what
  * the processor has, how much is lent at first) and operations of eight bytes each.
  *
- * libFuzzer: `make B=... .../fuzz/gpa_fuzz`, then `gpa_fuzz tests/fuzz/gpa_corpus`. With GPA_FUZZ_CORPUS a replay of
- * that folder.
+ * libFuzzer: `make B=... .../fuzz/gpa_fuzz`, then `gpa_fuzz tests/fuzz/gpa_corpus`.
  */
-#include <dirent.h>
 
 #include "tests/unit/hv_test.h"
 #include "whp/WinHvMemory.h"
@@ -312,35 +310,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-#ifdef GPA_FUZZ_CORPUS
-int main(void)
-{
-	static uint8_t bytes[1 << 12];
-	unsigned int n_files = 0;
-	struct dirent *entry;
-	char path[512];
-	DIR *folder = opendir(GPA_FUZZ_CORPUS);
-
-	while (folder && (entry = readdir(folder))) {
-		FILE *file;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%.255s", GPA_FUZZ_CORPUS, entry->d_name);
-		file = fopen(path, "rb");
-		if (!file)
-			continue;
-		LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof(bytes), file));
-		fclose(file);
-		n_files++;
-	}
-	if (folder)
-		closedir(folder);
-	if (!n_files) {
-		printf("FAIL gpa_fuzz_corpus: no files in %s\n", GPA_FUZZ_CORPUS);
-		return 1;
-	}
-	printf("ok gpa_fuzz_corpus\n");
-	return 0;
-}
-#endif
+#include "tests/fuzz/replay.h"
+REPLAY("gpa_fuzz_corpus", "tests/fuzz/gpa_corpus")

@@ -7,10 +7,7 @@
  *
  * Input: 64 bytes of registers (struct input), then records of 11 bytes: page, offset (2 bytes, of 8),
  * entry. Records with the top bit of the page set are kept for later: one is done before each look-up.
- *
- * With WALK_FUZZ_CORPUS defined (a folder), a program that runs every file of it once.
  */
-#include <dirent.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,35 +296,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-#ifdef WALK_FUZZ_CORPUS
-int main(void)
-{
-	static uint8_t bytes[1 << 16];
-	unsigned int n_files = 0;
-	struct dirent *entry;
-	char path[512];
-	DIR *folder = opendir(WALK_FUZZ_CORPUS);
-
-	while (folder && (entry = readdir(folder))) {
-		FILE *file;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%.255s", WALK_FUZZ_CORPUS, entry->d_name);
-		file = fopen(path, "rb");
-		if (!file)
-			continue;
-		LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof(bytes), file));
-		fclose(file);
-		n_files++;
-	}
-	if (folder)
-		closedir(folder);
-	if (!n_files) {
-		printf("FAIL walk_fuzz_corpus: no files in %s\n", WALK_FUZZ_CORPUS);
-		return 1;
-	}
-	printf("ok walk_fuzz_corpus\n");
-	return 0;
-}
-#endif
+#include "tests/fuzz/replay.h"
+REPLAY("walk_fuzz_corpus", "tests/fuzz/walk_corpus")

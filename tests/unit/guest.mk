@@ -37,7 +37,7 @@ $(B)/tests/unit/device $(B)/tests/unit/device_string $(B)/tests/unit/device_stat
 # The fuzz target's corpus once through, with any compiler.
 $(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -DWALK_FUZZ_CORPUS='"tests/fuzz/walk_corpus"' $< -o $@
+	$(CC) $(GUEST_CFLAGS) -DFUZZ_REPLAY $< -o $@
 
 # The fuzzer itself: clang only. `$(B)/fuzz/walk_fuzz tests/fuzz/walk_corpus`
 $(B)/fuzz/walk_fuzz: tests/fuzz/walk_fuzz.c hv/walk.c hv/translate.c $(GUEST_HEADERS)

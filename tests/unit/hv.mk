@@ -29,7 +29,7 @@ HOST_TESTS += $(B)/host/gpa_replay
 
 $(B)/host/gpa_replay: tests/fuzz/gpa_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(HV_TEST_CFLAGS) -DGPA_FUZZ_CORPUS='"tests/fuzz/gpa_corpus"' $< $(HV_TEST_OBJECTS) -o $@
+	$(CC) $(HV_TEST_CFLAGS) -DFUZZ_REPLAY $< $(HV_TEST_OBJECTS) -o $@
 
 $(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
 	@mkdir -p $(@D)
