@@ -503,8 +503,6 @@ enum device_outcome device_continue(struct vp *vp)
 		device->is_answered = false;
 		if (device->plain_length)
 			return device_finish_in(vp);
-		if (device->is_loading)
-			return device_finish_load(vp);
 	} else if (device_wants_entry(vp)) {
 		device->is_rep = false;
 		return DEVICE_RESUME;
@@ -515,6 +513,8 @@ enum device_outcome device_continue(struct vp *vp)
 		device_forget(device);
 		return DEVICE_RESUME;
 	}
+	if (device->is_loading)
+		return device_finish_load(vp);
 	outcome = device_go(&run);
 	if (outcome != DEVICE_PLAIN)
 		return outcome;

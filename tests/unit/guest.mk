@@ -8,7 +8,7 @@ GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
 GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h emu/*.h include/*/*.h)
 GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c
 GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
-GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event device device_string device_state \
+GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event device device_move device_string device_state \
 	walk_replay)
 
 HOST_TESTS += $(GUEST_TESTS)
@@ -29,7 +29,7 @@ $(B)/tests/unit/event: tests/unit/event.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADE
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/tests/unit/device $(B)/tests/unit/device_string $(B)/tests/unit/device_state: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
+$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
 		$(GUEST_FAKE) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
