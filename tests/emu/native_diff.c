@@ -159,8 +159,10 @@ static bool can_land(const struct native_case *test, const struct native_result 
 		return true;
 	if (test->mode != EMU_LONG64)
 		linear &= 0xffffffff;
+	/* A far CALL that faults late on AMD may have pushed into these pages before. */
 	if (linear - CODE < CODE_BYTES)
-		return linear - from >= 2 * EMU_MAX_INSN_BYTES;
+		return linear - from >= 2 * EMU_MAX_INSN_BYTES &&
+		       *(const uint8_t *)(uintptr_t)linear == 0xcc;
 	return linear - ARENA < ARENA_BYTES || linear >= USER_END || native_is_empty(linear);
 }
 
