@@ -53,9 +53,10 @@ const struct native_explained native_explained[NATIVE_N_EXPLANATIONS] = {
 		EVERYWHERE("upper halves",
 			   "into compatibility mode: bits 32 to 63 of registers are undefined"),
 	[NATIVE_ARPL] = EVERYWHERE("arpl", "AMD writes, and checks for it, only what changes"),
-	[NATIVE_OFFSET] =
-		ON_AMD("offset not canonical",
-		       "AMD wants it canonical before the base of FS or GS is added, Intel after"),
+	[NATIVE_OFFSET] = ON_AMD(
+		"offset not canonical",
+		"AMD wants it canonical, and whole below 2^64, before the base of FS or GS is "
+		"added, Intel after"),
 	[NATIVE_PUSHED_SELECTOR] = ON_INTEL(
 		"pushed selector",
 		"the manual leaves it open if the bytes above a pushed selector are written"),
@@ -279,7 +280,7 @@ static bool is_umip(const struct emu_insn *insn, const struct native_result *emu
 	       emulated->vector == EXC_GP && emulated->error_code == 0;
 }
 
-/* The offset of an operand in FS or GS, or of its end, in 64-bit mode. */
+/* The offset of an operand in FS or GS, or of its end, in 64-bit mode: canonical, and not around 2^64? */
 static bool has_wild_offset(const struct native_case *test, const struct emu_insn *insn)
 {
 	uint64_t offset = (uint64_t)insn->disp;
@@ -298,7 +299,7 @@ static bool has_wild_offset(const struct native_case *test, const struct emu_ins
 		offset += test->gpr[insn->base];
 	if (insn->index >= 0)
 		offset += test->gpr[insn->index] << insn->scale;
-	return !is_canonical(offset) || !is_canonical(offset + 15);
+	return !is_canonical(offset) || !is_canonical(offset + 15) || offset + 15 < offset;
 }
 
 static bool are_lower_halves_equal(const struct native_result *a, const struct native_result *b)
