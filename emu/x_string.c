@@ -93,8 +93,8 @@ static EMU_RARE enum emu_outcome place_checked(struct emu_run *run, struct strin
 }
 
 /*
- * The same; first what nearly every run is: in 64-bit mode with no segment base, aligned. Then the end of
- * the page is the only one that it can meet, and is one of an element, too.
+ * The same; first what nearly every run is, one of plain elements. Then the end of the page is the only one
+ * that it can meet, and is one of an element, too.
  */
 static inline enum emu_outcome place_run(struct emu_run *run, struct string *string,
 					 unsigned int seg, unsigned int gpr, unsigned int access,
@@ -103,8 +103,7 @@ static inline enum emu_outcome place_run(struct emu_run *run, struct string *str
 	unsigned int size = run->size, n = string->n * size, in_page;
 	uint64_t offset = run->cpu->gpr[gpr] & string->mask;
 
-	if (run->cpu->mode != EMU_LONG64 || seg >= SEG_FS || offset & (size - 1) ||
-	    !emu_is_canonical(run->cpu, offset))
+	if (!emu_is_plain(run, seg, offset, size))
 		return place_checked(run, string, seg, offset, access, place);
 	in_page = PAGE_SIZE - (unsigned int)PAGE_OFFSET(offset);
 	if (n > in_page) {
