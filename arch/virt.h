@@ -57,18 +57,35 @@ static inline void virt_pages_give(struct virt_pages *pages, spa_t page)
 
 /* Facts of the processor that hv/ needs for its policies; the same on all processors. */
 struct virt_machine {
-	uint8_t vendor;		  /* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
-	uint8_t physical_bits;	  /* MAXPHYADDR, 32 to 52 */
-	uint8_t linear_bits;	  /* 48 or 57 */
-	uint8_t max_leaf_level;	  /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
-	bool has_execute_only;	  /* nested mappings can allow execution alone */
-	bool has_nested_ad;	  /* nested page tables have accessed and dirty flags */
+	uint8_t vendor;		/* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
+	uint8_t physical_bits;	/* MAXPHYADDR, 32 to 52 */
+	uint8_t linear_bits;	/* 48 or 57 */
+	uint8_t max_leaf_level; /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
+	bool has_execute_only;	/* nested mappings can allow execution alone */
+	bool has_nested_ad;	/* nested page tables have accessed and dirty flags */
+	bool has_deadline; /* virt_set_deadline() is exact; else the next physical interrupt does it */
+	uint8_t apic; /* VIRT_APIC_…: what the processor does of a child's APIC; DELIVERY: all of it */
+	uint32_t child_has;	  /* VIRT_HAS_…: instructions that children can be let use */
 	uint64_t cr0_must_be_one; /* of a running VP, but for PE and PG */
 	uint64_t cr4_must_be_one;
 	uint64_t cr4_possible;	/* CR4 bits that the processor has, VMXE and SMXE taken off */
 	uint64_t efer_possible; /* EFER bits that the processor has */
 	uint64_t xcr0_possible; /* XCR0 bits that the processor has; 0 without XSAVE */
+	uint64_t xcr0_child;	/* those that a child can be given: their state is switched */
+	uint64_t xss_child;	/* the same of IA32_XSS; 0 without XSAVES */
 };
+
+#define VIRT_HAS_RDTSCP	 (1u << 0)
+#define VIRT_HAS_INVPCID (1u << 1)
+#define VIRT_HAS_XSAVES	 (1u << 2)
+#define VIRT_HAS_UMWAIT	 (1u << 3)
+
+#define VIRT_APIC_TPR (1u << 0) /* CR8 and the TPR without exits, virt_apic_threshold() */
+#define VIRT_APIC_PAGE \
+	(1u << 1) /* accesses to the page of a child in xAPIC mode are its own exits */
+#define VIRT_APIC_REGISTERS (1u << 2) /* reads, and most writes, do not exit before they are done */
+#define VIRT_APIC_DELIVERY  (1u << 3) /* it evaluates and delivers interrupts, EOI does not exit */
+#define VIRT_APIC_X2	    (1u << 4) /* all this by the x2APIC's MSRs, too */
 
 extern struct virt_machine virt_machine; /* written once, before hv_main() */
 
@@ -177,7 +194,7 @@ static inline struct virt_regs *virt_regs(struct virt_vp *vp)
 	return (struct virt_regs *)(void *)vp;
 }
 
-#define VIRT_VP_PAGES 4 /* at most: what virt_vp_create() takes out of the list */
+#define VIRT_VP_PAGES 8 /* at most: what virt_vp_create() takes out of the list */
 
 /* The rest, one 64-bit value each, by virt_get() and virt_set(). */
 enum virt_reg {
@@ -208,6 +225,10 @@ enum virt_reg {
 	VIRT_PDPTE3,
 	VIRT_SHADOW,	    /* VIRT_SHADOW_… */
 	VIRT_PENDING_DEBUG, /* bits 0-3 and 14 as in DR6 */
+	VIRT_XCR0,	    /* of a child; legal by xcr0_child */
+	VIRT_XSS,	    /* of a child; legal by xss_child */
+	VIRT_TSC_AUX,	    /* what RDTSCP and RDPID give */
+	VIRT_SPEC_CTRL,	    /* IA32_SPEC_CTRL while the VP runs; only bits that the processor has */
 	VIRT_REG_COUNT
 };
 
@@ -268,9 +289,9 @@ enum virt_exit_reason {
 	VIRT_EXIT_CR_READ,  /* cr; CR8 only */
 	VIRT_EXIT_DR,	    /* dr */
 	VIRT_EXIT_XSETBV,
-	VIRT_EXIT_INVD,	     /* INVD, WBINVD */
-	VIRT_EXIT_INVLPG,    /* not asked for today */
-	VIRT_EXIT_MEMORY,    /* memory: no nested translation, or not for this access */
+	VIRT_EXIT_INVD,	  /* INVD, WBINVD */
+	VIRT_EXIT_INVLPG, /* not asked for today */
+	VIRT_EXIT_MEMORY, /* memory: no nested translation, or not for this access; the APIC's page */
 	VIRT_EXIT_EXCEPTION, /* exception: one that the VP intercepts */
 	VIRT_EXIT_TRIPLE_FAULT,
 	VIRT_EXIT_TASK_SWITCH,
@@ -279,13 +300,19 @@ enum virt_exit_reason {
 	VIRT_EXIT_NOTHING, /* nothing ran, for the root has to take an event first: what was injected still is */
 	VIRT_EXIT_INIT,
 	VIRT_EXIT_SIPI,
+	VIRT_EXIT_DEADLINE, /* the TSC has come to that of virt_set_deadline() */
+	VIRT_EXIT_RDTSC,    /* rdtsc; virt_intercept_tsc() */
+	VIRT_EXIT_PAUSE,    /* the guest spins, virt_intercept_spin() */
+	VIRT_EXIT_TPR,	    /* after a write that took the TPR below virt_apic_threshold() */
+	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the register page that has to have an effect */
+	VIRT_EXIT_APIC_EOI, /* apic_eoi: after the EOI of a vector of virt_apic_eoi_exits() */
 	VIRT_EXIT_COUNT
 };
 
 /*
- * An exit. Guest state is that before the instruction. insn_length is the processor's word on the
- * instruction, exact for CPUID, HLT, HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV, INVD,
- * HIDDEN_INSN and software exceptions, and 0 for every other reason.
+ * An exit. Guest state is that before the instruction, but after it for TPR, APIC_WRITE and APIC_EOI. insn_length
+ * is the processor's word on the instruction, exact for CPUID, HLT, HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV,
+ * INVD, RDTSC, PAUSE, HIDDEN_INSN and software exceptions, and 0 for every other reason.
  */
 struct virt_exit {
 	enum virt_exit_reason reason;
@@ -326,6 +353,19 @@ struct virt_exit {
 		struct {
 			uint8_t vector; /* the root's code starts at vector << 12 */
 		} sipi;
+		struct {
+			bool is_rdtscp;
+		} rdtsc;
+		struct {
+			uint16_t offset; /* of the register in the page, a multiple of 16 */
+		} apic_write;
+		struct {
+			uint8_t vector;
+		} apic_eoi;
+		struct {
+			uint16_t selector; /* of the new task */
+			uint8_t source;	   /* 0 CALL 1 IRET 2 JMP 3 task gate in the IDT */
+		} task_switch;
 	};
 };
 
@@ -377,16 +417,24 @@ static inline void virt_get_paging(struct virt_vp *vp, struct virt_paging *pagin
 	*paging = virt_view(vp)->paging;
 }
 
-/* The FXSAVE image (512 bytes) of a VP that is not switched in. */
+/* The image of a VP's extended state (see virt_fpu_save()), of one that is not switched in. */
 void *virt_fpu(struct virt_vp *vp);
 
 /*
  * The same of any VP: virt_fpu_save() brings the image up to date if the registers are in the
  * processor, virt_fpu_load() takes a changed one back there. Bits of MXCSR outside the image's mask
  * would fault.
+ *
+ * The image is XSAVE's in the standard form: the FXSAVE area of 512 bytes, and for a child (with xcr0_child) the
+ * header and every component of xcr0_child | xss_child at the offset that CPUID leaf 0Dh gives. All bytes of
+ * them are valid, XSTATE_BV says which are not in their initial state; after a change to a component its bit
+ * there must be set. XCOMP_BV is zero.
  */
 void *virt_fpu_save(struct virt_vp *vp);
 void virt_fpu_load(struct virt_vp *vp);
+
+/* Bytes of that image of a child. */
+uint32_t virt_fpu_bytes(void);
 
 /* The guest has asked for a translation of its own to be forgotten (INVLPG): before its next entry. */
 void virt_flush(struct virt_vp *vp);
@@ -408,6 +456,60 @@ void virt_window(struct virt_vp *vp, bool interrupt, bool nmi);
  * fault exits.
  */
 void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors);
+
+/* A child: let RDTSC and RDTSCP exit. They do not at creation. */
+void virt_intercept_tsc(struct virt_vp *vp, bool exits);
+
+/* A child: let loops of PAUSE exit, if the processor can (else nothing). They do not at creation. */
+void virt_intercept_spin(struct virt_vp *vp, bool exits);
+
+/* A child: VIRT_HAS_… that it can use; the others of virt_machine.child_has are #UD. All can be used at creation. */
+void virt_let_use(struct virt_vp *vp, uint32_t has);
+
+/*
+ * A child: leave the guest when the processor's own TSC (virt_tsc()) has come to `tsc`, with VIRT_EXIT_DEADLINE; at
+ * once if it has. ~0: never. Stays asked for until it is changed.
+ */
+void virt_set_deadline(struct virt_vp *vp, uint64_t tsc);
+
+/*
+ * A child: registers as after a reset (virt_vp_create()), or as after INIT, which leaves alone what SDM 3A "Processor
+ * State After Power-up, Reset, or INIT" says it does: x87 and vector state, XCR0, the TSC, most MSRs, CR0.CD and NW.
+ * Neither changes VIRT_TSC_OFFSET, intercepts, windows, or the APIC.
+ */
+void virt_vp_reset(struct virt_vp *vp, bool is_init);
+
+/* ---- The local APIC of a child ----------------------------------------------------------- */
+
+/*
+ * hv/apic.c is the APIC; here is what of it the processor does. The register page is the xAPIC's: register n at
+ * 16 * n, below 1 KiB; hv/ and the processor both read and write it, never at the same time.
+ */
+enum virt_apic_mode {
+	VIRT_APIC_OFF, /* no help: CR8 exits, MSRs 800h to 8ffh exit, nothing is at the page */
+	VIRT_APIC_XAPIC,
+	VIRT_APIC_X2APIC,
+};
+
+/*
+ * Give the VP a register page, or (OFF) take it back. `access` is the page that virt_space_set() has put at
+ * 0xfee00000 in the VP's space, for VIRT_APIC_PAGE: accesses to it are VIRT_EXIT_MEMORY, VIRT_EXIT_APIC_WRITE or none. A
+ * mode that virt_machine.apic has nothing for is OFF to the processor.
+ */
+void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t registers,
+			spa_t access);
+
+/*
+ * VIRT_APIC_DELIVERY: the highest vectors requested (IRR) and in service (ISR) of the register page, 0 if none. To be
+ * called after hv/ has changed either; the processor keeps them from then on.
+ */
+void virt_apic_set_vectors(struct virt_vp *vp, uint8_t requested, uint8_t in_service);
+
+/* VIRT_APIC_DELIVERY: vectors (bit n: vector n) whose EOI is VIRT_EXIT_APIC_EOI. */
+void virt_apic_eoi_exits(struct virt_vp *vp, const uint64_t vectors[4]);
+
+/* VIRT_APIC_TPR without VIRT_APIC_DELIVERY: VIRT_EXIT_TPR when bits 7 to 4 of the TPR fall below it. 0: never. */
+void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class);
 
 /*
  * The root's answers to VIRT_EXIT_INIT and VIRT_EXIT_SIPI, in the architecture's way: registers as

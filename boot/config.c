@@ -106,17 +106,33 @@ static const char *set_serial(struct config *config, struct span value)
 	return NULL;
 }
 
+/* One of three words, by its number. */
+static bool set_choice(uint8_t *choice, const char *const names[static 3], struct span value)
+{
+	for (uint8_t i = 0; i < 3; i++) {
+		if (equals(value, names[i])) {
+			*choice = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static const char *set_loglevel(struct config *config, struct span value)
 {
 	static const char *const names[] = { "error", "notice", "debug" };
 
-	for (uint8_t level = CONFIG_LOG_ERROR; level <= CONFIG_LOG_DEBUG; level++) {
-		if (equals(value, names[level])) {
-			config->log_level = level;
-			return NULL;
-		}
-	}
-	return "loglevel: not error, notice or debug";
+	return set_choice(&config->log_level, names, value)
+		       ? NULL
+		       : "loglevel: not error, notice or debug";
+}
+
+static const char *set_assist(struct config *config, struct span value)
+{
+	static const char *const names[] = { "all", "registers", "off" };
+
+	return set_choice(&config->assist, names, value) ? NULL
+							 : "assist: not all, registers or off";
 }
 
 static const char *set_memory(struct config *config, struct span value)
@@ -144,10 +160,8 @@ static const struct {
 	const char *key;
 	const char *(*set)(struct config *config, struct span value);
 } keys[] = {
-	{ "next", set_next },
-	{ "serial", set_serial },
-	{ "loglevel", set_loglevel },
-	{ "memory", set_memory },
+	{ "next", set_next },	  { "serial", set_serial }, { "loglevel", set_loglevel },
+	{ "memory", set_memory }, { "assist", set_assist },
 };
 
 /* What is wrong with the line, or NULL. */
@@ -176,6 +190,7 @@ void config_default(struct config *config)
 	*config = (struct config) {
 		.serial_port = CONFIG_SERIAL_COM1,
 		.log_level = CONFIG_LOG_NOTICE,
+		.assist = CONFIG_ASSIST_ALL,
 	};
 }
 

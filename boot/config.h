@@ -6,6 +6,7 @@
  *   serial   = 3f8 | none		I/O port of a 16550 for the hypervisor's log
  *   loglevel = error | notice | debug
  *   memory   = 16M			of the hypervisor: K, M or G
+ *   assist   = all | registers | off	what the processor is let do of a child's local APIC
  *
  * Pure: text in, options out. A line that is not understood is reported and has no effect.
  */
@@ -22,6 +23,8 @@
 #define CONFIG_LOG_NOTICE  1
 #define CONFIG_LOG_DEBUG   2
 #define CONFIG_SERIAL_COM1 0x3f8
+#define CONFIG_ASSIST_ALL  0 /* as WHIT_ASSIST_… */
+#define CONFIG_ASSIST_OFF  2
 
 struct config {
 	char next
@@ -29,6 +32,7 @@ struct config {
 	uint64_t memory_bytes;	     /* 0: the default */
 	uint16_t serial_port;	     /* 0: none */
 	uint8_t log_level;	     /* CONFIG_LOG_… */
+	uint8_t assist;		     /* CONFIG_ASSIST_ALL … OFF */
 };
 
 /* Called for each line without effect: its number from 1 and what is wrong with it. */

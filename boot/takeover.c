@@ -194,6 +194,7 @@ static void fill_record(struct attempt *a)
 	h->tsc_hz = tsc_hz();
 	h->serial_port = a->config->serial_port;
 	h->log_level = a->config->log_level;
+	h->assist = a->config->assist;
 	h->n_cpus = 1;
 }
 

@@ -24,6 +24,18 @@ bool buffer_read(uint64_t spa, void *to, uint64_t n_bytes)
 	return is_legal;
 }
 
+bool buffer_read_part(uint64_t spa, uint64_t offset, void *to, uint64_t n_bytes)
+{
+	bool is_legal;
+
+	lock_take(&hv.lock);
+	is_legal = offset <= ~spa && buffer_is_legal(spa, offset + n_bytes);
+	if (is_legal)
+		memcpy(to, virt_ptr(SPA(spa + offset)), n_bytes);
+	lock_drop(&hv.lock);
+	return is_legal;
+}
+
 bool buffer_write(uint64_t spa, const void *from, uint64_t n_bytes)
 {
 	bool is_legal;

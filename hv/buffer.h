@@ -16,4 +16,7 @@ bool buffer_is_legal(uint64_t spa, uint64_t n_bytes);
 bool buffer_read(uint64_t spa, void *to, uint64_t n_bytes);
 bool buffer_write(uint64_t spa, const void *from, uint64_t n_bytes);
 
+/* The n_bytes at `offset` of a buffer: `spa` alone has to be aligned. */
+bool buffer_read_part(uint64_t spa, uint64_t offset, void *to, uint64_t n_bytes);
+
 #endif

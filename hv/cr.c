@@ -5,13 +5,6 @@
 #include "x86/cr.h"
 #include "x86/paging.h"
 
-/* CR4 bits whose feature the CPUID model (hv/cpuid.c) shows, if the processor has it. */
-#define CHILD_CR4                                                                                 \
-	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | \
-	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP)
-
-#define CHILD_EFER (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-
 /* A write that changes one of these loads the PDPTEs anew, SDM 3A "PDPTE Registers". */
 #define CR0_LOADS_PDPTES (CR0_CD | CR0_NW | CR0_PG)
 #define CR4_LOADS_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
@@ -21,14 +14,11 @@
 
 #define PDPTE_RESERVED_LOW 0x1e6ull
 
-uint64_t cr4_allowed(void)
+bool cr_is_canonical(const struct vp *vp, uint64_t address)
 {
-	return CHILD_CR4 & virt_machine.cr4_possible;
-}
+	const unsigned int unused = vp->partition->model.cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
 
-uint64_t efer_allowed(void)
-{
-	return CHILD_EFER & virt_machine.efer_possible;
+	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
 /* What is wrong with the bits of a CR0 among themselves. */
@@ -51,16 +41,14 @@ const char *cr0_refusal(struct vp *vp, uint64_t value)
 
 const char *cr4_refusal(struct vp *vp, uint64_t value)
 {
-	(void)vp;
-	if (value & ~cr4_allowed())
+	if (value & ~vp->partition->model.cr4)
 		return "CR4 has a bit set that the processor model does not offer";
 	return NULL;
 }
 
 const char *efer_refusal(struct vp *vp, uint64_t value)
 {
-	(void)vp;
-	if (value & ~efer_allowed())
+	if (value & ~vp->partition->model.efer)
 		return "EFER has a bit set that the processor model does not offer";
 	if ((value & EFER_LMA) && !(value & EFER_LME))
 		return "EFER.LMA is set without EFER.LME";
@@ -216,11 +204,11 @@ bool cr_write(struct vp *vp, unsigned int number, uint64_t value)
 	switch (number) {
 	case 0: return write_cr0(vp->virt, vp->partition, value);
 	case 3: return write_cr3(vp->virt, vp->partition, value);
-	case 4: return write_cr4(vp->virt, vp->partition, cr4_allowed(), value);
+	case 4: return write_cr4(vp->virt, vp->partition, vp->partition->model.cr4, value);
 	case 8:
 		if (value & ~CR8_TPR)
 			return false;
-		vp->cr8 = value;
+		vp_set_cr8(vp, value);
 		return true;
 	default: virt_panic("exit for a write to CR%u", number);
 	}
@@ -231,7 +219,7 @@ bool cr_write_efer(struct vp *vp, uint64_t value)
 	struct virt_paging now;
 
 	virt_get_paging(vp->virt, &now);
-	if (value & ~efer_allowed())
+	if (value & ~vp->partition->model.efer)
 		return false;
 	if (((value ^ now.efer) & EFER_LME) && (now.cr0 & CR0_PG))
 		return false;
@@ -250,14 +238,15 @@ bool cr_write_root(struct root *root, unsigned int number, uint64_t value)
 	}
 }
 
-bool cr_xcr0_is_legal(uint64_t value)
+/* The rules between the components of `possible`. */
+static bool xcr0_is_legal(uint64_t possible, uint64_t value)
 {
 	const uint64_t bound = XCR0_BNDREGS | XCR0_BNDCSR;
 	const uint64_t avx512 = XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM;
 	const uint64_t tile = XCR0_TILECFG | XCR0_TILEDATA;
 
 	/* A component without a name here has rules that nobody has checked. */
-	if (value & ~(virt_machine.xcr0_possible & XCR0_DEFINED))
+	if (value & ~(possible & XCR0_DEFINED))
 		return false;
 	if (!(value & XCR0_X87))
 		return false;
@@ -270,4 +259,32 @@ bool cr_xcr0_is_legal(uint64_t value)
 	if ((value & tile) && (value & tile) != tile)
 		return false;
 	return !((value & XCR0_APX) && (value & bound));
+}
+
+bool cr_xcr0_is_legal(uint64_t value)
+{
+	return xcr0_is_legal(virt_machine.xcr0_possible, value);
+}
+
+/* Without XSAVE the register is there for clients, and has its value after reset. */
+const char *xcr0_refusal(struct vp *vp, uint64_t value)
+{
+	if (!xcr0_is_legal(vp->partition->model.xcr0 | XCR0_X87, value))
+		return "XCR0 is not a legal choice of the processor model's state components";
+	return NULL;
+}
+
+const char *xss_refusal(struct vp *vp, uint64_t value)
+{
+	if (value & ~vp->partition->model.xss)
+		return "XSS has a bit set that the processor model does not offer";
+	return NULL;
+}
+
+bool cr_write_xcr0(struct vp *vp, uint64_t value)
+{
+	if (xcr0_refusal(vp, value))
+		return false;
+	virt_set(vp->virt, VIRT_XCR0, value);
+	return true;
 }

@@ -18,10 +18,11 @@
 const char *cr0_refusal(struct vp *vp, uint64_t value);
 const char *cr4_refusal(struct vp *vp, uint64_t value);
 const char *efer_refusal(struct vp *vp, uint64_t value);
+const char *xcr0_refusal(struct vp *vp, uint64_t value);
+const char *xss_refusal(struct vp *vp, uint64_t value);
 
-/* The CR4 and EFER bits that a child's processor offers. */
-uint64_t cr4_allowed(void);
-uint64_t efer_allowed(void);
+/* Is the address canonical by the width that the processor could have, whatever CR4.LA57 says? As WRMSR goes. */
+bool cr_is_canonical(const struct vp *vp, uint64_t address);
 
 /*
  * A child's MOV to CR0, CR3, CR4 or CR8, LMSW, CLTS; its WRMSR of EFER. True: done, with LMA
@@ -33,8 +34,17 @@ bool cr_write_efer(struct vp *vp, uint64_t value);
 /* The root's MOV to CR0, CR3 or CR4, LMSW, CLTS. VMX and SMX do not exist there. */
 bool cr_write_root(struct root *root, unsigned int number, uint64_t value);
 
-/* Would XSETBV take the value for XCR0? SDM 2D "XSETBV", SDM 1 "XSAVE-Managed State". */
+/*
+ * A child's XSETBV, whose CPL, ECX and CR4.OSXSAVE the caller has checked. False: #GP(0) is due, and nothing has
+ * changed.
+ */
+bool cr_write_xcr0(struct vp *vp, uint64_t value);
+
+/* Would XSETBV take the value for XCR0 in the root? SDM 2D "XSETBV", SDM 1 "XSAVE-Managed State". */
 bool cr_xcr0_is_legal(uint64_t value);
+
+/* A child's XSETBV of XCR0, at CPL 0. False: #GP(0) is due, and nothing has changed. */
+bool cr_write_xcr0(struct vp *vp, uint64_t value);
 
 /* Do the reserved bits of four PAE page-directory pointers allow loading them? */
 bool cr_pdptes_are_legal(const uint64_t pdpte[4]);

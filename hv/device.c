@@ -193,6 +193,30 @@ static uint64_t device_shorten(struct device_run *run)
 	return count - most;
 }
 
+/* The writes to the page of the APIC are done here, in their order; the others go to the root. */
+static void device_write_apic(struct device_run *run)
+{
+	struct vp *vp = run->vp;
+	struct whit_device_access *const posted = vp->device.posted;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < run->n_posted; i++) {
+		const struct whit_device_access *const access = &posted[i];
+		const unsigned int step = access->size < 8 ? access->size : 8;
+		uint64_t value = 0;
+
+		if (access->is_port || !apic_covers(&vp->apic, access->address)) {
+			posted[n++] = posted[i];
+			continue;
+		}
+		for (unsigned int at = 0; at < access->n_bytes; at += step) {
+			__builtin_memcpy(&value, access->data + at, step);
+			apic_write(vp, access->address + at, step, value);
+		}
+	}
+	run->n_posted = (uint8_t)n;
+}
+
 /* Write the registers back after a completed instruction or batch. */
 static void device_commit(struct device_run *run, enum emu_outcome outcome)
 {
@@ -212,6 +236,8 @@ static void device_commit(struct device_run *run, enum emu_outcome outcome)
 	if (is_step)
 		virt_set(vp->virt, VIRT_PENDING_DEBUG,
 			 virt_get(vp->virt, VIRT_PENDING_DEBUG) | PENDING_DEBUG_STEP);
+	if (run->has_met_apic)
+		device_write_apic(run);
 	vp->device.n_posted = run->n_posted;
 	vp->device.next_posted = 0;
 	vp->device.n_answers = 0;
@@ -234,6 +260,7 @@ static enum emu_outcome device_execute(struct device_run *run, struct emu_except
 	run->vp->device.next_answer = 0;
 	run->n_posted = 0;
 	run->has_met_device = false;
+	run->has_met_apic = false;
 	run->has_met_page = false;
 	put_off = device_shorten(run);
 	outcome = emu_execute(insn, &run->cpu, &device_ops, run, exception);
@@ -275,7 +302,8 @@ static bool device_was_stuck(struct device_state *device, uint64_t rip)
 
 static inline bool device_wants_entry(const struct vp *vp)
 {
-	return vp->pending.type != VIRT_EVENT_NONE || vp->deliverability;
+	return vp->pending.type != VIRT_EVENT_NONE || vp->apic.is_due ||
+	       (vp->event_due | vp->deliverability);
 }
 
 static enum device_outcome device_hand_over_posted(struct vp *vp)
@@ -307,8 +335,8 @@ static enum device_outcome device_go(struct device_run *run)
 			device_commit(run, outcome);
 			if (device->n_posted)
 				return device_hand_over_posted(vp);
-			if (outcome == EMU_DONE || !run->has_met_device || !device->is_rep ||
-			    device_wants_entry(vp)) {
+			if (outcome == EMU_DONE || !run->has_met_device || run->has_met_apic ||
+			    !device->is_rep || device_wants_entry(vp)) {
 				device->is_rep = false;
 				return DEVICE_RESUME;
 			}
@@ -337,6 +365,17 @@ static enum device_outcome device_go(struct device_run *run)
 /* ---- Plain moves ------------------------------------------------------------------------- */
 
 /*
+ * Is this the address of the access? Of one to the page of the APIC the processor may tell the offset alone; then the
+ * instruction, if another processor has just replaced it, is one of the guest's that makes the same access.
+ */
+static bool is_gva_of(const struct virt_exit *exit, uint64_t gva)
+{
+	if (exit->memory.gva_valid)
+		return gva == exit->memory.gva.a;
+	return PAGE_OFFSET(gva) == PAGE_OFFSET(exit->memory.gpa.a);
+}
+
+/*
  * Is the instruction a plain move in 64-bit mode, and its access, whole, the one that the processor has
  * just checked and translated? Then nothing is left to execute.
  */
@@ -348,7 +387,7 @@ static bool device_is_move(const struct device_run *run, const struct virt_exit 
 	return device->is_move && run->cpu.mode == EMU_LONG64 && device->insn.segment < SEG_FS &&
 	       device->move.is_load == !exit->memory.is_write &&
 	       PAGE_OFFSET(exit->memory.gpa.a) + device->move.n_bytes <= PAGE_SIZE &&
-	       emu_move_offset(&device->insn, regs->gpr, regs->rip) == exit->memory.gva.a;
+	       is_gva_of(exit, emu_move_offset(&device->insn, regs->gpr, regs->rip));
 }
 
 static void device_skip(struct vp *vp, unsigned int length)
@@ -357,6 +396,25 @@ static void device_skip(struct vp *vp, unsigned int length)
 
 	virt_skip(vp->virt, &exit);
 	device_count();
+}
+
+/* Such a move to or from the page of the APIC is done with this. */
+static enum device_outcome device_move_apic(struct vp *vp, const struct virt_exit *exit)
+{
+	struct device_state *device = &vp->device;
+	const struct emu_move *move = &device->move;
+	struct virt_regs *regs = virt_regs(vp->virt);
+	const uint64_t gpa = exit->memory.gpa.a;
+
+	device->n_stuck = 0;
+	if (move->is_load) {
+		emu_move_load(move, regs->gpr, apic_read(vp, gpa, move->n_bytes));
+		regs->changed = true;
+	} else {
+		apic_write(vp, gpa, move->n_bytes, emu_move_stored(&device->insn, move, regs->gpr));
+	}
+	device_skip(vp, device->insn.length);
+	return DEVICE_RESUME;
 }
 
 /* A store is done with this, a load waits for its answer. */
@@ -397,10 +455,11 @@ static enum device_outcome device_finish_load(struct vp *vp)
 
 enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 {
+	const bool is_apic = apic_covers(&vp->apic, exit->memory.gpa.a);
 	struct device_run run;
 
 	if (exit->interrupted.type != VIRT_EVENT_NONE || exit->memory.is_fetch ||
-	    exit->memory.is_walk || !exit->memory.gva_valid)
+	    exit->memory.is_walk || (!exit->memory.gva_valid && !is_apic))
 		return DEVICE_PLAIN;
 	if (device_was_stuck(&vp->device, virt_regs(vp->virt)->rip))
 		return DEVICE_PLAIN;
@@ -411,12 +470,13 @@ enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 	if (vp->device.insn.is_port)
 		return DEVICE_PLAIN;
 	if (device_is_move(&run, exit))
-		return device_move(vp, exit);
+		return is_apic ? device_move_apic(vp, exit) : device_move(vp, exit);
 	run.exit_page = exit->memory.gpa.a & PAGE_MASK;
 	vp->device.gva_page = exit->memory.gva.a & PAGE_MASK;
 	vp->device.gpa_page = run.exit_page;
-	vp->device.translated = (uint8_t)((exit->memory.is_read ? EMU_READ : 0) |
-					  (exit->memory.is_write ? EMU_WRITE : 0));
+	if (exit->memory.gva_valid)
+		vp->device.translated = (uint8_t)((exit->memory.is_read ? EMU_READ : 0) |
+						  (exit->memory.is_write ? EMU_WRITE : 0));
 	return device_go(&run);
 }
 

@@ -31,6 +31,27 @@ static bool device_meet(struct device_run *run)
 	return true;
 }
 
+/* Loads from the page of the APIC change nothing: they may be done again. */
+static enum emu_outcome device_read_apic(struct device_run *run, uint64_t gpa, unsigned int n_bytes,
+					 unsigned int size, void *data)
+{
+	const unsigned int step = size < 8 ? size : 8;
+
+	run->has_met_apic = true;
+	for (unsigned int at = 0; at < n_bytes; at += step) {
+		const uint64_t value = apic_read(run->vp, gpa + at, step);
+
+		__builtin_memcpy((uint8_t *)data + at, &value, step);
+	}
+	return EMU_DONE;
+}
+
+/* The root hears of memory that is not mapped only if the partition wants it emulated; of the APIC's page, never. */
+static inline bool device_is_emulated(const struct device_run *run, bool is_port)
+{
+	return is_port || partition_emulates(run->vp->partition, WHIT_EMULATE_MEMORY);
+}
+
 /* A read of a device: the answer if there is one, else a request for it. */
 static enum emu_outcome device_read(struct device_run *run, bool is_port, uint64_t address,
 				    unsigned int size, unsigned int count, void *data)
@@ -39,6 +60,10 @@ static enum emu_outcome device_read(struct device_run *run, bool is_port, uint64
 	struct whit_device_access *answer;
 
 	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES)
+		return EMU_FAILED;
+	if (!is_port && apic_covers(&run->vp->apic, address))
+		return device_read_apic(run, address, size * count, size, data);
+	if (!device_is_emulated(run, is_port))
 		return EMU_FAILED;
 	if (device->next_answer >= DEVICE_MAX_ACCESSES)
 		return EMU_UNIMPLEMENTED;
@@ -63,6 +88,10 @@ static enum emu_outcome device_write(struct device_run *run, bool is_port, uint6
 	struct whit_device_access *access;
 
 	if (!device_meet(run) || size * count > WHIT_DEVICE_BYTES)
+		return EMU_FAILED;
+	if (!is_port && apic_covers(&run->vp->apic, address))
+		run->has_met_apic = true;
+	else if (!device_is_emulated(run, is_port))
 		return EMU_FAILED;
 	if (run->n_posted == DEVICE_MAX_ACCESSES)
 		return EMU_UNIMPLEMENTED;

@@ -19,6 +19,7 @@ struct device_run {
 	bool has_met_page;	      /* a translation has come to exit_page */
 	bool is_mismatch;	      /* the first device access was somewhere else */
 	bool has_met_device;
+	bool has_met_apic;
 	uint8_t n_posted;
 };
 

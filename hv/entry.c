@@ -46,6 +46,14 @@ static bool is_canonical(uint64_t address)
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
+/* What an entry asks of RIP: it may be one bit longer, and the fetch then faults. */
+static bool is_extended(uint64_t address)
+{
+	const int64_t upper = (int64_t)address >> virt_machine.linear_bits;
+
+	return !upper || upper == -1;
+}
+
 static struct refusal check_control(const struct state *s)
 {
 	const uint64_t cr0 = s->paging.cr0, cr4 = s->paging.cr4, efer = s->paging.efer;
@@ -68,6 +76,8 @@ static struct refusal check_control(const struct state *s)
 		return refuse(WHvX64RegisterCr0, "CR0.PG is clear in long mode (EFER.LMA)");
 	if (s->is_long && !(cr4 & CR4_PAE))
 		return refuse(WHvX64RegisterCr4, "CR4.PAE is clear in long mode (EFER.LMA)");
+	if (!s->is_long && (cr4 & CR4_PCIDE))
+		return refuse(WHvX64RegisterCr4, "CR4.PCIDE is set outside long mode");
 	if (virt_get(vp->virt, VIRT_DR7) & UPPER_32)
 		return refuse(WHvX64RegisterDr7, "DR7 has a bit of the upper half set");
 	if (!is_canonical(virt_get(vp->virt, VIRT_SYSENTER_ESP)))
@@ -256,13 +266,13 @@ static struct refusal check_rip_and_rflags(const struct state *s)
 	if (!is_64bit && (regs->rip & UPPER_32))
 		return refuse(WHvX64RegisterRip,
 			      "RIP has a bit of the upper half set outside 64-bit mode");
-	if (is_64bit && !is_canonical(regs->rip))
+	if (is_64bit && !is_extended(regs->rip))
 		return refuse(WHvX64RegisterRip, "RIP is not canonical");
 	if (regs->rflags & ~(uint64_t)(RFLAGS_DEFINED | RFLAGS_ONE))
 		return refuse(WHvX64RegisterRflags, "RFLAGS has a reserved bit set");
 	if (!(regs->rflags & RFLAGS_ONE))
 		return refuse(WHvX64RegisterRflags, "RFLAGS bit 1 is clear");
-	if (s->is_v86 && (s->is_long || !(s->paging.cr0 & CR0_PE)))
+	if (regs->rflags & RFLAGS_VM && !s->is_v86)
 		return refuse(WHvX64RegisterRflags, "RFLAGS.VM is set in long mode or real mode");
 	return nothing;
 }
@@ -309,7 +319,8 @@ const char *entry_refusal(struct vp *vp, uint32_t *name)
 	for (unsigned int i = 0; i < SEG_COUNT; i++)
 		virt_get_segment(vp->virt, (enum x86_seg)i, &s.seg[i]);
 	s.is_long = s.paging.efer & EFER_LMA;
-	s.is_v86 = virt_regs(vp->virt)->rflags & RFLAGS_VM;
+	s.is_v86 =
+		(virt_regs(vp->virt)->rflags & RFLAGS_VM) && !s.is_long && (s.paging.cr0 & CR0_PE);
 
 	for (unsigned int i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		const struct refusal refusal = checks[i](&s);

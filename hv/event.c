@@ -41,6 +41,17 @@
 #define NOTIFY_PRIORITY	      0x3cull
 #define NOTIFY_PRIORITY_SHIFT 2
 
+/* WHV_X64_PENDING_EXT_INT_EVENT, first word; the second is reserved. */
+#define EXT_INT_VECTOR_SHIFT 8
+#define EXT_INT_VECTOR_MASK  0xffull
+#define EXT_INT_RESERVED     0xffffffffffff00f0ull
+
+#define EXT_INT_WAITS 0x100u /* in vp->ext_int */
+
+/* DR6 as #DB leaves it: the breakpoints that were met, BD and BS beside what is there. */
+#define DR6_BREAKPOINTS 0x000full
+#define DR6_BD_BS	0x6000ull
+
 #define WINDOW_INTERRUPT 1u
 #define WINDOW_NMI	 2u
 
@@ -139,18 +150,29 @@ void event_get_event(const struct vp *vp, uint64_t value[2])
 
 	value[0] = 0;
 	value[1] = 0;
-	if (event->type == VIRT_EVENT_NONE || !vp->pending_is_event)
-		return;
-	value[0] = INTERRUPTION_PENDING | (uint64_t)event->vector << INTERRUPTION_VECTOR_SHIFT;
-	if (event->has_error_code)
-		value[0] |= EVENT_HAS_ERROR | (uint64_t)event->error_code << ERROR_CODE_SHIFT;
-	value[1] = vp->pending_parameter;
+	if (event->type != VIRT_EVENT_NONE && vp->pending_is_event) {
+		value[0] = INTERRUPTION_PENDING | (uint64_t)event->vector
+							  << INTERRUPTION_VECTOR_SHIFT;
+		if (event->has_error_code)
+			value[0] |= EVENT_HAS_ERROR | (uint64_t)event->error_code
+							      << ERROR_CODE_SHIFT;
+		value[1] = vp->pending_parameter;
+	} else if (vp->ext_int) {
+		value[0] = INTERRUPTION_PENDING |
+			   (uint64_t)WHvX64PendingEventExtInt << INTERRUPTION_TYPE_SHIFT |
+			   (vp->ext_int & EXT_INT_VECTOR_MASK) << EXT_INT_VECTOR_SHIFT;
+	}
 }
 
-/*
- * Exceptions alone. ExtInt waits for a local APIC in the hypervisor, and is refused until there is
- * one; a client that has the APIC itself injects through PendingInterruption.
- */
+static bool event_set_ext_int(struct vp *vp, const uint64_t value[2])
+{
+	if ((value[0] & EXT_INT_RESERVED) || value[1])
+		return false;
+	vp->ext_int = (uint16_t)(EXT_INT_WAITS |
+				 (value[0] >> EXT_INT_VECTOR_SHIFT & EXT_INT_VECTOR_MASK));
+	return true;
+}
+
 bool event_set_event(struct vp *vp, const uint64_t value[2])
 {
 	unsigned int vector = (unsigned int)(value[0] >> INTERRUPTION_VECTOR_SHIFT) & VECTOR_MASK;
@@ -160,14 +182,19 @@ bool event_set_event(struct vp *vp, const uint64_t value[2])
 	};
 
 	if (!(value[0] & INTERRUPTION_PENDING)) {
-		if (vp->pending_is_event)
+		if (vp->pending_is_event && vp->pending.type != VIRT_EVENT_NONE)
 			event_clear(vp);
+		else
+			vp->ext_int = 0;
 		return true;
+	}
+	switch (value[0] >> INTERRUPTION_TYPE_SHIFT & EVENT_TYPE_MASK) {
+	case WHvX64PendingEventException: break;
+	case WHvX64PendingEventExtInt: return event_set_ext_int(vp, value);
+	default: return false;
 	}
 	if (event.has_error_code)
 		event.error_code = (uint32_t)(value[0] >> ERROR_CODE_SHIFT);
-	if ((value[0] >> INTERRUPTION_TYPE_SHIFT & EVENT_TYPE_MASK) != WHvX64PendingEventException)
-		return false;
 	if ((value[0] & EVENT_RESERVED) || !event_is_legal(&event, vector))
 		return false;
 	event.vector = (uint8_t)vector;
@@ -197,6 +224,39 @@ static enum event_class event_class(const struct virt_event *event)
 	}
 }
 
+static char *put_text(char *at, const char *text)
+{
+	while (*text)
+		*at++ = *text++;
+	return at;
+}
+
+static char *put_vector(char *at, unsigned int vector)
+{
+	if (vector >= 10)
+		at = put_vector(at, vector / 10);
+	*at++ = (char)('0' + vector % 10);
+	return at;
+}
+
+/* "triple fault: exception 13 in the delivery of exception 8" */
+void event_tell_shutdown(struct vp *vp, const struct emu_exception *last)
+{
+	char text[80];
+	char *at = put_text(text, "triple fault");
+
+	if (last)
+		at = put_vector(put_text(at, ": exception "), last->vector);
+	if (last || vp->pending_is_injected) {
+		at = put_text(at, vp->pending.type == VIRT_EVENT_EXCEPTION
+					  ? " in the delivery of exception "
+					  : " in the delivery of interrupt ");
+		at = put_vector(at, vp->pending.vector);
+	}
+	*at = 0;
+	vp_page_error(vp, WHvRegisterPendingEvent, text);
+}
+
 bool event_raise(struct vp *vp, const struct emu_exception *exception)
 {
 	struct virt_event next = {
@@ -207,19 +267,28 @@ bool event_raise(struct vp *vp, const struct emu_exception *exception)
 	};
 	enum event_class first = event_class(&vp->pending), second = event_class(&next);
 
-	if (first == DOUBLE_FAULT && second != BENIGN)
+	/* Faults push RF set, SDM 3B "Instruction-Breakpoint Exception Condition"; an entry pushes what is there. */
+	virt_regs(vp->virt)->rflags |= RFLAGS_RF;
+	virt_regs(vp->virt)->changed = true;
+	if (event_is_intercepted(vp, exception->vector)) {
+		vp->raised = *exception;
+		vp->raised_as = RAISED_EXIT;
+		return true;
+	}
+	if (first == DOUBLE_FAULT && second != BENIGN) {
+		event_tell_shutdown(vp, exception);
+		vp->raised_as = RAISED_TRIPLE;
 		return false;
+	}
 	if ((first == CONTRIBUTORY && second == CONTRIBUTORY) ||
 	    (first == PAGE_FAULT && (second == CONTRIBUTORY || second == PAGE_FAULT)))
 		next = (struct virt_event) { .type = VIRT_EVENT_EXCEPTION,
 					     .vector = EXC_DF,
 					     .has_error_code = true };
 	vp->pending = next;
-	vp->pending_parameter = exception->address;
+	vp->pending_parameter = next.vector == EXC_PF ? exception->address : 0;
 	vp->pending_is_event = true;
-	/* Faults push RF set, SDM 3B "Instruction-Breakpoint Exception Condition"; an entry pushes what is there. */
-	virt_regs(vp->virt)->rflags |= RFLAGS_RF;
-	virt_regs(vp->virt)->changed = true;
+	vp->raised_as = RAISED_PENDING;
 	return true;
 }
 
@@ -264,6 +333,18 @@ static const char *event_obstacle(struct vp *vp, bool is_protected)
 	}
 }
 
+/*
+ * What the processor does for a #DB of its own and not for an injected one, SDM 3B "Debug Status Register (DR6)". Without
+ * a parameter the client has seen to it.
+ */
+static void event_set_dr6(struct vp *vp)
+{
+	const uint64_t dr6 = virt_get(vp->virt, VIRT_DR6) & ~DR6_BREAKPOINTS;
+
+	virt_set(vp->virt, VIRT_DR6, dr6 | (vp->pending_parameter & (DR6_BREAKPOINTS | DR6_BD_BS)));
+	virt_set(vp->virt, VIRT_DR7, virt_get(vp->virt, VIRT_DR7) & ~DR7_GD);
+}
+
 static bool event_hand_over(struct vp *vp)
 {
 	bool is_protected = virt_get(vp->virt, VIRT_CR0) & CR0_PE;
@@ -284,21 +365,35 @@ static bool event_hand_over(struct vp *vp)
 	}
 	if (vp->pending_is_event && event.vector == EXC_PF)
 		virt_set(vp->virt, VIRT_CR2, vp->pending_parameter);
+	if (vp->pending_is_event && event.vector == EXC_DB && vp->pending_parameter)
+		event_set_dr6(vp);
 	virt_inject(vp->virt, &event);
 	vp->pending_is_injected = true;
 	return true;
 }
 
-static void event_arm_windows(struct vp *vp)
+/* The windows that the client waits for, as far as CR8 lets it. */
+static uint8_t event_client_windows(const struct vp *vp)
 {
 	uint64_t notify = vp->deliverability;
 	uint64_t priority = (notify & NOTIFY_PRIORITY) >> NOTIFY_PRIORITY_SHIFT;
 	uint8_t window = 0;
 
 	/* An interrupt of a priority that CR8 masks is not deliverable, whatever RFLAGS.IF says. */
-	if ((notify & NOTIFY_INTERRUPT) && (!priority || priority > vp->cr8))
+	if ((notify & NOTIFY_INTERRUPT) && (!priority || priority > vp_cr8(vp)))
 		window |= WINDOW_INTERRUPT;
 	if (notify & NOTIFY_NMI)
+		window |= WINDOW_NMI;
+	return window;
+}
+
+static void event_arm_windows(struct vp *vp)
+{
+	uint8_t window = event_client_windows(vp);
+
+	if (vp->ext_int || vp->wants_window)
+		window |= WINDOW_INTERRUPT;
+	if (vp->nmi_requested)
 		window |= WINDOW_NMI;
 	if (window == vp->window)
 		return;
@@ -306,8 +401,48 @@ static void event_arm_windows(struct vp *vp)
 	vp->window = window;
 }
 
+static bool event_can_take_nmi(const struct vp *vp)
+{
+	return !(virt_get(vp->virt, VIRT_SHADOW) &
+		 (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI));
+}
+
+static bool event_can_take_interrupt(const struct vp *vp)
+{
+	return (virt_regs(vp->virt)->rflags & RFLAGS_IF) &&
+	       !(virt_get(vp->virt, VIRT_SHADOW) & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS));
+}
+
+bool event_wakes(const struct vp *vp)
+{
+	/* A single step over HLT traps behind it: the processor does not stay there. */
+	if (vp->pending.type != VIRT_EVENT_NONE || virt_get(vp->virt, VIRT_PENDING_DEBUG))
+		return true;
+	if (vp->nmi_requested && event_can_take_nmi(vp))
+		return true;
+	if (!event_can_take_interrupt(vp))
+		return false;
+	return vp->ext_int || (vp->apic.page && apic_deliverable(vp) >= 0);
+}
+
+/* What waits becomes pending once the guest can take it; NMIs first, SDM 3A "Priority Among Concurrent Events". */
+static void event_take_waiting(struct vp *vp)
+{
+	if (vp->nmi_requested && event_can_take_nmi(vp)) {
+		vp->nmi_requested = false;
+		vp->pending = (struct virt_event) { .type = VIRT_EVENT_NMI, .vector = EXC_NMI };
+	} else if (vp->ext_int && event_can_take_interrupt(vp)) {
+		vp->pending = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT,
+						    .vector = (uint8_t)vp->ext_int };
+		vp->ext_int = 0;
+	}
+	vp->pending_is_event = false;
+}
+
 bool event_prepare_some(struct vp *vp)
 {
+	if (vp->pending.type == VIRT_EVENT_NONE)
+		event_take_waiting(vp);
 	if (vp->pending.type != VIRT_EVENT_NONE) {
 		if (!event_hand_over(vp))
 			return false;
@@ -316,17 +451,35 @@ bool event_prepare_some(struct vp *vp)
 		virt_inject(vp->virt, &vp->pending);
 		vp->pending_is_injected = false;
 	}
-	if (vp->deliverability || vp->window)
-		event_arm_windows(vp);
+	event_arm_windows(vp);
 	return true;
 }
 
-uint32_t event_window(struct vp *vp, const struct virt_exit *exit)
+void event_note_delivered(struct vp *vp)
 {
+	const bool is_exception = vp->pending.type == VIRT_EVENT_EXCEPTION;
+
+	vp->delivered[!is_exception ? 2 : vp->pending.vector != EXC_PF]++;
+	event_clear(vp);
+	vp->pending_is_injected = false;
+}
+
+bool event_window(struct vp *vp, const struct virt_exit *exit, uint32_t *deliverable)
+{
+	const uint8_t windows = event_client_windows(vp);
+
 	if (exit->reason == VIRT_EXIT_NMI_WINDOW) {
 		vp->deliverability &= ~NOTIFY_NMI;
-		return WHvX64PendingNmi;
+		*deliverable = WHvX64PendingNmi;
+		return windows & WINDOW_NMI;
 	}
-	vp->deliverability &= ~(NOTIFY_INTERRUPT | NOTIFY_PRIORITY);
-	return WHvX64PendingInterrupt;
+	if (windows & WINDOW_INTERRUPT) {
+		vp->deliverability &= ~(NOTIFY_INTERRUPT | NOTIFY_PRIORITY);
+		*deliverable = WHvX64PendingInterrupt;
+		return true;
+	}
+	if (vp->wants_window)
+		vp->apic.is_due = true;
+	vp->wants_window = false;
+	return false;
 }

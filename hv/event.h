@@ -4,8 +4,13 @@
  *
  * One event at most is pending, in vp->pending. The client sees it in one of two registers: PendingEvent
  * (an exception with its parameter, from the client or from the hypervisor) or PendingInterruption (any
- * type, from the client, or one whose delivery an exit has interrupted). A later event replaces the one
- * before, as on the processor, where a fault in the delivery of an interrupt drops the interrupt.
+ * type, from the client or the APIC, or one whose delivery an exit has interrupted). A later event replaces the one
+ * before, as on the processor, where a fault in the delivery of an interrupt drops the interrupt. What is
+ * pending is delivered by the next entry, or the entry is refused.
+ *
+ * Behind it wait, for the guest to take them: an NMI of the APIC (vp->nmi_requested), PendingEvent's ExtInt
+ * (vp->ext_int), and what the APIC has (vp->wants_window). The windows that these need are the hypervisor's own:
+ * no client hears of them.
  *
  * Order around an entry, hv/run.c:
  *
@@ -23,7 +28,8 @@
 /*
  * WHvRegisterPendingInterruption and WHvRegisterPendingEvent (two words), for hv/register.c. Setting:
  * false for a value that could never be delivered, and nothing has changed; a value without the
- * pending bit clears what the same register holds and leaves the other's alone.
+ * pending bit clears what the same register shows and leaves the other's alone. PendingEvent shows the exception, and
+ * else the ExtInt that waits; setting one of them leaves the other alone.
  */
 uint64_t event_get_interruption(const struct vp *vp);
 bool event_set_interruption(struct vp *vp, uint64_t value);
@@ -31,44 +37,64 @@ void event_get_event(const struct vp *vp, uint64_t value[2]);
 bool event_set_event(struct vp *vp, const uint64_t value[2]);
 
 /*
- * A fault that the hypervisor raises for the guest at its RIP; sets RFLAGS.RF. If one is pending already they are
- * combined, SDM 3A "Conditions for Generating a Double Fault". False: that is a triple fault; the
- * double fault stays pending, and the caller may report UnrecoverableException.
+ * A fault that the hypervisor raises for the guest at its RIP; sets RFLAGS.RF. A vector that the client intercepts is
+ * vp->raised (RAISED_EXIT), and what is pending stays. Else, if one is pending already, they are
+ * combined, SDM 3A "Conditions for Generating a Double Fault". False (RAISED_TRIPLE): that is a triple fault; the
+ * double fault stays pending, and the shared page says in words what led to it. vp->raised_as says the same.
  */
+enum raised_as { RAISED_PENDING, RAISED_EXIT, RAISED_TRIPLE };
+
 bool event_raise(struct vp *vp, const struct emu_exception *exception);
+
+/* Does the client want to see exceptions of this vector? */
+static inline bool event_is_intercepted(const struct vp *vp, uint8_t vector)
+{
+	const struct properties *const properties = &vp->partition->properties;
+
+	return (properties->extended_exits & EXITS_EXCEPTION) &&
+	       (properties->exception_exits >> vector & 1);
+}
+
+/*
+ * Say in the shared page what is known of a triple fault's cause: `last`, or NULL if the processor has met it, then before
+ * event_delivered().
+ */
+void event_tell_shutdown(struct vp *vp, const struct emu_exception *last);
 
 /* An exit struck while this event was being delivered: it is pending again, in PendingInterruption. */
 void event_interrupted(struct vp *vp, const struct virt_event *event);
 
 /*
- * Before each virt_run(): hand the pending event to the processor, CR2 included, and ask for the windows
- * of vp->deliverability. False if the guest cannot take the event now (an interrupt with RFLAGS.IF clear
- * or in a shadow, an NMI that is blocked, a missing error code): the reason is in the shared page, nothing
- * was handed over.
+ * Before each virt_run(): hand the pending event to the processor, CR2 (of #DB: DR6 and DR7.GD) included, or what waits
+ * behind it if the guest can take that; and ask for the windows of vp->deliverability and of what still waits. False if
+ * the guest cannot take the pending event now (an interrupt with RFLAGS.IF clear or in a shadow, an NMI that is
+ * blocked, a missing error code): the reason is in the shared page, nothing was handed over.
  */
 bool event_prepare_some(struct vp *vp);
 
 static inline bool event_prepare(struct vp *vp)
 {
-	if (vp->pending.type == VIRT_EVENT_NONE && !vp->pending_is_injected &&
-	    !(vp->deliverability | vp->window))
+	if (vp->pending.type == VIRT_EVENT_NONE && !(vp->event_due | vp->deliverability))
 		return true; /* as nearly always */
 	return event_prepare_some(vp);
 }
 
+/* Does an event wake the VP from HLT? What waits must be such that the guest can take it. */
+bool event_wakes(const struct vp *vp);
+
+void event_note_delivered(struct vp *vp);
+
 /* The entry has happened: what was handed over is delivered, and no longer pending. */
 static inline void event_delivered(struct vp *vp)
 {
-	if (vp->pending_is_injected) {
-		vp->pending = (struct virt_event) { .type = VIRT_EVENT_NONE };
-		vp->pending_is_injected = false;
-	}
+	if (vp->pending_is_injected)
+		event_note_delivered(vp);
 }
 
 /*
- * For a VIRT_EXIT_INTERRUPT_WINDOW or _NMI_WINDOW: the DeliverableType of the X64InterruptWindow record.
- * The request is used up.
+ * For a VIRT_EXIT_INTERRUPT_WINDOW or _NMI_WINDOW: true, and the DeliverableType of the X64InterruptWindow record, if it is
+ * the client's; the request is used up. False if it is the hypervisor's own: enter again.
  */
-uint32_t event_window(struct vp *vp, const struct virt_exit *exit);
+bool event_window(struct vp *vp, const struct virt_exit *exit, uint32_t *deliverable);
 
 #endif

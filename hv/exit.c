@@ -7,9 +7,11 @@
 #include "hv/exit.h"
 
 #include "hv/gpa.h"
+#include "hv/time.h"
 #include "hv/walk.h"
 #include "whp/WinHvExits.h"
 #include "x86/cr.h"
+#include "x86/fx.h"
 
 /* The first eight bytes of WHV_X64_VP_EXIT_CONTEXT: WHV_X64_VP_EXECUTION_STATE, length, CR8, zeros. */
 #define STATE_CR0_PE  (1u << 2)
@@ -73,7 +75,7 @@ static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length)
 	if (view->shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
 		head |= STATE_SHADOW;
 	head |= (uint64_t)(length & LENGTH_MASK) << LENGTH_SHIFT;
-	head |= (vp->cr8 & CR8_MASK) << CR8_SHIFT;
+	head |= (vp_cr8(vp) & CR8_MASK) << CR8_SHIFT;
 
 	record->ExitReason = (WHV_RUN_VP_EXIT_REASON)reason;
 	record->Reserved = 0;
@@ -236,4 +238,60 @@ void exit_device(struct vp *vp, const struct virt_exit *exit)
 {
 
 	write_head(vp, WhitRunVpExitReasonDeviceAccess, exit ? exit->insn_length : 0);
+}
+
+void exit_rdtsc(struct vp *vp, const struct virt_exit *exit)
+{
+	const uint64_t offset = virt_get(vp->virt, VIRT_TSC_OFFSET);
+	WHV_X64_RDTSC_CONTEXT *rdtsc;
+
+	rdtsc = &begin(vp, WHvRunVpExitReasonX64Rdtsc, exit->insn_length)->ReadTsc;
+	rdtsc->TscAux = virt_get(vp->virt, VIRT_TSC_AUX);
+	rdtsc->VirtualOffset = offset;
+	rdtsc->Tsc = virt_tsc() + offset;
+	rdtsc->ReferenceTime = time_reference(vp->partition);
+	rdtsc->RdtscInfo.AsUINT64 = exit->rdtsc.is_rdtscp;
+}
+
+void exit_hypercall(struct vp *vp, const struct virt_exit *exit)
+{
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	const struct x86_fxsave *const fpu = virt_fpu_save(vp->virt);
+	WHV_HYPERCALL_CONTEXT *call;
+
+	call = &begin(vp, WHvRunVpExitReasonHypercall, exit->insn_length)->Hypercall;
+	call->Rax = regs->gpr[0];
+	call->Rbx = regs->gpr[3];
+	call->Rcx = regs->gpr[1];
+	call->Rdx = regs->gpr[2];
+	call->R8 = regs->gpr[8];
+	call->Rsi = regs->gpr[6];
+	call->Rdi = regs->gpr[7];
+	__builtin_memcpy(call->XmmRegisters, fpu->xmm, sizeof(call->XmmRegisters));
+}
+
+void exit_apic(struct vp *vp)
+{
+	const struct apic_trap trap = vp->apic.trap;
+	WHV_RUN_VP_EXIT_CONTEXT *const record = begin(vp, trap.reason, 0);
+
+	vp->apic.trap.reason = 0;
+	switch (trap.reason) {
+	case WHvRunVpExitReasonX64ApicEoi: record->ApicEoi.InterruptVector = trap.detail; return;
+	case WHvRunVpExitReasonX64ApicWriteTrap:
+		record->ApicWrite.Type = (WHV_X64_APIC_WRITE_TYPE)trap.detail;
+		record->ApicWrite.WriteValue = trap.value;
+		return;
+	default: record->ApicSmi.ApicIcr = trap.value; return; /* ApicInitSipi is the same */
+	}
+}
+
+void exit_turn(struct vp *vp, uint32_t kind, bool has_run, uint64_t deadline)
+{
+	struct whit_turn *const turn =
+		(struct whit_turn *)(void *)begin(vp, WhitRunVpExitReasonTurn, 0)->AsUINT64;
+
+	turn->kind = kind;
+	turn->has_run = has_run;
+	turn->deadline = deadline;
 }

@@ -19,6 +19,14 @@ void exit_exception(struct vp *vp, const struct virt_exit *exit);
 /* `result`: what the guest would have got. */
 void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cpuid *result);
 
+/* X64Rdtsc, before the instruction; and after it: X64ApicEoi and the traps, of vp->apic.trap, which is used up. */
+void exit_rdtsc(struct vp *vp, const struct virt_exit *exit);
+void exit_hypercall(struct vp *vp, const struct virt_exit *exit);
+void exit_apic(struct vp *vp);
+
+/* WhitRunVpExitReasonTurn; kind: WHIT_TURN_… */
+void exit_turn(struct vp *vp, uint32_t kind, bool has_run, uint64_t deadline);
+
 /* deliverable: WHV_X64_PENDING_INTERRUPTION_TYPE. */
 void exit_interrupt_window(struct vp *vp, uint32_t deliverable);
 

@@ -13,6 +13,7 @@
 
 #include "hv/frame.h"
 #include "hv/hv.h"
+#include "hv/vp.h"
 #include "whp/WinHvMemory.h"
 #include "x86/paging.h"
 
@@ -41,7 +42,7 @@ struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
 	if (gpa.a >> gpa_bits())
 		return (struct gpa_page) { NULL, 0 };
 	leaf = virt_space_lookup(&partition->space, gpa);
-	if (!leaf.rights) {
+	if (!leaf.rights || gpa_is_apic(partition, gpa.a)) {
 		entry->gpa = (gpa.a & PAGE_MASK) | 1;
 		entry->ptr = 0;
 		return (struct gpa_page) { NULL, 0 };
@@ -163,12 +164,36 @@ static struct plan plan_unmap(const struct virt_space *space, uint64_t gpa, uint
 
 /* ---- The books --------------------------------------------------------------------------- */
 
+/* The page behind the APICs' is the partition's own: it has no uses. */
+static bool is_access(const struct partition *partition, spa_t spa)
+{
+	return spa.a && spa.a == partition->apic_access.a;
+}
+
+/* A leaf that there is, or is no more. */
+static void use(struct partition *partition, spa_t spa, unsigned int level)
+{
+	if (is_access(partition, spa))
+		return;
+	frames_map(spa, level);
+	partition->mapped_pages[level - LEVEL_4K]++;
+}
+
+static void unuse(struct partition *partition, spa_t spa, unsigned int level)
+{
+	if (is_access(partition, spa))
+		return;
+	frames_unmap(spa, level);
+	partition->mapped_pages[level - LEVEL_4K]--;
+}
+
 /* A leaf gives way to smaller ones, down to `level`, but for the one at gpa. */
-static void split_uses(const struct virt_leaf *leaf, uint64_t gpa, unsigned int level)
+static void split_uses(struct partition *partition, const struct virt_leaf *leaf, uint64_t gpa,
+		       unsigned int level)
 {
 	const uint64_t offset = gpa & (LEVEL_SIZE(leaf->level) - 1);
 
-	frames_unmap(leaf->spa, leaf->level);
+	unuse(partition, leaf->spa, leaf->level);
 	for (unsigned int l = leaf->level - 1u; l >= level; l--) {
 		const uint64_t parent = leaf->spa.a + (offset & ~(LEVEL_SIZE(l + 1) - 1));
 		const uint64_t without = leaf->spa.a + (offset & ~(LEVEL_SIZE(l) - 1));
@@ -177,28 +202,28 @@ static void split_uses(const struct virt_leaf *leaf, uint64_t gpa, unsigned int 
 			const uint64_t block = parent + i * LEVEL_SIZE(l);
 
 			if (block != without)
-				frames_map(SPA(block), l);
+				use(partition, SPA(block), l);
 		}
 	}
 }
 
 /* Take back the uses of all that stands in a block of the space; true if anything did. */
-static bool drop_uses(const struct virt_space *space, uint64_t gpa, unsigned int level)
+static bool drop_uses(struct partition *partition, uint64_t gpa, unsigned int level)
 {
 	const uint64_t end = gpa + LEVEL_SIZE(level);
 	bool found = false;
 
 	for (uint64_t at = gpa; at < end;) {
-		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
 
 		found |= here.rights != 0;
 		if (here.level > level) {
 			if (here.rights)
-				split_uses(&here, gpa, level);
+				split_uses(partition, &here, gpa, level);
 			break;
 		}
 		if (here.rights)
-			frames_unmap(here.spa, here.level);
+			unuse(partition, here.spa, here.level);
 		at += LEVEL_SIZE(here.level);
 	}
 	return found;
@@ -212,14 +237,51 @@ static bool replace(struct partition *partition, uint64_t gpa, unsigned int leve
 		    const struct virt_leaf *here, struct virt_leaf leaf)
 {
 	const bool is_hole = !here->rights && here->level >= level;
-	const bool found = !is_hole && drop_uses(&partition->space, gpa, level);
+	const bool found = !is_hole && drop_uses(partition, gpa, level);
 
 	if (!virt_space_set(&partition->space, GPA(gpa), level, leaf))
 		virt_panic("gpa: %llu pages do not suffice at %llx",
 			   (unsigned long long)partition->pages.count, (unsigned long long)gpa);
 	if (leaf.rights)
-		frames_map(leaf.spa, level);
+		use(partition, leaf.spa, level);
 	return found;
+}
+
+/* ---- The page of the APICs --------------------------------------------------------------- */
+
+/* Pages for the tables above it, wherever they are missing. */
+#define APIC_TABLES 4u
+
+static bool meets_apic(const struct partition *partition, uint64_t gpa, uint64_t n_bytes)
+{
+	return partition->properties.apic_mode && gpa <= APIC_PAGE && APIC_PAGE - gpa < n_bytes;
+}
+
+static bool wants_access(const struct partition *partition)
+{
+	if (!partition->apic_access.a || partition->is_dying)
+		return false;
+	for (unsigned int i = 0; i < partition->properties.processor_count; i++)
+		if (partition->vps[i] && partition->vps[i]->apic.mode != VIRT_APIC_XAPIC)
+			return false;
+	return true;
+}
+
+/* Without pages for the tables a hole does: the accesses exit all the same. */
+void gpa_apic_page(struct partition *partition)
+{
+	const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(APIC_PAGE));
+	const bool is_wanted = wants_access(partition) && partition->pages.count >= APIC_TABLES - 1;
+	struct virt_leaf leaf = { .rights = 0, .level = LEVEL_4K, .type = MEMTYPE_WB };
+
+	if (is_wanted) {
+		leaf.spa = partition->apic_access;
+		leaf.rights = VIRT_READ | VIRT_WRITE;
+	}
+	if (here.rights == leaf.rights && (!here.rights || here.spa.a == leaf.spa.a))
+		return;
+	(void)replace(partition, APIC_PAGE, LEVEL_4K, &here, leaf);
+	gpa_forget(partition, true);
 }
 
 /* ---- The calls --------------------------------------------------------------------------- */
@@ -294,6 +356,8 @@ uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents,
 		return WHIT_E_INVALID_STATE;
 	for (unsigned int i = 0; i < n && has_room(&plan); i++)
 		plan_extent(&plan, &partition->space, &extents[i], gpa, flags);
+	if (meets_apic(partition, gpa, plan.n_bytes))
+		plan.n_tables += APIC_TABLES;
 	lock_take(&hv.lock);
 	for (unsigned int i = 0; i < n && error == RESULT(S_OK); i++)
 		if (!frames_are_root(extents[i].source, extents[i].n_pages << PAGE_SHIFT))
@@ -307,6 +371,8 @@ uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents,
 			partition->gpa_end = gpa + n_bytes;
 		gpa_forget(partition,
 			   map_extents(partition, extents, gpa, plan.n_bytes, (uint8_t)flags));
+		if (meets_apic(partition, gpa, plan.n_bytes))
+			gpa_apic_page(partition);
 	}
 	lock_drop(&hv.lock);
 	if (error != RESULT(S_OK))
@@ -347,13 +413,19 @@ static unsigned int protect_level(const struct virt_space *space, uint64_t gpa, 
 }
 
 /* Looks on behind what one call does: holes are found before anything has changed. */
-static bool plan_protect(struct plan *plan, const struct virt_space *space, uint64_t gpa,
+static bool plan_protect(struct plan *plan, const struct partition *partition, uint64_t gpa,
 			 uint64_t n_bytes, uint64_t rights)
 {
+	const struct virt_space *const space = &partition->space;
+
 	while (plan->n_bytes < n_bytes && has_room(plan)) {
 		const uint64_t at = gpa + plan->n_bytes;
 		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
 
+		if (gpa_is_apic(partition, at) && here.level == LEVEL_4K) {
+			plan->n_bytes += PAGE_SIZE;
+			continue;
+		}
 		if (!here.rights)
 			return false;
 		plan_leaf(plan, at,
@@ -362,7 +434,7 @@ static bool plan_protect(struct plan *plan, const struct virt_space *space, uint
 	for (uint64_t at = plan->n_bytes; at < n_bytes && plan->n_looks < MAX_LOOKS;) {
 		const struct virt_leaf here = virt_space_lookup(space, GPA(gpa + at));
 
-		if (!here.rights)
+		if (!here.rights && !(gpa_is_apic(partition, gpa + at) && here.level == LEVEL_4K))
 			return false;
 		at += hole_bytes(&here, gpa + at, n_bytes - at);
 		plan->n_looks++;
@@ -380,7 +452,7 @@ uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes
 		return RESULT(E_INVALIDARG);
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	if (!plan_protect(&plan, &partition->space, gpa, n_bytes, flags))
+	if (!plan_protect(&plan, partition, gpa, n_bytes, flags))
 		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
 	error = partition_want(partition, plan.n_tables, result);
 	if (error != RESULT(S_OK))
@@ -395,6 +467,10 @@ uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes
 			protect_level(&partition->space, at, n_bytes - done, flags, &here);
 		const uint64_t inside = at & (LEVEL_SIZE(here.level) - 1);
 
+		if (gpa_is_apic(partition, at) && here.level == LEVEL_4K) {
+			done += PAGE_SIZE;
+			continue;
+		}
 		(void)replace(partition, at, level, &here,
 			      (struct virt_leaf) { SPA(here.spa.a + inside), (uint8_t)flags,
 						   (uint8_t)level, here.type });
@@ -431,6 +507,8 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	plan = plan_unmap(&partition->space, gpa, n_bytes);
+	if (meets_apic(partition, gpa, plan.n_bytes))
+		plan.n_tables += APIC_TABLES;
 	error = partition_want(partition, plan.n_tables, result);
 	if (error != RESULT(S_OK))
 		return error;
@@ -450,6 +528,8 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 		fold_table(partition, gpa, gpa + done);
 	}
 	gpa_forget(partition, found);
+	if (meets_apic(partition, gpa, plan.n_bytes))
+		gpa_apic_page(partition);
 	lock_drop(&hv.lock);
 	*result = plan.n_bytes;
 	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
@@ -468,7 +548,7 @@ bool gpa_clear(struct partition *partition, unsigned int *budget)
 
 		--*budget;
 		if (here.rights)
-			frames_unmap(here.spa, here.level);
+			unuse(partition, here.spa, here.level);
 		next = (at | (LEVEL_SIZE(here.level) - 1)) + 1;
 		partition->gpa_cursor = next;
 		/* Behind each block its table goes, so that few are left for the end. */

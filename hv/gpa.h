@@ -6,6 +6,7 @@
 #ifndef HV_GPA_H
 #define HV_GPA_H
 
+#include "hv/apic.h"
 #include "hv/partition.h"
 
 /* Bits of a guest-physical address: the processor's, or those of nested tables of four levels. */
@@ -64,6 +65,18 @@ bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes);
 
 /* No processor uses what a call has replaced or removed, and no gpa_page() finds it. Under the lock. */
 void gpa_forget(struct partition *partition, bool is_replaced);
+
+/*
+ * The page of the local APICs: nothing that is mapped over it is seen. In it stands partition->apic_access, if there is
+ * one and every VP's APIC is in xAPIC mode; else a hole. After each change of a mode; hv/apic.c.
+ */
+void gpa_apic_page(struct partition *partition);
+
+/* Is this page theirs? */
+static inline bool gpa_is_apic(const struct partition *partition, uint64_t gpa)
+{
+	return (gpa & PAGE_MASK) == APIC_PAGE && partition->properties.apic_mode;
+}
 
 /*
  * Take everything out of the space of a dying partition, from partition->gpa_cursor on; *budget is

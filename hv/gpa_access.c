@@ -98,7 +98,7 @@ uint32_t gpa_advise(const struct partition *partition, uint64_t gpa, uint64_t n_
 	for (unsigned int i = 0; at - gpa < n_bytes && i < MAX_LOOKS; i++) {
 		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
 
-		if (!here.rights)
+		if (!here.rights && !(gpa_is_apic(partition, at) && here.level == LEVEL_4K))
 			return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
 		at = (at | (LEVEL_SIZE(here.level) - 1)) + 1;
 	}

@@ -62,14 +62,21 @@ bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
 	return true;
 }
 
-/* How many pages from `i` on, of those at gpa, are in one word of the bitmap and in one table. */
-static unsigned int run_of(uint64_t gpa, uint64_t i, uint64_t n_pages)
+/*
+ * How many pages from `i` on, of those at gpa, are in one word of the bitmap and in one table; the page of the APICs,
+ * which is never dirty, is alone.
+ */
+static unsigned int run_of(const struct partition *partition, uint64_t gpa, uint64_t i,
+			   uint64_t n_pages)
 {
+	const uint64_t to_apic = ((APIC_PAGE - gpa) >> PAGE_SHIFT) - i;
 	const uint64_t in_table = PER_TABLE - ((gpa >> PAGE_SHIFT) + i) % PER_TABLE;
 	uint64_t n = PER_WORD - i % PER_WORD;
 
 	if (n > in_table)
 		n = in_table;
+	if (partition->properties.apic_mode && to_apic < n)
+		n = to_apic ? to_apic : 1;
 	return (unsigned int)(n < n_pages - i ? n : n_pages - i);
 }
 
@@ -82,7 +89,9 @@ static bool collect(const struct partition *partition, uint64_t gpa, uint64_t n_
 	unsigned int n;
 
 	for (uint64_t i = 0; i < n_pages; i += n) {
-		n = run_of(gpa, i, n_pages);
+		n = run_of(partition, gpa, i, n_pages);
+		if (gpa_is_apic(partition, gpa + (i << PAGE_SHIFT)))
+			continue;
 		if (!virt_space_dirty(&partition->space, GPA(gpa + (i << PAGE_SHIFT)), n, false,
 				      &bits))
 			return false;
@@ -90,8 +99,8 @@ static bool collect(const struct partition *partition, uint64_t gpa, uint64_t n_
 	}
 	/* A bit that is set only now stays for the next query. */
 	for (uint64_t i = 0; clear && i < n_pages; i += n) {
-		n = run_of(gpa, i, n_pages);
-		if (!bitmap[i / PER_WORD])
+		n = run_of(partition, gpa, i, n_pages);
+		if (!bitmap[i / PER_WORD] || gpa_is_apic(partition, gpa + (i << PAGE_SHIFT)))
 			continue;
 		(void)virt_space_dirty(&partition->space, GPA(gpa + (i << PAGE_SHIFT)), n, true,
 				       &bits);

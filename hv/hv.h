@@ -9,6 +9,7 @@
 #include "arch/virt.h"
 #include "hv/lock.h"
 #include "whit/hypercall.h"
+#include "whit/layout.h"
 #include "whp/WinTypes.h"
 
 /* An HRESULT of whp/WinTypes.h as a call returns it in RAX: 32 bits, zero-extended. */
@@ -20,7 +21,8 @@ struct partition;
 struct root {
 	struct virt_vp *virt;
 	uint32_t cpu;
-	uint64_t xcr0; /* the root's, as it last set it */
+	uint64_t xcr0;			       /* the root's, as it last set it */
+	uint64_t child_exits[VIRT_EXIT_COUNT]; /* of all children on this processor */
 };
 
 struct hv {
@@ -31,7 +33,8 @@ struct hv {
 	uint64_t tsc_hz;		    /* 0 if unknown */
 	uint32_t features;		    /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */
-	struct whit_stats stats;
+	struct whit_stats stats; /* child_exits: out of the roots' when it is asked for */
+	struct root roots[WHIT_MAX_CPUS];
 	uint64_t next_tag;	  /* of the next partition's handle */
 	struct partition *recent; /* that was found last, for the next time */
 	uint64_t direct_bytes;	  /* physical memory below this can be seen through virt_ptr() */

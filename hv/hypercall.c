@@ -10,9 +10,13 @@
 #include <string.h>
 
 #include "hv/buffer.h"
+#include "hv/cpuid.h"
+#include "hv/counter.h"
 #include "hv/frame.h"
 #include "hv/gpa.h"
 #include "hv/root.h"
+#include "hv/state.h"
+#include "hv/time.h"
 #include "hv/translate.h"
 #include "hv/vp.h"
 #include "whit/log.h"
@@ -61,7 +65,8 @@ static uint32_t call_get_property(struct call *call)
 
 static uint32_t call_set_property(struct call *call)
 {
-	return property_set(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9]);
+	return property_set(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			    &call->gpr[RDX]);
 }
 
 static uint32_t call_map_gpa_range(struct call *call)
@@ -140,7 +145,7 @@ static uint32_t call_delete_vp(struct call *call)
 
 static uint32_t call_run_vp(struct call *call)
 {
-	return vp_run(call->vp, call->root);
+	return vp_run(call->vp, call->root, &call->gpr[RDX]);
 }
 
 static uint32_t call_cancel_run_vp(struct call *call)
@@ -156,6 +161,68 @@ static uint32_t call_get_registers(struct call *call)
 static uint32_t call_set_registers(struct call *call)
 {
 	return registers_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_reset_partition(struct call *call)
+{
+	return vp_reset_all(call->partition);
+}
+
+static uint32_t call_suspend_time(struct call *call)
+{
+	return time_suspend(call->partition);
+}
+
+static uint32_t call_resume_time(struct call *call)
+{
+	return time_resume(call->partition);
+}
+
+static uint32_t call_request_interrupt(struct call *call)
+{
+	return apic_request(call->partition, call->gpr[RDX], call->gpr[R8]);
+}
+
+static uint32_t call_interrupt_targets(struct call *call)
+{
+	uint64_t bits[WHIT_MAX_VPS / 64];
+	const uint32_t result = apic_targets(call->partition, call->gpr[RDX], call->gpr[R8], bits);
+
+	if (result != RESULT(S_OK))
+		return result;
+	return buffer_write(call->gpr[R9], bits, sizeof(bits)) ? RESULT(S_OK) : RESULT(E_POINTER);
+}
+
+static uint32_t call_partition_counters(struct call *call)
+{
+	return counter_get_partition(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+				     &call->gpr[RDX]);
+}
+
+static uint32_t call_vp_counters(struct call *call)
+{
+	return counter_get_vp(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10],
+			      &call->gpr[RDX]);
+}
+
+static uint32_t call_get_vp_state(struct call *call)
+{
+	return state_get(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_set_vp_state(struct call *call)
+{
+	return state_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_set_tsc(struct call *call)
+{
+	return time_set_tsc(call->partition, call->gpr[RDX]);
+}
+
+static uint32_t call_cpuid_output(struct call *call)
+{
+	return cpuid_output(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
 }
 
 static uint32_t call_version(struct call *call)
@@ -184,6 +251,15 @@ static uint32_t call_read_log(struct call *call)
 	return result;
 }
 
+/* Read while others count: each word is right, or just before. */
+static void sum_child_exits(void)
+{
+	memset(hv.stats.child_exits, 0, sizeof(hv.stats.child_exits));
+	for (uint32_t cpu = 0; cpu < WHIT_MAX_CPUS; cpu++)
+		for (unsigned int i = 0; hv.roots[cpu].virt && i < VIRT_EXIT_COUNT; i++)
+			hv.stats.child_exits[i] += hv.roots[cpu].child_exits[i];
+}
+
 static uint32_t call_stats(struct call *call)
 {
 	uint32_t result = RESULT(E_POINTER);
@@ -195,6 +271,7 @@ static uint32_t call_stats(struct call *call)
 	lock_take(&hv.lock);
 	if (buffer_is_legal(call->gpr[RCX], sizeof(hv.stats))) {
 		hv.stats.heap_free_pages = hv.heap.count;
+		sum_child_exits();
 		memcpy(virt_ptr(SPA(call->gpr[RCX])), &hv.stats, sizeof(hv.stats));
 		call->gpr[RDX] = sizeof(hv.stats);
 		result = RESULT(S_OK);
@@ -217,9 +294,12 @@ static const struct row calls[] = {
 	[WHIT_CALL_GET_CAPABILITY] = { call_get_capability, OF_NOTHING },
 	[WHIT_CALL_CREATE_PARTITION] = { call_create_partition, OF_NOTHING },
 	[WHIT_CALL_SETUP_PARTITION] = { call_setup_partition, OF_PARTITION },
+	[WHIT_CALL_RESET_PARTITION] = { call_reset_partition, OF_PARTITION },
 	[WHIT_CALL_DELETE_PARTITION] = { call_delete_partition, OF_NOTHING },
 	[WHIT_CALL_GET_PROPERTY] = { call_get_property, OF_PARTITION },
 	[WHIT_CALL_SET_PROPERTY] = { call_set_property, OF_PARTITION },
+	[WHIT_CALL_SUSPEND_TIME] = { call_suspend_time, OF_PARTITION },
+	[WHIT_CALL_RESUME_TIME] = { call_resume_time, OF_PARTITION },
 	[WHIT_CALL_MAP_GPA_RANGE] = { call_map_gpa_range, OF_PARTITION },
 	[WHIT_CALL_UNMAP_GPA_RANGE] = { call_unmap_gpa_range, OF_PARTITION },
 	[WHIT_CALL_TRANSLATE_GVA] = { call_translate_gva, OF_VP },
@@ -229,10 +309,17 @@ static const struct row calls[] = {
 	[WHIT_CALL_CANCEL_RUN_VP] = { call_cancel_run_vp, OF_NOTHING },
 	[WHIT_CALL_GET_REGISTERS] = { call_get_registers, OF_VP },
 	[WHIT_CALL_SET_REGISTERS] = { call_set_registers, OF_VP },
+	[WHIT_CALL_REQUEST_INTERRUPT] = { call_request_interrupt, OF_PARTITION },
 	[WHIT_CALL_QUERY_DIRTY] = { call_query_dirty, OF_PARTITION },
+	[WHIT_CALL_PARTITION_COUNTERS] = { call_partition_counters, OF_PARTITION },
+	[WHIT_CALL_VP_COUNTERS] = { call_vp_counters, OF_VP },
 	[WHIT_CALL_ADVISE_GPA_RANGE] = { call_advise_gpa_range, OF_PARTITION },
 	[WHIT_CALL_READ_GPA_RANGE] = { call_read_gpa_range, OF_VP },
 	[WHIT_CALL_WRITE_GPA_RANGE] = { call_write_gpa_range, OF_VP },
+	[WHIT_CALL_GET_VP_STATE] = { call_get_vp_state, OF_VP },
+	[WHIT_CALL_SET_VP_STATE] = { call_set_vp_state, OF_VP },
+	[WHIT_CALL_INTERRUPT_TARGETS] = { call_interrupt_targets, OF_PARTITION },
+	[WHIT_CALL_CPUID_OUTPUT] = { call_cpuid_output, OF_VP },
 };
 
 static const struct row own_calls[] = {
@@ -243,6 +330,7 @@ static const struct row own_calls[] = {
 	[WHIT_CALL_TRANSLATE_GVAS - OWN_CALLS] = { call_translate_gvas, OF_VP },
 	[WHIT_CALL_PROTECT_GPA_RANGE - OWN_CALLS] = { call_protect_gpa_range, OF_PARTITION },
 	[WHIT_CALL_MAP_GPA_LIST - OWN_CALLS] = { call_map_gpa_list, OF_PARTITION },
+	[WHIT_CALL_SET_TSC - OWN_CALLS] = { call_set_tsc, OF_PARTITION },
 };
 
 static const struct row *find(uint64_t code)

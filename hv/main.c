@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "hv/cpuid.h"
+#include "hv/model.h"
 #include "hv/device.h"
 #include "hv/frame.h"
 #include "hv/hv.h"
@@ -14,8 +14,6 @@
 #include "whit/log.h"
 
 struct hv hv;
-
-static struct root roots[WHIT_MAX_CPUS];
 
 static uint64_t refuse(struct whit_handover *handover, uint64_t code, const char *why)
 {
@@ -92,7 +90,7 @@ uint64_t hv_init(struct whit_handover *handover)
 	hv.direct_bytes = handover->direct_bytes;
 	hv.next_tag = 1;
 	hv.features = device_features();
-	cpuid_init();
+	model_init();
 	frames_init(handover);
 	heap_init(handover, books);
 	if (!root_memory_init(handover))
@@ -123,7 +121,7 @@ uint64_t hv_main(struct whit_handover *handover, uint32_t cpu)
 	if (code != WHIT_LAUNCH_OK)
 		return code;
 
-	root = &roots[cpu];
+	root = &hv.roots[cpu];
 	root->cpu = cpu;
 	root->xcr0 = 1;
 	lock_take(&hv.lock);

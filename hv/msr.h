@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers: a child has those of a table and no other; the root has the processor's
- * less VMX, with an eye kept on the memory types.
+ * Model-specific registers: a child has those of a table and no other (hv/msr.c, hv/mtrr.c); the root has the
+ * processor's less VMX, with an eye kept on the memory types (hv/msr_root.c).
  */
 #ifndef HV_MSR_H
 #define HV_MSR_H
@@ -9,15 +9,28 @@
 #include "hv/hv.h"
 #include "hv/vp.h"
 
-/* A child's RDMSR and WRMSR. False: #GP(0) is due, and nothing has changed. */
+/*
+ * A child's RDMSR and WRMSR, by the table and by what the partition's properties say (X64MsrExit, X64MsrExitBitmap,
+ * MsrActionList, UnimplementedMsrAction). FAULT: #GP(0) is due; EXIT: the client is asked. Nothing has changed then.
+ */
+enum msr_outcome { MSR_DONE, MSR_FAULT, MSR_EXIT };
+
+enum msr_outcome msr_guest_read(struct vp *vp, uint32_t msr, uint64_t *value);
+enum msr_outcome msr_guest_write(struct vp *vp, uint32_t msr, uint64_t value);
+
+/* The same by the table alone, for registers of WHP that are MSRs. False: there is none, or the value is refused. */
 bool msr_read(struct vp *vp, uint32_t msr, uint64_t *value);
 bool msr_write(struct vp *vp, uint32_t msr, uint64_t value);
 
-/* Does the child's model have the MSR at all? */
-bool msr_exists(uint32_t msr);
-
 /* Is the value one that WRMSR of IA32_PAT takes? */
 bool msr_pat_is_legal(uint64_t value);
+
+/* Is it the number of a memory type, as MTRRs have it? */
+bool msr_is_memory_type(uint64_t type);
+
+/* An MTRR that the table has. False: #GP(0) is due, and nothing has changed. */
+uint64_t mtrr_read(struct vp *vp, uint32_t msr);
+bool mtrr_write(struct vp *vp, uint32_t msr, uint64_t value);
 
 /* The root's RDMSR and WRMSR of a guarded MSR, or of one that exits by itself. False: #GP(0). */
 bool msr_read_root(uint32_t msr, uint64_t *value);

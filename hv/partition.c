@@ -9,15 +9,21 @@
  */
 #include "hv/partition.h"
 
+#include <string.h>
+
 #include "hv/frame.h"
 #include "hv/gpa.h"
 #include "hv/hv.h"
+#include "hv/time.h"
 #include "hv/vp.h"
 
 #define PARTITION_MAGIC 0x6e6f697469747261ull
 
 /* A partition, and its ledger. */
 #define PARTITION_PAGES 2u
+
+/* The page that stands for the APICs', and the tables above it. */
+#define APIC_ACCESS_PAGES 4u
 
 /* A handle: the tag above the frame number. */
 #define HANDLE_FRAME_BITS 40
@@ -96,6 +102,7 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result)
 		virt_pages_give(&partition->pages, SPA(first + (i << PAGE_SHIFT)));
 	lend_note(partition, first, n_pages);
 	partition->magic = PARTITION_MAGIC;
+	property_init(&partition->properties);
 	lock_take(&hv.lock);
 	partition->handle = hv.next_tag++ << HANDLE_FRAME_BITS | first >> PAGE_SHIFT;
 	*result = partition->handle;
@@ -107,18 +114,23 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result)
 
 uint32_t partition_setup(struct partition *partition, uint64_t *needed)
 {
+	bool has_access;
 	uint32_t error;
 
 	if (partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	if (!partition->properties.processor_count)
 		return RESULT(WHV_E_INVALID_PARTITION_CONFIG);
-	error = partition_want(partition, 1, needed);
+	has_access = partition->properties.apic_mode && virt_machine.apic & VIRT_APIC_PAGE;
+	error = partition_want(partition, 1 + (has_access ? APIC_ACCESS_PAGES : 0), needed);
 	if (error != RESULT(S_OK))
 		return error;
 	if (!virt_space_create(&partition->space, &partition->pages))
 		virt_panic("partition_setup: no space out of a page");
-	partition->tsc_offset = 0 - virt_tsc();
+	model_build(partition);
+	time_begin(partition);
+	if (has_access && virt_pages_take(&partition->pages, &partition->apic_access))
+		gpa_apic_page(partition);
 	partition->is_set_up = true;
 	return RESULT(S_OK);
 }
@@ -145,6 +157,11 @@ static bool delete_space(struct partition *partition, unsigned int *budget)
 	if (!gpa_clear(partition, budget))
 		return false;
 	virt_space_destroy(&partition->space);
+	if (partition->apic_access.a) {
+		memset(virt_ptr(partition->apic_access), 0, PAGE_SIZE);
+		virt_pages_give(&partition->pages, partition->apic_access);
+		partition->apic_access = SPA(0);
+	}
 	partition->is_set_up = false;
 	return true;
 }
@@ -156,6 +173,7 @@ static bool delete_step(struct partition *partition)
 
 	if (!delete_vps(partition, &budget) || !delete_space(partition, &budget))
 		return false;
+	property_destroy(partition);
 	return lend_return(partition, &budget);
 }
 

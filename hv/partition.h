@@ -11,20 +11,73 @@
 
 #include "arch/virt.h"
 #include "hv/lock.h"
+#include "hv/model.h"
 #include "whit/hypercall.h"
 
 struct vp;
 
-/* Properties, as set; those that have no effect yet are refused instead of stored. */
+/*
+ * Properties, as set. What masks the processor's features is kept as the client gave it; hv/cpuid.c and hv/cr.c
+ * work with it. Lists are in a page of their own, hv/property.c.
+ */
 struct properties {
-	uint32_t processor_count; /* 0: not set */
-	uint32_t emulation;	  /* WHIT_EMULATE_… */
-	uint64_t extended_exits;  /* WHV_EXTENDED_VM_EXITS bits */
-	uint32_t n_cpuid_exits;	  /* entries of cpuid_exits; 0: every leaf, if the exit is on */
-	uint32_t cpuid_exits[64];
+	uint32_t processor_count;   /* 0: not set */
+	uint32_t emulation;	    /* WHIT_EMULATE_… */
+	uint32_t turn_exits;	    /* WHIT_TURN_… */
+	uint32_t apic_mode;	    /* WHV_X64_LOCAL_APIC_EMULATION_MODE */
+	uint64_t extended_exits;    /* WHV_EXTENDED_VM_EXITS */
+	uint64_t exception_exits;   /* ExceptionExitBitmap */
+	uint64_t msr_exits;	    /* WHV_X64_MSR_EXIT_BITMAP */
+	uint64_t features[2];	    /* ProcessorFeaturesBanks */
+	uint64_t xsave_features;    /* WHV_PROCESSOR_XSAVE_FEATURES */
+	uint32_t unimplemented_msr; /* WHV_MSR_ACTION */
+	uint32_t physical_bits;	    /* PhysicalAddressWidth */
+	uint32_t cpu_weight, cpu_cap, cpu_reserve, frequency_cap;
+	uint64_t cpu_group;
+	uint16_t numa_node;
+	uint8_t clflush_size;
+	bool separate_security_domain, disable_smt;
 };
 
-#define PARTITION_MAX_CPUID_EXITS 64u
+#define PARTITION_MAX_CPUID_EXITS   64u
+#define PARTITION_MAX_CPUID_RESULTS 48u
+#define PARTITION_MAX_MSR_ACTIONS   128u
+
+/* An entry of CpuidResultList (mask all ones, any subleaf) or CpuidResultList2: WHV_X64_CPUID_RESULT2. */
+struct cpuid_result {
+	uint32_t leaf, subleaf, vp, flags;
+	struct x86_cpuid value, mask;
+};
+
+struct msr_action {
+	uint32_t msr;
+	uint8_t read, write; /* WHV_MSR_ACTION */
+};
+
+struct property_lists {
+	uint32_t n_cpuid_exits; /* 0: every leaf, if the exit is on */
+	uint32_t n_cpuid_results, n_msr_actions;
+	uint32_t cpuid_exits[PARTITION_MAX_CPUID_EXITS];
+	struct cpuid_result cpuid_results[PARTITION_MAX_CPUID_RESULTS];
+	struct msr_action msr_actions[PARTITION_MAX_MSR_ACTIONS];
+};
+
+_Static_assert(sizeof(struct property_lists) <= 4096, "one lent page");
+
+/* WHV_EXTENDED_VM_EXITS */
+#define EXITS_CPUID	(1ull << 0)
+#define EXITS_MSR	(1ull << 1)
+#define EXITS_EXCEPTION (1ull << 2)
+#define EXITS_RDTSC	(1ull << 3)
+#define EXITS_SMI	(1ull << 4)
+#define EXITS_HYPERCALL (1ull << 5)
+#define EXITS_INIT_SIPI (1ull << 6)
+#define EXITS_LINT0	(1ull << 7)
+#define EXITS_LINT1	(1ull << 8)
+#define EXITS_SVR	(1ull << 9)
+#define EXITS_LDR	(1ull << 12)
+#define EXITS_DFR	(1ull << 13)
+#define EXITS_GPA_FAULT (1ull << 14)
 
 /* A page of the space as gpa_page() last found it. */
 struct gpa_cached {
@@ -44,13 +97,21 @@ struct partition {
 	uint64_t n_lent;
 	spa_t ledger; /* list of pages that note the lent runs */
 	struct properties properties;
+	struct model model; /* of them, since the set-up */
 	struct virt_space space;
+	struct property_lists *lists; /* a lent page, NULL while all are empty: hv/property.c */
+	spa_t apic_access;	      /* a lent page, with apic_mode: see virt_apic_set_mode() */
 	uint64_t tsc_offset; /* of every new VP: the partition's time starts with its set-up */
-	uint64_t gpa_end;    /* nothing is mapped from here on */
-	uint64_t gpa_cursor; /* of a delete: what lies below has been unmapped */
-	bool is_tracked;     /* a page has been VIRT_TRACKED, once */
-	bool has_flags;	     /* and the processor notes the writes */
-	uint64_t changes;    /* of the map: what was found before the last one may be wrong */
+	uint64_t
+		time_stopped; /* the host's TSC when the partition's time was suspended; 0: it goes on */
+	uint64_t time_start,
+		reference;	  /* the host's TSC at which the reference time was `reference` */
+	uint64_t mapped_pages[3]; /* counters: of 4 KiB, 2 MiB, 1 GiB */
+	uint64_t gpa_end;	  /* nothing is mapped from here on */
+	uint64_t gpa_cursor;	  /* of a delete: what lies below has been unmapped */
+	bool is_tracked;	  /* a page has been VIRT_TRACKED, once */
+	bool has_flags;		  /* and the processor notes the writes */
+	uint64_t changes;	  /* of the map: what was found before the last one may be wrong */
 	/* Pages that gpa_page() has found, by their low bits. */
 	struct gpa_cached cache[GPA_CACHED];
 	uint32_t users; /* who has found the partition and not yet dropped it; atomic */
@@ -128,8 +189,12 @@ void lend_return_own(struct partition *partition);
 uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t buffer,
 		      uint64_t n_bytes, uint64_t *written);
 
-/* WHvSetPartitionProperty. */
-uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer,
-		      uint64_t n_bytes);
+/* WHvSetPartitionProperty; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
+uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer, uint64_t n_bytes,
+		      uint64_t *needed);
+
+/* What a partition has of properties when nothing is set; and give the page of its lists back to its list. */
+void property_init(struct properties *properties);
+void property_destroy(struct partition *partition);
 
 #endif

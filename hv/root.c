@@ -163,6 +163,12 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_EXCEPTION:
 	case VIRT_EXIT_INVALID_STATE:
 	case VIRT_EXIT_NOTHING:
+	case VIRT_EXIT_DEADLINE:
+	case VIRT_EXIT_RDTSC:
+	case VIRT_EXIT_PAUSE:
+	case VIRT_EXIT_TPR:
+	case VIRT_EXIT_APIC_WRITE:
+	case VIRT_EXIT_APIC_EOI:
 	case VIRT_EXIT_COUNT: break; /* not asked for, or our own bug */
 	}
 	virt_panic("exit of the root for reason %u", (unsigned int)exit->reason);

@@ -8,6 +8,7 @@
 
 #include "arch/virt.h"
 #include "emu/emu.h"
+#include "hv/apic.h"
 #include "hv/hv.h"
 #include "hv/partition.h"
 #include "hv/walk.h"
@@ -44,6 +45,21 @@ struct device_state {
 	struct whit_device_access posted[DEVICE_MAX_ACCESSES];
 };
 
+/* What guests and clients find in the MTRRs; kept, without effect: nested paging gives the types. */
+#define MTRR_VARIABLE 8u
+#define MTRR_FIXED    11u
+
+struct mtrr {
+	uint64_t def_type;
+	uint64_t base[MTRR_VARIABLE], mask[MTRR_VARIABLE];
+	uint64_t fixed[MTRR_FIXED];
+};
+
+/* WHV_INTERNAL_ACTIVITY_REGISTER */
+#define ACTIVITY_STARTUP (1ull << 0)
+#define ACTIVITY_HALT	 (1ull << 1)
+#define ACTIVITY_IDLE	 (1ull << 2)
+
 struct vp {
 	struct partition *partition;
 	struct virt_vp *virt;
@@ -53,18 +69,35 @@ struct vp {
 	uint32_t cancel;	   /* set by CancelRun, from any processor; atomic */
 
 	/* Registers that are WHP's or the model's, not the hardware's. */
-	uint64_t cr8;
+	uint64_t cr8; /* without an APIC: see vp_cr8() */
 	uint64_t apic_base;
 	uint64_t misc_enable;
-	uint64_t tsc_aux;
-	uint64_t mtrr_def_type;
-	uint64_t deliverability;    /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
-	struct virt_event pending;  /* WHvRegisterPendingInterruption / PendingEvent */
-	uint64_t pending_parameter; /* CR2 of a pending page fault */
-	bool pending_is_event;	    /* it is in PendingEvent, else in PendingInterruption */
-	bool pending_is_injected;   /* virt_inject() has it */
-	uint8_t window;		    /* what virt_window() was last asked: 1 interrupt, 2 NMI */
-	uint64_t activity;	    /* WHV_INTERNAL_ACTIVITY_REGISTER */
+	uint64_t umwait_control;
+	uint64_t
+		tsc_adjust; /* IA32_TSC_ADJUST: what the guest's own writes have moved its TSC by */
+	struct mtrr mtrr;
+	uint64_t deliverability;     /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
+	struct virt_event pending;   /* WHvRegisterPendingInterruption / PendingEvent */
+	uint64_t pending_parameter;  /* CR2 of a pending page fault */
+	bool pending_is_event;	     /* it is in PendingEvent, else in PendingInterruption */
+	uint8_t raised_as;	     /* enum raised_as: what event_raise() made of the last one */
+	struct emu_exception raised; /* RAISED_EXIT: for the client, in place of the guest */
+	union {
+		struct {
+			bool pending_is_injected; /* virt_inject() has it */
+			bool nmi_requested;	  /* an NMI of the APIC waits for the guest */
+			bool wants_window; /* apic_prepare(): again when the guest takes interrupts */
+			uint8_t window; /* what virt_window() was last asked: 1 interrupt, 2 NMI */
+			uint16_t
+				ext_int; /* PendingEvent's ExtInt that waits: its vector, and bit 8 */
+		};
+		uint64_t event_due; /* any of these, in one look */
+	};
+	uint64_t activity; /* WHV_INTERNAL_ACTIVITY_REGISTER */
+	struct apic apic;
+	uint64_t delivered[3]; /* events: page faults, other exceptions, interrupts; hv/counter.c */
+	uint64_t run_ticks;    /* in vp_run(), by virt_tsc() */
+	uint64_t exits[VIRT_EXIT_COUNT];
 
 	struct device_state device;
 	struct walk_memo fetched;    /* the page that it fetched from last, */
@@ -83,8 +116,36 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 /* WHvDeleteVirtualProcessor. */
 void vp_destroy(struct vp *vp);
 
+/*
+ * The VP as a reset (the TSC goes on), or INIT, leaves it: registers, APIC, pending events, what waits of an emulated instruction.
+ * vp_wait_for_sipi(): and it sleeps, ACTIVITY_STARTUP. vp_start(): the SIPI for one that does; nothing, for others.
+ */
+void vp_reset(struct vp *vp, bool is_init);
+void vp_wait_for_sipi(struct vp *vp);
+void vp_start(struct vp *vp, uint8_t vector);
+
+/* Let the intercepts be those that the partition's properties ask for; after each change of them. */
+void vp_configure(struct vp *vp);
+
+/* CR8 as the guest sees it. */
+static inline uint64_t vp_cr8(const struct vp *vp)
+{
+	return vp->apic.page ? apic_get_cr8(vp) : vp->cr8;
+}
+
+static inline void vp_set_cr8(struct vp *vp, uint64_t value)
+{
+	if (vp->apic.page)
+		apic_set_cr8(vp, value);
+	else
+		vp->cr8 = value;
+}
+
 /* WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's lock. */
 uint32_t vp_cancel(uint64_t handle, uint64_t index, uint64_t flags);
+
+/* WHvResetPartition: every VP; memory and properties stay. WHIT_E_INVALID_STATE before the set-up. */
+uint32_t vp_reset_all(struct partition *partition);
 
 /* ---- hv/register.c ---- */
 
@@ -110,8 +171,8 @@ void vp_page_error(struct vp *vp, uint32_t name, const char *text);
 
 /*
  * WHvRunVirtualProcessor on this processor, called by the root's hypercall with the partition locked.
- * S_OK with an exit in the shared page, or WHIT_S_AGAIN.
+ * S_OK with an exit in the shared page, or WHIT_S_AGAIN, or WHIT_S_IDLE with the time at which the VP wakes by itself.
  */
-uint32_t vp_run(struct vp *vp, struct root *root);
+uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time);
 
 #endif

@@ -28,7 +28,15 @@ struct virt_vp {
 	bool wants_interrupt_window, wants_nmi_window;
 	bool is_root, is_switched_in;
 	unsigned int n_flushes; /* virt_flush() */
-	spa_t second;		/* the page beside this one: the FXSAVE image */
+	uint32_t exceptions;	/* virt_intercept_exceptions() */
+	bool tsc_exits, spin_exits;
+	uint64_t deadline;
+	/* The APIC's side, arch/fake/apic.c. */
+	enum virt_apic_mode apic_mode;
+	spa_t apic_page, apic_access;
+	uint8_t apic_requested, apic_in_service, apic_threshold;
+	uint64_t apic_eoi_exits[4];
+	spa_t second; /* the page beside this one: the FXSAVE image */
 };
 
 struct fake_exit {
@@ -103,6 +111,13 @@ uint64_t fake_count_pages(const struct virt_pages *pages);
  * written to is marked, if the space is used with the processor's flags.
  */
 bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write);
+
+/*
+ * The guest of a VP whose APIC delivers by itself (VIRT_APIC_DELIVERY) can take an interrupt: its vector, -1 if
+ * there is none for it. It acknowledges one: the vector, if that exits, or -1.
+ */
+int fake_apic_deliver(struct virt_vp *vp);
+int fake_apic_eoi(struct virt_vp *vp);
 
 /* Tables that the space consists of, by walking it. */
 uint64_t fake_count_tables(const struct virt_space *space);

@@ -75,12 +75,8 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
 }
 
 /* SDM 3A "Processor State After Reset". */
-struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
+static void reset(struct virt_vp *vp)
 {
-	struct virt_vp *vp = create(pages, space);
-
-	if (!vp)
-		return NULL;
 	vp->regs.rip = 0xfff0;
 	vp->regs.rflags = RFLAGS_ONE;
 	vp->reg[VIRT_CR0] = CR0_CD | CR0_NW | CR0_ET;
@@ -93,7 +89,25 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	vp->segment[SEG_LDTR].attributes = 0x82;
 	vp->segment[SEG_TR].attributes = 0x8b;
 	vp->table[0].limit = vp->table[1].limit = 0xffff;
+}
+
+struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
+{
+	struct virt_vp *vp = create(pages, space);
+
+	if (!vp)
+		return NULL;
+	reset(vp);
+	vp->deadline = ~0ull;
+	vp->reg[VIRT_XCR0] = 1;
 	return vp;
+}
+
+void virt_vp_reset(struct virt_vp *vp, bool is_init)
+{
+	(void)is_init;
+	memset(checked(vp)->regs.gpr, 0, sizeof(vp->regs.gpr));
+	reset(vp);
 }
 
 void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
@@ -312,4 +326,35 @@ void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 	if (vp->regs.rflags & RFLAGS_TF)
 		vp->reg[VIRT_PENDING_DEBUG] |= 1ull << 14;
 	fake.n_skips++;
+}
+
+uint32_t virt_fpu_bytes(void)
+{
+	return 512;
+}
+
+void virt_intercept_tsc(struct virt_vp *vp, bool exits)
+{
+	checked(vp)->tsc_exits = exits;
+}
+
+void virt_let_use(struct virt_vp *vp, uint32_t has)
+{
+	(void)checked(vp);
+	(void)has;
+}
+
+void virt_intercept_spin(struct virt_vp *vp, bool exits)
+{
+	checked(vp)->spin_exits = exits;
+}
+
+void virt_set_deadline(struct virt_vp *vp, uint64_t tsc)
+{
+	checked(vp)->deadline = tsc;
+}
+
+void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors)
+{
+	checked(vp)->exceptions = vectors;
 }

@@ -5,17 +5,20 @@
  * where the manual reserves it so.
  */
 #include "arch/vmx/caps.h"
+#include "arch/virt.h"
 #include "arch/vmx/fields.h"
 #include "arch/x86/format.h"
 #include "x86/cr.h"
+#include "x86/fx.h"
 #include "x86/msr.h"
 
 /* What a kind of VMCS wants of a control. */
 enum want {
-	OFF,   /* must be off */
-	ON,    /* required */
-	LATER, /* starts off, but must be possible: it is switched at run time */
-	MAY    /* on where the processor has it */
+	OFF,	  /* must be off */
+	ON,	  /* required */
+	LATER,	  /* starts off, but must be possible: it is switched at run time */
+	MAY,	  /* on where the processor has it */
+	MAY_LATER /* off at first, and can be switched on where the processor has it */
 };
 
 struct row {
@@ -45,16 +48,17 @@ static const struct row proc_rows[] = {
 	{ 9, OFF, OFF, "INVLPG exiting" },
 	{ 10, OFF, ON, "MWAIT exiting" },
 	{ 11, OFF, ON, "RDPMC exiting" },
-	{ 12, OFF, OFF, "RDTSC exiting" },
+	{ 12, OFF, LATER, "RDTSC exiting" },
 	{ 15, OFF, OFF, "CR3-load exiting" },
 	{ 16, OFF, OFF, "CR3-store exiting" },
 	{ 19, OFF, ON, "CR8-load exiting" },
 	{ 20, OFF, ON, "CR8-store exiting" },
+	{ 21, OFF, MAY_LATER, "use TPR shadow" },
 	{ 22, LATER, LATER, "NMI-window exiting" },
 	{ 23, OFF, ON, "MOV-DR exiting" },
 	{ 24, OFF, ON, "unconditional I/O exiting" },
-	/* A child has no bitmap: each RDMSR and WRMSR exits. */
-	{ 28, ON, OFF, "use MSR bitmaps" },
+	/* A child has none, each RDMSR and WRMSR exits, but for an x2APIC that the processor looks after. */
+	{ 28, ON, LATER, "use MSR bitmaps" },
 	{ 29, OFF, ON, "MONITOR exiting" },
 	{ 31, ON, ON, "activate secondary controls" },
 };
@@ -63,11 +67,16 @@ static const struct row proc2_rows[] = {
 	{ 1, ON, ON, "enable EPT" },
 	{ 7, ON, ON, "unrestricted guest" },
 	{ 5, MAY, MAY, "enable VPID" },
-	{ 3, MAY, OFF, "enable RDTSCP" },
-	{ 12, MAY, OFF, "enable INVPCID" },
-	{ 20, MAY, OFF, "enable XSAVES/XRSTORS" },
-	{ 26, MAY, OFF, "enable user wait and pause" },
+	{ 3, MAY, MAY, "enable RDTSCP" },
+	{ 12, MAY, MAY, "enable INVPCID" },
+	{ 20, MAY, MAY, "enable XSAVES/XRSTORS" },
+	{ 26, MAY, MAY, "enable user wait and pause" },
 	{ 6, OFF, MAY, "WBINVD exiting" },
+	{ 0, OFF, MAY_LATER, "virtualize APIC accesses" },
+	{ 4, OFF, MAY_LATER, "virtualize x2APIC mode" },
+	{ 8, OFF, MAY_LATER, "APIC-register virtualization" },
+	{ 9, OFF, MAY_LATER, "virtual-interrupt delivery" },
+	{ 10, OFF, MAY_LATER, "PAUSE-loop exiting" },
 	{ 15, OFF, MAY, "ENCLS exiting" },
 	{ 27, MAY, OFF, "enable PCONFIG" },
 };
@@ -127,6 +136,7 @@ static const struct word entry_word = { "VM-entry", ROWS(entry_rows), 0x000011fb
 #define BASIC_MEMORY_TYPE  (0xfull << 50)
 #define BASIC_WRITE_BACK   (6ull << 50)
 #define BASIC_MAX_REGION   (0x1000ull << 32)
+#define MISC_TIMER_SHIFT   0x1full
 #define MISC_WAIT_FOR_SIPI (1ull << 8)
 
 static bool refuse(char *missing, const char *what)
@@ -144,22 +154,31 @@ static bool has_row(const struct word *word, unsigned int bit)
 	return false;
 }
 
-/* `msr`: bits that must be one in its low half, bits that may be one in its high half. */
+/* A bit that has to be off, for good or for some time. */
+static bool is_off(enum want want)
+{
+	return want == OFF || want == LATER || want == MAY_LATER;
+}
+
+/*
+ * `msr`: bits that must be one in its low half, bits that may be one in its high half. *later: what a child can be
+ * given at run time.
+ */
 static bool negotiate_word(const struct word *word, uint64_t msr, uint32_t *root, uint32_t *child,
-			   char *missing)
+			   uint32_t *later, char *missing)
 {
 	uint32_t must = (uint32_t)msr;
 	uint32_t may = (uint32_t)(msr >> 32);
 	uint32_t unknown = must & ~word->reserved_ones;
 
 	*root = *child = must;
+	*later = 0;
 	for (size_t i = 0; i < word->n_rows; i++) {
 		const struct row *row = &word->rows[i];
 		uint32_t bit = 1u << row->bit;
 		bool is_needed = row->root == ON || row->child == ON || row->root == LATER ||
 				 row->child == LATER;
-		bool is_off_somewhere = row->root == OFF || row->child == OFF ||
-					row->root == LATER || row->child == LATER;
+		bool is_off_somewhere = is_off(row->root) || is_off(row->child);
 
 		if (is_needed && !(may & bit))
 			return refuse(missing, row->name);
@@ -173,10 +192,12 @@ static bool negotiate_word(const struct word *word, uint64_t msr, uint32_t *root
 				    row->name);
 			return false;
 		}
-		if (row->root != OFF && row->root != LATER)
+		if (!is_off(row->root))
 			*root |= may & bit;
-		if (row->child != OFF && row->child != LATER)
+		if (!is_off(row->child))
 			*child |= may & bit;
+		else if (row->child != OFF)
+			*later |= may & bit;
 	}
 	for (unsigned int i = 0; i < 32; i++) {
 		uint32_t bit = 1u << i;
@@ -215,19 +236,44 @@ static bool check_basics(const struct caps_raw *raw, char *missing)
 	return true;
 }
 
+/* A processor that has the rest without what it builds on has not been made. */
+static uint8_t choose_apic(const struct caps_controls *later)
+{
+	static const struct {
+		uint32_t proc2;
+		uint8_t has, needs;
+	} steps[] = {
+		{ PROC2_APIC_ACCESSES, VIRT_APIC_PAGE, VIRT_APIC_TPR },
+		{ PROC2_APIC_REGISTERS, VIRT_APIC_REGISTERS, VIRT_APIC_PAGE },
+		{ PROC2_X2APIC_MODE, VIRT_APIC_X2, VIRT_APIC_TPR },
+		{ PROC2_INTERRUPT_DELIVERY, VIRT_APIC_DELIVERY,
+		  VIRT_APIC_REGISTERS | VIRT_APIC_X2 },
+	};
+	uint8_t apic = later->proc & PROC_TPR_SHADOW ? VIRT_APIC_TPR : 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if ((later->proc2 & steps[i].proc2) && (apic & steps[i].needs) == steps[i].needs)
+			apic |= steps[i].has;
+	return apic;
+}
+
 bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 		    char missing[static CAPS_MISSING_BYTES])
 {
-	struct caps_controls *root = &caps->root, *child = &caps->child;
+	struct caps_controls *root = &caps->root, *child = &caps->child, *later = &caps->later;
 
 	*caps = (struct caps) { 0 };
 	if (!check_basics(raw, missing) ||
-	    !negotiate_word(&pin_word, raw->pin, &root->pin, &child->pin, missing) ||
-	    !negotiate_word(&proc_word, raw->proc, &root->proc, &child->proc, missing) ||
-	    !negotiate_word(&proc2_word, raw->proc2, &root->proc2, &child->proc2, missing) ||
+	    !negotiate_word(&pin_word, raw->pin, &root->pin, &child->pin, &later->pin, missing) ||
+	    !negotiate_word(&proc_word, raw->proc, &root->proc, &child->proc, &later->proc,
+			    missing) ||
+	    !negotiate_word(&proc2_word, raw->proc2, &root->proc2, &child->proc2, &later->proc2,
+			    missing) ||
 	    !check_bits(ROWS(ept_rows), raw->ept_vpid, missing) ||
-	    !negotiate_word(&exit_word, raw->exit, &root->exit, &child->exit, missing) ||
-	    !negotiate_word(&entry_word, raw->entry, &root->entry, &child->entry, missing) ||
+	    !negotiate_word(&exit_word, raw->exit, &root->exit, &child->exit, &later->exit,
+			    missing) ||
+	    !negotiate_word(&entry_word, raw->entry, &root->entry, &child->entry, &later->entry,
+			    missing) ||
 	    !check_bits(ROWS(misc_rows), raw->misc, missing))
 		return false;
 	if ((raw->cr0_fixed0 & ~raw->cr0_fixed1) || (raw->cr4_fixed0 & ~raw->cr4_fixed1) ||
@@ -248,11 +294,44 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->has_execute_only = EPT_BIT(raw, 0);
 	caps->has_1g = EPT_BIT(raw, 17);
 	caps->has_ept_ad = EPT_BIT(raw, 21);
+	caps->apic = choose_apic(later);
+	caps->timer_shift = raw->misc & MISC_TIMER_SHIFT;
 	caps->has_wait_for_sipi = raw->misc & MISC_WAIT_FOR_SIPI;
 	caps->cr0_must_be_one = raw->cr0_fixed0 & ~(CR0_PE | CR0_PG);
 	caps->cr4_must_be_one = raw->cr4_fixed0;
 	caps->cr4_possible = raw->cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE);
 	return true;
+}
+
+/*
+ * Left out: MPX and AMX (its image is more than a page), and what has an effect of its own that nobody looks after:
+ * PKRU on page walks, APX on the registers of exits. Supervisor components (IA32_XSS) have no place in the standard
+ * form: none is given.
+ */
+#define XCR0_AVX512  (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
+#define XCR0_OFFERED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+
+uint64_t caps_xstate(uint64_t possible, const struct x86_cpuid leaf[static XSTATE_COMPONENTS],
+		     uint32_t *n_bytes)
+{
+	uint64_t chosen = possible & XCR0_OFFERED;
+
+	for (unsigned int i = 2; i < XSTATE_COMPONENTS; i++) {
+		const struct x86_cpuid *const at = &leaf[i];
+
+		if (at->ebx < X86_XSAVE_BASE_BYTES || at->ebx > XSTATE_BYTES ||
+		    at->eax > XSTATE_BYTES - at->ebx)
+			chosen &= ~(1ull << i);
+	}
+	if (!(chosen & XCR0_SSE))
+		chosen &= ~XCR0_AVX;
+	if (!(chosen & XCR0_AVX) || (chosen & XCR0_AVX512) != XCR0_AVX512)
+		chosen &= ~XCR0_AVX512;
+	*n_bytes = X86_XSAVE_BASE_BYTES;
+	for (unsigned int i = 2; i < XSTATE_COMPONENTS; i++)
+		if ((chosen >> i & 1) && leaf[i].ebx + leaf[i].eax > *n_bytes)
+			*n_bytes = leaf[i].ebx + leaf[i].eax;
+	return chosen;
 }
 
 /* ---- The report ------------------------------------------------------------------------- */
@@ -274,7 +353,7 @@ static void append(struct text *text, const char *prefix, const char *word)
 
 static enum list list_of(const struct row *row, bool is_there)
 {
-	if (row->root == MAY || row->child == MAY)
+	if (row->root == MAY || row->child == MAY || row->child == MAY_LATER)
 		return is_there ? OPTIONAL : LOST;
 	return REQUIRED;
 }

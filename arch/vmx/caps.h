@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "x86/cpuid.h"
+
 /* The values that decide. A capability MSR that does not exist is 0. */
 struct caps_raw {
 	bool has_vmx;		  /* CPUID.1:ECX.VMX */
@@ -28,6 +30,9 @@ struct caps_controls {
 struct caps {
 	uint32_t revision; /* VMCS revision identifier */
 	struct caps_controls root, child;
+	struct caps_controls later; /* of a child: off in `child`, and may be switched on */
+	uint8_t apic;		    /* VIRT_APIC_… */
+	uint8_t timer_shift;	/* the VMX-preemption timer counts TSC ticks shifted right by it */
 	bool has_vpid;		/* with single-context INVVPID */
 	bool has_invept_single; /* else all contexts at once */
 	bool has_execute_only, has_1g, has_ept_ad, has_wait_for_sipi;
@@ -44,6 +49,18 @@ struct caps {
  */
 bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 		    char missing[static CAPS_MISSING_BYTES]);
+
+/* The most that an image of a child's extended state may take; in the root's page its FXSAVE image comes behind. */
+#define XSTATE_BYTES 3072u
+
+#define XSTATE_COMPONENTS 20u
+
+/*
+ * Which of the possible components of XCR0 a child is given, by the subleaves of CPUID leaf 0Dh that describe
+ * them (from 2 on), and the bytes of an image in standard form.
+ */
+uint64_t caps_xstate(uint64_t possible, const struct x86_cpuid leaf[static XSTATE_COMPONENTS],
+		     uint32_t *n_bytes);
 
 /* Three lines for people: what is required, which options are there, which are lost. */
 void caps_report(const struct caps_raw *raw, char *text, size_t n_bytes);

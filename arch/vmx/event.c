@@ -173,6 +173,26 @@ void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors)
 	vmwrite(VMCS_EXCEPTION_BITMAP, vp->is_root ? vectors : vectors | always);
 }
 
+void virt_intercept_tsc(struct virt_vp *vp, bool exits)
+{
+	vmx_set_proc(vp, exits ? vp->proc | PROC_RDTSC_EXITING : vp->proc & ~PROC_RDTSC_EXITING);
+}
+
+/* Loops, in ticks of the TSC: PAUSEs not further apart than this, for longer than that. */
+#define SPIN_GAP    128u
+#define SPIN_WINDOW 4096u
+
+void virt_intercept_spin(struct virt_vp *vp, bool exits)
+{
+	if (!(vmx_caps.later.proc2 & PROC2_PAUSE_LOOP_EXITING))
+		return;
+	vmcs_load(vp);
+	vmwrite(VMCS_PLE_GAP, SPIN_GAP);
+	vmwrite(VMCS_PLE_WINDOW, SPIN_WINDOW);
+	vmx_set_proc2(vp, exits ? vp->proc2 | PROC2_PAUSE_LOOP_EXITING
+				: vp->proc2 & ~PROC2_PAUSE_LOOP_EXITING);
+}
+
 void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 {
 	struct virt_regs *regs = &vp->regs;

@@ -10,6 +10,7 @@
 #include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/rflags.h"
 
 /* Returns false if the exit has been dealt with and the guest is to go on. */
 typedef bool decode_fn(struct virt_vp *vp, struct virt_exit *exit);
@@ -127,10 +128,12 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
+/* An interrupt for the root, or the preemption timer. */
 static bool decode_interrupt(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_INTERRUPT;
+	if ((vp->due & DUE_TIMER) && x86_rdtsc() >= vp->deadline)
+		exit->reason = VIRT_EXIT_DEADLINE;
 	return true;
 }
 
@@ -175,9 +178,13 @@ static bool decode_nmi_window(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_task_switch(struct virt_vp *vp, struct virt_exit *exit)
 {
+	const uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
+
 	(void)vp;
 	read_interrupted(&exit->interrupted);
 	exit->reason = VIRT_EXIT_TASK_SWITCH;
+	exit->task_switch.selector = QUAL_TASK_SELECTOR(qual);
+	exit->task_switch.source = QUAL_TASK_SOURCE(qual);
 	return true;
 }
 
@@ -202,6 +209,7 @@ DECODE_INSN(hlt, VIRT_EXIT_HLT)
 DECODE_INSN(rdmsr, VIRT_EXIT_RDMSR)
 DECODE_INSN(xsetbv, VIRT_EXIT_XSETBV)
 DECODE_INSN(invd, VIRT_EXIT_INVD)
+DECODE_INSN(pause, VIRT_EXIT_PAUSE)
 DECODE_INSN(hidden, VIRT_EXIT_HIDDEN_INSN)
 
 #undef DECODE_INSN
@@ -224,12 +232,38 @@ static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 	read_length(exit);
 	exit->reason = VIRT_EXIT_WRMSR;
 	if (!vp->is_root ||
-	    !vmx_syscall_written((uint32_t)gpr[1], (uint32_t)gpr[0] | gpr[2] << 32, &is_legal))
+	    !vmx_syscall_written(vp, (uint32_t)gpr[1], (uint32_t)gpr[0] | gpr[2] << 32, &is_legal))
 		return true;
 	if (is_legal)
 		virt_skip(vp, exit);
 	else
 		vmx_inject_fault(vp, EXC_GP, true, 0);
+	return false;
+}
+
+static bool decode_rdtsc(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	read_length(exit);
+	exit->reason = VIRT_EXIT_RDTSC;
+	exit->rdtsc.is_rdtscp = false;
+	return true;
+}
+
+static bool decode_rdtscp(struct virt_vp *vp, struct virt_exit *exit)
+{
+	decode_rdtsc(vp, exit);
+	exit->rdtsc.is_rdtscp = true;
+	return true;
+}
+
+/* UMWAIT and TPAUSE exit with RDTSC, but need not wait for anything. Flags as SDM 2B says. */
+static bool decode_user_wait(struct virt_vp *vp, struct virt_exit *exit)
+{
+	read_length(exit);
+	vp->regs.rflags &= ~(uint64_t)RFLAGS_STATUS;
+	vp->regs.changed = true;
+	virt_skip(vp, exit);
 	return false;
 }
 
@@ -362,6 +396,54 @@ static bool decode_ept_misconfiguration(struct virt_vp *vp, struct virt_exit *ex
 		   (unsigned long long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
 }
 
+/* ---- The local APIC ---------------------------------------------------------------------- */
+
+#define APIC_PAGE 0xfee00000ull
+
+static bool decode_tpr(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_TPR;
+	return true;
+}
+
+static bool decode_apic_write(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_APIC_WRITE;
+	exit->apic_write.offset =
+		(uint16_t)(QUAL_APIC_OFFSET(vmread(VMCS_EXIT_QUALIFICATION)) & ~0xfull);
+	return true;
+}
+
+static bool decode_apic_eoi(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	exit->reason = VIRT_EXIT_APIC_EOI;
+	exit->apic_eoi.vector = (uint8_t)vmread(VMCS_EXIT_QUALIFICATION);
+	return true;
+}
+
+/* Of an access by a physical address, or by the delivery of an event, the processor does not say what it was. */
+static bool decode_apic_access(struct virt_vp *vp, struct virt_exit *exit)
+{
+	const uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
+	const unsigned int type = QUAL_APIC_TYPE(qual);
+
+	(void)vp;
+	read_interrupted(&exit->interrupted);
+	exit->reason = VIRT_EXIT_MEMORY;
+	exit->memory.gpa =
+		GPA(APIC_PAGE + (type <= QUAL_APIC_DELIVERY ? QUAL_APIC_OFFSET(qual) : 0));
+	exit->memory.gva = GVA(0);
+	exit->memory.gva_valid = false;
+	exit->memory.is_walk = type > QUAL_APIC_DELIVERY;
+	exit->memory.is_read = type != QUAL_APIC_WRITE && type != QUAL_APIC_FETCH;
+	exit->memory.is_write = type == QUAL_APIC_WRITE;
+	exit->memory.is_fetch = type == QUAL_APIC_FETCH;
+	return true;
+}
+
 static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_EXCEPTION_OR_NMI] = decode_exception,
 	[REASON_EXTERNAL_INTERRUPT] = decode_interrupt,
@@ -381,6 +463,15 @@ static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_HLT] = decode_hlt,
 	[REASON_INVD] = decode_invd,
 	[REASON_RDPMC] = decode_rdpmc,
+	[REASON_RDTSC] = decode_rdtsc,
+	[REASON_RDTSCP] = decode_rdtscp,
+	[REASON_PAUSE] = decode_pause,
+	[REASON_UMWAIT] = decode_user_wait,
+	[REASON_TPAUSE] = decode_user_wait,
+	[REASON_TPR_BELOW_THRESHOLD] = decode_tpr,
+	[REASON_APIC_ACCESS] = decode_apic_access,
+	[REASON_APIC_WRITE] = decode_apic_write,
+	[REASON_VIRTUALIZED_EOI] = decode_apic_eoi,
 	[REASON_VMCALL] = decode_hypercall,
 	[REASON_VMCLEAR] = decode_hidden,
 	[REASON_VMLAUNCH] = decode_hidden,

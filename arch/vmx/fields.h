@@ -10,14 +10,15 @@
 #define VMCS_VPID 0x0000
 
 /* 16-Bit Guest-State Fields */
-#define VMCS_GUEST_ES_SELECTOR	 0x0800
-#define VMCS_GUEST_CS_SELECTOR	 0x0802
-#define VMCS_GUEST_SS_SELECTOR	 0x0804
-#define VMCS_GUEST_DS_SELECTOR	 0x0806
-#define VMCS_GUEST_FS_SELECTOR	 0x0808
-#define VMCS_GUEST_GS_SELECTOR	 0x080a
-#define VMCS_GUEST_LDTR_SELECTOR 0x080c
-#define VMCS_GUEST_TR_SELECTOR	 0x080e
+#define VMCS_GUEST_ES_SELECTOR	    0x0800
+#define VMCS_GUEST_CS_SELECTOR	    0x0802
+#define VMCS_GUEST_SS_SELECTOR	    0x0804
+#define VMCS_GUEST_DS_SELECTOR	    0x0806
+#define VMCS_GUEST_FS_SELECTOR	    0x0808
+#define VMCS_GUEST_GS_SELECTOR	    0x080a
+#define VMCS_GUEST_LDTR_SELECTOR    0x080c
+#define VMCS_GUEST_TR_SELECTOR	    0x080e
+#define VMCS_GUEST_INTERRUPT_STATUS 0x0810
 
 /* 16-Bit Host-State Fields */
 #define VMCS_HOST_ES_SELECTOR 0x0c00
@@ -31,7 +32,10 @@
 /* 64-Bit Control Fields */
 #define VMCS_MSR_BITMAPS	    0x2004
 #define VMCS_TSC_OFFSET		    0x2010
+#define VMCS_VIRTUAL_APIC_ADDRESS   0x2012
+#define VMCS_APIC_ACCESS_ADDRESS    0x2014
 #define VMCS_EPT_POINTER	    0x201a
+#define VMCS_EOI_EXIT_BITMAP0	    0x201c
 #define VMCS_XSS_EXITING_BITMAP	    0x202c
 #define VMCS_ENCLS_EXITING_BITMAP   0x202e
 #define VMCS_PCONFIG_EXITING_BITMAP 0x203e
@@ -68,7 +72,10 @@
 #define VMCS_ENTRY_INTERRUPTION_INFO	 0x4016
 #define VMCS_ENTRY_EXCEPTION_ERROR_CODE	 0x4018
 #define VMCS_ENTRY_INSTRUCTION_LENGTH	 0x401a
+#define VMCS_TPR_THRESHOLD		 0x401c
 #define VMCS_PROC2_CONTROLS		 0x401e
+#define VMCS_PLE_GAP			 0x4020
+#define VMCS_PLE_WINDOW			 0x4022
 
 /* 32-Bit Read-Only Data Fields */
 #define VMCS_INSTRUCTION_ERROR		  0x4400
@@ -180,6 +187,7 @@
 #define PROC_CR3_STORE_EXITING	(1u << 16)
 #define PROC_CR8_LOAD_EXITING	(1u << 19)
 #define PROC_CR8_STORE_EXITING	(1u << 20)
+#define PROC_TPR_SHADOW		(1u << 21)
 #define PROC_NMI_WINDOW		(1u << 22)
 #define PROC_MOV_DR_EXITING	(1u << 23)
 #define PROC_UNCONDITIONAL_IO	(1u << 24)
@@ -188,12 +196,17 @@
 #define PROC_SECONDARY_CONTROLS (1u << 31)
 
 /* "Secondary Processor-Based VM-Execution Controls" */
+#define PROC2_APIC_ACCESSES	  (1u << 0)
 #define PROC2_EPT		  (1u << 1)
 #define PROC2_DESCRIPTOR_TABLE	  (1u << 2)
 #define PROC2_RDTSCP		  (1u << 3)
+#define PROC2_X2APIC_MODE	  (1u << 4)
 #define PROC2_VPID		  (1u << 5)
 #define PROC2_WBINVD_EXITING	  (1u << 6)
 #define PROC2_UNRESTRICTED_GUEST  (1u << 7)
+#define PROC2_APIC_REGISTERS	  (1u << 8)
+#define PROC2_INTERRUPT_DELIVERY  (1u << 9)
+#define PROC2_PAUSE_LOOP_EXITING  (1u << 10)
 #define PROC2_INVPCID		  (1u << 12)
 #define PROC2_ENCLS_EXITING	  (1u << 15)
 #define PROC2_XSAVES		  (1u << 20)
@@ -238,7 +251,8 @@
 #define ACTIVITY_ACTIVE	       0u
 #define ACTIVITY_WAIT_FOR_SIPI 3u
 
-#define PENDING_DEBUG_BS (1ull << 14)
+#define PENDING_DEBUG_ENABLED (1ull << 12) /* one of the breakpoints is */
+#define PENDING_DEBUG_BS      (1ull << 14)
 
 #define ACCESS_RIGHTS_UNUSABLE (1u << 16)
 
@@ -258,6 +272,7 @@ enum vmx_reason {
 	REASON_INVD = 13,
 	REASON_INVLPG = 14,
 	REASON_RDPMC = 15,
+	REASON_RDTSC = 16,
 	REASON_VMCALL = 18,
 	REASON_VMCLEAR = 19,
 	REASON_VMLAUNCH = 20,
@@ -277,15 +292,23 @@ enum vmx_reason {
 	REASON_ENTRY_MSR_LOADING = 34,
 	REASON_MWAIT = 36,
 	REASON_MONITOR = 39,
+	REASON_PAUSE = 40,
 	REASON_ENTRY_MACHINE_CHECK = 41,
+	REASON_TPR_BELOW_THRESHOLD = 43,
+	REASON_APIC_ACCESS = 44,
+	REASON_VIRTUALIZED_EOI = 45,
 	REASON_EPT_VIOLATION = 48,
 	REASON_EPT_MISCONFIGURATION = 49,
 	REASON_INVEPT = 50,
+	REASON_RDTSCP = 51,
 	REASON_PREEMPTION_TIMER = 52,
 	REASON_INVVPID = 53,
 	REASON_WBINVD = 54,
 	REASON_XSETBV = 55,
+	REASON_APIC_WRITE = 56,
 	REASON_ENCLS = 60,
+	REASON_UMWAIT = 67,
+	REASON_TPAUSE = 68,
 	REASON_SEAMCALL = 76,
 	REASON_TDCALL = 77,
 	REASON_RDMSR_IMMEDIATE = 84,
@@ -322,6 +345,22 @@ enum qual_cr_type { QUAL_CR_WRITE, QUAL_CR_READ, QUAL_CR_CLTS, QUAL_CR_IS_LMSW }
 #define QUAL_EPT_GVA_VALID     (1ull << 7)
 #define QUAL_EPT_IS_FINAL      (1ull << 8)
 #define QUAL_EPT_NMI_UNBLOCKED (1ull << 12)
+
+/* "Exit Qualification for APIC-Access VM Exits": linear read, write, fetch, during event delivery; guest-physical */
+#define QUAL_APIC_OFFSET(q) ((q)&0xfff)
+#define QUAL_APIC_TYPE(q)   ((unsigned int)((q) >> 12 & 0xf))
+enum qual_apic_type {
+	QUAL_APIC_READ,
+	QUAL_APIC_WRITE,
+	QUAL_APIC_FETCH,
+	QUAL_APIC_DELIVERY,
+	QUAL_APIC_PHYSICAL_DELIVERY = 10,
+	QUAL_APIC_PHYSICAL = 15
+};
+
+/* "Exit Qualification for Task Switches" */
+#define QUAL_TASK_SELECTOR(q) ((uint16_t)(q))
+#define QUAL_TASK_SOURCE(q)   ((uint8_t)((q) >> 30 & 3))
 
 /* "Exit Qualification for Debug Exceptions": B0-B3, BD, BS as in DR6 */
 #define QUAL_DB_BITS 0x600full

@@ -101,10 +101,6 @@ void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
 
 	vmx_reset_state(root, caching | CR0_ET);
 	root->regs.gpr[2] = signature;
-	for (unsigned int i = 0; i < 4; i++)
-		virt_set(root, VIRT_DR0 + i, 0);
-	virt_set(root, VIRT_DR6, DR6_INIT);
-	virt_set(root, VIRT_CR2, 0);
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
 		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);
 }

@@ -12,15 +12,31 @@ static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uin
 }
 
 /* What a VP rarely needs before an entry. False: do not enter. */
-static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
+static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct virt_vp *vp)
 {
 	cpu->has_run = true;
 	if (vp->due & DUE_FLUSH)
 		vpid_flush(vp);
 	if (vp->due & DUE_OVERLAY)
 		vmx_overlay_load(vp);
-	vp->due = 0;
+	if (vp->due & DUE_TIMER)
+		timer_arm(vp);
+	vp->due &= DUE_TIMER;
 	return vmx_deliver_held(vp);
+}
+
+/* The two usual cases of it: a child with a deadline, and the first entry after a virt_switch(). */
+static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
+{
+	if (vp->due == DUE_TIMER) {
+		timer_arm(vp);
+		return true;
+	}
+	if (unlikely(vp->due != DUE_OVERLAY || vp->wants != OVERLAY_SYSCALL))
+		return prepare_rare(cpu, vp);
+	vmx_syscall_lay(cpu, vp);
+	vp->due = 0;
+	return true;
 }
 
 static inline void write_changed(struct virt_vp *vp)
@@ -45,7 +61,7 @@ __attribute__((noreturn, cold)) static void entry_failed(uint64_t result)
 
 /*
  * vmx_enter() looks for pending events itself, at the last moment: it answers ENTER_ABORTED, and
- * prepare() sees to them.
+ * prepare_rare() sees to them.
  */
 void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
@@ -67,10 +83,10 @@ again:
 	vp->is_launched = true;
 	result = vmx_enter(&vp->regs, is_launched);
 	if (unlikely(result != ENTER_OK)) {
-		if (result != ENTER_ABORTED)
+		if (result != ENTER_ABORTED && !apic_mend_threshold(vp))
 			entry_failed(result);
 		vp->is_launched = is_launched;
-		if (!prepare(cpu, vp))
+		if (!prepare_rare(cpu, vp))
 			goto left;
 		goto again;
 	}

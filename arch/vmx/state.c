@@ -91,6 +91,25 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 	vp->cr4_shadow = value;
 	vmwrite(VMCS_CR4_READ_SHADOW, value);
 	vp->due |= DUE_FLUSH;
+	if (vp->is_root)
+		return;
+	vp->wants &= (uint8_t)~OVERLAY_XSTATE;
+	if (value & CR4_OSXSAVE)
+		vp->wants |= OVERLAY_XSTATE;
+	vp->due |= DUE_OVERLAY;
+}
+
+/*
+ * SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. RDTSCP needs nothing, and without
+ * a value of its own the VP has zero (see also vmx_syscall_watch()).
+ */
+static void want_syscall(struct virt_vp *vp, uint64_t efer)
+{
+	if (percpu()->switched != vp) /* else the root may have forced it */
+		vp->wants &= (uint8_t)~OVERLAY_SYSCALL;
+	if ((efer & (EFER_SCE | EFER_LME)) || vp->syscall[SYSCALL_TSC_AUX])
+		vp->wants |= OVERLAY_SYSCALL;
+	vp->due |= DUE_OVERLAY;
 }
 
 static void set_efer(struct virt_vp *vp, uint64_t value)
@@ -104,11 +123,14 @@ static void set_efer(struct virt_vp *vp, uint64_t value)
 	vp->due |= DUE_FLUSH;
 	if (vp->is_root)
 		return;
-	/* SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. */
-	vp->wants &= (uint8_t)~OVERLAY_SYSCALL;
-	if (value & (EFER_SCE | EFER_LME))
-		vp->wants |= OVERLAY_SYSCALL;
-	vp->due |= DUE_OVERLAY;
+	want_syscall(vp, value);
+}
+
+static void set_tsc_aux(struct virt_vp *vp, uint64_t value)
+{
+	vmx_syscall_set(vp, SYSCALL_TSC_AUX, value);
+	if (!vp->is_root)
+		want_syscall(vp, vmread(VMCS_GUEST_EFER));
 }
 
 static void set_dr7(struct virt_vp *vp, uint64_t value)
@@ -139,6 +161,10 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 	case VIRT_CSTAR:
 	case VIRT_FMASK:
 	case VIRT_KERNEL_GS_BASE: return vmx_syscall_get(vp, SYSCALL_STAR + (reg - VIRT_STAR));
+	case VIRT_TSC_AUX: return vmx_syscall_get(vp, SYSCALL_TSC_AUX);
+	case VIRT_XCR0: return vp->xcr0;
+	case VIRT_XSS: return vp->xss;
+	case VIRT_SPEC_CTRL: return vp->spec_ctrl;
 	case VIRT_SHADOW: return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS;
 	case VIRT_TSC_OFFSET:
 		if (vp->is_root)
@@ -149,6 +175,17 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
 		virt_panic("virt_get of register %u", reg);
 	return vmread(fields[reg]);
+}
+
+/* SDM 3C "Guest Non-Register State": a breakpoint that was met is delivered only if one was enabled. */
+static uint64_t pending_debug(uint64_t value)
+{
+	const uint64_t dr7 = vmread(VMCS_GUEST_DR7);
+
+	for (unsigned int i = 0; i < 4; i++)
+		if ((value >> i & 1) && (dr7 >> (2 * i) & 3))
+			value |= PENDING_DEBUG_ENABLED;
+	return value;
 }
 
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
@@ -185,7 +222,12 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		value &= SHADOW_BITS;
 		vp->regs.changed = true; /* for vmx_match_single_step() */
 		break;
+	case VIRT_XCR0: xstate_set_xcr0(vp, value); return;
+	case VIRT_XSS: xstate_set_xss(vp, value); return;
+	case VIRT_TSC_AUX: set_tsc_aux(vp, value); return;
+	case VIRT_SPEC_CTRL: vmx_spec_ctrl_set(vp, value); return;
 	case VIRT_CR3: vp->due |= DUE_FLUSH; break;
+	case VIRT_PENDING_DEBUG: value = pending_debug(value); break;
 	default: break;
 	}
 	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
@@ -282,8 +324,9 @@ void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
 	uint64_t shown = virt_get(vp, VIRT_CR4);
 	uint64_t owned = allowed & virt_machine.cr4_possible & ~virt_machine.cr4_must_be_one;
 
+	/* MCE is real for a child, and OSXSAVE has to be noticed. */
 	if (!vp->is_root)
-		owned &= ~CR4_MCE;
+		owned &= ~(CR4_MCE | CR4_OSXSAVE);
 	vmx_set_cr_masks(vp, vp->cr0_mask, ~owned);
 	set_cr4(vp, shown);
 }

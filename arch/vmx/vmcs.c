@@ -94,14 +94,22 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 	struct virt_vp *vp;
 	spa_t page;
 
-	if (pages->count < (is_root ? 3 : 2))
+	const bool has_bitmap = is_root || (virt_machine.apic & VIRT_APIC_X2);
+
+	if (pages->count < (has_bitmap ? 4 : 3))
 		return NULL;
 	virt_pages_take(pages, &page);
 	vp = virt_ptr(page);
 	vp->self = page;
 	virt_pages_take(pages, &vp->vmcs);
-	if (is_root)
+	virt_pages_take(pages, &vp->xstate);
+	vp->fpu = virt_ptr(vp->xstate);
+	if (has_bitmap)
 		virt_pages_take(pages, &vp->msr_bitmap);
+	if (is_root) {
+		cpu->parked_xstate = vp->fpu;
+		vp->fpu = (uint8_t *)vp->fpu + XSTATE_BYTES;
+	}
 	vp->is_root = is_root;
 	vp->cpu = cpu->index;
 	vp->due = DUE_FIRST;
@@ -121,9 +129,11 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 	vp->proc = controls->proc;
 	vmwrite(VMCS_PIN_CONTROLS, controls->pin);
 	vmwrite(VMCS_PROC_CONTROLS, controls->proc);
-	vmwrite(VMCS_PROC2_CONTROLS, vp->vpid ? controls->proc2 : controls->proc2 & ~PROC2_VPID);
+	vp->proc2 = vp->vpid ? controls->proc2 : controls->proc2 & ~PROC2_VPID;
+	vmwrite(VMCS_PROC2_CONTROLS, vp->proc2);
 	vmwrite(VMCS_EXIT_CONTROLS, controls->exit);
 	vmwrite(VMCS_ENTRY_CONTROLS, controls->entry);
+	vp->space = space->root;
 	vmwrite(VMCS_EPT_POINTER, space->token);
 	if (vp->vpid)
 		vmwrite(VMCS_VPID, vp->vpid);
@@ -153,6 +163,7 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
 {
 	vmcs_load(vp);
+	vp->space = space->root;
 	vmwrite(VMCS_EPT_POINTER, space->token);
 }
 
@@ -165,17 +176,29 @@ void vmx_set_proc(struct virt_vp *vp, uint32_t proc)
 	vmwrite(VMCS_PROC_CONTROLS, proc);
 }
 
+void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2)
+{
+	if (vp->proc2 == proc2)
+		return;
+	vp->proc2 = proc2;
+	vmcs_load(vp);
+	vmwrite(VMCS_PROC2_CONTROLS, proc2);
+}
+
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
 {
 	struct percpu *cpu = percpu();
-	spa_t page[3] = { vp->vmcs, vp->self, vp->msr_bitmap };
-	unsigned int n = vp->is_root ? 3 : 2;
+	const spa_t page[] = { vp->vmcs, vp->xstate, vp->msr_bitmap, vp->self };
 
 	vmcs_clear(vp->vmcs);
 	if (cpu->current == vp)
 		cpu->current = NULL;
+	if (cpu->last_space == vp->space.a)
+		cpu->last_space = 0; /* the next owner of these tables is another one */
 	vpid_give(vp);
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
+		if (!page[i].a)
+			continue;
 		memset(virt_ptr(page[i]), 0, PAGE_SIZE);
 		virt_pages_give(pages, page[i]);
 	}

@@ -6,12 +6,14 @@
 #include "arch/virt.h"
 #include "arch/vmx/caps.h"
 #include "arch/vmx/vmcs.h"
+#include "arch/vmx/xstate.h"
 
 /* What has to be done before an entry; nothing, mostly, so it is asked at one place. */
 #define DUE_FIRST   (1u << 0) /* it has never run */
 #define DUE_FLUSH   (1u << 1) /* its translations are out of date */
 #define DUE_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
 #define DUE_HELD    (1u << 3) /* the root: `held` is not empty */
+#define DUE_TIMER   (1u << 4) /* it has a deadline; stays set while it has */
 
 /*
  * A virtual processor: one page. What is here and not in the VMCS is what VT-x does not switch, and
@@ -20,30 +22,42 @@
 struct virt_vp {
 	struct virt_regs regs; /* first: virt_regs() */
 	bool is_root;
-	bool is_launched;	      /* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
-	uint8_t due;		      /* DUE_…, before the next entry */
-	uint8_t held;		      /* root: PENDING_… events not delivered yet */
-	bool nmi_window;	      /* root: open now, to deliver a held NMI */
-	uint8_t wants;		      /* child: OVERLAY_… that must be loaded while it runs */
-	uint16_t vpid;		      /* 0: none */
-	uint32_t cpu;		      /* on which the VMCS is active */
-	uint32_t pin, proc;	      /* the control words as they stand in the VMCS */
-	uint32_t exceptions;	      /* vectors that hv/ intercepts */
-	spa_t self, vmcs, msr_bitmap; /* pages; msr_bitmap of the root only */
+	bool is_launched;	   /* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
+	uint8_t due;		   /* DUE_…, before the next entry */
+	uint8_t held;		   /* root: PENDING_… events not delivered yet */
+	bool nmi_window;	   /* root: open now, to deliver a held NMI */
+	uint8_t wants;		   /* child: OVERLAY_… that must be loaded while it runs */
+	uint8_t forces;		   /* root: OVERLAY_… that every child wants for its sake */
+	uint16_t vpid;		   /* 0: none */
+	uint32_t cpu;		   /* on which the VMCS is active */
+	uint32_t pin, proc, proc2; /* the control words as they stand in the VMCS */
+	uint32_t exceptions;	   /* vectors that hv/ intercepts */
+	uint64_t deadline;	   /* child: virt_set_deadline() */
+	spa_t self, vmcs, xstate, msr_bitmap; /* pages; a child's msr_bitmap is for an x2APIC */
+	spa_t space;			      /* the top of its nested page tables */
 	uint64_t cr0_mask, cr0_shadow, cr4_mask, cr4_shadow; /* as in the VMCS */
 	uint8_t n_reflected; /* exceptions, since virt_run() was called */
 	bool has_view;	     /* `view` is of the state as it stands, but for RFLAGS */
 	struct virt_view view;
-	uint64_t cr2;			/* while not switched in, as the rest */
-	uint64_t dr[4], dr6;		/* child: its values at all times. root: see switch.c */
+	void *fpu;    /* in the page `xstate`: an image of FXSAVE, a child's of XSAVE */
+	uint64_t cr2; /* while not switched in, as the image */
+	uint64_t xcr0, xss, spec_ctrl;	/* child: its values at all times */
+	uint64_t dr[4], dr6;		/* the same. root: see switch.c */
 	uint64_t syscall[SYSCALL_MSRS]; /* child: enum syscall_msr */
-	uint8_t fpu[512] __attribute__((aligned(16))); /* FXSAVE image */
 };
 
 _Static_assert(offsetof(struct virt_vp, regs) == 0, "virt_regs()");
 _Static_assert(sizeof(struct virt_vp) <= PAGE_SIZE, "one page");
 
 extern struct caps vmx_caps; /* written once, before the first VP */
+
+/* What CPUID says of the processor, and virt_machine has no word for; written with it. */
+struct vmx_features {
+	bool has_rdtscp, has_spec_ctrl, has_ibpb;
+	uint32_t fpu_bytes; /* virt_fpu_bytes() */
+};
+
+extern struct vmx_features vmx_features;
 
 /* enter.asm */
 enum vmx_enter_result { ENTER_OK, ENTER_INVALID, ENTER_VALID, ENTER_ABORTED };
@@ -55,6 +69,7 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root);
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space);
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
+void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2);
 
 /* state.c: the bits of CR0 and CR4 whose writes exit, and whose reads see what virt_set() stored. */
 void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask);
@@ -77,14 +92,26 @@ void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
 
 /* switch.c */
+/*
+ * `child` is switched in, and about to run. vmx_syscall_lay() does if SYSCALL is all that it wants.
+ */
 void vmx_overlay_load(struct virt_vp *child);
+void vmx_syscall_lay(struct percpu *cpu, struct virt_vp *child);
 void vmx_syscall_watch(struct virt_vp *root); /* once, on its processor */
+void vmx_spec_ctrl_set(struct virt_vp *child, uint64_t value);
 /* The root's WRMSR: false if the MSR is none of these; else done, or *is_legal false. */
-bool vmx_syscall_written(uint32_t msr, uint64_t value, bool *is_legal);
+bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value, bool *is_legal);
 uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which);
 void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value);
 uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number);
 void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value);
+
+/* timer.c: let the entry that is about to come last until the deadline at most. */
+void timer_arm(struct virt_vp *child);
+void timer_init(struct virt_vp *child);
+
+/* apic.c: an entry has failed: is it mended? */
+bool apic_mend_threshold(struct virt_vp *vp);
 
 /* tlb.c */
 void vpid_take(struct virt_vp *vp);

@@ -9,10 +9,12 @@
 #include "arch/x86/format.h"
 #include "arch/x86/insn.h"
 #include "x86/cr.h"
+#include "x86/fx.h"
 #include "x86/msr.h"
 
 struct caps vmx_caps;
 struct virt_machine virt_machine;
+struct vmx_features vmx_features;
 
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 #define MAY(bit)	    ((uint64_t)(bit) << 32)
@@ -42,6 +44,54 @@ static void read_caps(struct caps_raw *raw)
 		raw->ept_vpid = x86_rdmsr(MSR_VMX_EPT_VPID_CAP);
 }
 
+/* Controls that take an instruction away, unless they are on. */
+static const struct {
+	uint32_t proc2, has;
+} instructions[] = {
+	{ PROC2_RDTSCP, VIRT_HAS_RDTSCP },
+	{ PROC2_INVPCID, VIRT_HAS_INVPCID },
+	{ PROC2_XSAVES, VIRT_HAS_XSAVES },
+	{ PROC2_USER_WAIT_AND_PAUSE, VIRT_HAS_UMWAIT },
+};
+
+void virt_let_use(struct virt_vp *vp, uint32_t has)
+{
+	uint32_t proc2 = vp->proc2;
+
+	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
+		if (virt_machine.child_has & ~has & instructions[i].has)
+			proc2 &= ~instructions[i].proc2;
+		else if (virt_machine.child_has & instructions[i].has)
+			proc2 |= instructions[i].proc2;
+	vmx_set_proc2(vp, proc2);
+}
+
+static void fill_xstate(void)
+{
+	struct x86_cpuid leaf[XSTATE_COMPONENTS] = { 0 };
+
+	vmx_features.fpu_bytes = X86_XSAVE_LEGACY_BYTES;
+	if (!(x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE))
+		return;
+	for (uint32_t i = 0; i < XSTATE_COMPONENTS; i++)
+		leaf[i] = x86_cpuid(0xd, i);
+	virt_machine.xcr0_possible = (uint64_t)leaf[0].edx << 32 | leaf[0].eax;
+	virt_machine.xcr0_child =
+		caps_xstate(virt_machine.xcr0_possible, leaf, &vmx_features.fpu_bytes);
+}
+
+static void fill_features(uint32_t extended_edx)
+{
+	struct x86_cpuid leaf7 = { 0 };
+
+	if (x86_cpuid(0, 0).eax >= 7)
+		leaf7 = x86_cpuid(7, 0);
+	vmx_features.has_rdtscp = extended_edx & CPUID81_EDX_RDTSCP;
+	vmx_features.has_ibpb = leaf7.edx & CPUID7_EDX_SPEC_CTRL;
+	vmx_features.has_spec_ctrl =
+		leaf7.edx & (CPUID7_EDX_SPEC_CTRL | CPUID7_EDX_STIBP | CPUID7_EDX_SSBD);
+}
+
 static void fill_machine(const struct caps *caps)
 {
 	struct x86_cpuid extended = { 0 }, sizes = { .eax = 36 | 48 << 8 };
@@ -62,6 +112,8 @@ static void fill_machine(const struct caps *caps)
 		.max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M,
 		.has_execute_only = caps->has_execute_only,
 		.has_nested_ad = caps->has_ept_ad,
+		.has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER,
+		.apic = caps->apic,
 		.cr0_must_be_one = caps->cr0_must_be_one,
 		.cr4_must_be_one = caps->cr4_must_be_one,
 		.cr4_possible = caps->cr4_possible,
@@ -72,11 +124,11 @@ static void fill_machine(const struct caps *caps)
 		virt_machine.efer_possible |= EFER_NXE;
 	if (extended.edx & CPUID81_EDX_LM)
 		virt_machine.efer_possible |= EFER_LME | EFER_LMA;
-	if (x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE) {
-		struct x86_cpuid xsave = x86_cpuid(0xd, 0);
-
-		virt_machine.xcr0_possible = (uint64_t)xsave.edx << 32 | xsave.eax;
-	}
+	fill_xstate();
+	fill_features(extended.edx);
+	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
+		if (caps->child.proc2 & instructions[i].proc2)
+			virt_machine.child_has |= instructions[i].has;
 }
 
 static bool is_same(const struct caps_controls *a, const struct caps_controls *b)

@@ -26,12 +26,6 @@
 
 #define SEGMENT_DATA (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
 
-/* FXSAVE image, SDM 1 "FXSAVE Area": FCW, abridged FTW (all registers hold +0), MXCSR. */
-#define FPU_FCW	       0
-#define FPU_FTW	       4
-#define FPU_MXCSR      24
-#define FPU_MXCSR_MASK 28
-
 static void reset_segments(struct virt_vp *vp)
 {
 	struct x86_segment value = { .limit = RESET_LIMIT, .attributes = SEGMENT_DATA };
@@ -62,26 +56,21 @@ void vmx_reset_state(struct virt_vp *vp, uint64_t cr0)
 	vp->regs.changed = true;
 	reset_segments(vp);
 	virt_set(vp, VIRT_CR0, cr0);
+	virt_set(vp, VIRT_CR2, 0);
 	virt_set(vp, VIRT_CR3, 0);
 	virt_set(vp, VIRT_CR4, 0);
 	virt_set(vp, VIRT_EFER, 0);
+	for (unsigned int i = 0; i < 4; i++)
+		virt_set(vp, VIRT_DR0 + i, 0);
+	virt_set(vp, VIRT_DR6, DR6_INIT);
 	virt_set(vp, VIRT_DR7, DR7_INIT);
 	virt_set(vp, VIRT_SHADOW, 0);
 	virt_set(vp, VIRT_PENDING_DEBUG, 0);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 }
 
-/*
- * A child is left for the root at least that often, in units of the TSC's rate shifted by IA32_VMX_MISC.
- * External interrupts do it much sooner; but Bochs (2.7 to 3.0) does not let them through while a child
- * runs that was entered with IF = 0.
- */
-#define PREEMPTION_TICKS 1000000u
-
 static void reset_child_only(struct virt_vp *vp)
 {
-	uint32_t mxcsr_mask;
-
 	virt_set(vp, VIRT_PAT, PAT_RESET);
 	virt_set(vp, VIRT_SYSENTER_CS, 0);
 	virt_set(vp, VIRT_SYSENTER_ESP, 0);
@@ -89,15 +78,9 @@ static void reset_child_only(struct virt_vp *vp)
 	vmwrite(VMCS_GUEST_DEBUGCTL, 0);
 	for (unsigned int i = 0; i < 4; i++)
 		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, 0);
-	vp->dr6 = DR6_INIT;
-	/* Of the processor's own image the MXCSR mask alone: which bits a client may set. */
-	x86_fxsave(vp->fpu);
-	mxcsr_mask = *(uint32_t *)(void *)&vp->fpu[FPU_MXCSR_MASK];
-	memset(vp->fpu, 0, sizeof(vp->fpu));
-	*(uint32_t *)(void *)&vp->fpu[FPU_MXCSR_MASK] = mxcsr_mask ? mxcsr_mask : 0xffbf;
-	*(uint16_t *)(void *)&vp->fpu[FPU_FCW] = 0x40;
-	vp->fpu[FPU_FTW] = 0xff;
-	*(uint32_t *)(void *)&vp->fpu[FPU_MXCSR] = 0x1f80;
+	for (unsigned int i = 0; i < SYSCALL_MSRS; i++)
+		vmx_syscall_set(vp, i, 0);
+	xstate_reset(vp);
 }
 
 struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
@@ -113,9 +96,20 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 			 ~0ull);
 	vmx_reset_state(vp, RESET_CR0);
 	reset_child_only(vp);
+	if (vmx_features.has_spec_ctrl || vmx_features.has_ibpb)
+		vp->wants |= OVERLAY_SPEC;
 	virt_set_cr4_allowed(vp, CR4_SAFE);
 	virt_intercept_exceptions(vp, 0);
-	if (vp->pin & PIN_PREEMPTION_TIMER)
-		vmwrite(VMCS_PREEMPTION_TIMER_VALUE, PREEMPTION_TICKS);
+	timer_init(vp);
 	return vp;
+}
+
+void virt_vp_reset(struct virt_vp *vp, bool is_init)
+{
+	const uint64_t caching = virt_get(vp, VIRT_CR0) & (CR0_CD | CR0_NW);
+
+	vmx_reset_state(vp, is_init ? caching | CR0_ET : RESET_CR0);
+	virt_set(vp, VIRT_SPEC_CTRL, 0);
+	if (!is_init)
+		reset_child_only(vp);
 }

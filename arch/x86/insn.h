@@ -192,4 +192,50 @@ static inline void x86_fxrstor(const void *image)
 	__asm__ volatile("fxrstor64 (%0)" : : "r"(image) : "memory");
 }
 
+static inline uint64_t x86_xgetbv(uint32_t index)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index) : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void x86_xsetbv(uint32_t index, uint64_t value)
+{
+	__asm__ volatile("xsetbv"
+			 :
+			 : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+			 : "memory");
+}
+
+/* image: aligned to 64, all of the components' standard form; components: bits of XCR0. */
+static inline void x86_xsave(void *image, uint64_t components)
+{
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(image), "a"((uint32_t)components), "d"((uint32_t)(components >> 32))
+			 : "memory");
+}
+
+static inline void x86_xrstor(const void *image, uint64_t components)
+{
+	__asm__ volatile("xrstor64 (%0)"
+			 :
+			 : "r"(image), "a"((uint32_t)components), "d"((uint32_t)(components >> 32))
+			 : "memory");
+}
+
+static inline uint32_t x86_stmxcsr(void)
+{
+	uint32_t value;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(value));
+	return value;
+}
+
+static inline void x86_ldmxcsr(uint32_t value)
+{
+	__asm__ volatile("ldmxcsr %0" : : "m"(value));
+}
+
 #endif

@@ -57,6 +57,8 @@ struct trace_exit {
 /* Registers of the root that a child's values stand in for, see arch/vmx/switch.c. */
 #define OVERLAY_SYSCALL (1u << 0)
 #define OVERLAY_DEBUG	(1u << 1)
+#define OVERLAY_XSTATE	(1u << 2)
+#define OVERLAY_SPEC	(1u << 3) /* speculation control */
 
 enum syscall_msr {
 	SYSCALL_STAR,
@@ -64,6 +66,7 @@ enum syscall_msr {
 	SYSCALL_CSTAR,
 	SYSCALL_FMASK,
 	SYSCALL_KERNEL_GS_BASE,
+	SYSCALL_TSC_AUX, /* not of SYSCALL, but it goes with them */
 	SYSCALL_MSRS
 };
 
@@ -81,6 +84,10 @@ struct percpu {
 
 	uint64_t parked_syscall[SYSCALL_MSRS]; /* the root's, while OVERLAY_SYSCALL */
 	uint64_t parked_dr[4];		       /* the root's DR0-3, while OVERLAY_DEBUG */
+	uint64_t parked_xcr0, parked_xss;      /* while OVERLAY_XSTATE */
+	void *parked_xstate;		       /* its components, in XSAVE's standard form */
+	uint64_t parked_spec_ctrl;	       /* while OVERLAY_SPEC */
+	uint64_t last_space; /* the child's that ran last: its nested page tables, or 0 */
 
 	uint32_t trace_next;
 	struct trace_exit trace[TRACE_EXITS];

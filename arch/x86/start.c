@@ -202,6 +202,9 @@ uint64_t start_enter(struct whit_handover *handover, uint32_t cpu, struct start_
 	if (!backend_check(handover->message, sizeof(handover->message), handover->report,
 			   sizeof(handover->report)))
 		return WHIT_LAUNCH_UNSUPPORTED;
+	if (own->assist != WHIT_ASSIST_ALL)
+		virt_machine.apic &=
+			own->assist == WHIT_ASSIST_REGISTERS ? (uint8_t)~VIRT_APIC_DELIVERY : 0;
 
 	self = percpu_of(cpu);
 	memset(self, 0, PERCPU_PAGES * PAGE_SIZE);

@@ -21,6 +21,26 @@
 /* Exit reason; the record at offset 48 of the exit context is a struct whit_device_access. */
 #define WhitRunVpExitReasonDeviceAccess 0x57480001u
 
+/*
+ * Partition property, uint32_t, before WHvSetupPartition: for a client with more VPs than threads to run them.
+ * Run then does not block, or let a VP spin, but leaves with WhitRunVpExitReasonTurn.
+ */
+#define WhitPartitionPropertyCodeTurnExits 0x57480002u
+#define WHIT_TURN_HALT			   0x1u /* HLT, or waiting for a SIPI, with the local APIC in the hypervisor */
+#define WHIT_TURN_SPIN			   0x2u /* a loop of PAUSE, where the processor can tell */
+
+/* Exit reason; the record at offset 48 of the exit context is a struct whit_turn. Run again at any time. */
+#define WhitRunVpExitReasonTurn 0x57480002u
+
+struct whit_turn {
+	uint32_t kind;	  /* WHIT_TURN_HALT or WHIT_TURN_SPIN */
+	uint32_t has_run; /* 1: in this Run the guest has executed something; 0: it slept already */
+	uint64_t
+		deadline; /* HALT: the root's TSC at which its own timer wakes the VP; ~0: only an event does */
+};
+
+_Static_assert(sizeof(struct whit_turn) == 16, "documented");
+
 #define WHIT_DEVICE_BYTES 112u
 
 /*

@@ -35,6 +35,11 @@
 #define WHIT_LAUNCH_UNSUPPORTED 2ull /* the processor lacks something; `message` names it */
 #define WHIT_LAUNCH_NO_MEMORY	3ull /* the heap is too small for this machine */
 
+/* All that the processor can; without the delivery of interrupts; nothing. */
+#define WHIT_ASSIST_ALL	      0
+#define WHIT_ASSIST_REGISTERS 1
+#define WHIT_ASSIST_OFF	      2
+
 /* RAM that the root owns and may lend or map: page-aligned, ascending, not overlapping. */
 struct whit_ram {
 	uint64_t base;
@@ -69,8 +74,8 @@ struct whit_handover {
 	uint64_t tsc_hz;      /* measured by the loader; 0 if unknown */
 	uint16_t serial_port; /* of a 16550 for the log; 0 for none */
 	uint8_t log_level;    /* 0 errors only, 1 notices, 2 everything */
-	uint8_t reserved0;
-	uint32_t n_cpus; /* processors that will be taken over */
+	uint8_t assist;	      /* WHIT_ASSIST_…: of the processor, for the APICs of children */
+	uint32_t n_cpus;      /* processors that will be taken over */
 
 	uint32_t n_ram;
 	uint32_t reserved1;

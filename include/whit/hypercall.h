@@ -16,7 +16,8 @@
  * zeroed, when the partition is deleted.
  *
  * Long work is cut: WHIT_S_AGAIN means that the call is to be repeated as it was (Run: a physical
- * interrupt wants the root; Delete: more to do), WHIT_S_MORE that RDX bytes of the range are done and the
+ * interrupt wants the root; Delete: more to do), WHIT_S_IDLE from Run that the VP has halted: the call is to be
+ * repeated when the TSC has come to RDX (~0: never), after an interrupt or a cancel; WHIT_S_MORE that RDX bytes of the range are done and the
  * call is to be repeated with the rest.
  */
 #ifndef WHIT_HYPERCALL_H
@@ -31,25 +32,35 @@
 #define WHIT_ABI_VERSION 1u
 
 /* WHP functions: the numbers are those of the functions' order in winhvplatform.h. */
-#define WHIT_CALL_GET_CAPABILITY   1u /* code, buffer, bytes → rdx bytes written */
-#define WHIT_CALL_CREATE_PARTITION 2u /* first page to lend, pages → rdx handle, or pages needed */
-#define WHIT_CALL_SETUP_PARTITION  3u  /* handle */
-#define WHIT_CALL_DELETE_PARTITION 5u  /* handle; may answer WHIT_S_AGAIN */
-#define WHIT_CALL_GET_PROPERTY	   6u  /* handle, code, buffer, bytes → rdx bytes written */
-#define WHIT_CALL_SET_PROPERTY	   7u  /* handle, code, buffer, bytes */
-#define WHIT_CALL_MAP_GPA_RANGE	   10u /* handle, source, gpa, bytes, flags → rdx bytes done */
-#define WHIT_CALL_UNMAP_GPA_RANGE  12u /* handle, gpa, bytes → rdx bytes done */
-#define WHIT_CALL_TRANSLATE_GVA	   13u /* handle, vp, gva, flags → rdx result code, r8 gpa */
-#define WHIT_CALL_CREATE_VP	   14u /* handle, vp, flags, shared page */
-#define WHIT_CALL_DELETE_VP	   16u /* handle, vp */
-#define WHIT_CALL_RUN_VP	   17u /* handle, vp; the exit is in the shared page */
-#define WHIT_CALL_CANCEL_RUN_VP	   18u /* handle, vp, flags */
-#define WHIT_CALL_GET_REGISTERS	   19u /* handle, vp, names, count, values */
-#define WHIT_CALL_SET_REGISTERS	   20u /* handle, vp, names, count, values */
-#define WHIT_CALL_QUERY_DIRTY	   26u /* handle, gpa, bytes, bitmap, flags → rdx bytes done */
-#define WHIT_CALL_ADVISE_GPA_RANGE 33u /* handle, gpa, bytes, advice, populate → rdx bytes done */
-#define WHIT_CALL_READ_GPA_RANGE   34u /* handle, vp, struct whit_gpa_access */
-#define WHIT_CALL_WRITE_GPA_RANGE  35u /* handle, vp, struct whit_gpa_access */
+#define WHIT_CALL_GET_CAPABILITY     1u /* code, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_CREATE_PARTITION   2u /* first page to lend, pages → rdx handle, or pages needed */
+#define WHIT_CALL_SETUP_PARTITION    3u	 /* handle */
+#define WHIT_CALL_RESET_PARTITION    4u	 /* handle */
+#define WHIT_CALL_DELETE_PARTITION   5u	 /* handle; may answer WHIT_S_AGAIN */
+#define WHIT_CALL_GET_PROPERTY	     6u	 /* handle, code, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_SET_PROPERTY	     7u	 /* handle, code, buffer, bytes */
+#define WHIT_CALL_SUSPEND_TIME	     8u	 /* handle */
+#define WHIT_CALL_RESUME_TIME	     9u	 /* handle */
+#define WHIT_CALL_MAP_GPA_RANGE	     10u /* handle, source, gpa, bytes, flags → rdx bytes done */
+#define WHIT_CALL_UNMAP_GPA_RANGE    12u /* handle, gpa, bytes → rdx bytes done */
+#define WHIT_CALL_TRANSLATE_GVA	     13u /* handle, vp, gva, flags → rdx result code, r8 gpa */
+#define WHIT_CALL_CREATE_VP	     14u /* handle, vp, flags, shared page */
+#define WHIT_CALL_DELETE_VP	     16u /* handle, vp */
+#define WHIT_CALL_RUN_VP	     17u /* handle, vp → rdx with WHIT_S_IDLE; the exit is in the shared page */
+#define WHIT_CALL_CANCEL_RUN_VP	     18u /* handle, vp, flags */
+#define WHIT_CALL_GET_REGISTERS	     19u /* handle, vp, names, count, values */
+#define WHIT_CALL_SET_REGISTERS	     20u /* handle, vp, names, count, values */
+#define WHIT_CALL_REQUEST_INTERRUPT  23u /* handle, WHV_INTERRUPT_CONTROL: its two words */
+#define WHIT_CALL_QUERY_DIRTY	     26u /* handle, gpa, bytes, bitmap, flags → rdx bytes done */
+#define WHIT_CALL_PARTITION_COUNTERS 27u /* handle, set, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_VP_COUNTERS	     28u /* handle, vp, set, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_ADVISE_GPA_RANGE   33u /* handle, gpa, bytes, advice, populate → rdx bytes done */
+#define WHIT_CALL_READ_GPA_RANGE     34u /* handle, vp, struct whit_gpa_access */
+#define WHIT_CALL_WRITE_GPA_RANGE    35u /* handle, vp, struct whit_gpa_access */
+#define WHIT_CALL_GET_VP_STATE	     37u /* handle, vp, type, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_SET_VP_STATE	     38u /* handle, vp, type, buffer, bytes */
+#define WHIT_CALL_CPUID_OUTPUT	     61u /* handle, vp, eax, ecx, buffer: WHV_CPUID_OUTPUT */
+#define WHIT_CALL_INTERRUPT_TARGETS  62u /* handle, destination, mode, buffer: WHIT_MAX_VPS bits */
 
 /* Whit's own. */
 #define WHIT_CALL_VERSION  0x100u /* → rdx WHIT_ABI_VERSION */
@@ -62,6 +73,11 @@
 
 #define WHIT_CALL_PROTECT_GPA_RANGE 0x105u /* handle, gpa, bytes, flags → rdx bytes done */
 #define WHIT_CALL_MAP_GPA_LIST	    0x106u /* handle, gpa, extents, count, flags → rdx bytes done */
+
+#define WHIT_CALL_SET_TSC 0x107u /* handle, value: what RDTSC gives at this moment on every VP */
+
+/* GET_VP_STATE and SET_VP_STATE, beside WHV_VIRTUAL_PROCESSOR_STATE_TYPE: the deprecated first layout. */
+#define WHIT_STATE_INTERRUPT_CONTROLLER1 0x57480000u
 
 /* A part of the root's memory, as MAP_GPA_LIST takes them; so many are looked at in one call. */
 struct whit_extent {
@@ -102,6 +118,7 @@ _Static_assert(sizeof(struct whit_gpa_access) == 40, "documented");
 /* Results beside WHP's. */
 #define WHIT_S_AGAIN		   0x00375701u
 #define WHIT_S_MORE		   0x00375702u
+#define WHIT_S_IDLE		   0x00375703u /* Run: rdx, the root's TSC until which the VP sleeps */
 #define WHIT_E_UNKNOWN_CALL	   0xc0350002u /* HV_STATUS_INVALID_HYPERCALL_CODE */
 #define WHIT_E_INSUFFICIENT_MEMORY 0xc035000bu /* HV_STATUS_INSUFFICIENT_MEMORY */
 #define WHIT_E_INVALID_STATE	   0xc0350007u /* HV_STATUS_INVALID_PARTITION_STATE */

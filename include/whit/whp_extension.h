@@ -31,6 +31,12 @@ HRESULT WhitTranslateGvas(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex, UINT32
 HRESULT WhitProtectGpaRange(WHV_PARTITION_HANDLE Partition, WHV_GUEST_PHYSICAL_ADDRESS GuestAddress,
 			    UINT64 SizeInBytes, WHV_MAP_GPA_RANGE_FLAGS Flags);
 
+/*
+ * Sets the time stamp counter of every VP of the partition at one moment, so that they read the same
+ * afterwards, too. With the partition's time suspended: what they read when it goes on.
+ */
+HRESULT WhitSetPartitionTsc(WHV_PARTITION_HANDLE Partition, UINT64 Tsc);
+
 /* A part of the caller's memory, of whole pages. */
 typedef struct WHIT_MEMORY_EXTENT {
 	VOID *SourceAddress;

@@ -26,8 +26,23 @@ _Static_assert(offsetof(struct x86_fxsave, mxcsr) == 24, "FXSAVE area");
 _Static_assert(offsetof(struct x86_fxsave, st) == 32, "FXSAVE area");
 _Static_assert(offsetof(struct x86_fxsave, xmm) == 160, "FXSAVE area");
 
+/*
+ * The header behind it, SDM 1 "XSAVE Header": which components have a value of their own, and which are
+ * there in the compacted form. The rest of its 64 bytes is zero.
+ */
+struct x86_xsave_header {
+	uint64_t xstate_bv, xcomp_bv;
+	uint64_t reserved[6];
+};
+
+_Static_assert(sizeof(struct x86_xsave_header) == 64, "XSAVE header");
+
+#define X86_XSAVE_LEGACY_BYTES 512u
+#define X86_XSAVE_BASE_BYTES   (X86_XSAVE_LEGACY_BYTES + (uint32_t)sizeof(struct x86_xsave_header))
+
 /* SDM 1 "Guidelines for Writing to the MXCSR Register". */
 #define X86_MXCSR_DEFAULT_MASK 0xffbfu
+#define X86_MXCSR_RESET	       0x1f80u
 
 /* FCW and FOP bits that exist; FCW bit 6 reads as one. */
 #define X86_FCW_DEFINED 0x1f3fu

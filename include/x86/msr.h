@@ -6,20 +6,31 @@
 #define MSR_TSC		      0x10
 #define MSR_PLATFORM_ID	      0x17
 #define MSR_APIC_BASE	      0x1b
+#define MSR_EBL_CR_POWERON    0x2a
 #define MSR_TEST_CTRL	      0x33
+#define MSR_SMI_COUNT	      0x34
 #define MSR_FEATURE_CONTROL   0x3a
 #define MSR_TSC_ADJUST	      0x3b
+#define MSR_SPEC_CTRL	      0x48
+#define MSR_PRED_CMD	      0x49
 #define MSR_BIOS_UPDT_TRIG    0x79
 #define MSR_BIOS_SIGN_ID      0x8b
 #define MSR_SMM_MONITOR_CTL   0x9b
+#define MSR_PLATFORM_INFO     0xce
+#define MSR_UMWAIT_CONTROL    0xe1
 #define MSR_MTRRCAP	      0xfe
+#define MSR_ARCH_CAPABILITIES 0x10a
+#define MSR_FLUSH_CMD	      0x10b
 #define MSR_SYSENTER_CS	      0x174
 #define MSR_SYSENTER_ESP      0x175
 #define MSR_SYSENTER_EIP      0x176
 #define MSR_MCG_CAP	      0x179
 #define MSR_MCG_STATUS	      0x17a
+#define MSR_PERF_STATUS	      0x198
 #define MSR_MISC_ENABLE	      0x1a0
 #define MSR_DEBUGCTL	      0x1d9
+#define MSR_LASTBRANCH_FIRST  0x1db /* P6: from, to; last exception from, to */
+#define MSR_LASTBRANCH_LAST   0x1de
 #define MSR_MTRR_PHYSBASE0    0x200
 #define MSR_MTRR_PHYSMASK0    0x201
 #define MSR_MTRR_FIX64K_00000 0x250
@@ -51,6 +62,7 @@
 #define MSR_RTIT_FIRST	      0x560 /* Intel PT */
 #define MSR_RTIT_LAST	      0x587
 #define MSR_DS_AREA	      0x600
+#define MSR_TSC_DEADLINE      0x6e0
 #define MSR_X2APIC_FIRST      0x800
 #define MSR_X2APIC_LAST	      0x8ff
 #define MSR_XSS		      0xda0
@@ -73,12 +85,29 @@
 /* IA32_MISC_ENABLE */
 #define MISC_ENABLE_XD_DISABLE (1ull << 34)
 
+/* IA32_SPEC_CTRL; those of two bits are for CPL 3 and for the others */
+#define SPEC_CTRL_IBRS	(1ull << 0)
+#define SPEC_CTRL_STIBP (1ull << 1)
+#define SPEC_CTRL_SSBD	(1ull << 2)
+#define SPEC_CTRL_IPRED (1ull << 3 | 1ull << 4)
+#define SPEC_CTRL_RRSBA (1ull << 5 | 1ull << 6)
+#define SPEC_CTRL_PSFD	(1ull << 7)
+#define SPEC_CTRL_DDPD	(1ull << 8)
+#define SPEC_CTRL_BHI	(1ull << 10)
+
+/* IA32_FLUSH_CMD */
+#define FLUSH_CMD_L1D (1ull << 0)
+
+/* IA32_PRED_CMD */
+#define PRED_CMD_IBPB (1ull << 0)
+
 /* IA32_XSS */
 #define XSS_PT (1ull << 8)
 
 /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_PHYSMASKn */
 #define MTRRCAP_VCNT	 0xffull
 #define MTRRCAP_FIX	 (1ull << 8)
+#define MTRRCAP_WC	 (1ull << 10)
 #define MTRR_DEF_TYPE_FE (1ull << 10)
 #define MTRR_DEF_TYPE_E	 (1ull << 11)
 #define MTRR_PHYSMASK_V	 (1ull << 11)

@@ -13,45 +13,10 @@
 		return E_NOTIMPL;        \
 	}
 
-PENDING(WHvResetPartition, WHV_PARTITION_HANDLE Partition)
-PENDING(WHvSuspendPartitionTime, WHV_PARTITION_HANDLE Partition)
-PENDING(WHvResumePartitionTime, WHV_PARTITION_HANDLE Partition)
-PENDING(WHvGetPartitionCounters, WHV_PARTITION_HANDLE Partition,
-	WHV_PARTITION_COUNTER_SET CounterSet, VOID *Buffer, UINT32 BufferSizeInBytes,
-	UINT32 *BytesWritten)
 PENDING(WHvStartPartitionMigration, WHV_PARTITION_HANDLE Partition, HANDLE *MigrationHandle)
 PENDING(WHvCancelPartitionMigration, WHV_PARTITION_HANDLE Partition)
 PENDING(WHvCompletePartitionMigration, WHV_PARTITION_HANDLE Partition)
 PENDING(WHvAcceptPartitionMigration, HANDLE MigrationHandle, WHV_PARTITION_HANDLE *Partition)
-PENDING(WHvCreateVirtualProcessor2, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	const WHV_VIRTUAL_PROCESSOR_PROPERTY *Properties, UINT32 PropertyCount)
-PENDING(WHvGetVirtualProcessorInterruptControllerState, WHV_PARTITION_HANDLE Partition,
-	UINT32 VpIndex, VOID *State, UINT32 StateSize, UINT32 *WrittenSize)
-PENDING(WHvSetVirtualProcessorInterruptControllerState, WHV_PARTITION_HANDLE Partition,
-	UINT32 VpIndex, const VOID *State, UINT32 StateSize)
-PENDING(WHvGetVirtualProcessorInterruptControllerState2, WHV_PARTITION_HANDLE Partition,
-	UINT32 VpIndex, VOID *State, UINT32 StateSize, UINT32 *WrittenSize)
-PENDING(WHvSetVirtualProcessorInterruptControllerState2, WHV_PARTITION_HANDLE Partition,
-	UINT32 VpIndex, const VOID *State, UINT32 StateSize)
-PENDING(WHvGetVirtualProcessorXsaveState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	VOID *Buffer, UINT32 BufferSizeInBytes, UINT32 *BytesWritten)
-PENDING(WHvSetVirtualProcessorXsaveState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	const VOID *Buffer, UINT32 BufferSizeInBytes)
-PENDING(WHvGetVirtualProcessorState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	WHV_VIRTUAL_PROCESSOR_STATE_TYPE StateType, VOID *Buffer, UINT32 BufferSizeInBytes,
-	UINT32 *BytesWritten)
-PENDING(WHvSetVirtualProcessorState, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	WHV_VIRTUAL_PROCESSOR_STATE_TYPE StateType, const VOID *Buffer, UINT32 BufferSizeInBytes)
-PENDING(WHvGetVirtualProcessorCounters, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	WHV_PROCESSOR_COUNTER_SET CounterSet, VOID *Buffer, UINT32 BufferSizeInBytes,
-	UINT32 *BytesWritten)
-PENDING(WHvGetVirtualProcessorCpuidOutput, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
-	UINT32 Eax, UINT32 Ecx, WHV_CPUID_OUTPUT *CpuidOutput)
-PENDING(WHvRequestInterrupt, WHV_PARTITION_HANDLE Partition, const WHV_INTERRUPT_CONTROL *Interrupt,
-	UINT32 InterruptControlSize)
-PENDING(WHvGetInterruptTargetVpSet, WHV_PARTITION_HANDLE Partition, UINT64 Destination,
-	WHV_INTERRUPT_DESTINATION_MODE DestinationMode, UINT32 *TargetVps, UINT32 VpCount,
-	UINT32 *TargetVpCount)
 PENDING(WHvSignalVirtualProcessorSynicEvent, WHV_PARTITION_HANDLE Partition,
 	WHV_SYNIC_EVENT_PARAMETERS SynicEvent, BOOL *NewlySignaled)
 PENDING(WHvPostVirtualProcessorSynicMessage, WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,

@@ -26,6 +26,15 @@ uint64_t platform_physical(const void *address);
 /* Let a physical interrupt that is pending be taken, whether the caller has interrupts on or off. */
 void platform_take_interrupts(void);
 
+/*
+ * Hold interrupts off, so that none gets lost between a look and the sleep. Returns what is to be passed to one of the
+ * next two, soon. platform_wait(): sleep until an interrupt comes, or until about the time at which the TSC stands at
+ * `deadline` (~0: no such time), burning nothing; the interrupt is taken. Interrupts are then as they were.
+ */
+uint64_t platform_hold_interrupts(void);
+void platform_release_interrupts(uint64_t held);
+void platform_wait(uint64_t held, uint64_t deadline);
+
 /* Is this a root partition of Whit, with the ABI version that this library speaks? */
 bool platform_has_whit(void);
 

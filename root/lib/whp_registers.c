@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * WHvGetVirtualProcessorRegisters, WHvSetVirtualProcessorRegisters. Registers that the shared page holds are
- * read and written there; as soon as a list names one that is not there, the list goes to the
+ * read and written there; as soon as a list names one that is not there, the rest of it goes to the
  * hypervisor, which takes over what is dirty in the page first.
  */
 #include "root/lib/bounce.h"
@@ -99,6 +99,7 @@ HRESULT WHVAPI WHvGetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, U
 {
 	struct whp_partition *partition = partition_of(Partition);
 	const struct whit_vp_page *page;
+	UINT32 done;
 
 	if (!partition)
 		return E_INVALIDARG;
@@ -107,10 +108,12 @@ HRESULT WHVAPI WHvGetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, U
 		return WHV_E_VP_DOES_NOT_EXIST;
 	if (!RegisterNames || !RegisterValues)
 		return E_POINTER;
-	if (get_from_page(page, RegisterNames, RegisterCount, RegisterValues) == RegisterCount)
+	done = get_from_page(page, RegisterNames, RegisterCount, RegisterValues);
+	if (done == RegisterCount)
 		return S_OK;
-	return transfer(partition, WHIT_CALL_GET_REGISTERS, VpIndex, RegisterNames, RegisterCount,
-			RegisterValues);
+	done &= ~1u; /* the rest of the names is aligned as all of them are */
+	return transfer(partition, WHIT_CALL_GET_REGISTERS, VpIndex, RegisterNames + done,
+			RegisterCount - done, RegisterValues + done);
 }
 
 /*

@@ -40,7 +40,7 @@ static struct config parse(const char *text)
 static bool is_default(const struct config *config)
 {
 	return !config->next[0] && config->memory_bytes == 0 && config->serial_port == 0x3f8 &&
-	       config->log_level == 1;
+	       config->log_level == 1 && config->assist == CONFIG_ASSIST_ALL;
 }
 
 static void every_key_sets_its_option(void)
@@ -48,13 +48,18 @@ static void every_key_sets_its_option(void)
 	struct config c = parse("next = \\EFI\\debian\\grubx64.efi\n"
 				"serial = 2f8\n"
 				"loglevel = debug\n"
-				"memory = 32M\n");
+				"memory = 32M\n"
+				"assist = registers\n");
 
 	CHECK_EQ(n_warned, 0);
 	CHECK(!strcmp(c.next, "\\EFI\\debian\\grubx64.efi"));
 	CHECK_EQ(c.serial_port, 0x2f8);
 	CHECK_EQ(c.log_level, 2);
 	CHECK_EQ(c.memory_bytes, 32 << 20);
+	CHECK_EQ(c.assist, 1);
+	CHECK_EQ(parse("assist = off").assist, CONFIG_ASSIST_OFF);
+	CHECK_EQ(parse("assist = off\nassist = all").assist, CONFIG_ASSIST_ALL);
+	CHECK_EQ(n_warned, 0);
 }
 
 static void an_empty_file_is_the_default(void)
@@ -105,6 +110,8 @@ static void a_bad_line_warns_once_and_does_nothing(void)
 		"loglevel = 1",
 		"loglevel = err",
 		"loglevel = errors",
+		"assist = on",
+		"assist =",
 		"memory = 3M",
 		"memory = M",
 		"memory = 16MB",

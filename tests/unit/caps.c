@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/virt.h"
 #include "arch/vmx/caps.h"
 #include "tests/emu/check.h"
 
@@ -127,9 +128,16 @@ static void skylake_gets_the_words_of_the_manual(void)
 	CHECK_EQ(caps.root.entry, 0xd1ff);
 	CHECK_EQ(caps.child.pin, 0x7f);
 	CHECK_EQ(caps.child.proc, 0xa5986dfa);
-	CHECK_EQ(caps.child.proc2, 0xe2);
+	CHECK_EQ(caps.child.proc2, 0x1010ea);
 	CHECK_EQ(caps.child.exit, 0x3f6fff);
 	CHECK_EQ(caps.child.entry, 0xd1ff);
+	CHECK_EQ(caps.later.pin, 0);
+	CHECK_EQ(caps.later.proc, 0x10601004);
+	CHECK_EQ(caps.later.proc2, 0x711);
+	CHECK_EQ(caps.later.exit, 0);
+	CHECK_EQ(caps.later.entry, 0x200);
+	CHECK_EQ(caps.apic, 0x1f);
+	CHECK_EQ(caps.timer_shift, 0);
 	CHECK(caps.has_vpid && caps.has_invept_single && caps.has_execute_only && caps.has_1g &&
 	      caps.has_ept_ad && caps.has_wait_for_sipi);
 	CHECK_EQ(caps.cr0_must_be_one, 0x20);
@@ -146,6 +154,9 @@ static void machines_are_accepted_with_what_they_have(void)
 	CHECK(accepts(&tigerlake, &caps));
 	CHECK(accepts(&haswell, &caps));
 	CHECK(!(caps.root.proc2 & 1u << 20)); /* XSAVES */
+	CHECK(!(caps.child.proc2 & 1u << 20));
+	CHECK_EQ(caps.apic, 0x13); /* no registers, no delivery */
+	CHECK_EQ(caps.timer_shift, 5);
 	CHECK_EQ(caps.revision, 0x12);
 	CHECK(accepts(&kvm_nested, &caps));
 	CHECK(!caps.has_1g);
@@ -207,6 +218,7 @@ static const struct {
 	{ PROC, 7, "HLT exiting" },
 	{ PROC, 10, "MWAIT exiting" },
 	{ PROC, 11, "RDPMC exiting" },
+	{ PROC, 12, "RDTSC exiting" },
 	{ PROC, 19, "CR8-load exiting" },
 	{ PROC, 20, "CR8-store exiting" },
 	{ PROC, 22, "NMI-window exiting" },
@@ -259,6 +271,7 @@ static void options_may_be_missing_one_and_all(void)
 		raw.proc2 &= ~(1ull << (32 + bit));
 		CHECK(accepts(&raw, &caps));
 		CHECK(!(caps.root.proc2 & 1u << bit) && !(caps.child.proc2 & 1u << bit));
+		CHECK(!(caps.later.proc2 & 1u << bit));
 	}
 	for (size_t i = 0; i < sizeof(ept_options) / sizeof(ept_options[0]); i++) {
 		raw = haswell;
@@ -276,6 +289,102 @@ static void options_may_be_missing_one_and_all(void)
 	CHECK(accepts(&raw, &caps));
 	CHECK(!caps.has_vpid && !caps.has_invept_single && !caps.has_execute_only && !caps.has_1g &&
 	      !caps.has_ept_ad && !caps.has_wait_for_sipi);
+}
+
+/* What the processor does of an APIC: each control takes with it what builds on it. */
+static void help_with_the_apic_is_as_much_as_is_there(void)
+{
+	static const struct {
+		enum which which;
+		unsigned int bit;
+		uint8_t left;
+	} rows[] = {
+		{ PROC, 21, 0 },
+		{ PROC2, 0, VIRT_APIC_TPR | VIRT_APIC_X2 },
+		{ PROC2, 4, VIRT_APIC_TPR | VIRT_APIC_PAGE | VIRT_APIC_REGISTERS },
+		{ PROC2, 8, VIRT_APIC_TPR | VIRT_APIC_PAGE | VIRT_APIC_X2 },
+		{ PROC2, 9, VIRT_APIC_TPR | VIRT_APIC_PAGE | VIRT_APIC_REGISTERS | VIRT_APIC_X2 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct caps_raw raw = skylake;
+		struct caps caps;
+
+		*word(&raw, rows[i].which) &= ~(1ull << (32 + rows[i].bit));
+		CHECK(accepts(&raw, &caps));
+		CHECK_EQ(caps.apic, rows[i].left);
+	}
+}
+
+/* The subleaves of CPUID leaf 0Dh as processors have them: offset in EBX, size in EAX. */
+#define X87_SSE_AVX 0x7ull
+#define AVX512	    0xe0ull
+
+static void fill_xstate(struct x86_cpuid leaf[XSTATE_COMPONENTS])
+{
+	static const struct {
+		unsigned int n;
+		uint32_t size, offset;
+	} rows[] = {
+		{ 2, 256, 576 },    { 3, 64, 960 },    { 4, 64, 1024 }, { 5, 64, 1088 },
+		{ 6, 512, 1152 },   { 7, 1024, 1664 }, { 9, 8, 2688 },	{ 17, 64, 2752 },
+		{ 18, 8192, 2816 }, { 19, 128, 960 },
+	};
+
+	memset(leaf, 0, XSTATE_COMPONENTS * sizeof(leaf[0]));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		leaf[rows[i].n] = (struct x86_cpuid) { .eax = rows[i].size, .ebx = rows[i].offset };
+}
+
+static void children_get_the_extended_state_that_is_switched(void)
+{
+	struct x86_cpuid leaf[XSTATE_COMPONENTS];
+	uint32_t n_bytes;
+
+	fill_xstate(leaf);
+	CHECK_EQ(caps_xstate(X87_SSE_AVX, leaf, &n_bytes), X87_SSE_AVX);
+	CHECK_EQ(n_bytes, 832);
+	CHECK_EQ(caps_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), X87_SSE_AVX | AVX512);
+	CHECK_EQ(n_bytes, 2688);
+	CHECK_EQ(caps_xstate(~0ull, leaf, &n_bytes), X87_SSE_AVX | AVX512);
+	CHECK_EQ(n_bytes, 2688);
+	CHECK_EQ(caps_xstate(3, leaf, &n_bytes), 3);
+	CHECK_EQ(n_bytes, 576);
+	CHECK_EQ(caps_xstate(0, leaf, &n_bytes), 0);
+	/* A set that XSETBV would refuse is not given. */
+	for (uint64_t possible = 0; possible < 0x100; possible++) {
+		uint64_t got = caps_xstate(possible, leaf, &n_bytes);
+
+		CHECK_EQ(got & ~possible, 0);
+		CHECK(!(got & 4) || (got & 2));
+		CHECK((got & AVX512) == 0 || ((got & AVX512) == AVX512 && (got & 4)));
+	}
+}
+
+static void extended_state_without_a_place_is_not_given(void)
+{
+	static const struct x86_cpuid bad[] = {
+		{ .eax = 0, .ebx = 0 },
+		{ .eax = 256, .ebx = 0 },
+		{ .eax = 64, .ebx = 575 },
+		{ .eax = 64, .ebx = XSTATE_BYTES - 63 },
+		{ .eax = ~0u, .ebx = 576 },
+		{ .eax = 1, .ebx = XSTATE_BYTES },
+		{ .eax = 0x80000000, .ebx = ~0u },
+	};
+	struct x86_cpuid leaf[XSTATE_COMPONENTS];
+	uint32_t n_bytes;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fill_xstate(leaf);
+		leaf[2] = bad[i];
+		CHECK_EQ(caps_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), 3);
+		CHECK_EQ(n_bytes, 576);
+		fill_xstate(leaf);
+		leaf[7] = bad[i];
+		CHECK_EQ(caps_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), X87_SSE_AVX);
+		CHECK_EQ(n_bytes, 832);
+	}
 }
 
 static void controls_forced_on_are_named(void)
@@ -299,6 +408,9 @@ static void controls_forced_on_are_named(void)
 	raw = haswell;
 	raw.proc2 |= 1u << 5; /* VPIDs may run out */
 	refuses(raw, "enable VPID cannot be switched off");
+	raw = haswell;
+	raw.proc2 |= 1u << 9; /* what is switched must be off at first */
+	refuses(raw, "virtual-interrupt delivery cannot be switched off");
 	raw = haswell;
 	raw.exit |= 1u << 15;
 	refuses(raw, "acknowledge interrupt on exit cannot be switched off");
@@ -367,9 +479,11 @@ static void the_report_lists_required_optional_and_lost(void)
 	CHECK(!strncmp(text, "required: external-interrupt exiting, ", 38));
 	CHECK(strstr(
 		text,
-		"\noptional: VMX-preemption timer, enable VPID, enable RDTSCP, enable INVPCID, "
-		"WBINVD exiting"));
-	CHECK(strstr(text, "\nlost: enable XSAVES/XRSTORS, enable user wait and pause"));
+		"\noptional: VMX-preemption timer, use TPR shadow, enable VPID, enable RDTSCP, "
+		"enable INVPCID, WBINVD exiting, virtualize APIC accesses, virtualize x2APIC mode, "
+		"PAUSE-loop exiting"));
+	CHECK(strstr(text, "\nlost: enable XSAVES/XRSTORS, enable user wait and pause, "
+			   "APIC-register virtualization, virtual-interrupt delivery"));
 	CHECK(strstr(strstr(text, "required:"), "unrestricted guest") < strstr(text, "optional:"));
 	CHECK(!strstr(text, "CR3-load"));
 	memset(small, 'x', sizeof(small));
@@ -384,6 +498,9 @@ int main(void)
 	RUN(basics_are_named);
 	RUN(each_missing_requirement_is_named);
 	RUN(options_may_be_missing_one_and_all);
+	RUN(help_with_the_apic_is_as_much_as_is_there);
+	RUN(children_get_the_extended_state_that_is_switched);
+	RUN(extended_state_without_a_place_is_not_given);
 	RUN(controls_forced_on_are_named);
 	RUN(contradictions_are_refused);
 	RUN(a_word_is_always_between_what_must_and_what_may);

@@ -7,6 +7,29 @@
 #include "whp/WinHvRegisterNames.h"
 #include "x86/exc.h"
 
+/* ---- Stand-ins: the APIC ---- */
+
+static int apic_vector = -1;
+static uint64_t apic_cr8;
+
+int apic_deliverable(const struct vp *vp)
+{
+	(void)vp;
+	return apic_vector;
+}
+
+uint64_t apic_get_cr8(const struct vp *vp)
+{
+	(void)vp;
+	return apic_cr8;
+}
+
+void apic_set_cr8(struct vp *vp, uint64_t value)
+{
+	(void)vp;
+	apic_cr8 = value;
+}
+
 static uint64_t interruption(unsigned int type, unsigned int vector)
 {
 	WHV_X64_PENDING_INTERRUPTION_REGISTER value = { .AsUINT64 = 0 };
@@ -118,8 +141,10 @@ static void illegal_values_change_nothing(void)
 	CHECK(!set_event(2, false, 0, 0));
 	CHECK(!set_event(256, false, 0, 0));
 	CHECK(!set_event(EXC_DE, true, 0, 0));
-	CHECK(!event_set_event(&guest_vp,
-			       (uint64_t[2]) { 1 | 5u << 1 | 0x20u << 8, 0 })); /* ExtInt */
+	for (unsigned int type = 1; type < 8; type++)
+		CHECK_EQUAL(event_set_event(&guest_vp, (uint64_t[2]) { 1 | type << 1, 0 }),
+			    type == 5);
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
 	CHECK(!event_set_event(&guest_vp, (uint64_t[2]) { 1 | 1u << 4 | 6u << 16, 0 }));
 	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(0, 0x55));
 }
@@ -305,6 +330,14 @@ static void faults_combine_as_the_manual_says(void)
 	}
 }
 
+/* DeliverableType, or ~0: the hypervisor's own. */
+static uint32_t window(const struct virt_exit *exit)
+{
+	uint32_t deliverable = 0x77;
+
+	return event_window(&guest_vp, exit, &deliverable) ? deliverable : ~0u;
+}
+
 static void windows_are_asked_for_once(void)
 {
 	struct virt_exit exit = { .reason = VIRT_EXIT_INTERRUPT_WINDOW };
@@ -316,12 +349,12 @@ static void windows_are_asked_for_once(void)
 	guest_vp.deliverability |= 1;
 	CHECK(event_prepare(&guest_vp));
 	CHECK(guest_vp.virt->wants_interrupt_window && guest_vp.virt->wants_nmi_window);
-	CHECK_EQUAL(event_window(&guest_vp, &exit), WHvX64PendingInterrupt);
+	CHECK_EQUAL(window(&exit), WHvX64PendingInterrupt);
 	CHECK_EQUAL(guest_vp.deliverability, 1);
 	CHECK(event_prepare(&guest_vp));
 	CHECK(!guest_vp.virt->wants_interrupt_window && guest_vp.virt->wants_nmi_window);
 	exit.reason = VIRT_EXIT_NMI_WINDOW;
-	CHECK_EQUAL(event_window(&guest_vp, &exit), WHvX64PendingNmi);
+	CHECK_EQUAL(window(&exit), WHvX64PendingNmi);
 	CHECK_EQUAL(guest_vp.deliverability, 0);
 	CHECK(event_prepare(&guest_vp));
 	CHECK(!guest_vp.virt->wants_interrupt_window && !guest_vp.virt->wants_nmi_window);
@@ -343,8 +376,291 @@ static void a_window_waits_for_the_priority(void)
 	CHECK(guest_vp.virt->wants_interrupt_window);
 }
 
+/* ---- What waits -------------------------------------------------------------------------- */
+
+#define EXT_INT(vector) (1 | 5u << 1 | (uint64_t)(vector) << 8)
+
+static bool set_ext_int(unsigned int vector)
+{
+	return event_set_event(&guest_vp, (uint64_t[2]) { EXT_INT(vector), 0 });
+}
+
+static void ext_int_waits_for_the_guest(void)
+{
+	static const struct {
+		uint64_t rflags, shadow;
+		bool is_taken;
+	} cases[] = {
+		{ 0, 0, false },
+		{ RFLAGS_IF, VIRT_SHADOW_STI, false },
+		{ RFLAGS_IF, VIRT_SHADOW_MOV_SS, false },
+		{ RFLAGS_IF, VIRT_SHADOW_NMI, true },
+		{ RFLAGS_IF, 0, true },
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		guest_new();
+		guest_regs()->rflags |= cases[i].rflags;
+		virt_set(guest_vp.virt, VIRT_SHADOW, cases[i].shadow);
+		CHECK(set_ext_int(0x31));
+		CHECK_EQUAL(event_word(0), EXT_INT(0x31));
+		CHECK_EQUAL(event_word(1), 0);
+		CHECK_EQUAL(event_get_interruption(&guest_vp), 0);
+		guest_vp.cr8 = 15; /* means nothing to it */
+		CHECK(event_prepare(&guest_vp));
+		CHECK_EQUAL(guest_vp.virt->wants_interrupt_window, !cases[i].is_taken);
+		CHECK_EQUAL(event_word(0), cases[i].is_taken ? 0 : EXT_INT(0x31));
+		CHECK_EQUAL(guest_vp.virt->injected.type,
+			    cases[i].is_taken ? VIRT_EVENT_INTERRUPT : VIRT_EVENT_NONE);
+		CHECK_EQUAL(guest_vp.virt->injected.vector, cases[i].is_taken ? 0x31 : 0);
+		CHECK(!guest_error_text);
+		if (cases[i].is_taken) {
+			/* Handed over and not delivered yet: it shows as every interrupt does. */
+			CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(0, 0x31));
+			continue;
+		}
+		/* The window is the hypervisor's; then it goes. */
+		CHECK_EQUAL(window(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW }),
+			    ~0u);
+		guest_regs()->rflags |= RFLAGS_IF;
+		virt_set(guest_vp.virt, VIRT_SHADOW, 0);
+		CHECK(event_prepare(&guest_vp));
+		CHECK_EQUAL(guest_vp.virt->injected.vector, 0x31);
+		CHECK(!guest_vp.virt->wants_interrupt_window);
+		event_delivered(&guest_vp);
+		CHECK_EQUAL(guest_vp.event_due, 0);
+		CHECK_EQUAL(guest_vp.delivered[2], 1);
+	}
+}
+
+static void ext_int_has_every_vector_and_no_reserved_bits(void)
+{
+	guest_new();
+	for (unsigned int vector = 0; vector < 256; vector++) {
+		CHECK(set_ext_int(vector));
+		CHECK_EQUAL(event_word(0), EXT_INT(vector));
+	}
+	for (unsigned int bit = 0; bit < 128; bit++) {
+		uint64_t words[2] = { EXT_INT(0x20), 0 };
+
+		if (bit < 4 || (bit >= 8 && bit < 16))
+			continue;
+		words[bit / 64] ^= 1ull << bit % 64;
+		CHECK(!event_set_event(&guest_vp, words));
+		CHECK_EQUAL(event_word(0), EXT_INT(255));
+	}
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
+	CHECK_EQUAL(event_word(0), 0);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.type, VIRT_EVENT_NONE);
+}
+
+/* The exception is shown and goes first; neither pushes the other out. */
+static void ext_int_stands_behind_an_exception(void)
+{
+	guest_new();
+	guest_regs()->rflags |= RFLAGS_IF;
+	CHECK(set_ext_int(0x40));
+	raise(EXC_UD, false, 0, 0);
+	CHECK_EQUAL(event_word(0), 1 | (uint64_t)EXC_UD << 16);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.vector, EXC_UD);
+	CHECK(guest_vp.virt->wants_interrupt_window);
+	event_delivered(&guest_vp);
+	CHECK_EQUAL(event_word(0), EXT_INT(0x40));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(guest_vp.virt->injected.vector, 0x40);
+	event_delivered(&guest_vp);
+
+	CHECK(set_event(EXC_DE, false, 0, 0));
+	CHECK(set_ext_int(0x41));
+	CHECK_EQUAL(event_word(0), 1);
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 })); /* what it shows */
+	CHECK_EQUAL(event_word(0), EXT_INT(0x41));
+	CHECK(event_set_interruption(&guest_vp, 0));
+	CHECK_EQUAL(event_word(0), EXT_INT(0x41));
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
+	CHECK_EQUAL(event_word(0), 0);
+}
+
+static void an_nmi_of_the_apic_waits_and_goes_first(void)
+{
+	const struct virt_exit exit = { .reason = VIRT_EXIT_NMI_WINDOW };
+	static const uint64_t shadows[] = { VIRT_SHADOW_NMI, VIRT_SHADOW_STI, VIRT_SHADOW_MOV_SS };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		guest_new();
+		guest_regs()->rflags |= RFLAGS_IF;
+		virt_set(guest_vp.virt, VIRT_SHADOW, shadows[i]);
+		guest_vp.nmi_requested = true;
+		CHECK(event_prepare(&guest_vp));
+		CHECK(guest_vp.virt->wants_nmi_window);
+		CHECK(!guest_vp.virt->wants_interrupt_window);
+		CHECK_EQUAL(guest_vp.virt->injected.type, VIRT_EVENT_NONE);
+		CHECK_EQUAL(window(&exit), ~0u);
+		virt_set(guest_vp.virt, VIRT_SHADOW, 0);
+		CHECK(set_ext_int(0x30));
+		CHECK(event_prepare(&guest_vp));
+		CHECK_EQUAL(guest_vp.virt->injected.type, VIRT_EVENT_NMI);
+		CHECK(!guest_vp.nmi_requested);
+		CHECK(!guest_vp.virt->wants_nmi_window);
+		CHECK(guest_vp.virt->wants_interrupt_window); /* the ExtInt */
+	}
+}
+
+static void the_clients_windows_are_its_own(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_INTERRUPT_WINDOW };
+
+	guest_new();
+	guest_vp.wants_window = true;
+	guest_vp.nmi_requested = true;
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	guest_vp.deliverability = 3;
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(window(&exit), WHvX64PendingInterrupt);
+	CHECK(guest_vp.wants_window);
+	CHECK(!guest_vp.apic.is_due);
+	CHECK_EQUAL(window(&exit), ~0u); /* now it is the APIC's */
+	CHECK(!guest_vp.wants_window);
+	CHECK(guest_vp.apic.is_due);
+	exit.reason = VIRT_EXIT_NMI_WINDOW;
+	CHECK_EQUAL(window(&exit), WHvX64PendingNmi);
+	CHECK(guest_vp.nmi_requested);
+	CHECK_EQUAL(window(&exit), ~0u);
+	/* A client's notice that CR8 holds back is not what has opened. */
+	guest_vp.deliverability = 2 | 4u << 2;
+	guest_vp.cr8 = 4;
+	guest_vp.wants_window = true;
+	CHECK(event_prepare(&guest_vp));
+	CHECK(guest_vp.virt->wants_interrupt_window);
+	exit.reason = VIRT_EXIT_INTERRUPT_WINDOW;
+	CHECK_EQUAL(window(&exit), ~0u);
+	CHECK_EQUAL(guest_vp.deliverability, 2 | 4u << 2);
+}
+
+static void what_wakes_from_hlt(void)
+{
+	static uint8_t page[4096];
+
+	guest_new();
+	apic_vector = -1;
+	CHECK(!event_wakes(&guest_vp));
+	CHECK(set_ext_int(0x30));
+	CHECK(!event_wakes(&guest_vp));
+	guest_regs()->rflags |= RFLAGS_IF;
+	CHECK(event_wakes(&guest_vp));
+	guest_vp.ext_int = 0;
+	apic_vector = 0x50; /* means nothing without the page */
+	CHECK(!event_wakes(&guest_vp));
+	guest_vp.apic.page = page;
+	CHECK(event_wakes(&guest_vp));
+	guest_regs()->rflags &= ~(uint64_t)RFLAGS_IF;
+	CHECK(!event_wakes(&guest_vp));
+	guest_vp.nmi_requested = true;
+	CHECK(event_wakes(&guest_vp));
+	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	CHECK(!event_wakes(&guest_vp));
+	virt_set(guest_vp.virt, VIRT_PENDING_DEBUG, 1u << 14);
+	CHECK(event_wakes(&guest_vp));
+	virt_set(guest_vp.virt, VIRT_PENDING_DEBUG, 0);
+	CHECK(event_set_interruption(&guest_vp, interruption(3, EXC_UD)));
+	CHECK(event_wakes(&guest_vp));
+	apic_vector = -1;
+}
+
+/* ---- Intercepted, and given back ---- */
+
+static void an_intercepted_exception_is_for_the_client(void)
+{
+	const struct emu_exception fault = { EXC_PF, true, 6, 0x1234000 };
+
+	guest_new();
+	guest_partition.properties.exception_exits = 1u << EXC_PF;
+	CHECK(event_raise(&guest_vp, &fault)); /* the bitmap alone does nothing */
+	CHECK_EQUAL(guest_vp.raised_as, RAISED_PENDING);
+	guest_partition.properties.extended_exits = EXITS_EXCEPTION;
+	/* Whatever is pending stays as it is: not even a double fault becomes a triple one. */
+	event_interrupted(&guest_vp,
+			  &(struct virt_event) { VIRT_EVENT_EXCEPTION, EXC_DF, true, 0, 0 });
+	guest_regs()->rflags &= ~(uint64_t)RFLAGS_RF;
+	CHECK(event_raise(&guest_vp, &fault));
+	CHECK_EQUAL(guest_vp.raised_as, RAISED_EXIT);
+	CHECK_EQUAL(guest_vp.raised.vector, EXC_PF);
+	CHECK_EQUAL(guest_vp.raised.error_code, 6);
+	CHECK_EQUAL(guest_vp.raised.address, 0x1234000);
+	CHECK_EQUAL(event_get_interruption(&guest_vp), with_error(interruption(3, EXC_DF), 0));
+	CHECK(guest_regs()->rflags & RFLAGS_RF);
+	/* Another vector goes its way. */
+	CHECK(!event_raise(&guest_vp, &(struct emu_exception) { EXC_GP, true, 0, 0 }));
+	CHECK_EQUAL(guest_vp.raised_as, RAISED_TRIPLE);
+	CHECK(guest_error_text);
+	memset(&guest_partition.properties, 0, sizeof(guest_partition.properties));
+}
+
+static void a_debug_exception_given_back_sets_dr6(void)
+{
+	guest_new();
+	virt_set(guest_vp.virt, VIRT_DR6, 0xffff0ff5);
+	virt_set(guest_vp.virt, VIRT_DR7, 0x2401);
+	CHECK(set_event(EXC_DB, false, 0, 0x4002));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR6), 0xffff0ff5);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR6), 0xffff4ff2);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR7), 0x401);
+	event_delivered(&guest_vp);
+	/* Without a parameter they are the client's. */
+	virt_set(guest_vp.virt, VIRT_DR7, 0x2401);
+	CHECK(set_event(EXC_DB, false, 0, 0));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR6), 0xffff4ff2);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR7), 0x2401);
+	event_delivered(&guest_vp);
+	/* Nor do other bits get there, or another exception's parameter. */
+	CHECK(set_event(EXC_DB, false, 0, ~0ull));
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR6), 0xffff6fff);
+	event_delivered(&guest_vp);
+	CHECK(set_event(EXC_UD, false, 0, 0xffff));
+	virt_set(guest_vp.virt, VIRT_DR6, 0xffff0ff0);
+	CHECK(event_prepare(&guest_vp));
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_DR6), 0xffff0ff0);
+}
+
+static void a_triple_fault_is_told_in_words(void)
+{
+	guest_new();
+	CHECK(set_event(EXC_DF, true, 0, 0));
+	CHECK(!event_raise(&guest_vp, &(struct emu_exception) { EXC_GP, true, 0, 0 }));
+	CHECK_EQUAL(strcmp(guest_error_text,
+			   "triple fault: exception 13 in the delivery of exception 8"),
+		    0);
+	CHECK_EQUAL(guest_error_register, WHvRegisterPendingEvent);
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
+	event_tell_shutdown(&guest_vp, NULL);
+	CHECK_EQUAL(strcmp(guest_error_text, "triple fault"), 0);
+	guest_regs()->rflags |= RFLAGS_IF;
+	CHECK(event_set_interruption(&guest_vp, interruption(0, 209)));
+	CHECK(event_prepare(&guest_vp));
+	event_tell_shutdown(&guest_vp, NULL);
+	CHECK_EQUAL(strcmp(guest_error_text, "triple fault in the delivery of interrupt 209"), 0);
+	CHECK(event_set_interruption(&guest_vp, interruption(3, EXC_DE)));
+	CHECK(event_prepare(&guest_vp));
+	event_tell_shutdown(&guest_vp, NULL);
+	CHECK_EQUAL(strcmp(guest_error_text, "triple fault in the delivery of exception 0"), 0);
+}
+
 int main(void)
 {
+	RUN(ext_int_waits_for_the_guest);
+	RUN(ext_int_has_every_vector_and_no_reserved_bits);
+	RUN(ext_int_stands_behind_an_exception);
+	RUN(an_nmi_of_the_apic_waits_and_goes_first);
+	RUN(the_clients_windows_are_its_own);
+	RUN(what_wakes_from_hlt);
+	RUN(an_intercepted_exception_is_for_the_client);
+	RUN(a_debug_exception_given_back_sets_dr6);
+	RUN(a_triple_fault_is_told_in_words);
 	RUN(registers_show_what_was_set);
 	RUN(illegal_values_change_nothing);
 	RUN(a_page_fault_sets_cr2_at_delivery);

@@ -6,10 +6,11 @@ GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wshadow \
 	-Wmissing-prototypes -Wundef -Wconversion
 GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h emu/*.h include/*/*.h)
-GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c
+GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c arch/fake/apic.c
+GUEST_APIC := $(wildcard hv/apic*.c) tests/unit/apic_stand_in.c
 GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
 GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event device device_move device_string device_state \
-	walk_replay)
+	device_apic walk_replay)
 
 HOST_TESTS += $(GUEST_TESTS)
 
@@ -29,8 +30,8 @@ $(B)/tests/unit/event: tests/unit/event.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADE
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
-		$(GUEST_FAKE) $(GUEST_HEADERS)
+$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state $(B)/tests/unit/device_apic: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
+		$(GUEST_FAKE) $(GUEST_APIC) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 

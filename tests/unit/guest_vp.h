@@ -28,6 +28,7 @@ static struct whit_vp_page guest_shared;
 static struct partition guest_partition;
 static struct vp guest_vp;
 static uint32_t guest_error_register;
+static char guest_error_words[128];
 static const char *guest_error_text;
 
 static inline struct virt_regs *guest_regs(void)
@@ -79,7 +80,8 @@ void vp_page_error(struct vp *vp, uint32_t name, const char *text)
 	if (vp != &guest_vp)
 		fake_scream("vp_page_error of another VP");
 	guest_error_register = name;
-	guest_error_text = text;
+	snprintf(guest_error_words, sizeof(guest_error_words), "%s", text);
+	guest_error_text = guest_error_words;
 }
 
 /* A new VP, in 32-bit protected mode without paging, at the start of page 1. */
@@ -100,6 +102,7 @@ static inline void guest_new(void)
 	memset(guest_memory, 0, sizeof(guest_memory));
 	memset(guest_rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(guest_rights));
 	guest_vp.partition = &guest_partition;
+	guest_partition.properties.emulation = WHIT_EMULATE_PORTS | WHIT_EMULATE_MEMORY;
 	guest_vp.page = &guest_shared;
 	guest_vp.virt = virt_vp_create(&guest_pages, &space);
 	virt_set(guest_vp.virt, VIRT_CR0, CR0_PE | CR0_ET | CR0_NE);

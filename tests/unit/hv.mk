@@ -3,7 +3,7 @@
 # Tests of hv/ on the host, on the fake machine (arch/fake), under sanitizers. Needs B and CC.
 
 HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall \
-	hv_hostile hv_docs
+	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_ipi hv_state hv_time hv_counter hv_reset
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
@@ -18,7 +18,9 @@ $(B)/host/hv/%.o: %.c
 	$(CC) $(HV_TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(HV_TEST_OBJECTS)
-	$(CC) $(HV_TEST_CFLAGS) $^ -o $@
+	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ -o $@
+
+$(B)/host/hv_state: HV_LDFLAGS := -Wl,--wrap=virt_fpu_bytes
 
 -include $(HV_TEST_OBJECTS:.o=.d)
 -include $(patsubst %,$(B)/host/hv/tests/unit/%.d,$(HV_TESTS))

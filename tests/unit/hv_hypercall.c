@@ -9,8 +9,8 @@
 
 static void calls_that_do_not_exist(void)
 {
-	static const uint64_t codes[] = { 0,	      4,    8,	   9,	  11,	   15,
-					  21,	      0xff, 0x10f, 0x200, 0x10000, 1ull << 32 | 1,
+	static const uint64_t codes[] = { 0,	      11,    15,    21,	     22,
+					  0xff,	      0x10f, 0x200, 0x10000, 1ull << 32 | 1,
 					  1ull << 63, ~0ull };
 
 	machine(256 * MIB);

@@ -283,18 +283,20 @@ static void vp_errors(void)
 
 static void vp_create_asks_for_pages_before_it_changes_anything(void)
 {
+	/* Two pages for the partition, one for the space, the VP's own and the vendor's. */
+	const uint64_t all = 3 + 1 + VIRT_VP_PAGES;
+
 	machine(256 * MIB);
-	for (uint64_t n = 3; n < 9; n++) {
+	for (uint64_t n = 3; n <= all; n++) {
 		uint64_t handle = set_up(n, 1), page = test_pages(1);
 		const uint32_t result = CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page);
 
-		/* Two pages for the partition, one for the space, five for the VP. */
-		CHECK_EQ(result, n < 8 ? (int)WHIT_E_INSUFFICIENT_MEMORY : S_OK);
-		if (n < 8) {
-			CHECK_EQ(out_rdx, 8 - n);
+		CHECK_EQ(result, n < all ? (int)WHIT_E_INSUFFICIENT_MEMORY : S_OK);
+		if (n < all) {
+			CHECK_EQ(out_rdx, all - n);
 			CHECK_EQ(frames_uses(SPA(page), LEVEL_4K), 0);
 			CHECK_EQ(partition_of(handle)->pages.count, n - 3);
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(8 - n), 8 - n), S_OK);
+			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(all - n), all - n), S_OK);
 			CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
 		}
 		delete_all(handle);

@@ -146,7 +146,7 @@ static void registers_round_trip(void)
 	check_takes(R(Cstar), canonical, 0);
 	check_takes(R(Sfmask), 0xffffffff, 0);
 	check_takes(R(InitialApicId), 0, 0);
-	check_takes(R(MsrMtrrCap), 0, 0);
+	check_takes(R(MsrMtrrCap), 0x508, 0); /* write-combining, fixed, eight variable ones */
 	check_takes(R(MsrMtrrDefType), 0xc06, 0);
 	check_takes(R(TscAux), 0xffffffff, 0);
 	check_takes(R(TscVirtualOffset), 0x123456, 0);
@@ -157,6 +157,17 @@ static void registers_round_trip(void)
 		check_takes(R(Xmm0) + i, 0x0123456789abcdefull + i, ~(uint64_t)i);
 	for (uint32_t i = 0; i < 8; i++)
 		check_takes(R(FpMmx0) + i, ~(uint64_t)i, 0xffff);
+	for (uint32_t i = 0; i < 8; i++) {
+		check_takes(R(MsrMtrrPhysBase0) + i, 0x8000006 + 0x100000ull * i, 0);
+		check_takes(R(MsrMtrrPhysMask0) + i, 0xfffff00800ull, 0);
+	}
+	for (uint32_t i = 0; i < 11; i++)
+		check_takes(R(MsrMtrrFix64k00000) + i, 0x0606060606060606ull, 0);
+	check_reads(R(MsrMtrrPhysBase7), 0x8700006, 0); /* each its own */
+	check_reads(R(MsrMtrrPhysBase0), 0x8000006, 0);
+	check_takes(R(TscAdjust), ~0ull, 0);
+	check_takes((uint32_t)WHvRegisterPendingEvent1, 0, 0);
+	check_takes((uint32_t)WHvRegisterPendingEvent3, 0, 0);
 	check_takes(R(FpControlStatus), 0x07ff00ff3800027full, 0x1122334455667788ull);
 	CHECK_EQ(set(R(XmmControlStatus), 0x99aabbccddeeff00ull, 0xffffffff0000ffbfull), S_OK);
 	check_reads(R(XmmControlStatus), 0x99aabbccddeeff00ull, 0x0000ffff0000ffbfull);
@@ -215,6 +226,13 @@ static void values_that_can_never_be_right_are_refused(void)
 	check_refuses(R(Pat), 2, 0);
 	check_refuses(R(InitialApicId), 1, 0);
 	check_refuses(R(MsrMtrrCap), 8, 0);
+	check_refuses(R(MsrMtrrPhysBase0), 2, 0); /* a type that does not exist */
+	check_refuses(R(MsrMtrrPhysMask0), 1, 0);
+	check_refuses(R(MsrMtrrPhysMask7), 1ull << 40, 0);
+	check_refuses(R(MsrMtrrFix4kF8000), 2, 0);
+	check_refuses(R(MsrIa32MiscEnable), 1ull << 34, 0);
+	check_refuses((uint32_t)WHvRegisterPendingEvent1, 1, 0);
+	check_refuses((uint32_t)WHvRegisterPendingEvent2, 0, 1ull << 63);
 	check_refuses(R(MsrMtrrDefType), 2, 0);
 	check_refuses(R(TscAux), 1ull << 32, 0);
 	check_refuses(R(XmmControlStatus), 0, 0x10000);
@@ -253,23 +271,135 @@ static void mxcsr_takes_what_the_processor_takes(void)
 	check_clean();
 }
 
-static void names_that_do_not_exist_are_refused(void)
+/* ---- The names of WHP ---- */
+
+static char *read_all(const char *path)
 {
-	static const uint32_t names[] = { 0x27 + 5,    0x28,	    0xfff,	0x101a,
-					  0x200f,      0x2010,	    0x208b,	0x3002,
-					  0x4000,      0x5001,	    0x5748000f, 0x57480007,
-					  0x80000003u, 0x80000009u, ~0u,	0x7fffffff };
+	FILE *file = fopen(path, "r");
+	char *text = calloc(1, 1 << 18);
+
+	CHECK(file && text);
+	CHECK(fread(text, 1, (1 << 18) - 1, file) > 0);
+	fclose(file);
+	return text;
+}
+
+#define MAX_NAMES 320u
+
+/* Every WHV_REGISTER_NAME, out of the header. */
+static unsigned int all_names(uint32_t names[MAX_NAMES])
+{
+	char *header = read_all("include/whp/WinHvRegisterNames.h");
+	unsigned int n = 0;
+
+	for (const char *line = header; (line = strstr(line, "\n\tWHv")); line++) {
+		const char *value = strstr(line, "= 0x");
+
+		CHECK(value && n < MAX_NAMES);
+		names[n++] = (uint32_t)strtoul(value + 2, NULL, 16);
+	}
+	free(header);
+	CHECK(n >= 255);
+	return n;
+}
+
+#define UNKNOWN "there is no such register"
+
+/* Either it can be read, and takes what it reads as, or the page says why this VP does not have it. */
+static void every_name_is_known(void)
+{
+	uint32_t names[MAX_NAMES];
+	const unsigned int n = all_names(names);
+	unsigned int n_here = 0;
+
+	vp_machine();
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t value[2];
+		const uint32_t result = get(names[i], value);
+
+		if (result == S_OK) {
+			n_here++;
+			if (names[i] == R(Tsc))
+				continue;
+			CHECK_EQ(set(names[i], value[0], value[1]), S_OK);
+			check_reads(names[i], value[0], value[1]);
+			continue;
+		}
+		CHECK_EQ(result, WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK_EQ(shared()->error_register, names[i]);
+		CHECK(shared()->error_text[0] && strcmp(shared()->error_text, UNKNOWN));
+		CHECK_EQ(set(names[i], 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK(shared()->error_text[0] && strcmp(shared()->error_text, UNKNOWN));
+	}
+	CHECK(n_here > 115);
+	delete_all(handle);
+	check_clean();
+}
+
+static void other_names_do_not_exist(void)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = { { 0, 0x6100 },
+		       { 0x57480007, 0x57481010 },
+		       { 0x7ffff000, 0x80001010 },
+		       { 0xfffffff0, 0xffffffff } };
+	uint32_t names[MAX_NAMES];
+	const unsigned int n = all_names(names);
 	uint64_t value[2];
 
 	vp_machine();
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		CHECK_EQ(get(names[i], value), WHV_E_INVALID_VP_REGISTER_NAME);
-		CHECK_EQ(value[0], 0x5a5a5a5a5a5a5a5aull); /* nothing was written */
-		CHECK_EQ(shared()->error_register, names[i]);
-		CHECK_EQ(set(names[i], 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
-	}
+	for (size_t r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++)
+		for (uint64_t name = ranges[r].first; name <= ranges[r].last; name++) {
+			bool is_name = false;
+
+			for (unsigned int i = 0; i < n; i++)
+				is_name |= names[i] == name;
+			if (is_name)
+				continue;
+			CHECK_EQ(get((uint32_t)name, value), WHV_E_INVALID_VP_REGISTER_NAME);
+			CHECK_EQ(value[0], 0x5a5a5a5a5a5a5a5aull); /* nothing was written */
+			CHECK_EQ(shared()->error_register, name);
+			CHECK(name == ~0u || !strcmp(shared()->error_text, UNKNOWN));
+			CHECK_EQ(set((uint32_t)name, 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
+		}
 	delete_all(handle);
 	check_clean();
+}
+
+/* Every word that a refusal can be is in docs/registers.md. */
+static void every_refusal_is_documented(void)
+{
+	static const char *const sources[] = { "hv/entry.c",	     "hv/register_cpu.c",
+					       "hv/register_fpu.c",  "hv/register_msr.c",
+					       "hv/register_apic.c", "hv/register_event.c" };
+	char *document = read_all("docs/registers.md");
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		char *source = read_all(sources[i]), *at_text = source;
+
+		while ((at_text = strchr(at_text, '"'))) {
+			char *end = strchr(++at_text, '"');
+			char text[200];
+
+			CHECK(end && end - at_text < 200);
+			snprintf(text, sizeof(text), "%.*s", (int)(end - at_text), at_text);
+			at_text = end + 1;
+			if (!strchr(text, ' ') || strstr(text, "Checks on") ||
+			    strstr(text, "without conversion") || strstr(text, "FXSAVE Area"))
+				continue;
+			n++;
+			CHECK(strlen(text) < sizeof(shared()->error_text));
+			if (!strstr(document, text)) {
+				printf("FAIL %s: docs/registers.md lacks: %s\n", test_name, text);
+				longjmp(test_end, 1);
+			}
+		}
+		free(source);
+	}
+	CHECK(n > 60);
+	free(document);
 }
 
 static void all_or_nothing(void)
@@ -305,6 +435,34 @@ static void all_or_nothing(void)
 	CHECK_EQ(shared()->error_register, ~0u);
 	check_reads(R(Rax), 11, 0);
 	check_reads(R(Cr8), 9, 0);
+	delete_all(handle);
+	check_clean();
+}
+
+/* Checking an event is to try it: what it replaced is back when something else is refused. */
+static void a_refused_call_leaves_events_alone(void)
+{
+	static const uint64_t events[] = { 0x300b, 0xd0101 }; /* ExtInt 30h, #GP(0) */
+	uint32_t *names;
+	uint64_t *values;
+
+	vp_machine();
+	names = at(names_at);
+	values = at(values_at);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct vp *vp = vp_of(handle, 0);
+
+		names[0] = (uint32_t)WHvRegisterPendingEvent;
+		names[1] = R(Cr8);
+		values[0] = events[i];
+		values[1] = 0;
+		values[2] = 99;
+		CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at),
+			 WHIT_E_REGISTER_VALUE);
+		CHECK_EQ(shared()->error_register, R(Cr8));
+		CHECK_EQ(vp->ext_int, 0);
+		CHECK_EQ(vp->pending.type, VIRT_EVENT_NONE);
+	}
 	delete_all(handle);
 	check_clean();
 }
@@ -408,8 +566,11 @@ int main(void)
 		TEST(registers_round_trip),
 		TEST(values_that_can_never_be_right_are_refused),
 		TEST(mxcsr_takes_what_the_processor_takes),
-		TEST(names_that_do_not_exist_are_refused),
+		TEST(every_name_is_known),
+		TEST(other_names_do_not_exist),
+		TEST(every_refusal_is_documented),
 		TEST(all_or_nothing),
+		TEST(a_refused_call_leaves_events_alone),
 		TEST(counts_and_buffers),
 		TEST(shared_page_is_taken_over_once),
 		TEST(pae_pointers_follow_cr3),

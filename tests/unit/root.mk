@@ -20,7 +20,7 @@ $(VMM_TESTS:%=$(B)/unit/vmm_%): $(B)/unit/vmm_%: tests/unit/vmm_%.c
 # The emulator as tests/emu/rules.mk builds it.
 ROOT_EMU := $(patsubst emu/%.c,$(B)/tests/emu/obj/%.o,$(wildcard emu/*.c))
 
-$(B)/unit/root_lib: tests/unit/root_lib.c $(wildcard root/lib/*.c) $(ROOT_EMU)
+$(B)/unit/root_lib $(B)/unit/root_lib_state: $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/*.c) $(ROOT_EMU)
 	@mkdir -p $(@D)
 	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c %.o,$^) -o $@
 
@@ -32,7 +32,7 @@ $(EMULATOR_TESTS): $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/whp_emulator*
 
 $(EMULATOR_TESTS): tests/unit/root_emulator.h
 
-$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(EMULATOR_TESTS): $(wildcard root/vmm/*.h root/lib/*.h \
+$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(EMULATOR_TESTS): $(wildcard root/vmm/*.h root/lib/*.h \
 	include/whit/*.h include/whp/*.h) tests/emu/check.h emu/emu.h
 
-HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(EMULATOR_TESTS)
+HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(EMULATOR_TESTS)

@@ -13,12 +13,16 @@
 #include "whit/whp_page.h"
 
 #define HANDLE_NUMBER 0x1234567890ull
+#define IDLE_UNTIL    0x55aa00001234ull
 
 static struct {
 	unsigned int n_calls, n_interrupts, n_taken;
 	unsigned int
 		wants_pages; /* the next calls answer that memory is short, until so many are lent */
 	unsigned int n_again; /* the next calls answer WHIT_S_AGAIN */
+	unsigned int n_idle;  /* and then as many WHIT_S_IDLE */
+	unsigned int n_waits; /* platform_wait() */
+	uint64_t held;	      /* interrupts, by platform_hold_interrupts() */
 	uint64_t piece;	      /* of a range, done at once */
 	uint64_t n_lent, mapped_until, n_cleared;
 	uint64_t last_code, last[5];
@@ -65,6 +69,25 @@ uint64_t platform_physical(const void *address)
 void platform_take_interrupts(void)
 {
 	fake.n_taken++;
+}
+
+uint64_t platform_hold_interrupts(void)
+{
+	CHECK(!fake.held);
+	return fake.held = 0x202;
+}
+
+void platform_release_interrupts(uint64_t held)
+{
+	CHECK(fake.held && held == fake.held);
+	fake.held = 0;
+}
+
+void platform_wait(uint64_t held, uint64_t deadline)
+{
+	platform_release_interrupts(held);
+	CHECK_EQ(deadline, IDLE_UNTIL);
+	fake.n_waits++;
 }
 
 bool platform_has_whit(void)
@@ -215,6 +238,11 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 		fake.n_again--;
 		return WHIT_S_AGAIN;
 	}
+	if (fake.n_idle && code == WHIT_CALL_RUN_VP) {
+		fake.n_idle--;
+		result->rdx = IDLE_UNTIL;
+		return WHIT_S_IDLE;
+	}
 	if (code == WHIT_CALL_CREATE_PARTITION) {
 		fake.n_lent = fake.last[1];
 		if (fake.wants_pages > fake.n_lent) {
@@ -250,6 +278,11 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 	case WHIT_CALL_TRANSLATE_GVA:
 		result->rdx = 2;
 		result->r8 = fake.last[2] + 0x1000;
+		return 0;
+	case WHIT_CALL_CPUID_OUTPUT:
+		memcpy(at(fake.last[4]),
+		       &(WHV_CPUID_OUTPUT) { 1, (UINT32)fake.last[2], (UINT32)fake.last[3], 4 },
+		       16);
 		return 0;
 	case WHIT_CALL_TRANSLATE_GVAS: return translations(at(fake.last[2]));
 	case WHIT_CALL_CREATE_VP:
@@ -613,6 +646,33 @@ static void lib_exit_records_have_the_size_that_exits_can_need(void)
 	destroy(partition);
 }
 
+/* The call that finds the VP asleep is made once more with interrupts held; each wake makes one. */
+static void lib_sleeps_while_the_vp_does(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	WHV_RUN_VP_EXIT_CONTEXT context;
+
+	for (unsigned int n = 0; n < 4; n++) {
+		fake.n_calls = fake.n_waits = fake.n_taken = 0;
+		fake.n_idle = n;
+		CHECK_EQ(WHvRunVirtualProcessor(partition, 0, &context, sizeof(context)), S_OK);
+		CHECK_EQ(fake.n_calls, n + 1);
+		CHECK_EQ(fake.n_waits, n ? n - 1 : 0);
+		CHECK_EQ(fake.n_taken, 0);
+		CHECK_EQ(fake.held, 0);
+	}
+	/* Interrupted on the way to sleep, and short of memory behind it. */
+	fake.n_calls = fake.n_waits = fake.n_taken = 0;
+	fake.n_again = 3;
+	fake.n_idle = 2;
+	fake.wants_pages = (unsigned int)fake.n_lent + 5;
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, &context, sizeof(context)), S_OK);
+	CHECK_EQ(fake.n_taken, 3);
+	CHECK_EQ(fake.n_waits, 1);
+	CHECK_EQ(fake.held, 0);
+	destroy(partition);
+}
+
 static void lib_reads_the_shared_page(void)
 {
 	WHV_PARTITION_HANDLE partition = create();
@@ -727,9 +787,9 @@ static void lib_splits_and_aligns_long_lists(void)
 
 static void lib_functions_that_are_pending_say_so(void)
 {
-	CHECK_EQ(WHvResetPartition(NULL), E_NOTIMPL);
-	CHECK_EQ(WHvRequestInterrupt(NULL, NULL, 0), E_NOTIMPL);
-	CHECK_EQ(WHvGetVirtualProcessorXsaveState(NULL, 0, NULL, 0, NULL), E_NOTIMPL);
+	CHECK_EQ(WHvStartPartitionMigration(NULL, NULL), E_NOTIMPL);
+	CHECK_EQ(WHvDeleteTrigger(NULL, NULL), E_NOTIMPL);
+	CHECK_EQ(WHvPostVirtualProcessorSynicMessage(NULL, 0, 0, NULL, 0), E_NOTIMPL);
 }
 
 static void lib_translates(void)
@@ -742,6 +802,24 @@ static void lib_translates(void)
 	CHECK_EQ(result.ResultCode, 2);
 	CHECK_EQ(result.Reserved, 0);
 	CHECK_EQ(gpa, 0x6678);
+	destroy(partition);
+}
+
+static void lib_asks_for_cpuid(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	_Alignas(4) uint8_t space[20];
+	WHV_CPUID_OUTPUT output;
+
+	CHECK_EQ(
+		WHvGetVirtualProcessorCpuidOutput(partition, 0, 0x80000001, 7, (void *)(space + 4)),
+		S_OK);
+	memcpy(&output, space + 4, sizeof(output));
+	CHECK_EQ(output.Eax + output.Edx, 5);
+	CHECK_EQ(output.Ebx, 0x80000001);
+	CHECK_EQ(output.Ecx, 7);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(partition, 0, 0, 0, NULL), E_POINTER);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(NULL, 0, 0, 0, &output), E_INVALIDARG);
 	destroy(partition);
 }
 
@@ -799,12 +877,14 @@ int main(void)
 	RUN(lib_values_fit_the_buffer_or_are_refused);
 	RUN(lib_says_that_there_is_no_hypervisor);
 	RUN(lib_exit_records_have_the_size_that_exits_can_need);
+	RUN(lib_sleeps_while_the_vp_does);
 	RUN(lib_reads_the_shared_page);
 	RUN(lib_writes_the_shared_page);
 	RUN(lib_answers_devices_in_the_shared_page);
 	RUN(lib_splits_and_aligns_long_lists);
 	RUN(lib_functions_that_are_pending_say_so);
 	RUN(lib_translates);
+	RUN(lib_asks_for_cpuid);
 	RUN(lib_splits_lists_of_translations);
 	return check_finish();
 }

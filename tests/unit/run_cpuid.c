@@ -7,7 +7,7 @@
 /* The model of the fake processor as it is at this moment. */
 static struct x86_cpuid now(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
 {
-	cpuid_init();
+	world_model();
 	return cpuid_child(vp, leaf, subleaf);
 }
 
@@ -24,76 +24,133 @@ static const uint32_t interesting[] = {
 
 #define N_INTERESTING (sizeof(interesting) / sizeof(*interesting))
 
-/* Bits that a child may see, written down anew from the manual by what each would need under Whit. */
-static struct x86_cpuid may_see(uint32_t leaf)
+#define BIT(n) (1u << (n))
+
+/*
+ * Bits that a child may see, written down anew from the manuals by what each would need under Whit, of a processor
+ * that says yes to everything and a partition with an x2APIC.
+ */
+static struct x86_cpuid may_see(uint32_t leaf, uint32_t subleaf)
 {
+	static const struct x86_cpuid all = { ~0u, ~0u, ~0u, ~0u };
+
 	switch (leaf) {
 	case 0:
 	case 2:
 	case 0x80000000:
 	case 0x80000002:
 	case 0x80000003:
-	case 0x80000004: return (struct x86_cpuid) { ~0u, ~0u, ~0u, ~0u };
-	/* ECX but PCLMUL 1, SSSE3 9, CX16 13, SSE4 19 20, MOVBE 22, POPCNT 23, AES 25, RDRAND 30, hypervisor 31. */
+	case 0x80000004:
+	case 0x80000005:
+	case 0x80000006: return all;
+	/* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4.1 .2 x2APIC MOVBE POPCNT deadline AES XSAVE AVX F16C RDRAND hypervisor */
 	case 1:
 		return (struct x86_cpuid) { ~0u, ~0u,
-					    1u | 1u << 1 | 1u << 9 | 1u << 13 | 1u << 19 |
-						    1u << 20 | 1u << 22 | 1u << 23 | 1u << 25 |
-						    1u << 30 | 1u << 31,
-					    0x078bf9ffu & ~(1u << 9) };
+					    BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) |
+						    0x07f80000u | BIT(28) | BIT(29) | BIT(30) |
+						    BIT(31),
+					    0x078bfbffu };
 	case 4: return (struct x86_cpuid) { 0x3fff, ~0u, ~0u, ~0u };
-	/* FSGSBASE 0, BMI1 3, FDP 6, SMEP 7, BMI2 8, ERMS 9, FPU CS 13, RDSEED 18, ADX 19, SMAP 20, CLFLUSHOPT 23, SHA 29. */
+	case 6: return (struct x86_cpuid) { BIT(2), 0, 0, 0 }; /* ARAT */
 	case 7:
-		return (struct x86_cpuid) { 0,
-					    1u | 1u << 3 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 9 |
-						    1u << 13 | 1u << 18 | 1u << 19 | 1u << 20 |
-						    1u << 23 | 1u << 29,
-					    1u << 2 | 1u << 16, 1u << 4 | 1u << 10 };
-	case 0x40000000: return (struct x86_cpuid) { ~0u, ~0u, ~0u, ~0u };
-	case 0x40000010: return (struct x86_cpuid) { ~0u, 0, 0, 0 };
-	case 0x80000001: /* SYSCALL 11, NX 20, 1G 26, LM 29, and AMD's copies of leaf 1 */
-		return (struct x86_cpuid) { 0, 0, 1u | 1u << 5 | 1u << 8,
-					    1u << 11 | 1u << 20 | 1u << 26 | 1u << 29 |
-						    (0x0183f3ffu & ~(1u << 9)) };
-	case 0x80000006: return (struct x86_cpuid) { 0, 0, ~0u, 0 };
-	case 0x80000007: return (struct x86_cpuid) { 0, 0, 0, 1u << 8 };
-	case 0x80000008: return (struct x86_cpuid) { 0xffff, 0, 0, 0 };
-	default: return (struct x86_cpuid) { 0, 0, 0, 0 };
+		/* not HLE 4, RTM 11, PQM 12, MPX 14, PQE 15, PCOMMIT 22, PT 25, AVX512PF 26, ER 27, SGX 2 */
+		if (subleaf == 0)
+			return (struct x86_cpuid) { 2, 0xf1bf27ebu, 0x1a417f66u & ~BIT(13),
+						    BIT(4) | BIT(8) | BIT(10) | BIT(14) |
+							    0xbfc00000u };
+		if (subleaf == 1)
+			return (struct x86_cpuid) { BIT(0) | BIT(1) | BIT(2) | BIT(4) | BIT(5) |
+							    BIT(7) | BIT(10) | BIT(11) | BIT(12) |
+							    BIT(21) | BIT(23),
+						    0, 0, BIT(4) | BIT(5) | BIT(10) | BIT(14) };
+		return subleaf == 2 ? (struct x86_cpuid) { 0, 0, 0, 0x3f }
+				    : (struct x86_cpuid) { 0 };
+	case 0x80000001: /* LAHF LZCNT SSE4A misaligned PREFETCHW XOP FMA4; not CR8 by LOCK, SVM, TBM, LWP … */
+		return (struct x86_cpuid) { 0, 0, 0x000109e1u,
+					    BIT(11) | BIT(20) | BIT(22) | BIT(26) | BIT(27) |
+						    BIT(29) | BIT(30) | BIT(31) |
+						    (0x0183f3ffu & ~BIT(9)) };
+	case 0x80000007: return (struct x86_cpuid) { 0, 0, 0, BIT(8) };
+	case 0x80000008:
+		return (struct x86_cpuid) { 0xffff, BIT(0) | BIT(12) | BIT(14) | BIT(15) | BIT(24),
+					    0, 0 };
+	default: return (struct x86_cpuid) { 0 };
 	}
 }
+
+static const struct x86_cpuid ones = { ~0u, ~0u, ~0u, ~0u };
 
 static void all_ones(uint32_t leaf, uint32_t subleaf)
 {
 	fake.n_cpuid = 0;
-	fake_set_cpuid(leaf, subleaf, (struct x86_cpuid) { ~0u, ~0u, ~0u, ~0u });
+	fake_set_cpuid(leaf, subleaf, ones);
+}
+
+/* The processor has everything, and Whit can have it; so has the partition. */
+static void everything(void)
+{
+	fake.n_cpuid = 0;
+	fake_set_cpuid(1, 0, ones);
+	for (uint32_t subleaf = 0; subleaf < 4; subleaf++)
+		fake_set_cpuid(7, subleaf, ones);
+	fake_set_cpuid(0xd, 1, ones);
+	fake_set_cpuid(0x80000001, 0, ones);
+	fake_set_msr(MSR_ARCH_CAPABILITIES, ~0ull);
+	virt_machine.cr4_possible = virt_machine.efer_possible = ~0ull;
+	virt_machine.xcr0_child = 0x600e7;
+	virt_machine.child_has =
+		VIRT_HAS_RDTSCP | VIRT_HAS_INVPCID | VIRT_HAS_XSAVES | VIRT_HAS_UMWAIT;
+	part.properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
+	child.apic.mode = VIRT_APIC_X2APIC;
+}
+
+static void check_within(uint32_t leaf, uint32_t subleaf, struct x86_cpuid may)
+{
+	struct x86_cpuid got;
+
+	everything();
+	fake_set_cpuid(leaf, subleaf, ones);
+	got = now(&child, leaf, subleaf);
+	CHECK_EQUAL(got.eax & ~may.eax, 0);
+	CHECK_EQUAL(got.ebx & ~may.ebx, 0);
+	CHECK_EQUAL(got.ecx & ~may.ecx, 0);
+	CHECK_EQUAL(got.edx & ~may.edx, 0);
+	/* And all of that, but where there are numbers. */
+	if (leaf == 1) {
+		CHECK_EQUAL(got.ecx, may.ecx);
+		CHECK_EQUAL(got.edx, may.edx);
+	} else if (leaf == 4 || leaf == 7 || leaf == 0x80000001 || leaf == 0x80000007) {
+		CHECK_EQUAL(got.eax, may.eax);
+		CHECK_EQUAL(got.ebx, may.ebx);
+		CHECK_EQUAL(got.ecx, may.ecx);
+		CHECK_EQUAL(got.edx, may.edx);
+	} else if (leaf == 0x80000008) {
+		CHECK_EQUAL(got.eax, 0xff00 | 40); /* no wider than the machine's memory */
+		CHECK_EQUAL(got.ebx, may.ebx);
+	}
+}
+
+/* Leaves that are Whit's own work, for their own tests. */
+static bool is_own(uint32_t leaf)
+{
+	return leaf == 0xb || leaf == 0xd || leaf == 0x15 || leaf == 0x16 || leaf >> 28 == 4;
 }
 
 static void child_sees_no_bit_that_is_not_listed(void)
 {
 	world_init();
-	for (unsigned int i = 0; i < N_INTERESTING; i++) {
-		const uint32_t leaf = interesting[i];
-		const struct x86_cpuid may = may_see(leaf);
-		struct x86_cpuid got;
-
-		all_ones(leaf, 0);
-		got = now(&child, leaf, 0);
-		CHECK_EQUAL(got.eax & ~may.eax, 0);
-		CHECK_EQUAL(got.ebx & ~may.ebx, 0);
-		CHECK_EQUAL(got.ecx & ~may.ecx, 0);
-		CHECK_EQUAL(got.edx & ~may.edx, 0);
-		if (leaf != 0 && leaf != 1 && leaf >> 28 != 4 && leaf != 0x80000000) {
-			CHECK_EQUAL(got.eax, may.eax);
-			CHECK_EQUAL(got.ebx, may.ebx);
-			CHECK_EQUAL(got.ecx, may.ecx);
-			CHECK_EQUAL(got.edx, may.edx);
-		}
-	}
+	for (unsigned int i = 0; i < N_INTERESTING; i++)
+		for (uint32_t subleaf = 0; subleaf < 4; subleaf++)
+			if (!is_own(interesting[i]) &&
+			    (subleaf == 0 || interesting[i] == 7 || interesting[i] == 4))
+				check_within(interesting[i], subleaf,
+					     may_see(interesting[i], subleaf));
 }
 
 static void child_gets_nothing_that_the_processor_has_not(void)
 {
 	world_init();
+	hv.tsc_hz = 0;
 	for (unsigned int i = 0; i < N_INTERESTING; i++) {
 		struct x86_cpuid got;
 
@@ -105,50 +162,117 @@ static void child_gets_nothing_that_the_processor_has_not(void)
 			CHECK_EQUAL(got.ecx, 1u << 31);
 			got.ebx = got.ecx = 0;
 		}
+		if (interesting[i] == 7) {
+			CHECK_EQUAL(got.ebx, BIT(1)); /* TSC_ADJUST is Whit's */
+			got.ebx = 0;
+		}
+		if (interesting[i] == 0xb) {
+			CHECK_EQUAL(got.ebx, 1);
+			CHECK_EQUAL(got.ecx, 0x100);
+			got.ebx = got.ecx = 0;
+		}
 		if (interesting[i] >> 28 != 4)
 			CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 }
 
-static void child_has_no_vmx_xsave_avx_apic_monitor(void)
+/* Without what stands in the row's place on the machine or in the partition, the bits are not there. */
+static void child_bits_need_what_stands_behind_them(void)
 {
+	const uint64_t avx512_bits1 = 0x3, avx512_ecx = 0x5842;
 	struct x86_cpuid got;
 
 	world_init();
-	all_ones(1, 0);
-	got = now(&child, 1, 0);
-	CHECK_EQUAL(got.ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_XSAVE |
-			       CPUID1_ECX_OSXSAVE | CPUID1_ECX_AVX | CPUID1_ECX_FMA |
-			       CPUID1_ECX_F16C | CPUID1_ECX_MONITOR | CPUID1_ECX_X2APIC |
-			       CPUID1_ECX_TSCDL | CPUID1_ECX_PCID),
-		    0);
-	CHECK_EQUAL(got.edx & (CPUID1_EDX_APIC | CPUID1_EDX_HTT), 0);
-	all_ones(7, 0);
+	everything();
+	virt_machine.child_has = 0;
 	got = now(&child, 7, 0);
-	CHECK_EQUAL(got.ebx & (CPUID7_EBX_INVPCID | CPUID7_EBX_AVX2), 0);
-	CHECK_EQUAL(got.ecx & CPUID7_ECX_PKU, 0);
-	all_ones(0x80000001, 0);
-	got = now(&child, 0x80000001, 0);
-	CHECK_EQUAL(got.edx & CPUID81_EDX_RDTSCP, 0);
-	CHECK_EQUAL(got.ecx & CPUID81_ECX_SVM, 0);
+	CHECK_EQUAL(got.ebx & BIT(10), 0);	      /* INVPCID */
+	CHECK_EQUAL(got.ecx & (BIT(22) | BIT(5)), 0); /* RDPID WAITPKG */
+	CHECK_EQUAL(now(&child, 0x80000001, 0).edx & BIT(27), 0);
+	CHECK_EQUAL(now(&child, 0xd, 1).eax, 7);
+	CHECK_EQUAL(part.model.has & (HAS_TSC_AUX | HAS_INVPCID | HAS_XSAVES | HAS_UMWAIT), 0);
+
+	everything();
+	virt_machine.xcr0_child = 7; /* no AVX-512, no tiles */
+	got = now(&child, 7, 0);
+	CHECK_EQUAL(got.ebx & 0xf0230000u & ~BIT(29), 0);
+	CHECK_EQUAL(got.ecx & avx512_ecx, 0);
+	CHECK_EQUAL(got.edx & 0x03c00100u, 0);
+	CHECK(got.ebx & BIT(5));
+	CHECK_EQUAL(now(&child, 7, 1).eax & (BIT(5) | BIT(21)), 0);
+	CHECK_EQUAL(part.model.xcr0, 7);
+
+	everything();
+	virt_machine.xcr0_child = avx512_bits1; /* no AVX */
+	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(12) | BIT(28) | BIT(29)), 0);
+	CHECK(now(&child, 1, 0).ecx & BIT(26));
+	CHECK_EQUAL(now(&child, 7, 0).ebx & (BIT(5) | BIT(16)), 0);
+	CHECK_EQUAL(now(&child, 7, 0).ecx & (BIT(9) | BIT(10)), 0);
+	CHECK_EQUAL(now(&child, 7, 1).edx & (BIT(4) | BIT(5) | BIT(10)), 0);
+	CHECK_EQUAL(now(&child, 0x80000001, 0).ecx & (BIT(11) | BIT(16)), 0);
+
+	everything();
+	virt_machine.xcr0_child = 0; /* no XSAVE */
+	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)), 0);
+	for (uint32_t subleaf = 0; subleaf < 20; subleaf++) {
+		got = now(&child, 0xd, subleaf);
+		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
+	}
+	CHECK_EQUAL(part.model.cr4 & CR4_OSXSAVE, 0);
+	CHECK_EQUAL(part.model.xcr0 | part.model.xss, 0);
+
+	everything();
+	part.properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
+	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(21) | BIT(24)), BIT(24));
+	CHECK(now(&child, 1, 0).edx & BIT(9));
+	child.apic.mode = VIRT_APIC_OFF; /* IA32_APIC_BASE */
+	CHECK_EQUAL(now(&child, 1, 0).edx & BIT(9), 0);
+	part.properties.apic_mode = WHvX64LocalApicEmulationModeNone;
+	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(21) | BIT(24)), 0);
+	CHECK_EQUAL(now(&child, 6, 0).eax, 0);
+	CHECK_EQUAL(now(&child, 0x15, 0).ecx, 0);
+
+	everything();
+	fake.n_msrs = 0;
+	CHECK_EQUAL(now(&child, 7, 0).edx & BIT(29), 0); /* ARCH_CAPABILITIES cannot be read */
 }
 
-static void child_highest_leaves_are_clipped(void)
+static void child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet(void)
 {
 	world_init();
-	CHECK_EQUAL(now(&child, 0, 0).eax, 7);
+	everything();
+	virt_machine.xcr0_child = ~0ull;
+	virt_machine.xss_child = ~0ull;
+	CHECK_EQUAL(now(&child, 1, 0).ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_MONITOR),
+		    0);
+	CHECK_EQUAL(now(&child, 7, 0).ebx & (BIT(2) | BIT(4) | BIT(11) | BIT(14) | BIT(25)), 0);
+	CHECK_EQUAL(now(&child, 7, 0).ecx & (BIT(3) | BIT(4) | BIT(7) | BIT(31)), 0);
+	CHECK_EQUAL(now(&child, 7, 0).edx & (BIT(15) | BIT(20)), 0);
+	CHECK_EQUAL(now(&child, 0x80000001, 0).ecx & CPUID81_ECX_SVM, 0);
+	CHECK_EQUAL(part.model.xcr0, 0x600e7);
+	CHECK_EQUAL(part.model.cr4 & (CR4_VMXE | CR4_SMXE | CR4_PKE | CR4_CET | CR4_PKS), 0);
+}
+
+static void child_highest_leaves_are_the_tables(void)
+{
+	world_init();
+	CHECK_EQUAL(now(&child, 0, 0).eax, 0x16); /* 15h and 16h need no processor's */
 	CHECK_EQUAL(now(&child, 0, 0).ebx, 0x756e6547);
 	CHECK_EQUAL(now(&child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 4, 1, 2, 3 });
 	CHECK_EQUAL(now(&child, 0, 0).eax, 4);
+	fake_set_cpuid(0, 0, (struct x86_cpuid) { 0x24, 1, 2, 3 });
+	CHECK_EQUAL(now(&child, 0, 0).eax, 0x16);
 	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000020, 0, 0, 0 });
 	CHECK_EQUAL(now(&child, 0x80000000, 0).eax, 0x80000008);
+	fake_set_cpuid(7, 0, (struct x86_cpuid) { 1, 0, 0, 0 });
+	CHECK_EQUAL(now(&child, 7, 0).eax, 1);
 }
 
 static void child_subleaves_are_clipped(void)
 {
 	world_init();
-	for (uint32_t subleaf = 1; subleaf < 40; subleaf++) {
+	for (uint32_t subleaf = 3; subleaf < 40; subleaf++) {
 		struct x86_cpuid got;
 
 		all_ones(7, subleaf);
@@ -159,6 +283,7 @@ static void child_subleaves_are_clipped(void)
 	CHECK_EQUAL(now(&child, 4, 3).eax, 0x3fff);
 	all_ones(4, 8);
 	CHECK_EQUAL(now(&child, 4, 8).eax, 0);
+	CHECK_EQUAL(now(&child, 4, ~0u).eax, 0);
 }
 
 static void child_initial_apic_id_is_the_index(void)
@@ -167,7 +292,90 @@ static void child_initial_apic_id_is_the_index(void)
 	for (uint32_t index = 0; index < WHIT_MAX_VPS; index++) {
 		child.index = index;
 		CHECK_EQUAL(now(&child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
+		CHECK_EQUAL(now(&child, 0xb, 0).edx, index);
+		CHECK_EQUAL(now(&child, 0xb, 7).edx, index);
 	}
+}
+
+/* SDM 3A "Hierarchical Mapping of Shared Resources": a package of as many cores as there are VPs. */
+static void child_vps_are_cores_of_a_package(void)
+{
+	static const struct {
+		uint32_t n, width, ids;
+	} cases[] = { { 1, 0, 1 }, { 2, 1, 2 },	  { 3, 2, 4 },	  { 4, 2, 4 },	  { 5, 3, 8 },
+		      { 8, 3, 8 }, { 64, 6, 64 }, { 65, 7, 128 }, { 256, 8, 256 } };
+
+	world_init();
+	fake_set_cpuid(4, 0,
+		       (struct x86_cpuid) { 0x1c004121, 0x1c0003f, 0x3f, 0 }); /* L1, 2 threads */
+	fake_set_cpuid(4, 1, (struct x86_cpuid) { 0x1c03c163, 0x2c0003f, 0x3fff, 6 }); /* L3 */
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct x86_cpuid got;
+
+		part.properties.processor_count = cases[i].n;
+		got = now(&child, 1, 0);
+		CHECK_EQUAL(got.ebx >> 16 & 0xff, cases[i].ids > 255 ? 255 : cases[i].ids);
+		CHECK_EQUAL(!!(got.edx & BIT(28)), cases[i].n > 1);
+		got = now(&child, 4, 0);
+		CHECK_EQUAL(got.eax & 0x3fff, 0x121 & 0x3fff);
+		CHECK_EQUAL(got.eax >> 14 & 0xfff, 0);
+		CHECK_EQUAL(got.eax >> 26, cases[i].ids > 64 ? 63 : cases[i].ids - 1);
+		got = now(&child, 4, 1);
+		CHECK_EQUAL(got.eax >> 14 & 0xfff, cases[i].ids - 1);
+		got = now(&child, 4, 2);
+		CHECK_EQUAL(got.eax, 0);
+		got = now(&child, 0xb, 0);
+		CHECK_EQUAL(got.eax, 0);
+		CHECK_EQUAL(got.ebx, 1);
+		CHECK_EQUAL(got.ecx, 0x100);
+		got = now(&child, 0xb, 1);
+		CHECK_EQUAL(got.eax, cases[i].width);
+		CHECK_EQUAL(got.ebx, cases[i].n);
+		CHECK_EQUAL(got.ecx, 0x201);
+		got = now(&child, 0xb, 2);
+		CHECK_EQUAL(got.eax | got.ebx, 0);
+		CHECK_EQUAL(got.ecx, 2);
+	}
+}
+
+/* Linux: crystal kHz * numerator / denominator, in 32 bits. */
+static void child_clock_leaves_give_the_frequencies(void)
+{
+	static const uint64_t rates[] = { 100000000,  1000000000, 2000000000, 2399987000,
+					  2893201337, 3500000000, 4999999999, 6100000000,
+					  50000000,   33333333 };
+
+	world_init();
+	part.properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
+	for (unsigned int i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
+		struct x86_cpuid got;
+		uint64_t khz;
+
+		hv.tsc_hz = rates[i];
+		got = now(&child, 0x15, 0);
+		CHECK_EQUAL(got.ecx, APIC_CLOCK_HZ);
+		CHECK(got.eax && got.ebx);
+		CHECK((uint64_t)(got.ecx / 1000) * got.ebx < 1ull << 32);
+		khz = (uint64_t)(got.ecx / 1000) * got.ebx / got.eax;
+		CHECK(khz <= rates[i] / 1000 + rates[i] / 40000000 + 1 &&
+		      khz + rates[i] / 40000000 + 1 >= rates[i] / 1000);
+		got = now(&child, 0x16, 0);
+		CHECK(got.eax * 1000000ull <= rates[i] + 500000 &&
+		      got.eax * 1000000ull + 500000 >= rates[i]);
+		CHECK_EQUAL(now(&child, 0x40000010, 0).eax, rates[i] / 1000);
+		CHECK_EQUAL(now(&child, 0x40000010, 0).ebx, APIC_CLOCK_HZ / 1000);
+	}
+	hv.tsc_hz = 0;
+	CHECK_EQUAL(now(&child, 0x15, 0).ebx | now(&child, 0x16, 0).eax, 0);
+}
+
+static void child_osxsave_follows_its_cr4(void)
+{
+	world_init();
+	virt_machine.xcr0_child = 7;
+	CHECK_EQUAL(now(&child, 1, 0).ecx & BIT(27), 0);
+	virt_set(child.virt, VIRT_CR4, CR4_OSXSAVE);
+	CHECK(now(&child, 1, 0).ecx & BIT(27));
 }
 
 static void child_hypervisor_leaves_are_not_the_roots(void)
@@ -180,6 +388,7 @@ static void child_hypervisor_leaves_are_not_the_roots(void)
 	CHECK(!memcmp(&got.ebx, "WhitGuest\0\0\0", 12));
 	CHECK_EQUAL(now(&child, 0x40000001, 0).eax, 0);
 	CHECK_EQUAL(now(&child, 0x40000010, 0).eax, 2000000);
+	CHECK_EQUAL(now(&child, 0x40000010, 0).ebx, 0);
 	CHECK(now(&child, 1, 0).ecx & 1u << 31);
 }
 
@@ -214,17 +423,19 @@ static void child_cpuid_and_cr4_agree(void)
 	};
 
 	world_init();
-	virt_machine.cr4_possible = ~0ull;
-	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		struct x86_cpuid got;
+	for (unsigned int round = 0; round < 2; round++) {
+		everything();
+		if (round)
+			fake.n_cpuid = 0, virt_machine.xcr0_child = 0;
+		for (unsigned int i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+			const struct x86_cpuid got = now(&child, pairs[i].leaf, 0);
 
-		all_ones(pairs[i].leaf, 0);
-		got = now(&child, pairs[i].leaf, 0);
-		CHECK_EQUAL(!!((pairs[i].reg == 1   ? got.ebx
-				: pairs[i].reg == 2 ? got.ecx
-						    : got.edx) &
-			       pairs[i].bit),
-			    !!(cr4_allowed() & pairs[i].cr4));
+			CHECK_EQUAL(!!((pairs[i].reg == 1   ? got.ebx
+					: pairs[i].reg == 2 ? got.ecx
+							    : got.edx) &
+				       pairs[i].bit),
+				    !!(part.model.cr4 & pairs[i].cr4));
+		}
 	}
 }
 
@@ -321,10 +532,14 @@ int main(void)
 {
 	RUN(child_sees_no_bit_that_is_not_listed);
 	RUN(child_gets_nothing_that_the_processor_has_not);
-	RUN(child_has_no_vmx_xsave_avx_apic_monitor);
-	RUN(child_highest_leaves_are_clipped);
+	RUN(child_bits_need_what_stands_behind_them);
+	RUN(child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet);
+	RUN(child_highest_leaves_are_the_tables);
 	RUN(child_subleaves_are_clipped);
 	RUN(child_initial_apic_id_is_the_index);
+	RUN(child_vps_are_cores_of_a_package);
+	RUN(child_clock_leaves_give_the_frequencies);
+	RUN(child_osxsave_follows_its_cr4);
 	RUN(child_hypervisor_leaves_are_not_the_roots);
 	RUN(child_cpuid_and_cr4_agree);
 	RUN(root_sees_its_processor_but_for_what_is_hidden);

@@ -72,16 +72,17 @@ static void cr4_bits_without_a_feature_are_refused_one_by_one(void)
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		const uint64_t value = 1ull << bit;
 
-		CHECK_EQUAL(!cr4_refusal(&child, value), !!(cr4_allowed() & value));
-		if (cr4_allowed() & value)
+		CHECK_EQUAL(!cr4_refusal(&child, value), !!(part.model.cr4 & value));
+		if (part.model.cr4 & value && value != CR4_PCIDE)
 			CHECK(cr_write(&child, 4, value));
 		else
 			refused(4, value);
 	}
-	CHECK(!(cr4_allowed() &
-		(CR4_VMXE | CR4_SMXE | CR4_OSXSAVE | CR4_PKE | CR4_PCIDE | CR4_CET | CR4_PKS)));
+	CHECK(!(part.model.cr4 &
+		(CR4_VMXE | CR4_SMXE | CR4_OSXSAVE | CR4_PKE | CR4_CET | CR4_PKS)));
 	virt_machine.cr4_possible = 0;
-	CHECK_EQUAL(cr4_allowed(), 0);
+	world_model();
+	CHECK_EQUAL(part.model.cr4, 0);
 }
 
 static void cr4_in_long_mode_keeps_pae_and_la57(void)
@@ -260,6 +261,63 @@ static void xcr0_illegal_values_one_by_one(void)
 	CHECK(!cr_xcr0_is_legal(0x207));
 }
 
+/* A child's XSETBV: the same rules, and no component that its model leaves out. */
+static void xcr0_of_a_child_follows_its_model(void)
+{
+	world_init();
+	for (unsigned int round = 0; round < 4; round++) {
+		static const uint64_t possible[] = { 0, 3, 7, 0x600e7 };
+
+		virt_machine.xcr0_child = possible[round];
+		fake_set_cpuid(7, 0, (struct x86_cpuid) { 2, ~0u, ~0u, ~0u });
+		world_model();
+		CHECK_EQUAL(part.model.xcr0, possible[round]);
+		virt_machine.xcr0_possible = ~0ull;
+		for (uint64_t value = 0; value < 1u << 20; value += 1 + (value > 0x300) * 0x6f) {
+			const bool is_legal =
+				!(value & ~(possible[round] | 1)) && cr_xcr0_is_legal(value);
+
+			virt_set(child.virt, VIRT_XCR0, 0x55);
+			CHECK_EQUAL(cr_write_xcr0(&child, value), is_legal);
+			CHECK_EQUAL(get(VIRT_XCR0), is_legal ? value : 0x55);
+			CHECK_EQUAL(!xcr0_refusal(&child, value), is_legal);
+		}
+	}
+}
+
+static void pcid_rules(void)
+{
+	world_init();
+	world_protected_mode();
+	refused(4, CR4_PAE | CR4_PCIDE); /* outside long mode */
+	world_long_mode();
+	virt_set(child.virt, VIRT_CR3, TABLES_GPA | 5);
+	refused(4, CR4_PAE | CR4_PCIDE); /* CR3 has a PCID already */
+	virt_set(child.virt, VIRT_CR3, TABLES_GPA);
+	CHECK(cr_write(&child, 4, CR4_PAE | CR4_PCIDE));
+	CHECK(cr_write(&child, 3, 1ull << 63 | TABLES_GPA | 0x123)); /* bit 63 is not kept */
+	CHECK_EQUAL(get(VIRT_CR3), TABLES_GPA | 0x123);
+	refused(0, CR0_PE); /* PG cannot go while PCIDE is on */
+	CHECK(cr_write(&child, 4, CR4_PAE));
+	refused(3, 1ull << 63 | TABLES_GPA);
+}
+
+static void canonical_goes_by_the_width_that_the_model_has(void)
+{
+	world_init();
+	CHECK(cr_is_canonical(&child, 0x00007fffffffffffull));
+	CHECK(!cr_is_canonical(&child, 0x0000800000000000ull));
+	CHECK(cr_is_canonical(&child, 0xffff800000000000ull));
+	virt_machine.cr4_possible |= CR4_LA57;
+	fake_set_cpuid(7, 0, (struct x86_cpuid) { 0, 0, CPUID7_ECX_LA57, 0 });
+	world_model();
+	CHECK(cr_is_canonical(&child, 0x0000800000000000ull));
+	CHECK(!cr_is_canonical(&child, 0x0100000000000000ull));
+	part.properties.features[1] &= ~(1ull << 4); /* La57Support */
+	model_build(&part);
+	CHECK(!cr_is_canonical(&child, 0x0000800000000000ull));
+}
+
 static void root_cannot_have_vmx_or_smx(void)
 {
 	world_init();
@@ -331,6 +389,9 @@ int main(void)
 	RUN(efer_rules);
 	RUN(refusals_of_a_value_by_itself_say_why);
 	RUN(xcr0_illegal_values_one_by_one);
+	RUN(xcr0_of_a_child_follows_its_model);
+	RUN(pcid_rules);
+	RUN(canonical_goes_by_the_width_that_the_model_has);
 	RUN(root_cannot_have_vmx_or_smx);
 	RUN(root_pcide_rules);
 	RUN(root_cet_needs_wp);

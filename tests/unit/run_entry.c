@@ -150,6 +150,8 @@ static void rip_and_rflags_are_named(void)
 {
 	expect_rip(~0u, ATTR_CODE64, 0xffff800000001000ull, RFLAGS_ONE);
 	expect_rip(WHvX64RegisterRip, ATTR_CODE64, 1ull << 50, RFLAGS_ONE);
+	expect_rip(~0u, ATTR_CODE64, 1ull << 47, RFLAGS_ONE); /* the fetch faults, not the entry */
+	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, RFLAGS_ONE | RFLAGS_VM);
 	expect_rip(WHvX64RegisterRip, ATTR_CODE32, 1ull << 32, RFLAGS_ONE);
 	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, 0);
 	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, RFLAGS_ONE | 1 << 3);
@@ -177,6 +179,24 @@ static void v86_rules_are_named(void)
 	CHECK_EQUAL(name, WHvX64RegisterDs);
 }
 
+static void pcid_needs_long_mode(void)
+{
+	uint32_t name;
+
+	world_init();
+	world_protected_mode();
+	part.model.cr4 |= CR4_PCIDE;
+	virt_set(child.virt, VIRT_CR4, CR4_PAE | CR4_PCIDE);
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, WHvX64RegisterCr4);
+	world_init();
+	world_long_mode();
+	part.model.cr4 |= CR4_PCIDE;
+	virt_set(child.virt, VIRT_CR4, virt_get(child.virt, VIRT_CR4) | CR4_PCIDE);
+	entry_refusal(&child, &name);
+	CHECK_EQUAL(name, ~0u);
+}
+
 static void pdptes_blame_cr3(void)
 {
 	uint32_t name;
@@ -198,6 +218,7 @@ int main(void)
 	RUN(tables_are_named);
 	RUN(rip_and_rflags_are_named);
 	RUN(v86_rules_are_named);
+	RUN(pcid_needs_long_mode);
 	RUN(pdptes_blame_cr3);
 	return test_has_failed;
 }

@@ -5,6 +5,7 @@
  */
 #include "hv/exit.h"
 #include "tests/unit/run_world.h"
+#include "x86/fx.h"
 
 #define RECORD_BYTES 224u
 
@@ -27,12 +28,13 @@ static void put_segment(unsigned int offset, const struct x86_segment *segment)
 /* Expect a head; the rest of the record is put by the test. */
 static void want(uint32_t reason, unsigned int state, unsigned int length)
 {
+	const uint64_t cr8 = child.apic.page ? child.apic.page[0x80] >> 4 : child.cr8;
 	struct x86_segment cs;
 
 	memset(wanted, 0, sizeof(wanted));
 	put(0, 4, reason);
 	put(8, 2, state);
-	put(10, 1, length | child.cr8 << 4);
+	put(10, 1, length | cr8 << 4);
 	virt_get_segment(child.virt, SEG_CS, &cs);
 	put_segment(16, &cs);
 	put(32, 8, virt_regs(child.virt)->rip);
@@ -213,8 +215,9 @@ static void bytes_of_the_record_before_do_not_show(void)
 static void msr_record_is_complete(void)
 {
 	init();
-	part.properties.extended_exits = 2;
-	virt_regs(child.virt)->gpr[1] = 0xffffffffc0010015ull;
+	part.properties.extended_exits = EXITS_MSR;
+	part.properties.msr_exits = 1; /* UnhandledMsrs */
+	virt_regs(child.virt)->gpr[1] = 0xffffffffc0012345ull;
 	virt_regs(child.virt)->gpr[0] = 0xaaaaaaaa11111111ull;
 	virt_regs(child.virt)->gpr[2] = 0xbbbbbbbb22222222ull;
 	for (unsigned int is_write = 0; is_write < 2; is_write++) {
@@ -222,7 +225,7 @@ static void msr_record_is_complete(void)
 			.reason = is_write ? VIRT_EXIT_WRMSR : VIRT_EXIT_RDMSR, .insn_length = 3 });
 		want(WHvRunVpExitReasonX64MsrAccess, STATE_LONG, 3);
 		put(48, 4, is_write);
-		put(52, 4, 0xc0010015u);
+		put(52, 4, 0xc0012345u);
 		put(56, 8, 0x11111111);
 		put(64, 8, 0x22222222);
 		compare();
@@ -296,10 +299,13 @@ static void window_records_are_complete_and_used_up(void)
 static void unsupported_feature_record_is_complete(void)
 {
 	init();
-	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_TASK_SWITCH });
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_TASK_SWITCH,
+					     .task_switch = { .selector = 0xfff8, .source = 2 } });
 	want(WHvRunVpExitReasonUnsupportedFeature, STATE_LONG, 0);
 	put(48, 4, 2);
+	put(56, 8, 0xfff8);
 	compare();
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
 }
 
 static void halt_record_is_past_the_hlt(void)
@@ -334,6 +340,159 @@ static void device_record_keeps_the_access(void)
 	memset(wanted + 48, 0x5c, 128);
 	memcpy(wanted + 176, child.page->exit + 176, 48); /* not the access's */
 	compare();
+}
+
+static void rdtsc_record_is_complete(void)
+{
+	init();
+	part.properties.extended_exits = EXITS_RDTSC;
+	part.time_start = 1000;
+	virt_set(child.virt, VIRT_TSC_OFFSET, 0xffffffff00000000ull);
+	virt_set(child.virt, VIRT_TSC_AUX, 0x12345678);
+	for (unsigned int is_rdtscp = 0; is_rdtscp < 2; is_rdtscp++) {
+		uint64_t tsc, reference;
+
+		run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_RDTSC,
+						     .insn_length = (uint8_t)(2 + is_rdtscp),
+						     .rdtsc = { .is_rdtscp = is_rdtscp } });
+		memcpy(&tsc, child.page->exit + 64, 8);
+		memcpy(&reference, child.page->exit + 72, 8);
+		want(WHvRunVpExitReasonX64Rdtsc, STATE_LONG, 2 + is_rdtscp);
+		put(48, 8, 0x12345678);
+		put(56, 8, 0xffffffff00000000ull);
+		put(64, 8, tsc);
+		put(72, 8, reference);
+		put(80, 8, is_rdtscp);
+		compare();
+		/* The fake's clock goes on with each look: at 2 GHz 1000 ticks are 5 units. */
+		tsc -= 0xffffffff00000000ull;
+		CHECK(tsc <= fake.tsc && tsc + 3000 > fake.tsc);
+		CHECK(reference <= fake.tsc / 200 && reference + 20 > fake.tsc / 200);
+		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+		soil();
+	}
+}
+
+static void hypercall_record_is_complete(void)
+{
+	static const unsigned int order[] = { 0, 3, 1, 2, 8, 6, 7 };
+	struct x86_fxsave *fpu;
+
+	init();
+	part.properties.extended_exits = EXITS_HYPERCALL;
+	fpu = virt_fpu(child.virt);
+	for (unsigned int i = 0; i < sizeof(fpu->xmm); i++)
+		(&fpu->xmm[0][0])[i] = (uint8_t)(i + 1);
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HYPERCALL, .insn_length = 3 });
+	want(WHvRunVpExitReasonHypercall, STATE_LONG, 3);
+	for (unsigned int i = 0; i < 7; i++)
+		put(48 + 8 * i, 8, 0x1111111111111111ull * order[i]);
+	for (unsigned int i = 0; i < 96; i++)
+		wanted[112 + i] = (uint8_t)(i + 1);
+	compare();
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+}
+
+/* Of a trap, which stands behind its instruction. */
+static struct apic_trap trap;
+
+static void set_trap(struct vp *vp, const struct virt_exit *exit)
+{
+	(void)exit;
+	vp->apic.trap = trap;
+}
+
+static void apic_records_are_complete(void)
+{
+	static const struct {
+		uint32_t reason, detail, first;
+		uint64_t value, second;
+		unsigned int at;
+	} cases[] = {
+		{ WHvRunVpExitReasonX64ApicEoi, 0xfe, 0xfe, 0x5555, 0, 56 },
+		{ WHvRunVpExitReasonX64ApicSmiTrap, 7, 0x00000200, 0x0300000000000200ull,
+		  0x0300000000000200ull, 48 },
+		{ WHvRunVpExitReasonX64ApicInitSipiTrap, 7, 0x00004608, 0x0100000000004608ull,
+		  0x0100000000004608ull, 48 },
+		{ WHvRunVpExitReasonX64ApicWriteTrap, 0xf0, 0xf0, 0x1ff, 0x1ff, 56 },
+		{ WHvRunVpExitReasonX64ApicWriteTrap, 0x350, 0x350, 0x10700, 0x10700, 56 },
+	};
+
+	for (unsigned int i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+		const bool is_msr = i & 1;
+
+		init();
+		world_apic();
+		apic_page[0x80] = 0x9f;
+		script.apic_exit = set_trap;
+		trap = (struct apic_trap) { cases[i / 2].reason, cases[i / 2].detail,
+					    cases[i / 2].value };
+		virt_regs(child.virt)->gpr[1] = 0x830;
+		run_for_record(&(struct virt_exit) { .reason = is_msr ? VIRT_EXIT_WRMSR
+								      : VIRT_EXIT_APIC_WRITE,
+						     .insn_length = is_msr ? 2 : 0 });
+		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + (is_msr ? 2 : 0));
+		want(cases[i / 2].reason, STATE_LONG, 0);
+		put(48, 4, cases[i / 2].first);
+		put(cases[i / 2].at, 8, cases[i / 2].second);
+		CHECK_EQUAL(wanted[10], 9 << 4);
+		compare();
+		CHECK_EQUAL(child.apic.trap.reason, 0);
+	}
+}
+
+static void turn_record_is_complete(void)
+{
+	init();
+	world_apic();
+	part.properties.turn_exits = WHIT_TURN_HALT | WHIT_TURN_SPIN;
+	child.apic.deadline = 0x123456789abcull;
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 });
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+	want(0x57480002, STATE_LONG, 0);
+	put(48, 4, 1);
+	put(52, 4, 1); /* it has run */
+	put(56, 8, 0x123456789abcull);
+	compare();
+	CHECK_EQUAL(run_child(), S_OK);
+	put(52, 4, 0);
+	compare();
+	child.activity = 0;
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_PAUSE, .insn_length = 2 });
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 3);
+	want(0x57480002, STATE_LONG, 0);
+	put(48, 4, 2);
+	put(52, 4, 1);
+	compare();
+}
+
+/* What the hypervisor raises looks like what the processor does. */
+static void raised_exception_record_is_complete(void)
+{
+	init();
+	part.properties.extended_exits = EXITS_EXCEPTION;
+	part.properties.exception_exits = 1u << EXC_GP | 1u << EXC_DB;
+	virt_regs(child.virt)->gpr[1] = 0x12345;
+	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
+	want(WHvRunVpExitReasonException, STATE_LONG, 0);
+	CHECK_EQUAL(virt_regs(child.virt)->rflags & RFLAGS_RF, RFLAGS_RF);
+	put_bytes(16);
+	put(68, 4, 1);
+	put(72, 1, 13);
+	compare();
+	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE);
+
+	virt_set(child.virt, VIRT_DR6, DR6_INIT);
+	virt_set(child.virt, VIRT_DR7, 1u << 13 | 0x400);
+	run_for_record(&(struct virt_exit) {
+		.reason = VIRT_EXIT_DR, .insn_length = 3, .dr = { .number = 0, .gpr = 1 } });
+	want(WHvRunVpExitReasonException, STATE_LONG, 0);
+	put_bytes(16);
+	put(72, 1, 1);
+	put(80, 8, 1u << 13);
+	compare();
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DR6), DR6_INIT); /* nothing has happened yet */
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DR7), 1u << 13 | 0x400);
 }
 
 /* WHV_X64_VP_EXECUTION_STATE, bit by bit. */
@@ -408,6 +567,11 @@ int main(void)
 	RUN(halt_record_is_past_the_hlt);
 	RUN(canceled_record_has_reason_user);
 	RUN(device_record_keeps_the_access);
+	RUN(rdtsc_record_is_complete);
+	RUN(hypercall_record_is_complete);
+	RUN(apic_records_are_complete);
+	RUN(turn_record_is_complete);
+	RUN(raised_exception_record_is_complete);
 	RUN(execution_state_bits);
 	RUN(interrupted_delivery_shows_as_pending);
 	return test_has_failed;

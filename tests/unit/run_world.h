@@ -49,7 +49,15 @@ static struct {
 	uint8_t accepted; /* the first byte of the answer */
 	unsigned int n_hypercalls, n_root_faults, n_retypes;
 	void (*hypercall)(struct root *root);
+	/* The APIC: what it does, and how often it was asked. */
+	void (*apic_prepare)(struct vp *vp);
+	void (*apic_exit)(struct vp *vp, const struct virt_exit *exit);
+	int deliverable; /* a vector, with 100h */
+	unsigned int n_prepares, n_apic_exits;
 } script;
+
+/* Its page; child.apic.page is NULL until world_apic(). */
+static uint8_t apic_page[4096];
 
 struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
 {
@@ -116,6 +124,74 @@ enum device_outcome device_continue(struct vp *vp)
 	return script.resumed;
 }
 
+void apic_prepare(struct vp *vp)
+{
+	if (vp != &child || !vp->apic.page)
+		fake_scream("apic_prepare");
+	vp->apic.is_due = false;
+	script.n_prepares++;
+	if (script.apic_prepare)
+		script.apic_prepare(vp);
+}
+
+void apic_exit(struct vp *vp, const struct virt_exit *exit)
+{
+	if (vp != &child || !vp->apic.page)
+		fake_scream("apic_exit");
+	script.n_apic_exits++;
+	if (script.apic_exit)
+		script.apic_exit(vp, exit);
+}
+
+int apic_deliverable(const struct vp *vp)
+{
+	if (!vp->apic.page)
+		fake_scream("apic_deliverable");
+	return script.deliverable - 0x100;
+}
+
+bool apic_claims(const struct vp *vp, uint64_t gpa)
+{
+	if (!vp->apic.page)
+		fake_scream("apic_claims");
+	return gpa >> 12 == 0xfee00;
+}
+
+bool apic_owns_msr(const struct vp *vp, uint32_t msr)
+{
+	return vp->apic.page && msr >> 8 == 8;
+}
+
+bool apic_read_msr(struct vp *vp, uint32_t msr, uint64_t *value)
+{
+	(void)vp;
+	*value = apic_page[(msr & 0xff) * 16];
+	return true;
+}
+
+bool apic_write_msr(struct vp *vp, uint32_t msr, uint64_t value)
+{
+	apic_page[(msr & 0xff) * 16] = (uint8_t)value;
+	if (script.apic_exit)
+		script.apic_exit(vp, NULL);
+	return true;
+}
+
+uint64_t apic_get_cr8(const struct vp *vp)
+{
+	return vp->apic.page[0x80] >> 4;
+}
+
+void apic_set_cr8(struct vp *vp, uint64_t value)
+{
+	vp->apic.page[0x80] = (uint8_t)(value << 4);
+}
+
+void apic_move_time(struct vp *vp, uint64_t delta)
+{
+	vp->apic.deadline += delta;
+}
+
 void hypercall(struct root *caller)
 {
 	script.n_hypercalls++;
@@ -149,17 +225,29 @@ static inline void guest_write(uint64_t gpa, uint64_t value)
 	memcpy(guest_ptr(gpa), &value, 8);
 }
 
+/* Work the child's model out anew, with all features, of the machine and the properties as they are. */
+static inline void world_model(void)
+{
+	part.properties.features[0] = part.properties.features[1] = ~0ull;
+	part.properties.xsave_features = ~0ull;
+	part.properties.physical_bits = virt_machine.physical_bits;
+	part.properties.clflush_size = 255;
+	part.properties.msr_exits = 1;
+	model_init();
+	model_build(&part);
+}
+
 static void world_init(void)
 {
 	struct whit_cpu_state state = { .rip = 0x1000, .rflags = RFLAGS_ONE };
 
 	fake_reset(RAM_BYTES);
-	cpuid_init();
 	memset(&hv, 0, sizeof(hv));
 	memset(&part, 0, sizeof(part));
 	memset(&child, 0, sizeof(child));
 	memset(&root, 0, sizeof(root));
 	memset(&script, 0, sizeof(script));
+	memset(apic_page, 0, sizeof(apic_page));
 	pages = (struct virt_pages) { 0, 0 };
 	for (uint64_t spa = 32ull << 20; spa < (33ull << 20); spa += PAGE_SIZE)
 		virt_pages_give(&pages, SPA(spa));
@@ -188,12 +276,23 @@ static void world_init(void)
 	child.page->error_register = ~0u;
 	child.misc_enable = 1;
 	part.properties.processor_count = 1;
+	world_model();
 	part.is_set_up = true;
+	part.vps[0] = &child;
 	/* Code that can be told from zeros, at offset 1000h of a flat CS. */
 	for (unsigned int i = 0; i < 64; i++)
 		guest_ptr(CODE_GPA)[i] = (uint8_t)(0xc0 + i);
 	virt_regs(child.virt)->rip = CODE_GPA;
 	virt_set_segment(child.virt, SEG_CS, &(struct x86_segment) { 0, 0xffff, 0, ATTR_CODE16 });
+}
+
+/* The child with a local APIC, whose timer does not run. */
+static inline void world_apic(void)
+{
+	child.apic.page = apic_page;
+	child.apic.deadline = APIC_NEVER;
+	part.properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
+	world_model();
 }
 
 /* The child in flat 32-bit protected mode without paging, CPL 0. */
@@ -241,10 +340,12 @@ static inline void push_reason(enum virt_exit_reason reason, uint8_t length)
 	fake_push(&(struct virt_exit) { .reason = reason, .insn_length = length }, NULL);
 }
 
+static uint64_t wake_time; /* with WHIT_S_IDLE */
+
 /* Run the child on what has been pushed; all of it must be used. */
 static inline uint32_t run_child(void)
 {
-	const uint32_t result = vp_run(&child, &root);
+	const uint32_t result = vp_run(&child, &root, &wake_time);
 
 	CHECK_EQUAL(fake.next_exit, fake.n_exits);
 	CHECK(fake.switched_in == root.virt);

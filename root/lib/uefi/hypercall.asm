@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The instructions that the library needs and C has not, for 64-bit ring-0 code with the System V
-; convention. Prototypes: root/lib/hypercall.h, root/lib/platform.h, root/lib/uefi/cpuid.h.
+; convention. Prototypes: root/lib/hypercall.h, root/lib/platform.h, root/lib/uefi/cpu.h.
 
 bits 64
 default rel
@@ -38,6 +38,39 @@ platform_take_interrupts:
 	sti
 	nop
 	popfq
+	ret
+
+; uint64_t platform_hold_interrupts(void): RFLAGS as they were
+global platform_hold_interrupts:function hidden
+platform_hold_interrupts:
+	pushfq
+	pop	rax
+	cli
+	ret
+
+; void platform_release_interrupts(uint64_t held rdi)
+global platform_release_interrupts:function hidden
+platform_release_interrupts:
+	push	rdi
+	popfq
+	ret
+
+; void uefi_sleep(uint64_t held rdi)
+; No interrupt comes between STI and HLT.
+global uefi_sleep:function hidden
+uefi_sleep:
+	sti
+	hlt
+	push	rdi
+	popfq
+	ret
+
+; uint64_t uefi_tsc(void)
+global uefi_tsc:function hidden
+uefi_tsc:
+	rdtsc
+	shl	rdx, 32
+	or	rax, rdx
 	ret
 
 ; void platform_clear(void *at rdi, size_t n_bytes rsi)

@@ -11,7 +11,7 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/uefi/cpuid.h"
+#include "root/lib/uefi/cpu.h"
 #include "whit/hypercall.h"
 
 #define KEPT_RUNS      32u

@@ -26,7 +26,9 @@ static const struct {
 	{ WHvCapabilityCodeFeatures, 8 },
 	{ WHvCapabilityCodeExtendedVmExits, 8 },
 	{ WHvCapabilityCodeExceptionExitBitmap, 8 },
+	{ WHvCapabilityCodeX64MsrExitBitmap, 8 },
 	{ WHvCapabilityCodeGpaRangePopulateFlags, 4 },
+	{ WHvCapabilityCodeSchedulerFeatures, 8 },
 	{ WHvCapabilityCodeProcessorVendor, 4 },
 	{ WHvCapabilityCodeProcessorFeatures, 8 },
 	{ WHvCapabilityCodeProcessorClFlushSize, 1 },
@@ -34,6 +36,9 @@ static const struct {
 	{ WHvCapabilityCodeProcessorClockFrequency, 8 },
 	{ WHvCapabilityCodeInterruptClockFrequency, 8 },
 	{ WHvCapabilityCodeProcessorFeaturesBanks, 24 },
+	{ WHvCapabilityCodeProcessorFrequencyCap, 20 },
+	{ WHvCapabilityCodeSyntheticProcessorFeaturesBanks, 16 },
+	{ WHvCapabilityCodeProcessorPerfmonFeatures, 8 },
 	{ WHvCapabilityCodePhysicalAddressWidth, 4 },
 };
 
@@ -75,7 +80,7 @@ static void capability_buffer_too_short_is_refused(void)
 
 static void capability_unknown_codes_are_refused(void)
 {
-	static const UINT32 codes[] = { 0x7777, 0x0fff, 0x1fff, 0xffffffff };
+	static const UINT32 codes[] = { 7, 0x7777, 0x0fff, 0x100b, 0x1fff, 0x2000, 0xffffffff };
 	uint64_t buffer[8];
 	UINT32 written;
 
@@ -97,7 +102,9 @@ static void capability_claims_are_sensible(void)
 
 	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeFeatures, &value, 8, NULL), S_OK);
 	EXPECT_EQ(value.Features.PartialUnmap, 1);
-	EXPECT_EQ(value.Features.LocalApicEmulation, 0);
+	EXPECT_EQ(value.Features.LocalApicEmulation, 1);
+	EXPECT_EQ(value.Features.Xsave, 1);
+	EXPECT_EQ(value.Features.VirtualPciDeviceSupport, 0);
 	EXPECT_EQ(value.Features.DirtyPageTracking, 1);
 	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorVendor, &value, 8, NULL), S_OK);
 	EXPECT(value.ProcessorVendor == WHvProcessorVendorIntel ||
@@ -109,6 +116,32 @@ static void capability_claims_are_sensible(void)
 	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorFeaturesBanks, &value, 24, NULL),
 		  S_OK);
 	EXPECT_EQ(value.ProcessorFeaturesBanks.BanksCount, 2);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeInterruptClockFrequency, &value, 8, NULL),
+		  S_OK);
+	EXPECT(value.InterruptClockFrequency != 0);
+	/* Nothing of Hyper-V's own interface for guests. */
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeSyntheticProcessorFeaturesBanks, &value, 16,
+				   NULL),
+		  S_OK);
+	EXPECT_EQ(value.SyntheticProcessorFeaturesBanks.Bank0.AsUINT64, 0);
+}
+
+/* Every exit of the reference but SynIC's and devices'; every exception that a guest can raise, not NMI nor #MC. */
+static void capability_exits_are_those_that_exist(void)
+{
+	WHV_CAPABILITY value = { .ExtendedVmExits = { .AsUINT64 = 0 } };
+
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeExtendedVmExits, &value, 8, NULL), S_OK);
+	EXPECT_EQ(value.ExtendedVmExits.AsUINT64 & 0x33ff, 0x33ff);
+	EXPECT_EQ(value.ExtendedVmExits.UnknownSynicConnection, 0);
+	EXPECT_EQ(value.ExtendedVmExits.RetargetUnknownVpciDevice, 0);
+	EXPECT_EQ(value.ExtendedVmExits.Reserved, 0);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeExceptionExitBitmap, &value, 8, NULL), S_OK);
+	EXPECT_EQ(value.ExceptionExitBitmap & 0xb7dfb, 0xb7dfb & ~(1ull << 18));
+	EXPECT_EQ(value.ExceptionExitBitmap >> 32, 0);
+	EXPECT_EQ(value.ExceptionExitBitmap & 1 << 2, 0);
+	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeX64MsrExitBitmap, &value, 8, NULL), S_OK);
+	EXPECT_EQ(value.X64MsrExitBitmap.AsUINT64, 0x3f);
 }
 
 void capability_checks(void)
@@ -119,4 +152,5 @@ void capability_checks(void)
 	RUN(capability_unknown_codes_are_refused);
 	RUN(capability_null_buffer_is_refused);
 	RUN(capability_claims_are_sensible);
+	RUN(capability_exits_are_those_that_exist);
 }

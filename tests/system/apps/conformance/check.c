@@ -39,6 +39,19 @@ void expect_equal(uint64_t is, uint64_t wanted, const char *what, unsigned int l
 	first.is_comparison = true;
 }
 
+bool check_contains(const char *text, const char *part)
+{
+	for (; *text; text++) {
+		unsigned int i = 0;
+
+		while (part[i] && text[i] == part[i])
+			i++;
+		if (!part[i])
+			return true;
+	}
+	return false;
+}
+
 void check_run(const char *name, void (*check)(void))
 {
 	has_failed = false;

@@ -23,6 +23,9 @@ void expect_equal(uint64_t is, uint64_t wanted, const char *what, unsigned int l
 /* Has the running check failed so far? For those that cannot go on. */
 bool check_has_failed(void);
 
+/* Does the text have this part? */
+bool check_contains(const char *text, const char *part);
+
 void check_run(const char *name, void (*check)(void));
 #define RUN(name) check_run(#name, name)
 
@@ -41,6 +44,18 @@ void port_checks(void);
 void memory_exit_checks(void);
 void run_checks(void);
 void event_checks(void);
+void exit_exception_checks(void);
+void entry_checks(void);
+void window_checks(void);
+void inject_checks(void);
+void cpuid_checks(void);
+void msr_checks(void);
+void exit_rdtsc_checks(void);
+void debug_checks(void);
+void task_checks(void);
+void exit_msr_checks(void);
+void exit_cpuid_checks(void);
+void context_checks(void);
 void emulation_checks(void);
 void forms_checks(void);
 void library_checks(void);
@@ -48,5 +63,10 @@ void translate_checks(void);
 void walk_checks(void);
 void root_checks(void);
 void hostile_checks(void);
+void apic_checks(void);
+void state_checks(void);
+void fpu_checks(void);
+void time_checks(void);
+void hostile_child_checks(void);
 
 #endif

@@ -19,6 +19,7 @@
 #define CODE64 0xa09bu
 #define LDT    0x0082u
 #define TSS    0x008bu
+#define DPL3   0x0060u
 
 static uint8_t *child_ram; /* the same for all children: there is one at a time */
 
@@ -87,7 +88,7 @@ static HRESULT set_segments(struct child *child, uint16_t code, uint16_t data, u
 	return hr;
 }
 
-static HRESULT set_table(struct child *child, UINT32 name, uint64_t base, uint16_t limit)
+HRESULT child_set_table(struct child *child, UINT32 name, uint64_t base, uint16_t limit)
 {
 	WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)name };
 	WHV_REGISTER_VALUE values[1] = { { .Table = { .Base = base, .Limit = limit } } };
@@ -103,10 +104,10 @@ static HRESULT set_tables(struct child *child, enum child_mode mode)
 
 	gdt[1] = mode == CHILD_LONG ? 0x00af9b000000ffffull : 0x00cf9b000000ffffull;
 	gdt[2] = 0x00cf93000000ffffull;
-	hr = set_table(child, WHvX64RegisterGdtr, CHILD_GDT, 0x27);
+	hr = child_set_table(child, WHvX64RegisterGdtr, CHILD_GDT, 0x27);
 	if (SUCCEEDED(hr))
-		hr = set_table(child, WHvX64RegisterIdtr, CHILD_IDT,
-			       mode == CHILD_LONG ? 0xfff : 0x7ff);
+		hr = child_set_table(child, WHvX64RegisterIdtr, CHILD_IDT,
+				     mode == CHILD_LONG ? 0xfff : 0x7ff);
 	return hr;
 }
 
@@ -125,6 +126,74 @@ void child_gate(struct child *child, enum child_mode mode, unsigned int vector)
 	} else {
 		((uint32_t *)(void *)child->ram)[vector] = (uint32_t)CHILD_HANDLER;
 	}
+}
+
+void child_gates(struct child *child, enum child_mode mode)
+{
+	const unsigned int n = mode == CHILD_LONG ? 4 : mode == CHILD_PROT32 ? 2 : 1;
+	uint32_t *table = (uint32_t *)(void *)(child->ram + (n == 1 ? 0 : CHILD_IDT));
+
+	for (unsigned int i = 0; i < 256; i++) {
+		child->ram[CHILD_HANDLER + i] = HLT;
+		child_gate(child, mode, i);
+		table[n * i] += i;
+	}
+}
+
+HRESULT child_enter_ring3(struct child *child, enum child_mode mode)
+{
+	uint64_t *const gdt = (uint64_t *)(void *)(child->ram + CHILD_GDT);
+	HRESULT hr;
+
+	gdt[CHILD_USER_CODE / 8] =
+		mode == CHILD_LONG ? 0x00affb000000ffffull : 0x00cffb000000ffffull;
+	gdt[CHILD_USER_DATA / 8] = 0x00cff3000000ffffull;
+	*(uint32_t *)(void *)(child->ram + 4) = (uint32_t)CHILD_STACK;
+	*(uint32_t *)(void *)(child->ram + 8) = mode == CHILD_LONG ? 0 : 16;
+	hr = child_set_table(child, WHvX64RegisterGdtr, CHILD_GDT, 0x4f);
+	if (SUCCEEDED(hr))
+		hr = child_set_segment(child, WHvX64RegisterCs, 0, 0xffffffff, CHILD_USER_CODE,
+				       (mode == CHILD_LONG ? CODE64 : CODE32) | DPL3);
+	if (SUCCEEDED(hr))
+		hr = child_set_segment(child, WHvX64RegisterSs, 0, 0xffffffff, CHILD_USER_DATA,
+				       DATA32 | DPL3);
+	return SUCCEEDED(hr) ? child_set(child, WHvX64RegisterRsp, CHILD_USER_STACK) : hr;
+}
+
+static uint64_t stack_word(const struct child *child, uint64_t at, unsigned int n_bytes)
+{
+	uint64_t value = 0;
+
+	for (unsigned int i = 0; i < n_bytes && at + i < CHILD_RAM; i++)
+		value |= (uint64_t)child->ram[at + i] << (8 * i);
+	return value;
+}
+
+struct child_frame child_frame(struct child *child, enum child_mode mode)
+{
+	/* Words of a frame without an error code, in 64-bit mode with SS:RSP; the bytes of a word. */
+	const unsigned int n_words = mode == CHILD_LONG ? 5 : 3;
+	const unsigned int n_bytes = mode == CHILD_LONG ? 8 : mode == CHILD_PROT32 ? 4 : 2;
+	const uint64_t rip = child->exit.VpContext.Rip - 1 - CHILD_HANDLER;
+	uint64_t rsp = child_get(child, WHvX64RegisterRsp);
+	struct child_frame frame = { .vector = ~0u };
+	uint64_t depth = (CHILD_STACK - rsp) / n_bytes;
+
+	if (rip > 255)
+		return frame;
+	frame.vector = (uint32_t)rip;
+	/* From CPL 3 32-bit code pushes SS:ESP, too. */
+	if (depth >= n_words + 2)
+		depth -= 2;
+	frame.has_error = depth == n_words + 1;
+	if (frame.has_error) {
+		frame.error = (uint32_t)stack_word(child, rsp, n_bytes);
+		rsp += n_bytes;
+	}
+	frame.rip = stack_word(child, rsp, n_bytes);
+	frame.cs = stack_word(child, rsp + n_bytes, n_bytes) & 0xffff;
+	frame.rflags = stack_word(child, rsp + 2 * n_bytes, n_bytes);
+	return frame;
 }
 
 HRESULT child_map_rom(struct child *child, uint8_t fill)
@@ -194,15 +263,24 @@ void child_load(struct child *child, struct guest_code code)
 	(void)child_set(child, WHvX64RegisterRip, CHILD_CODE);
 }
 
-static HRESULT set_up(struct child *child, uint32_t emulation, uint64_t extended_exits)
+struct config {
+	uint32_t emulation;
+	uint64_t extended_exits;
+	HRESULT (*configure)(WHV_PARTITION_HANDLE partition);
+};
+
+static HRESULT set_up(struct child *child, const struct config *config)
 {
 	HRESULT hr = set_property(child->partition, WHvPartitionPropertyCodeProcessorCount, 1);
 
-	if (SUCCEEDED(hr) && emulation)
-		hr = set_property(child->partition, WhitPartitionPropertyCodeEmulation, emulation);
-	if (SUCCEEDED(hr) && extended_exits)
+	if (SUCCEEDED(hr) && config->emulation)
+		hr = set_property(child->partition, WhitPartitionPropertyCodeEmulation,
+				  config->emulation);
+	if (SUCCEEDED(hr) && config->extended_exits)
 		hr = set_property(child->partition, WHvPartitionPropertyCodeExtendedVmExits,
-				  extended_exits);
+				  config->extended_exits);
+	if (SUCCEEDED(hr) && config->configure)
+		hr = config->configure(child->partition);
 	if (SUCCEEDED(hr))
 		hr = WHvSetupPartition(child->partition);
 	if (SUCCEEDED(hr))
@@ -214,8 +292,8 @@ static HRESULT set_up(struct child *child, uint32_t emulation, uint64_t extended
 	return hr;
 }
 
-HRESULT child_create(struct child *child, enum child_mode mode, struct guest_code code,
-		     uint32_t emulation, uint64_t extended_exits)
+static HRESULT create(struct child *child, enum child_mode mode, struct guest_code code,
+		      const struct config *config)
 {
 	HRESULT hr;
 
@@ -231,7 +309,7 @@ HRESULT child_create(struct child *child, enum child_mode mode, struct guest_cod
 	hr = WHvCreatePartition(&child->partition);
 	if (FAILED(hr))
 		return hr;
-	hr = set_up(child, emulation, extended_exits);
+	hr = set_up(child, config);
 	if (SUCCEEDED(hr)) {
 		child->page = WhitVpPage(child->partition, 0);
 		hr = set_mode(child, mode);
@@ -243,6 +321,22 @@ HRESULT child_create(struct child *child, enum child_mode mode, struct guest_cod
 	else
 		child_destroy(child);
 	return hr;
+}
+
+HRESULT child_create(struct child *child, enum child_mode mode, struct guest_code code,
+		     uint32_t emulation, uint64_t extended_exits)
+{
+	const struct config config = { .emulation = emulation, .extended_exits = extended_exits };
+
+	return create(child, mode, code, &config);
+}
+
+HRESULT child_create_configured(struct child *child, enum child_mode mode, struct guest_code code,
+				HRESULT (*configure)(WHV_PARTITION_HANDLE partition))
+{
+	const struct config config = { .configure = configure };
+
+	return create(child, mode, code, &config);
 }
 
 void child_destroy(struct child *child)

@@ -19,12 +19,13 @@
 #define CHILD_STACK 0x8000ull /* top */
 #define CHILD_IDT \
 	0x9000ull /* 256 entries of 16 bytes, all not present, but for what a test puts there */
-#define CHILD_GDT     0xa000ull	 /* 8 code, 16 data, 24 TSS */
-#define CHILD_HANDLER 0xb000ull	 /* HLT, for interrupts and exceptions */
-#define CHILD_TABLES  0x10000ull /* page tables, up to 16 pages */
-#define CHILD_RAM     0x40000ull /* bytes */
-#define CHILD_ROM     0x50000ull
-#define CHILD_MMIO    0x100000ull
+#define CHILD_GDT 0xa000ull /* 8 code, 16 data, 24 TSS */
+#define CHILD_HANDLER \
+	0xb000ull /* HLT, for interrupts and exceptions; a page of them with child_gates() */
+#define CHILD_TABLES 0x10000ull /* page tables, up to 16 pages */
+#define CHILD_RAM    0x40000ull /* bytes */
+#define CHILD_ROM    0x50000ull
+#define CHILD_MMIO   0x100000ull
 
 enum child_mode {
 	CHILD_REAL,   /* CS base 0, all bases 0 */
@@ -57,6 +58,10 @@ HRESULT child_create(struct child *child, enum child_mode mode, struct guest_cod
 		     uint32_t emulation, uint64_t extended_exits);
 void child_destroy(struct child *child);
 
+/* The same, and before the set-up configure() is asked for properties; its failure is the result. */
+HRESULT child_create_configured(struct child *child, enum child_mode mode, struct guest_code code,
+				HRESULT (*configure)(WHV_PARTITION_HANDLE partition));
+
 /* Run to the next exit; its reason, or ~0 if the call failed. */
 uint32_t child_run(struct child *child);
 
@@ -66,6 +71,8 @@ WHV_X64_SEGMENT_REGISTER child_segment(struct child *child, UINT32 name);
 HRESULT child_set_segment(struct child *child, UINT32 name, uint64_t base, uint32_t limit,
 			  uint16_t selector, uint16_t attributes);
 
+HRESULT child_set_table(struct child *child, UINT32 name, uint64_t base, uint16_t limit);
+
 /* The device access of the last exit. */
 const struct whit_device_access *child_access(const struct child *child);
 
@@ -74,6 +81,29 @@ HRESULT child_answer(struct child *child, uint64_t value);
 
 /* Let a vector of the child's IDT (real mode: IVT) lead to CHILD_HANDLER. */
 void child_gate(struct child *child, enum child_mode mode, unsigned int vector);
+
+/* Let all 256 vectors lead to an HLT of their own: at CHILD_HANDLER + vector. */
+void child_gates(struct child *child, enum child_mode mode);
+
+/*
+ * CPL 3 (CHILD_PROT32 and CHILD_LONG), its stack at CHILD_USER_STACK. A TSS at address 0 leads interrupts to
+ * CHILD_STACK. Selectors CHILD_USER_CODE and CHILD_USER_DATA are in the GDT.
+ */
+HRESULT child_enter_ring3(struct child *child, enum child_mode mode);
+
+#define CHILD_USER_STACK 0x7000ull
+#define CHILD_USER_CODE	 0x33u
+#define CHILD_USER_DATA	 0x3bu
+
+/* What the delivery of an event has left, after X64Halt behind child_gates(): the stack began at CHILD_STACK. */
+struct child_frame {
+	uint32_t vector; /* ~0: no handler has been reached */
+	bool has_error;
+	uint32_t error;
+	uint64_t rip, cs, rflags;
+};
+
+struct child_frame child_frame(struct child *child, enum child_mode mode);
 
 /* Map the last page of the child's RAM at CHILD_ROM, readable and executable; its bytes are `fill`. */
 HRESULT child_map_rom(struct child *child, uint8_t fill);

@@ -115,13 +115,14 @@ static uint64_t any_range(void)
 
 static uint64_t any_property(void)
 {
-	static const uint32_t codes[] = { WHvPartitionPropertyCodeProcessorCount,
-					  WHvPartitionPropertyCodeExtendedVmExits,
-					  WHvPartitionPropertyCodeCpuidExitList,
-					  WHvPartitionPropertyCodeLocalApicEmulationMode,
-					  WhitPartitionPropertyCodeEmulation };
-
-	return pick(4) ? codes[pick(5)] : any_number();
+	switch (pick(8)) {
+	case 0: return any_number();
+	case 1: return WhitPartitionPropertyCodeEmulation + pick(3);
+	case 2: return WHvPartitionPropertyCodeProcessorCount;
+	case 3:
+	case 4: return pick(16);
+	default: return 0x1000 + pick(0x14);
+	}
 }
 
 static void delete_all(void)
@@ -217,6 +218,22 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 		return hypercall5(code, handle, vp, any_address(WHIT_MAX_REGISTERS * 4),
 				  pick(4) ? pick(40) : any_number(),
 				  any_address(WHIT_MAX_REGISTERS * 16), result);
+	case WHIT_CALL_PARTITION_COUNTERS:
+		return hypercall5(code, handle, pick(3), any_address(256), pick(4) ? pick(128) : n,
+				  0, result);
+	case WHIT_CALL_VP_COUNTERS:
+	case WHIT_CALL_GET_VP_STATE:
+	case WHIT_CALL_SET_VP_STATE:
+		return hypercall5(code, handle, vp, pick(2) ? pick(8) : 0x1000 + pick(4),
+				  any_address(8192), pick(4) ? pick(8192) : n, result);
+	case WHIT_CALL_CPUID_OUTPUT:
+		return hypercall5(code, handle, vp, any_number(), pick(32), any_address(16),
+				  result);
+	case WHIT_CALL_INTERRUPT_TARGETS:
+		return hypercall5(code, handle, any_number(), pick(3), any_address(32), 0, result);
+	case WHIT_CALL_REQUEST_INTERRUPT:
+		return hypercall5(code, handle, pick(2) ? pick(0x2000) : any_number(), any_number(),
+				  0, 0, result);
 	case WHIT_CALL_READ_LOG:
 		return hypercall5(code, any_number(), any_address(4096), pick(4096), 0, 0, result);
 	case WHIT_CALL_STATS:
@@ -232,13 +249,23 @@ static uint32_t random_call(uint64_t code, struct hypercall_result *result)
 	}
 }
 
+static bool is_call(uint64_t code)
+{
+	static const uint64_t no_calls = 1ull << 0 | 1ull << 11 | 1ull << 15 | 1ull << 36;
+
+	if (code <= WHIT_CALL_SET_VP_STATE)
+		return !(no_calls >> code & 1);
+	return code == WHIT_CALL_CPUID_OUTPUT || code == WHIT_CALL_INTERRUPT_TARGETS ||
+	       (code >= WHIT_CALL_VERSION && code <= WHIT_CALL_SET_TSC);
+}
+
 static uint64_t any_code(void)
 {
 	uint64_t code;
 
 	switch (pick(16)) {
-	case 0: return 36 + any_number();
-	case 1: return 0x100 + pick(8);
+	case 0: return pick(2) ? any_number() : 36 + pick(32);
+	case 1: return 0x100 + pick(9);
 	case 5: return WHIT_CALL_MAP_GPA_RANGE;
 	case 2: return n_handles < MAX_HANDLES ? WHIT_CALL_CREATE_PARTITION : WHIT_CALL_LEND;
 	case 3: return WHIT_CALL_SETUP_PARTITION;
@@ -292,8 +319,7 @@ static void hostile_hypercalls_by_the_ten_thousand(void)
 			n_succeeded++;
 		if (status == 0 && code == WHIT_CALL_CREATE_PARTITION)
 			note_handle(result.rdx);
-		if (code > WHIT_CALL_MAP_GPA_LIST ||
-		    (code > WHIT_CALL_WRITE_GPA_RANGE && code < WHIT_CALL_VERSION))
+		if (!is_call(code))
 			EXPECT_HR(status, WHIT_E_UNKNOWN_CALL);
 	}
 	delete_all();

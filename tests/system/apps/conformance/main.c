@@ -9,6 +9,49 @@
 #include "root/lib/platform.h"
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/check.h"
+#include "tests/system/apps/conformance/options.h"
+
+/* In the order in which they run; options.h says how to choose some. */
+static const struct {
+	const char *name;
+	void (*checks)(void);
+} groups[] = {
+	{ "capability", capability_checks },
+	{ "partition", partition_checks },
+	{ "property", property_checks },
+	{ "memory", memory_checks },
+	{ "memory-change", memory_change_checks },
+	{ "vp", vp_checks },
+	{ "register", register_checks },
+	{ "port", port_checks },
+	{ "memory-exit", memory_exit_checks },
+	{ "run", run_checks },
+	{ "event", event_checks },
+	{ "exit-exception", exit_exception_checks },
+	{ "entry", entry_checks },
+	{ "window", window_checks },
+	{ "inject", inject_checks },
+	{ "cpuid", cpuid_checks },
+	{ "msr", msr_checks },
+	{ "exit-rdtsc", exit_rdtsc_checks },
+	{ "debug", debug_checks },
+	{ "task", task_checks },
+	{ "exit-msr", exit_msr_checks },
+	{ "exit-cpuid", exit_cpuid_checks },
+	{ "context", context_checks },
+	{ "emulation", emulation_checks },
+	{ "forms", forms_checks },
+	{ "library", library_checks },
+	{ "translate", translate_checks },
+	{ "walk", walk_checks },
+	{ "apic", apic_checks },
+	{ "fpu", fpu_checks },
+	{ "state", state_checks },
+	{ "time", time_checks },
+	{ "root", root_checks },
+	{ "hostile", hostile_checks },
+	{ "hostile-child", hostile_child_checks },
+};
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
@@ -17,27 +60,13 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	InitializeLib(image, system);
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	terminal_print("\n");
+	options_read(image);
 	if (!platform_has_whit()) {
 		terminal_print("FAIL conformance: this is not a root partition of Whit\n");
 	} else {
-		capability_checks();
-		partition_checks();
-		property_checks();
-		memory_checks();
-		memory_change_checks();
-		vp_checks();
-		register_checks();
-		port_checks();
-		memory_exit_checks();
-		run_checks();
-		event_checks();
-		emulation_checks();
-		forms_checks();
-		library_checks();
-		translate_checks();
-		walk_checks();
-		root_checks();
-		hostile_checks();
+		for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+			if (options_want(groups[i].name))
+				groups[i].checks();
 	}
 	check_summary();
 	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);

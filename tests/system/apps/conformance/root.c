@@ -180,8 +180,9 @@ static void root_hypercalls_of_whit_answer(void)
 
 static void root_unknown_hypercalls_are_refused(void)
 {
-	static const uint64_t codes[] = { 0,  4,    8,	   9,	  11,	      15,	   21,
-					  66, 0xff, 0x10f, 0x200, 0xffffffff, 0x100000100, ~0ull };
+	static const uint64_t codes[] = { 0,	 11,	15,	    21,		 36,
+					  39,	 60,	63,	    0xff,	 0x108,
+					  0x10f, 0x200, 0xffffffff, 0x100000100, ~0ull };
 	struct hypercall_result result;
 
 	for (unsigned int i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The extended state of children, see xstate.c. */
+#ifndef ARCH_VMX_XSTATE_H
+#define ARCH_VMX_XSTATE_H
+
+#include <stdint.h>
+
+struct percpu;
+struct virt_vp;
+
+/* `child` is switched in: lay its components over the root's, take them off again. */
+void xstate_lay(struct percpu *cpu, struct virt_vp *child);
+void xstate_lift(struct percpu *cpu, struct virt_vp *child);
+
+void xstate_set_xcr0(struct virt_vp *child, uint64_t value);
+void xstate_set_xss(struct virt_vp *child, uint64_t value);
+
+/* As after a reset: x87, SSE, and all that. */
+void xstate_reset(struct virt_vp *child);
+
+#endif

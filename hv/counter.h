@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* WHvGetPartitionCounters and WHvGetVirtualProcessorCounters, out of what is counted anyway. */
+#ifndef HV_COUNTER_H
+#define HV_COUNTER_H
+
+#include "hv/vp.h"
+
+/* WHV_E_UNKNOWN_PROPERTY: no such set. *written also with WHV_E_INSUFFICIENT_BUFFER. */
+uint32_t counter_get_partition(const struct partition *partition, uint64_t set, uint64_t buffer,
+			       uint64_t n_bytes, uint64_t *written);
+uint32_t counter_get_vp(const struct vp *vp, uint64_t set, uint64_t buffer, uint64_t n_bytes,
+			uint64_t *written);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A partition's time: the host's TSC, less the while that it stood still. WHvSuspendPartitionTime stops it, a Run or
+ * WHvResumePartitionTime lets it go on where it stood: no VP sees the gap. What the timers of the APICs wait for moves
+ * along. The partition is locked, and no VP of it runs but the caller's.
+ */
+#ifndef HV_TIME_H
+#define HV_TIME_H
+
+#include "hv/partition.h"
+
+/* The host's TSC, or what it was when the time was suspended: what VIRT_TSC_OFFSET is to be added to. */
+static inline uint64_t time_now(const struct partition *partition)
+{
+	return partition->time_stopped ? partition->time_stopped : virt_tsc();
+}
+
+/* Ticks of the TSC in units of 100 ns; at 1 GHz, if nobody knows better. */
+uint64_t time_units(uint64_t ticks);
+
+/* With the set-up: the TSC that every VP is created with begins at 0. */
+void time_begin(struct partition *partition);
+
+/* WHvSuspendPartitionTime, WHvResumePartitionTime; suspending twice is once. WHIT_E_INVALID_STATE before the set-up. */
+uint32_t time_suspend(struct partition *partition);
+uint32_t time_resume(struct partition *partition);
+
+/* WHIT_CALL_SET_TSC: of all VPs, those still to be created too. WHIT_E_INVALID_STATE before the set-up. */
+uint32_t time_set_tsc(struct partition *partition, uint64_t value);
+
+/* WHvPartitionPropertyCodeReferenceTime: 100 ns since the set-up, or since what was set. */
+uint64_t time_reference(const struct partition *partition);
+void time_set_reference(struct partition *partition, uint64_t value);
+
+/*
+ * A VP's TSC: what RDTSC gives. time_put_tsc() and time_put_offset() are the client's; the others are the guest's WRMSR of IA32_TIME_STAMP_-
+ * COUNTER and IA32_TSC_ADJUST, each of which moves the other, too. IA32_TSC_ADJUST reads as vp->tsc_adjust.
+ */
+uint64_t time_tsc(struct vp *vp);
+void time_put_tsc(struct vp *vp, uint64_t value);
+void time_put_offset(struct vp *vp, uint64_t offset);
+void time_write_tsc(struct vp *vp, uint64_t value);
+void time_write_adjust(struct vp *vp, uint64_t value);
+
+#endif

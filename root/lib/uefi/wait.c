@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sleeping under UEFI: HLT, until an interrupt. Firmware lets one come at each tick of its timer, 10 to 100 times a second;
+ * who wants to wake earlier has the timer tick earlier, and its own period back afterwards, whoever has set that.
+ */
+#include <efi.h>
+#include <efilib.h>
+
+#include "root/lib/hypercall.h"
+#include "root/lib/platform.h"
+#include "root/lib/uefi/cpu.h"
+#include "whp/WinHvPlatform.h"
+
+/* Platform Initialization Specification, "Timer Architectural Protocol". Its times are in units of 100 ns. */
+struct timer_protocol {
+	void *register_handler;
+	EFI_STATUS(EFIAPI *set_period)(struct timer_protocol *timer, UINT64 period);
+	EFI_STATUS(EFIAPI *get_period)(struct timer_protocol *timer, UINT64 *period);
+	void *generate_soft_interrupt;
+};
+
+#define UNITS_PER_SECOND 10000000ull
+
+/* A sleep shorter than this is not worth an interrupt. */
+#define SHORTEST_UNITS 20u
+
+/* NULL if firmware has none. */
+static struct timer_protocol *find_timer(void)
+{
+	static EFI_GUID guid = {
+		0x26baccb3, 0x6f42, 0x11d4, { 0xbc, 0xe7, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 }
+	};
+	static struct timer_protocol *timer;
+	static bool is_known;
+
+	if (!is_known && BS->LocateProtocol(&guid, NULL, (void **)&timer) != EFI_SUCCESS)
+		timer = NULL;
+	is_known = true;
+	return timer;
+}
+
+/* Of the TSC; the hypervisor knows it, or it is 0. */
+static uint64_t tsc_hz(void)
+{
+	static uint64_t hz;
+	static bool is_known;
+	struct hypercall_result result;
+
+	if (!is_known &&
+	    hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeProcessorClockFrequency,
+		       platform_physical(&hz), sizeof(hz), 0, 0, &result))
+		hz = 0;
+	is_known = true;
+	return hz;
+}
+
+/* The units until the TSC stands at `deadline`, at most a second's; more than any tick, if nobody can tell. */
+static UINT64 units_left(uint64_t deadline)
+{
+	const uint64_t now = uefi_tsc(), hz = tsc_hz();
+
+	if (deadline <= now)
+		return 0;
+	if (!hz || deadline - now >= hz)
+		return UNITS_PER_SECOND;
+	return (deadline - now) * UNITS_PER_SECOND / hz;
+}
+
+void platform_wait(uint64_t held, uint64_t deadline)
+{
+	const UINT64 units = units_left(deadline);
+	struct timer_protocol *timer;
+	UINT64 usual;
+
+	if (units < SHORTEST_UNITS) {
+		platform_release_interrupts(held);
+		platform_take_interrupts();
+		return;
+	}
+	timer = units < UNITS_PER_SECOND ? find_timer() : NULL;
+	if (!timer || timer->get_period(timer, &usual) != EFI_SUCCESS || units >= usual) {
+		uefi_sleep(held);
+		return;
+	}
+	timer->set_period(timer, units);
+	/* Firmware may have let interrupts in: what came is seen at the latest with the tick that has just been set. */
+	uefi_sleep(held);
+	timer->set_period(timer, usual);
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+/* Single steps, breakpoints of the debug registers, and PendingDebugException. */
+#include "tests/system/apps/conformance/check.h"
+
+#include <stddef.h>
+
+#include "root/vmm/terminal.h"
+#include "tests/system/apps/conformance/child.h"
+#include "x86/exc.h"
+#include "x86/msr.h"
+#include "x86/rflags.h"
+
+DECLARE_GUEST(halt);
+DECLARE_GUEST(steps);
+DECLARE_GUEST(steps_at);
+DECLARE_GUEST(steps_handler);
+DECLARE_GUEST(touch);
+DECLARE_GUEST(read32);
+
+#define DR6_CLEAR 0xffff0ff0ull
+#define DR6_BS	  (1ull << 14)
+#define DR6_B(n)  (1ull << (n))
+#define DR7_ONE	  (1ull << 10)
+#define DR7_L(n)  (1ull << (2 * (n)))
+
+/* Kind: 0 executed, 1 written, 2 I/O, 3 read or written. Length: 0 to 3 for 1, 2, 8, 4 bytes. */
+#define DR7_KIND(n, kind, length) ((uint64_t)((kind) | (length) << 2) << (16 + 4 * (n)))
+
+static struct child child;
+
+static HRESULT debug_exits(WHV_PARTITION_HANDLE partition)
+{
+	const WHV_EXTENDED_VM_EXITS exits = { .ExceptionExit = 1 };
+	const uint64_t db = 1 << EXC_DB;
+	HRESULT hr = WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeExtendedVmExits,
+					     &exits, sizeof(exits));
+
+	if (SUCCEEDED(hr))
+		hr = WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeExceptionExitBitmap,
+					     &db, sizeof(db));
+	return hr;
+}
+
+static void create(struct guest_code code, HRESULT (*configure)(WHV_PARTITION_HANDLE partition))
+{
+	EXPECT_HR(child_create_configured(&child, CHILD_LONG, code, configure), S_OK);
+	if (check_has_failed())
+		return;
+	child_gates(&child, CHILD_LONG);
+	EXPECT_HR(child_set(&child, WHvX64RegisterDr6, DR6_CLEAR), S_OK);
+}
+
+static void expect_debug_exit(uint64_t rip, uint64_t parameter)
+{
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
+	EXPECT_EQ(child.exit.VpException.ExceptionType, EXC_DB);
+	EXPECT_EQ(child.exit.VpException.ExceptionInfo.AsUINT32, 0);
+	EXPECT_EQ(child.exit.VpException.ExceptionParameter, parameter);
+	EXPECT_EQ(child.exit.VpContext.Rip, rip);
+}
+
+/* ---- TF ---------------------------------------------------------------------------------- */
+
+/* The client steps, each #DB an exit that it swallows. */
+static void step_ends_behind_each_instruction(void)
+{
+	create(GUEST(steps), debug_exits);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	for (const uint8_t *at = guest_steps_at; at < guest_steps_at_end && !check_has_failed();
+	     at++) {
+		expect_debug_exit(CHILD_CODE + *at, DR6_BS);
+		if (check_has_failed())
+			terminal_print("# step to %x\n", *at);
+	}
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+/* The guest steps itself: its handler notes the same. */
+static void step_of_the_guests_own_is_the_same(void)
+{
+	const struct guest_code handler = GUEST(steps_handler);
+	const size_t n = (size_t)(guest_steps_at_end - guest_steps_at);
+	uint64_t *log;
+
+	create(GUEST(steps), NULL);
+	if (check_has_failed())
+		return;
+	log = (uint64_t *)(void *)(child.ram + CHILD_DATA);
+	for (const uint8_t *p = handler.start; p < handler.end; p++)
+		child.ram[CHILD_HANDLER + EXC_DB + (size_t)(p - handler.start)] = *p;
+	EXPECT_HR(child_set(&child, WHvX64RegisterR14, CHILD_DATA), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterR14), CHILD_DATA + 8 * n);
+	for (size_t i = 0; i < n; i++)
+		EXPECT_EQ(log[i], CHILD_CODE + guest_steps_at[i]);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
+	child_destroy(&child);
+}
+
+/* Over a read that the hypervisor emulates and the client answers. */
+static void step_ends_behind_an_emulated_access(void)
+{
+	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), WHIT_EMULATE_MEMORY, 0), S_OK);
+	if (check_has_failed())
+		return;
+	child_gates(&child, CHILD_PROT32);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	EXPECT_HR(child_answer(&child, 0x12345678), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_frame(&child, CHILD_PROT32).vector, EXC_DB);
+	EXPECT_EQ(child_frame(&child, CHILD_PROT32).rip, CHILD_CODE + 2);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x12345678);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
+	child_destroy(&child);
+}
+
+/* ---- Breakpoints ------------------------------------------------------------------------- */
+
+static void set_breakpoint(unsigned int n, uint64_t address, unsigned int kind, unsigned int length)
+{
+	const uint64_t dr7 = child_get(&child, WHvX64RegisterDr7);
+
+	EXPECT_HR(child_set(&child, WHvX64RegisterDr0 + n, address), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterDr7,
+			    dr7 | DR7_ONE | DR7_L(n) | DR7_KIND(n, kind, length)),
+		  S_OK);
+}
+
+/* Each register, before the instruction; with RF it is passed. */
+static void breakpoint_on_an_instruction_stops_before_it(void)
+{
+	for (unsigned int n = 0; n < 4 && !check_has_failed(); n++) {
+		/* CPUID is the second. */
+		create(GUEST(steps), debug_exits);
+		set_breakpoint(n, CHILD_CODE + 1, 0, 0);
+		expect_debug_exit(CHILD_CODE + 1, DR6_B(n));
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR);
+		/* Once more: nothing has been done about it. */
+		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
+		expect_debug_exit(CHILD_CODE + 1, DR6_B(n));
+		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_RF), S_OK);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		child_destroy(&child);
+	}
+}
+
+static void breakpoint_taken_by_the_guest_sets_dr6(void)
+{
+	create(GUEST(steps), NULL);
+	set_breakpoint(2, CHILD_CODE + 1, 0, 0);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR | DR6_B(2));
+	child_destroy(&child);
+}
+
+/* NOP, a read of two bytes, NOP, a write of two bytes: the trap is behind the access. */
+static void breakpoint_on_data_stops_behind_the_access(void)
+{
+	static const struct {
+		unsigned int kind, length;
+		uint64_t rip;
+	} rows[] = {
+		{ 1, 3, CHILD_CODE + 6 },
+		{ 3, 3, CHILD_CODE + 3 },
+		{ 1, 0, CHILD_CODE + 6 },
+		{ 3, 1, CHILD_CODE + 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !check_has_failed(); i++) {
+		create(GUEST(touch), debug_exits);
+		EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
+		set_breakpoint(1, CHILD_DATA, rows[i].kind, rows[i].length);
+		expect_debug_exit(rows[i].rip, DR6_B(1));
+		child_destroy(&child);
+	}
+}
+
+static void breakpoint_and_step_come_together(void)
+{
+	create(GUEST(touch), NULL);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	set_breakpoint(3, CHILD_DATA, 3, 3);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR | DR6_BS | DR6_B(3));
+	child_destroy(&child);
+}
+
+/* The client's port accesses are the client's: a breakpoint on the port does not come between. */
+static void breakpoint_on_a_port_leaves_the_exit_alone(void)
+{
+	static const uint8_t out[] = { 0xe6, 0x80, 0xf4 };
+
+	create(((struct guest_code) { out, out + sizeof(out) }), NULL);
+	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, 0x228), S_OK); /* DE */
+	set_breakpoint(0, 0x80, 2, 0);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	EXPECT_EQ(child.exit.VpContext.ExecutionState.DebugActive, 1);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 2), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 3);
+	child_destroy(&child);
+}
+
+/* ---- PendingDebugException --------------------------------------------------------------- */
+
+static void pending_debug_is_delivered_before_the_next_instruction(void)
+{
+	static const struct {
+		uint64_t pending, rflags, dr6;
+	} rows[] = {
+		{ 1, 0, DR6_B(0) },
+		{ 1 << 3, 0, DR6_B(3) },
+		{ 1 << 4, RFLAGS_TF, DR6_BS },
+		{ 1 << 4 | 2, RFLAGS_TF, DR6_BS | DR6_B(1) },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !check_has_failed(); i++) {
+		create(GUEST(halt), NULL);
+		for (unsigned int n = 0; n < 4; n++)
+			set_breakpoint(n, 0x3f000, 1, 0);
+		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | rows[i].rflags),
+			  S_OK);
+		EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, rows[i].pending),
+			  S_OK);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterPendingDebugException), rows[i].pending);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & 0xe00f, rows[i].dr6);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterPendingDebugException), 0);
+		child_destroy(&child);
+	}
+}
+
+static void pending_debug_can_be_taken_back(void)
+{
+	create(GUEST(halt), NULL);
+	EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, 1), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, 0), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
+	child_destroy(&child);
+}
+
+void debug_checks(void)
+{
+	RUN(step_ends_behind_each_instruction);
+	RUN(step_of_the_guests_own_is_the_same);
+	RUN(step_ends_behind_an_emulated_access);
+	RUN(breakpoint_on_an_instruction_stops_before_it);
+	RUN(breakpoint_taken_by_the_guest_sets_dr6);
+	RUN(breakpoint_on_data_stops_behind_the_access);
+	RUN(breakpoint_and_step_come_together);
+	RUN(breakpoint_on_a_port_leaves_the_exit_alone);
+	RUN(pending_debug_is_delivered_before_the_next_instruction);
+	RUN(pending_debug_can_be_taken_back);
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+/*
+ * MSRs as the guest finds them: each that exists reads, writes and faults as the manual says; which of them exist
+ * follows from CPUID; all others are #GP.
+ */
+#include "tests/system/apps/conformance/check.h"
+
+#include <stddef.h>
+
+#include "root/vmm/terminal.h"
+#include "tests/system/apps/conformance/inquiry.h"
+#include "x86/exc.h"
+#include "x86/msr.h"
+
+#define GP	     INQUIRY_FAULT(EXC_GP)
+#define NONCANONICAL 0x0000900000000000ull
+#define HIGH	     0x100000000ull
+
+static struct child child;
+
+enum { ALWAYS, LEAF_7_EBX, LEAF_7_EDX, LEAF_D1_EAX, LEAF_81_EDX, NEVER };
+
+/* A write, and what comes of it. `kept`: what is read afterwards, with the bits of `mask`. */
+struct row {
+	uint32_t msr;
+	uint8_t word; /* of CPUID, that `bit` is in */
+	uint8_t bit;
+	bool is_refused, has_no_read;
+	uint64_t value, kept, mask;
+};
+
+#define KEEPS(msr, value)                                         \
+	{                                                         \
+		msr, ALWAYS, 0, false, false, value, value, ~0ull \
+	}
+#define REFUSES(msr, value)                              \
+	{                                                \
+		msr, ALWAYS, 0, true, false, value, 0, 0 \
+	}
+#define IGNORES(msr, value)                               \
+	{                                                 \
+		msr, ALWAYS, 0, false, false, value, 0, 0 \
+	}
+#define WRITES(msr, value)                               \
+	{                                                \
+		msr, ALWAYS, 0, false, true, value, 0, 0 \
+	}
+
+/* clang-format off */
+static const struct row rows[] = {
+	REFUSES(MSR_PLATFORM_ID, 0), REFUSES(MSR_FEATURE_CONTROL, 5), REFUSES(MSR_MTRRCAP, 0), REFUSES(MSR_MCG_CAP, 0),
+	KEEPS(MSR_APIC_BASE, 0xfee00900), KEEPS(MSR_APIC_BASE, 0xfee00100), KEEPS(MSR_APIC_BASE, 0xfed00900),
+	REFUSES(MSR_APIC_BASE, 0xfee00d00), REFUSES(MSR_APIC_BASE, 0xfee00901), REFUSES(MSR_APIC_BASE, 1ull << 60),
+	IGNORES(MSR_BIOS_SIGN_ID, 0), WRITES(MSR_BIOS_UPDT_TRIG, 0x1000),
+	KEEPS(MSR_SYSENTER_CS, 0x10), KEEPS(MSR_SYSENTER_ESP, 0xffff800000001000), REFUSES(MSR_SYSENTER_ESP, NONCANONICAL),
+	KEEPS(MSR_SYSENTER_EIP, 0x7fff12345678), REFUSES(MSR_SYSENTER_EIP, NONCANONICAL),
+	KEEPS(MSR_MCG_STATUS, 0), REFUSES(MSR_MCG_STATUS, 1),
+	KEEPS(MSR_DEBUGCTL, 0), REFUSES(MSR_DEBUGCTL, 1ull << 40),
+	KEEPS(MSR_MTRR_PHYSBASE0, 0x80000006), KEEPS(MSR_MTRR_PHYSBASE0 + 1, 0xc0000800), KEEPS(MSR_MTRR_PHYSBASE0 + 14, 5),
+	REFUSES(MSR_MTRR_PHYSBASE0, 2), REFUSES(MSR_MTRR_PHYSBASE0, 1ull << 60), REFUSES(MSR_MTRR_PHYSBASE0 + 1, 1),
+	KEEPS(MSR_MTRR_FIX64K_00000, 0x0606060606060606), REFUSES(MSR_MTRR_FIX64K_00000, 0x0200000000000000),
+	KEEPS(MSR_MTRR_FIX16K_80000, 0), KEEPS(MSR_MTRR_FIX16K_A0000, 0x0101010101010101),
+	KEEPS(MSR_MTRR_FIX4K_C0000, 0x0505050505050505), KEEPS(MSR_MTRR_FIX4K_F8000, 0x0404040404040404),
+	KEEPS(MSR_MTRR_DEF_TYPE, 0xc06), REFUSES(MSR_MTRR_DEF_TYPE, 2), REFUSES(MSR_MTRR_DEF_TYPE, 1 << 8),
+	KEEPS(MSR_PAT, 0x0007040600070406), KEEPS(MSR_PAT, 0x0007010600070106), REFUSES(MSR_PAT, 2), REFUSES(MSR_PAT, 8ull << 56),
+	{ MSR_EFER, ALWAYS, 0, false, false, 0xd01, 0xd01, ~0ull },
+	REFUSES(MSR_EFER, 0xc01), /* LME cannot go while paging is on */
+	REFUSES(MSR_EFER, 0xd01 | 1 << 12), REFUSES(MSR_EFER, 0xd01 | 1ull << 63),
+	KEEPS(MSR_STAR, 0x0023001000000000), KEEPS(MSR_LSTAR, 0xffff800000002000), REFUSES(MSR_LSTAR, NONCANONICAL),
+	KEEPS(MSR_CSTAR, 0xffff800000003000), REFUSES(MSR_CSTAR, NONCANONICAL), KEEPS(MSR_FMASK, 0x47700),
+	KEEPS(MSR_FS_BASE, 0xffff800000004000), REFUSES(MSR_FS_BASE, NONCANONICAL),
+	KEEPS(MSR_GS_BASE, 0x00007fffffffffff), REFUSES(MSR_GS_BASE, NONCANONICAL),
+	KEEPS(MSR_KERNEL_GS_BASE, ~0ull), REFUSES(MSR_KERNEL_GS_BASE, NONCANONICAL),
+	/* Those of a feature, and nothing else, without it. */
+	{ MSR_TSC_ADJUST, LEAF_7_EBX, 1, false, false, 0, 0, ~0ull },
+	{ MSR_SPEC_CTRL, LEAF_7_EDX, 26, false, false, 1, 1, ~0ull },
+	{ MSR_SPEC_CTRL, LEAF_7_EDX, 26, true, false, 1ull << 40, 0, 0 },
+	{ MSR_PRED_CMD, LEAF_7_EDX, 26, false, true, 1, 0, 0 },
+	{ MSR_PRED_CMD, LEAF_7_EDX, 26, true, true, 2, 0, 0 },
+	{ MSR_ARCH_CAPABILITIES, LEAF_7_EDX, 29, true, false, 0, 0, 0 },
+	{ MSR_FLUSH_CMD, LEAF_7_EDX, 28, false, true, 1, 0, 0 },
+	{ MSR_XSS, LEAF_D1_EAX, 3, false, false, 0, 0, ~0ull },
+	{ MSR_XSS, LEAF_D1_EAX, 3, true, false, 1, 0, 0 },
+	{ MSR_TSC_AUX, LEAF_81_EDX, 27, false, false, 0x77, 0x77, ~0ull },
+	{ MSR_TSC_AUX, LEAF_81_EDX, 27, true, false, HIGH, 0, 0 },
+	/* Not without the local APIC in the hypervisor. */
+	{ MSR_TSC_DEADLINE, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_X2APIC_FIRST + 2, NEVER, 0, false, false, 0, 0, 0 },
+	/* Not of a child's processor at all. */
+	{ MSR_SMM_MONITOR_CTL, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_VMX_BASIC, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_VMX_LAST, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_RTIT_FIRST, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_DS_AREA, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_PEBS_ENABLE, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_HW_FEEDBACK_PTR, NEVER, 0, false, false, 0, 0, 0 },
+	{ 0x4b564d00, NEVER, 0, false, false, 0, 0, 0 }, /* KVM's */
+	{ 0x40000000, NEVER, 0, false, false, 0, 0, 0 }, /* Hyper-V's */
+	{ 0xffffffff, NEVER, 0, false, false, 0, 0, 0 },
+};
+/* clang-format on */
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* A word of CPUID as the guest sees it. */
+static uint32_t word_of(uint8_t word)
+{
+	static const struct {
+		uint32_t leaf, sub;
+		uint8_t reg;
+	} words[] = {
+		[LEAF_7_EBX] = { 7, 0, 1 },
+		[LEAF_7_EDX] = { 7, 0, 3 },
+		[LEAF_D1_EAX] = { 0xd, 1, 0 },
+		[LEAF_81_EDX] = { 0x80000001, 0, 3 },
+	};
+	struct inquiry_op op = { .kind = INQUIRY_CPUID,
+				 .number = words[word].leaf,
+				 .sub = words[word].sub };
+
+	inquiry_load(&child, &op, 1);
+	EXPECT(inquiry_run(&child, &op, 1));
+	return op.result.words[words[word].reg];
+}
+
+static bool exists(const struct row *row)
+{
+	if (row->word == ALWAYS || row->word == NEVER)
+		return row->word == ALWAYS;
+	return word_of(row->word) >> row->bit & 1;
+}
+
+static void check_row(const struct row *row)
+{
+	const bool is_there = exists(row);
+	struct inquiry_op ops[] = {
+		{ .kind = INQUIRY_RDMSR, .number = row->msr },
+		{ .kind = INQUIRY_WRMSR, .number = row->msr, .value = row->value },
+		{ .kind = INQUIRY_RDMSR, .number = row->msr },
+	};
+
+	inquiry_load(&child, ops, 3);
+	EXPECT(inquiry_run(&child, ops, 3));
+	EXPECT_EQ(ops[0].fault, is_there && !row->has_no_read ? 0 : GP);
+	EXPECT_EQ(ops[1].fault, is_there && !row->is_refused ? 0 : GP);
+	EXPECT_EQ(ops[2].fault, ops[0].fault);
+	if (is_there && !row->has_no_read)
+		EXPECT_EQ(ops[2].result.value & row->mask,
+			  (row->is_refused ? ops[0].result.value : row->kept) & row->mask);
+}
+
+static void msr_rows_are_as_the_manual_says(void)
+{
+	for (size_t i = 0; i < N_ROWS && !check_has_failed(); i++) {
+		EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+		check_row(&rows[i]);
+		if (check_has_failed())
+			terminal_print("# MSR %x, value %lx\n", rows[i].msr,
+				       (unsigned long)rows[i].value);
+		child_destroy(&child);
+	}
+}
+
+/* What the client sets is what the guest reads, and the other way round. */
+static void msr_and_register_are_one(void)
+{
+	static const struct {
+		uint32_t msr;
+		UINT32 name;
+		uint64_t value;
+	} same[] = {
+		{ MSR_APIC_BASE, WHvX64RegisterApicBase, 0xfee00100 },
+		{ MSR_PAT, WHvX64RegisterPat, 0x0007040600070406 },
+		{ MSR_SYSENTER_CS, WHvX64RegisterSysenterCs, 0x18 },
+		{ MSR_SYSENTER_ESP, WHvX64RegisterSysenterEsp, 0x1234 },
+		{ MSR_SYSENTER_EIP, WHvX64RegisterSysenterEip, 0x5678 },
+		{ MSR_STAR, WHvX64RegisterStar, 0x1122334455667788 },
+		{ MSR_LSTAR, WHvX64RegisterLstar, 0x9abc },
+		{ MSR_CSTAR, WHvX64RegisterCstar, 0xdef0 },
+		{ MSR_FMASK, WHvX64RegisterSfmask, 0x700 },
+		{ MSR_KERNEL_GS_BASE, WHvX64RegisterKernelGsBase, 0x7777 },
+		{ MSR_MTRR_DEF_TYPE, WHvX64RegisterMsrMtrrDefType, 0xc06 },
+		{ MSR_MTRR_PHYSBASE0 + 2, WHvX64RegisterMsrMtrrPhysBase1, 0x40000006 },
+		{ MSR_MTRR_PHYSBASE0 + 3, WHvX64RegisterMsrMtrrPhysMask1, 0xffff00000800 },
+		{ MSR_MTRR_FIX4K_C0000, WHvX64RegisterMsrMtrrFix4kC0000, 0x0606060606060606 },
+		{ MSR_TSC_AUX, WHvX64RegisterTscAux, 9 },
+	};
+	const uint64_t physical = (1ull << 39) - 1;
+
+	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && !check_has_failed(); i++) {
+		const uint64_t value = same[i].msr == MSR_MTRR_PHYSBASE0 + 3
+					       ? same[i].value & physical
+					       : same[i].value;
+
+		EXPECT_HR(child_set(&child, same[i].name, value), S_OK);
+		EXPECT_EQ(inquiry_one(&child, INQUIRY_RDMSR, same[i].msr, 0).result.value, value);
+		EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, same[i].msr, 0).fault, 0);
+		EXPECT_EQ(child_get(&child, same[i].name), 0);
+	}
+	child_destroy(&child);
+}
+
+/* Deny by default: of both ranges of the bitmaps nothing reads but what is in the table above, or is named here. */
+static bool is_known(uint32_t msr)
+{
+	static const uint32_t others[] = { MSR_TSC,	      MSR_EBL_CR_POWERON, MSR_SMI_COUNT,
+					   MSR_PLATFORM_INFO, MSR_UMWAIT_CONTROL, MSR_PERF_STATUS,
+					   MSR_MISC_ENABLE };
+
+	if ((msr >= MSR_MTRR_PHYSBASE0 && msr < MSR_MTRR_PHYSBASE0 + 16) ||
+	    (msr >= MSR_MTRR_FIX4K_C0000 && msr <= MSR_MTRR_FIX4K_F8000) ||
+	    (msr >= MSR_LASTBRANCH_FIRST && msr <= MSR_LASTBRANCH_LAST))
+		return true;
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (rows[i].msr == msr)
+			return rows[i].word != NEVER;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] == msr)
+			return true;
+	return false;
+}
+
+static void sweep(uint32_t first, uint32_t n)
+{
+	static struct inquiry_op ops[INQUIRY_MAX];
+
+	for (uint32_t done = 0; done < n && !check_has_failed(); done += INQUIRY_MAX) {
+		for (uint32_t i = 0; i < INQUIRY_MAX; i++)
+			ops[i] = (struct inquiry_op) { .kind = INQUIRY_RDMSR,
+						       .number = first + done + i };
+		inquiry_load(&child, ops, INQUIRY_MAX);
+		EXPECT(inquiry_run(&child, ops, INQUIRY_MAX));
+		for (uint32_t i = 0; i < INQUIRY_MAX; i++) {
+			if (ops[i].fault == GP || is_known(ops[i].number))
+				continue;
+			EXPECT_EQ(ops[i].number, ~0u);
+			return;
+		}
+	}
+}
+
+static void msr_others_are_refused(void)
+{
+	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	sweep(0, 0x2000);
+	sweep(0xc0000000, 0x2000);
+	sweep(0x40000000, 0x400);
+	sweep(0xc0010000, 0x400);
+	child_destroy(&child);
+}
+
+void msr_checks(void)
+{
+	RUN(msr_rows_are_as_the_manual_says);
+	RUN(msr_and_register_are_one);
+	RUN(msr_others_are_refused);
+}

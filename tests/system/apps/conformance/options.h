@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the suite is asked to do, by the file \EFI\whit\tests.txt beside it: words with spaces between. A group's name
+ * chooses it (no names: all groups); `hostile=N` is how many million instructions the hostile guests run for.
+ */
+#ifndef CONFORMANCE_OPTIONS_H
+#define CONFORMANCE_OPTIONS_H
+
+#include <stdbool.h>
+
+#include <efi.h>
+
+/* Reads the file, if there is one. */
+void options_read(EFI_HANDLE image);
+
+/* Is the group to be run? */
+bool options_want(const char *group);
+
+/* The number of a word `name=N`, or else what is given. */
+unsigned int options_number(const char *name, unsigned int otherwise);
+
+#endif

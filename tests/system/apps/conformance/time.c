@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A partition's time: the TSC of its VPs across exits, with offsets, all VPs set at once, suspended and resumed, and
+ * the reference time. SDM 3B "Time-Stamp Counter".
+ */
+#include "tests/system/apps/conformance/board.h"
+#include "tests/system/apps/conformance/check.h"
+#include "whit/whp_extension.h"
+#include "x86/msr.h"
+
+#define VPS 3u
+
+/* More than any few calls between two readings take. */
+#define SHORT 2000000ull
+#define LONG  30000000ull
+
+static struct board board;
+
+static void begin(uint32_t apic_mode)
+{
+	EXPECT_HR(board_create(&board, &(const struct board_options) { .n_vps = VPS,
+								       .apic_mode = apic_mode }),
+		  S_OK);
+}
+
+static void end(void)
+{
+	board_destroy(&board);
+}
+
+static uint64_t read_in(uint32_t vp)
+{
+	EXPECT_EQ(SCRIPT(&board, vp, OP0(RDTSC)), BOARD_DONE);
+	return board_op(&board, vp, 0)->result;
+}
+
+static void pass(uint64_t ticks)
+{
+	const uint64_t start = board_tsc();
+
+	while (board_tsc() - start < ticks)
+		;
+}
+
+static void tsc_never_goes_back_in_a_vp(void)
+{
+	begin(0);
+	EXPECT_EQ(SCRIPT(&board, 0, OP(MONOTONIC, .value = 20000),
+			 OP(MONOTONIC, .argument = 1, .value = 5000)),
+		  BOARD_DONE);
+	EXPECT_EQ(board_op(&board, 0, 0)->result, 0);
+	EXPECT_EQ(board_op(&board, 0, 1)->result, 0);
+	end();
+}
+
+static void tsc_never_goes_back_across_runs_and_vps(void)
+{
+	uint64_t last = 0;
+
+	begin(0);
+	for (unsigned int i = 0; i < 300; i++) {
+		const uint64_t now = read_in(i % VPS);
+
+		EXPECT(now > last);
+		last = now;
+	}
+	end();
+}
+
+static void tsc_starts_the_same_in_all_vps(void)
+{
+	uint64_t offsets[VPS];
+
+	begin(0);
+	for (uint32_t vp = 0; vp < VPS; vp++) {
+		const uint64_t before = board_tsc();
+
+		offsets[vp] = read_in(vp) - before;
+	}
+	/* How long the reading took is all that they differ by. */
+	for (uint32_t vp = 1; vp < VPS; vp++)
+		EXPECT(offsets[vp] - offsets[0] + SHORT / 2 < SHORT);
+	end();
+}
+
+static void tsc_register_sets_what_the_guest_reads(void)
+{
+	const uint64_t value = 0x123456789abc;
+
+	begin(0);
+	EXPECT_HR(board_set(&board, 1, WHvX64RegisterTsc, value), S_OK);
+	EXPECT(read_in(1) - value < SHORT);
+	EXPECT(board_get(&board, 1, WHvX64RegisterTsc) - value < SHORT);
+	/* The others are what they were. */
+	EXPECT(read_in(0) - value > 1ull << 40);
+	EXPECT(board_get(&board, 1, WHvX64RegisterTsc) <= read_in(1));
+	end();
+}
+
+static void tsc_offset_register_is_the_difference(void)
+{
+	uint64_t offset, root, guest;
+
+	begin(0);
+	EXPECT_HR(board_set(&board, 0, WHvX64RegisterTsc, 1ull << 50), S_OK);
+	offset = board_get(&board, 0, WHvX64RegisterTscVirtualOffset);
+	root = board_tsc();
+	guest = read_in(0);
+	EXPECT(guest - (root + offset) < SHORT);
+	EXPECT_HR(board_set(&board, 0, WHvX64RegisterTscVirtualOffset, offset + (1ull << 30)),
+		  S_OK);
+	EXPECT(read_in(0) - guest >= 1ull << 30);
+	EXPECT(read_in(0) - guest < (1ull << 30) + 2 * SHORT);
+	end();
+}
+
+static void tsc_written_by_the_guest_moves(void)
+{
+	begin(0);
+	EXPECT_EQ(SCRIPT(&board, 2, OP(WRMSR, .argument = MSR_TSC, .value = 1ull << 44), OP0(RDTSC),
+			 OP(RDMSR, .argument = MSR_TSC)),
+		  BOARD_DONE);
+	EXPECT_EQ(board_op(&board, 2, 0)->fault, 0);
+	EXPECT(board_op(&board, 2, 1)->result - (1ull << 44) < SHORT);
+	EXPECT(board_op(&board, 2, 2)->result - board_op(&board, 2, 1)->result < SHORT);
+	end();
+}
+
+static void tsc_aux_is_that_of_the_vp(void)
+{
+	begin(0);
+	for (uint32_t vp = 0; vp < VPS; vp++)
+		EXPECT_EQ(SCRIPT(&board, vp, OP(WRMSR, .argument = MSR_TSC_AUX, .value = 77 + vp)),
+			  BOARD_DONE);
+	for (uint32_t vp = 0; vp < VPS; vp++) {
+		EXPECT_EQ(SCRIPT(&board, vp, OP0(RDTSCP), OP0(RDTSC),
+				 OP(RDMSR, .argument = MSR_TSC_AUX)),
+			  BOARD_DONE);
+		EXPECT_EQ(board_op(&board, vp, 0)->fault, 0);
+		EXPECT_EQ(board_op(&board, vp, 0)->value, 77 + vp);
+		EXPECT(board_op(&board, vp, 0)->result < board_op(&board, vp, 1)->result);
+		EXPECT_EQ(board_op(&board, vp, 2)->result, 77 + vp);
+		EXPECT_EQ(board_get(&board, vp, WHvX64RegisterTscAux), 77 + vp);
+	}
+	/* RDTSCP's upper half does not exist. */
+	EXPECT_EQ(SCRIPT(&board, 0, OP(WRMSR, .argument = MSR_TSC_AUX, .value = 1ull << 32)),
+		  BOARD_DONE);
+	EXPECT_EQ(board_op(&board, 0, 0)->fault, OP_GP);
+	end();
+}
+
+static void tsc_of_all_vps_is_set_at_one_moment(void)
+{
+	const uint64_t value = 1ull << 45;
+	uint64_t offset;
+
+	begin(0);
+	for (uint32_t vp = 0; vp < VPS; vp++)
+		EXPECT_HR(board_set(&board, vp, WHvX64RegisterTsc, vp << 20), S_OK);
+	EXPECT_HR(WhitSetPartitionTsc(board.partition, value), S_OK);
+	offset = board_get(&board, 0, WHvX64RegisterTscVirtualOffset);
+	for (uint32_t vp = 0; vp < VPS; vp++) {
+		EXPECT_EQ(board_get(&board, vp, WHvX64RegisterTscVirtualOffset), offset);
+		EXPECT(read_in(vp) - value < SHORT);
+	}
+	/* Suspended, they all show exactly it. */
+	EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+	EXPECT_HR(WhitSetPartitionTsc(board.partition, value), S_OK);
+	pass(1000);
+	for (uint32_t vp = 0; vp < VPS; vp++)
+		EXPECT_EQ(board_get(&board, vp, WHvX64RegisterTsc), value);
+	EXPECT(read_in(1) - value < SHORT);
+	EXPECT(read_in(2) - value < SHORT);
+	EXPECT_FAILED(WhitSetPartitionTsc(NULL, 0));
+	end();
+}
+
+static void time_suspended_stands_still(void)
+{
+	uint64_t before, stopped;
+
+	begin(0);
+	before = read_in(0);
+	EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+	stopped = board_get(&board, 0, WHvX64RegisterTsc);
+	EXPECT(stopped - before < SHORT);
+	pass(LONG);
+	EXPECT_EQ(board_get(&board, 0, WHvX64RegisterTsc), stopped);
+	EXPECT_EQ(board_get(&board, 2, WHvX64RegisterTsc), board_get(&board, 2, WHvX64RegisterTsc));
+	/* Twice is once. */
+	EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+	EXPECT_EQ(board_get(&board, 0, WHvX64RegisterTsc), stopped);
+	EXPECT_HR(WHvResumePartitionTime(board.partition), S_OK);
+	EXPECT(read_in(0) - stopped < SHORT);
+	EXPECT_HR(WHvResumePartitionTime(board.partition), S_OK);
+	EXPECT(read_in(0) - stopped < SHORT);
+	end();
+}
+
+static void time_goes_on_with_the_next_run(void)
+{
+	uint64_t stopped;
+
+	begin(0);
+	EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+	stopped = board_get(&board, 1, WHvX64RegisterTsc);
+	pass(LONG);
+	EXPECT(read_in(0) - stopped < SHORT);
+	/* For all of them. */
+	pass(SHORT);
+	EXPECT(board_get(&board, 1, WHvX64RegisterTsc) - stopped >= SHORT);
+	EXPECT(read_in(2) - stopped < 3 * SHORT);
+	end();
+}
+
+static void time_suspended_holds_the_apics_timer(void)
+{
+	const uint64_t wait = 2 * SHORT;
+	uint64_t start;
+
+	begin(WHvX64LocalApicEmulationModeXApic);
+	board_handle(&board, 0x51, ACTION_EOI_MMIO, NULL, 0);
+	EXPECT_EQ(SCRIPT(&board, 0, OP(WRITE32, .argument = 0xfee000f0, .value = 0x1ff),
+			 OP(WRITE32, .argument = 0xfee00320, .value = 2u << 17 | 0x51), OP0(RDTSC)),
+		  BOARD_DONE);
+	start = board_op(&board, 0, 2)->result;
+	EXPECT_EQ(SCRIPT(&board, 0, OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = start + wait)),
+		  BOARD_DONE);
+	EXPECT_EQ(board_op(&board, 0, 0)->fault, 0);
+	EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+	pass(LONG);
+	/* By its own clock it is not late. */
+	EXPECT_EQ(SCRIPT(&board, 0, OP0(STI), OP(DELAY, .value = wait), OP0(CLI)), BOARD_DONE);
+	EXPECT_EQ(board_events(&board, 0), 1);
+	EXPECT(board_event(&board, 0, 0)->tsc >= start + wait);
+	EXPECT(board_event(&board, 0, 0)->tsc < start + wait + SHORT / 10);
+	end();
+}
+
+static uint64_t reference_time(void)
+{
+	uint64_t value = 0;
+
+	EXPECT_HR(WHvGetPartitionProperty(board.partition, WHvPartitionPropertyCodeReferenceTime,
+					  &value, sizeof(value), NULL),
+		  S_OK);
+	return value;
+}
+
+static void reference_time_goes_with_the_partition(void)
+{
+	uint64_t a, b, set = 1000000000;
+
+	begin(0);
+	a = reference_time();
+	pass(SHORT);
+	b = reference_time();
+	EXPECT(b > a);
+	EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+	a = reference_time();
+	pass(LONG);
+	EXPECT_EQ(reference_time(), a);
+	EXPECT_HR(WHvSetPartitionProperty(board.partition, WHvPartitionPropertyCodeReferenceTime,
+					  &set, sizeof(set)),
+		  S_OK);
+	EXPECT_EQ(reference_time(), set);
+	EXPECT_HR(WHvResumePartitionTime(board.partition), S_OK);
+	pass(SHORT);
+	EXPECT(reference_time() > set);
+	EXPECT(reference_time() < set + 10000000);
+	end();
+}
+
+static void time_of_no_partition_is_refused(void)
+{
+	WHV_PARTITION_HANDLE partition;
+
+	EXPECT_HR(WHvCreatePartition(&partition), S_OK);
+	EXPECT_FAILED(WHvSuspendPartitionTime(partition));
+	EXPECT_FAILED(WHvResumePartitionTime(partition));
+	EXPECT_FAILED(WhitSetPartitionTsc(partition, 1));
+	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	EXPECT_FAILED(WHvSuspendPartitionTime(NULL));
+}
+
+static void tsc_survives_a_reset_of_the_partition(void)
+{
+	uint64_t before;
+
+	begin(0);
+	before = read_in(0);
+	EXPECT_HR(WHvResetPartition(board.partition), S_OK);
+	EXPECT(board_get(&board, 0, WHvX64RegisterTsc) >= before);
+	EXPECT_HR(board_ready(&board, 0), S_OK);
+	EXPECT(read_in(0) > before);
+	end();
+}
+
+void time_checks(void)
+{
+	RUN(tsc_never_goes_back_in_a_vp);
+	RUN(tsc_never_goes_back_across_runs_and_vps);
+	RUN(tsc_starts_the_same_in_all_vps);
+	RUN(tsc_register_sets_what_the_guest_reads);
+	RUN(tsc_offset_register_is_the_difference);
+	RUN(tsc_written_by_the_guest_moves);
+	RUN(tsc_aux_is_that_of_the_vp);
+	RUN(tsc_of_all_vps_is_set_at_one_moment);
+	RUN(time_suspended_stands_still);
+	RUN(time_goes_on_with_the_next_run);
+	RUN(time_suspended_holds_the_apics_timer);
+	RUN(reference_time_goes_with_the_partition);
+	RUN(time_of_no_partition_is_refused);
+	RUN(tsc_survives_a_reset_of_the_partition);
+}

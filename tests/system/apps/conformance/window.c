@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/* X64InterruptWindow: interrupts by priority and NMIs; and the shadows that keep windows shut. */
+#include "tests/system/apps/conformance/check.h"
+
+#include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/window.h"
+#include "x86/exc.h"
+#include "x86/rflags.h"
+
+DECLARE_GUEST(halt);
+DECLARE_GUEST(sti_out);
+DECLARE_GUEST(mov_ss_out);
+DECLARE_GUEST(sti_cpuid);
+DECLARE_GUEST(mov_ss_cpuid);
+DECLARE_GUEST(nop_sti_nop);
+DECLARE_GUEST(lower_cr8);
+DECLARE_GUEST(nmi_return);
+
+#define NOTIFY_NMI	   1u
+#define NOTIFY_INTERRUPT   2u
+#define NOTIFY_PRIORITY(n) ((n) << 2)
+#define SHADOW		   1u
+#define NMI_MASKED	   2u
+#define INTERRUPT(vector)  (1ull | (uint64_t)(vector) << 16)
+#define NMI		   (1ull | 2u << 1 | 2ull << 16)
+
+static struct child child;
+
+static void create(struct guest_code code, uint64_t rflags)
+{
+	EXPECT_HR(child_create(&child, CHILD_LONG, code, 0, 0), S_OK);
+	if (check_has_failed())
+		return;
+	child_gates(&child, CHILD_LONG);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | rflags), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, 16), S_OK);
+}
+
+void window_let_nmis_in(void)
+{
+	create(GUEST(nmi_return), 0);
+	(void)child_set(&child, WHvX64RegisterRdx, RFLAGS_ONE);
+	(void)child_set(&child, WHvRegisterInterruptState, NMI_MASKED);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+}
+
+static HRESULT ask(uint64_t what)
+{
+	return child_set(&child, WHvX64RegisterDeliverabilityNotifications, what);
+}
+
+static void expect_window(uint32_t type, uint64_t rip)
+{
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
+	EXPECT_EQ(child.exit.InterruptWindow.DeliverableType, type);
+	EXPECT_EQ(child.exit.VpContext.Rip, rip);
+	EXPECT_EQ(child.exit.VpContext.InstructionLength, 0);
+	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
+}
+
+static void expect_halt(uint64_t rip)
+{
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child.exit.VpContext.Rip, rip);
+}
+
+/* ---- Windows ----------------------------------------------------------------------------- */
+
+static void window_for_interrupts_opens_with_if(void)
+{
+	create(GUEST(nop_sti_nop), 0);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), NOTIFY_INTERRUPT);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE + 4);
+	EXPECT(child.exit.VpContext.Rflags & RFLAGS_IF);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), 0);
+	/* And what was waited for can be injected. */
+	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, INTERRUPT(0x31)), S_OK);
+	expect_halt(CHILD_HANDLER + 0x31 + 1);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 4);
+	child_destroy(&child);
+}
+
+static void window_is_used_up_by_one_exit_and_can_be_armed_again(void)
+{
+	create(GUEST(nop_sti_nop), RFLAGS_IF);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE);
+	expect_halt(CHILD_CODE + 6);
+	child_destroy(&child);
+}
+
+static void window_request_can_be_taken_back(void)
+{
+	create(GUEST(nop_sti_nop), 0);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT | NOTIFY_NMI), S_OK);
+	EXPECT_HR(ask(0), S_OK);
+	expect_halt(CHILD_CODE + 6);
+	child_destroy(&child);
+}
+
+static void window_for_nmis_waits_for_iret(void)
+{
+	create(GUEST(nmi_return), 0);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, RFLAGS_ONE), S_OK);
+	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, NMI_MASKED), S_OK);
+	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState), NMI_MASKED);
+	EXPECT_HR(ask(NOTIFY_NMI), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
+	EXPECT_EQ(child.exit.InterruptWindow.DeliverableType, WHvX64PendingNmi);
+	/* Behind it: NOP, NOP and HLT are left. */
+	EXPECT_EQ(child.exit.VpContext.Rip,
+		  CHILD_CODE + (uint64_t)(guest_nmi_return_end - guest_nmi_return) - 3);
+	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState), 0);
+	child_destroy(&child);
+}
+
+static void window_for_nmis_does_not_ask_for_if(void)
+{
+	create(GUEST(halt), 0);
+	EXPECT_HR(ask(NOTIFY_NMI), S_OK);
+	expect_window(WHvX64PendingNmi, CHILD_CODE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), 0);
+	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, NMI), S_OK);
+	expect_halt(CHILD_HANDLER + EXC_NMI + 1);
+	child_destroy(&child);
+	window_let_nmis_in();
+}
+
+static void window_of_both_kinds_is_two_exits(void)
+{
+	uint32_t seen = 0;
+
+	create(GUEST(nop_sti_nop), RFLAGS_IF);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT | NOTIFY_NMI), S_OK);
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
+		seen |= 1u << child.exit.InterruptWindow.DeliverableType;
+	}
+	EXPECT_EQ(seen, 1u << WHvX64PendingInterrupt | 1u << WHvX64PendingNmi);
+	expect_halt(CHILD_CODE + 6);
+	child_destroy(&child);
+}
+
+static void window_of_a_priority_asks_for_cr8(void)
+{
+	create(GUEST(nop_sti_nop), RFLAGS_IF);
+	EXPECT_HR(child_set(&child, WHvX64RegisterCr8, 5), S_OK);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT | NOTIFY_PRIORITY(6)), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), 0);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT | NOTIFY_PRIORITY(5)), S_OK);
+	expect_halt(CHILD_CODE + 6);
+	/* Priority 0 is any. */
+	child_load(&child, GUEST(nop_sti_nop));
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE);
+	child_destroy(&child);
+}
+
+static void window_of_a_priority_opens_when_the_guest_lowers_cr8(void)
+{
+	create(GUEST(lower_cr8), RFLAGS_IF);
+	EXPECT_HR(child_set(&child, WHvX64RegisterCr8, 9), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 3), S_OK);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT | NOTIFY_PRIORITY(4)), S_OK);
+	/* NOP, MOV CR8. */
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE + 5);
+	EXPECT_EQ(child.exit.VpContext.Cr8, 3);
+	child_destroy(&child);
+}
+
+/* ---- Shadows ----------------------------------------------------------------------------- */
+
+static void expect_shadow(struct guest_code code, uint64_t rflags, uint64_t rip)
+{
+	create(code, rflags);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	EXPECT_EQ(child.exit.VpContext.Rip, rip);
+	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 1);
+	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState), SHADOW);
+	/* An interrupt cannot go in there: */
+	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, INTERRUPT(0x32)), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+	/* but when the client has done the instruction and cleared the shadow it can. */
+	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 0), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRip, rip + 2), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	expect_halt(CHILD_HANDLER + 0x32 + 1);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, rip + 2);
+	child_destroy(&child);
+}
+
+static void shadow_of_sti_is_seen_and_can_be_cleared(void)
+{
+	expect_shadow(GUEST(sti_out), 0, CHILD_CODE + 1);
+}
+
+static void shadow_of_mov_ss_is_seen_and_can_be_cleared(void)
+{
+	expect_shadow(GUEST(mov_ss_out), RFLAGS_IF, CHILD_CODE + 2);
+}
+
+/* STI with interrupts enabled before casts none. */
+static void shadow_of_sti_is_that_of_the_first(void)
+{
+	create(GUEST(sti_out), RFLAGS_IF);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
+	child_destroy(&child);
+}
+
+/* The hypervisor does the instruction in the shadow: the shadow ends with it. */
+static void shadow_ends_with_an_instruction_that_was_answered_inside(void)
+{
+	create(GUEST(sti_cpuid), 0);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE + 3);
+	child_destroy(&child);
+	create(GUEST(mov_ss_cpuid), RFLAGS_IF);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_load(&child, GUEST(mov_ss_cpuid));
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, 16), S_OK);
+	/* Interrupts are on from the start: the window is in front of MOV SS. */
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE);
+	child_destroy(&child);
+}
+
+/* Set by the client it holds for one instruction. */
+static void shadow_set_by_the_client_covers_one_instruction(void)
+{
+	create(GUEST(nop_sti_nop), RFLAGS_IF);
+	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, SHADOW), S_OK);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE + 1);
+	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState), 0);
+	child_destroy(&child);
+}
+
+/* There is no SynIC: SynicSintDeliverable cannot be asked for. */
+static void window_of_synthetic_interrupts_is_refused(void)
+{
+	create(GUEST(halt), 0);
+	for (unsigned int sint = 0; sint < 16; sint++)
+		EXPECT_HR(ask(1ull << (48 + sint)), WHIT_E_REGISTER_VALUE);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), 0);
+	child_destroy(&child);
+}
+
+void window_checks(void)
+{
+	RUN(window_for_interrupts_opens_with_if);
+	RUN(window_is_used_up_by_one_exit_and_can_be_armed_again);
+	RUN(window_request_can_be_taken_back);
+	RUN(window_for_nmis_waits_for_iret);
+	RUN(window_for_nmis_does_not_ask_for_if);
+	RUN(window_of_both_kinds_is_two_exits);
+	RUN(window_of_synthetic_interrupts_is_refused);
+	RUN(window_of_a_priority_asks_for_cr8);
+	RUN(window_of_a_priority_opens_when_the_guest_lowers_cr8);
+	RUN(shadow_of_sti_is_seen_and_can_be_cleared);
+	RUN(shadow_of_mov_ss_is_seen_and_can_be_cleared);
+	RUN(shadow_of_sti_is_that_of_the_first);
+	RUN(shadow_ends_with_an_instruction_that_was_answered_inside);
+	RUN(shadow_set_by_the_client_covers_one_instruction);
+}

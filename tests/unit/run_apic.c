@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* vp_run() with a local APIC, which is scripted: when it is asked, sleeping and waking, traps, turns, suspended time. */
+#include "tests/unit/run_world.h"
+
+static const struct virt_exit hlt = { .reason = VIRT_EXIT_HLT, .insn_length = 1 };
+
+static void init(void)
+{
+	world_init();
+	world_protected_mode();
+	world_apic();
+	virt_regs(child.virt)->rflags |= RFLAGS_IF;
+}
+
+static void take_vector(struct vp *vp)
+{
+	script.deliverable = 0;
+	vp->pending = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT, .vector = 0x55 };
+	vp->pending_is_event = false;
+}
+
+static struct virt_event injected;
+
+static void note_injected(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	(void)exit;
+	injected = child.pending_is_injected ? child.pending
+					     : (struct virt_event) { .type = VIRT_EVENT_NONE };
+}
+
+static void push_noting(void)
+{
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT }, note_injected);
+}
+
+/* ---- When it is asked -------------------------------------------------------------------- */
+
+static void apic_is_asked_only_when_it_is_due(void)
+{
+	init();
+	push_reason(VIRT_EXIT_CPUID, 2);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_prepares, 0);
+	child.apic.is_due = true;
+	push_reason(VIRT_EXIT_CPUID, 2);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_prepares, 1);
+	/* A cancel comes first, and loses nothing. */
+	child.apic.is_due = true;
+	child.cancel = 1;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
+	CHECK(child.apic.is_due);
+	CHECK_EQUAL(script.n_prepares, 1);
+}
+
+static void its_interrupt_is_delivered_by_the_same_entry(void)
+{
+	init();
+	child.apic.is_due = true;
+	script.apic_prepare = take_vector;
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.type, VIRT_EVENT_INTERRUPT);
+	CHECK_EQUAL(injected.vector, 0x55);
+	CHECK_EQUAL(event_get_interruption(&child), 0);
+	/* An entry that did not take place keeps it; one that was interrupted gives it back. */
+	child.apic.is_due = true;
+	push_reason(VIRT_EXIT_NOTHING, 0);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT,
+					.interrupted = { .type = VIRT_EVENT_INTERRUPT,
+							 .vector = 0x55 } },
+		  note_injected);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.vector, 0x55);
+	CHECK_EQUAL(event_get_interruption(&child), 0x550001);
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.vector, 0x55);
+	CHECK_EQUAL(event_get_interruption(&child), 0);
+}
+
+static void its_window_stays_inside(void)
+{
+	init();
+	child.wants_window = true;
+	push_reason(VIRT_EXIT_INTERRUPT_WINDOW, 0);
+	script.apic_prepare = take_vector;
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_prepares, 1);
+	CHECK_EQUAL(injected.vector, 0x55);
+	child.nmi_requested = true;
+	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	push_reason(VIRT_EXIT_NMI_WINDOW, 0);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK(child.virt->wants_nmi_window);
+	CHECK_EQUAL(record_u32(0), 0); /* no record at all */
+}
+
+static void apic_exits_go_to_it(void)
+{
+	static const enum virt_exit_reason reasons[] = { VIRT_EXIT_DEADLINE, VIRT_EXIT_TPR,
+							 VIRT_EXIT_APIC_WRITE, VIRT_EXIT_APIC_EOI };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		init();
+		push_reason(reasons[i], 0);
+		push_interrupt();
+		CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+		CHECK_EQUAL(script.n_apic_exits, 1);
+		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+	}
+}
+
+static void its_page_goes_to_the_emulator(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_MEMORY,
+				  .memory = { .gpa = { 0xfee000b0 }, .is_write = true } };
+
+	init();
+	script.may_memory = true;
+	script.memory = DEVICE_RESUME;
+	fake_push(&exit, NULL);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(script.n_memory, 1);
+	script.memory = DEVICE_PLAIN;
+	fake_push(&exit, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonMemoryAccess);
+	/* Not another page, and not without an APIC. */
+	script.may_memory = false;
+	exit.memory.gpa.a = 0xfee01000;
+	fake_push(&exit, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	child.apic.page = NULL;
+	exit.memory.gpa.a = 0xfee000b0;
+	fake_push(&exit, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(script.n_memory, 2);
+}
+
+/* ---- Traps ------------------------------------------------------------------------------- */
+
+static void trap_eoi(struct vp *vp, const struct virt_exit *exit)
+{
+	(void)exit;
+	vp->apic.trap = (struct apic_trap) { WHvRunVpExitReasonX64ApicEoi, 0x41, 0 };
+}
+
+static void trap_in_the_emulator(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	trap_eoi(&child, exit);
+}
+
+static void traps_leave_when_the_instruction_is_over(void)
+{
+	init();
+	script.may_memory = true;
+	script.memory = DEVICE_RESUME;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
+					.memory = { .gpa = { 0xfee000b0 }, .is_write = true } },
+		  trap_in_the_emulator);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64ApicEoi);
+	CHECK_EQUAL(record_u32(48), 0x41);
+	/* An instruction that has a device access to make, too, is over after that. */
+	script.memory = DEVICE_EXIT;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
+					.memory = { .gpa = { 0xfee000b0 }, .is_write = true } },
+		  trap_in_the_emulator);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonDeviceAccess);
+	child.device.is_waiting = true;
+	script.may_continue = true;
+	script.resumed = DEVICE_RESUME;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64ApicEoi);
+	CHECK_EQUAL(child.apic.trap.reason, 0);
+	script.apic_exit = trap_eoi;
+	push_reason(VIRT_EXIT_APIC_EOI, 0);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64ApicEoi);
+}
+
+/* ---- Sleep ------------------------------------------------------------------------------- */
+
+static void hlt_sleeps_inside(void)
+{
+	init();
+	child.apic.deadline = 77000000;
+	fake_push(&hlt, NULL);
+	wake_time = 0;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(wake_time, 77000000);
+	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+	CHECK_EQUAL(child.page->rip, CODE_GPA + 1);
+	/* It sleeps on, without an entry and without asking the APIC. */
+	fake.n_switches = 0;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(fake.n_switches, 0);
+	CHECK_EQUAL(script.n_prepares, 0);
+	/* A cancel ends the Run, not the sleep. */
+	child.cancel = 1;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	/* What is posted is looked at; it need not be enough. */
+	child.apic.is_due = true;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(script.n_prepares, 1);
+	/* The timer's time has come: it may have been a masked one. */
+	fake.tsc = 77000000;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(script.n_prepares, 2);
+}
+
+static void hlt_does_not_sleep_on_what_is_there(void)
+{
+	init();
+	script.deliverable = 0x155;
+	script.apic_prepare = take_vector;
+	fake_push(&hlt, NULL);
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child.activity, 0);
+	CHECK_EQUAL(injected.vector, 0x55); /* by the very next entry */
+	/* The shadow of STI is over behind the HLT. */
+	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+	script.deliverable = 0x155;
+	fake_push(&hlt, NULL);
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	/* With IF clear only other things wake. */
+	virt_regs(child.virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	script.deliverable = 0x155;
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	script.deliverable = 0;
+	script.apic_prepare = NULL;
+	child.nmi_requested = true;
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.type, VIRT_EVENT_NMI);
+}
+
+static void what_the_client_sets_wakes(void)
+{
+	init();
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 5u << 1 | 0x3000, 0 }));
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.vector, 0x30);
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK(event_set_interruption(&child, 0x20005));
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.type, VIRT_EVENT_NMI);
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	child.activity = 0;
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+}
+
+static void single_step_over_hlt_does_not_sleep(void)
+{
+	init();
+	virt_regs(child.virt)->rflags |= RFLAGS_TF;
+	fake_push(&hlt, NULL);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(virt_get(child.virt, VIRT_PENDING_DEBUG), 1u << 14);
+}
+
+static void start(struct vp *vp)
+{
+	vp->activity &= ~ACTIVITY_STARTUP;
+}
+
+static void suspend(struct vp *vp)
+{
+	vp->activity |= ACTIVITY_STARTUP;
+}
+
+static void only_a_sipi_starts_a_vp_that_waits(void)
+{
+	init();
+	child.activity = ACTIVITY_STARTUP;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(wake_time, APIC_NEVER);
+	script.deliverable = 0x155;
+	child.nmi_requested = true;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(child.activity, ACTIVITY_STARTUP);
+	CHECK_EQUAL(fake.n_runs, 0);
+	child.nmi_requested = false;
+	script.deliverable = 0;
+	child.apic.is_due = true;
+	script.apic_prepare = start;
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	/* INIT to one that runs, seen between two entries. */
+	child.apic.is_due = true;
+	script.apic_prepare = suspend;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(fake.n_runs, 1);
+	CHECK(fake.switched_in == root.virt);
+}
+
+/* ---- Turns ------------------------------------------------------------------------------- */
+
+static void with_turns_nothing_blocks(void)
+{
+	init();
+	part.properties.turn_exits = WHIT_TURN_HALT;
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
+	CHECK_EQUAL(record_u32(48), WHIT_TURN_HALT);
+	CHECK_EQUAL(run_child(), S_OK); /* still */
+	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
+	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+	script.deliverable = 0x155;
+	script.apic_prepare = take_vector;
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.vector, 0x55);
+	child.activity = ACTIVITY_STARTUP;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
+	/* Without an APIC HLT is what it was. */
+	child.activity = 0;
+	child.apic.page = NULL;
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
+}
+
+static void spinning_gives_a_turn_if_asked_for(void)
+{
+	init();
+	push_reason(VIRT_EXIT_PAUSE, 2);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 2);
+	part.properties.turn_exits = WHIT_TURN_SPIN;
+	push_reason(VIRT_EXIT_PAUSE, 2);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
+	CHECK_EQUAL(record_u32(48), WHIT_TURN_SPIN);
+	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 4);
+	fake_push(&hlt, NULL); /* HLT is another bit */
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+}
+
+/* ---- Time -------------------------------------------------------------------------------- */
+
+static void run_lets_the_time_go_on(void)
+{
+	init();
+	part.time_stopped = fake.tsc - 500000;
+	virt_set(child.virt, VIRT_TSC_OFFSET, 0);
+	child.cancel = 1; /* no Run of the guest */
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK(part.time_stopped);
+	push_interrupt();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(part.time_stopped, 0);
+	CHECK(-virt_get(child.virt, VIRT_TSC_OFFSET) >= 500000);
+}
+
+int main(void)
+{
+	RUN(apic_is_asked_only_when_it_is_due);
+	RUN(its_interrupt_is_delivered_by_the_same_entry);
+	RUN(its_window_stays_inside);
+	RUN(apic_exits_go_to_it);
+	RUN(its_page_goes_to_the_emulator);
+	RUN(traps_leave_when_the_instruction_is_over);
+	RUN(hlt_sleeps_inside);
+	RUN(hlt_does_not_sleep_on_what_is_there);
+	RUN(what_the_client_sets_wakes);
+	RUN(single_step_over_hlt_does_not_sleep);
+	RUN(only_a_sipi_starts_a_vp_that_waits);
+	RUN(with_turns_nothing_blocks);
+	RUN(spinning_gives_a_turn_if_asked_for);
+	RUN(run_lets_the_time_go_on);
+	return test_has_failed;
+}
