@@ -194,7 +194,7 @@ static inline struct virt_regs *virt_regs(struct virt_vp *vp)
 	return (struct virt_regs *)(void *)vp;
 }
 
-#define VIRT_VP_PAGES 8 /* at most: what virt_vp_create() takes out of the list */
+#define VIRT_VP_PAGES 4 /* at most: what virt_vp_create() takes out of the list */
 
 /* The rest, one 64-bit value each, by virt_get() and virt_set(). */
 enum virt_reg {

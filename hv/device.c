@@ -552,7 +552,6 @@ enum device_outcome device_continue(struct vp *vp)
 
 	if (device->n_posted)
 		return device_hand_over_posted(vp);
-	device_accept(vp);
 	if (!device->is_answered && !device->is_rep)
 		return DEVICE_RESUME;
 	if (virt_regs(vp->virt)->rip != device->rip) {

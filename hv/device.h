@@ -42,7 +42,7 @@ void device_accept(struct vp *vp);
  * Before the guest is entered, after the root's registers have been taken over: hand the next posted
  * write over, complete the read that the root has answered, go on with a REP instruction. Never
  * DEVICE_PLAIN: what cannot be completed is given up, and the guest meets it again. A client that has
- * moved RIP has given the instruction up. Calls device_accept() if that has not happened.
+ * moved RIP has given the instruction up. A read that waits is for device_accept() first.
  */
 enum device_outcome device_continue(struct vp *vp);
 

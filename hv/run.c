@@ -224,17 +224,20 @@ static enum next run_dr(struct vp *vp, const struct virt_exit *exit)
 	return skip_or_gp(vp, exit, true);
 }
 
-/* Where the emulator's answer leads; the plain exit is the caller's. */
-static enum next run_device(struct vp *vp, const struct virt_exit *exit,
-			    enum device_outcome outcome)
+static __attribute__((noinline)) enum next run_device_done(struct vp *vp,
+							   enum device_outcome outcome)
 {
-	if (outcome == DEVICE_EXIT) {
-		exit_device(vp, exit);
-		return NEXT_LEAVE;
-	}
-	if (outcome == DEVICE_INJECTED)
-		return run_raised(vp);
-	return instruction_is_over(vp);
+	return outcome == DEVICE_INJECTED ? run_raised(vp) : instruction_is_over(vp);
+}
+
+/* Where the emulator's answer leads; the plain exit is the caller's. In each of them, for what nearly always is. */
+static inline __attribute__((always_inline)) enum next
+run_device(struct vp *vp, const struct virt_exit *exit, enum device_outcome outcome)
+{
+	if (outcome != DEVICE_EXIT)
+		return run_device_done(vp, outcome);
+	exit_device(vp, exit);
+	return NEXT_LEAVE;
 }
 
 static enum next run_io(struct vp *vp, const struct virt_exit *exit)
@@ -476,7 +479,7 @@ static enum next run_once(struct vp *vp, struct root *root)
 }
 
 /* What can be said of a VP that sleeps. Its timer goes on. */
-static enum next run_asleep(struct vp *vp)
+static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
 {
 	if (vp->apic.page && (vp->apic.is_due || apic_wake_time(&vp->apic) <= virt_tsc()))
 		apic_prepare(vp);
@@ -486,26 +489,30 @@ static enum next run_asleep(struct vp *vp)
 /* What can be said without entering the guest. Out of the way: mostly there is nothing. */
 static __attribute__((noinline)) enum next run_before(struct vp *vp)
 {
-	enum next next;
-
-	if (vp->device.is_waiting)
-		device_accept(vp);
 	if (is_canceled(vp))
 		return leave(vp, WHvRunVpExitReasonCanceled);
 	if (vp->partition->time_stopped)
 		(void)time_resume(vp->partition);
-	if (vp->activity && (next = run_asleep(vp)) != NEXT_ENTER)
-		return next;
-	if (!device_is_idle(vp))
-		return run_device(vp, NULL, device_continue(vp));
-	return NEXT_ENTER;
+	return vp->activity ? run_asleep(vp) : NEXT_ENTER;
+}
+
+/* What the client has answered, and the instruction that waits for it. */
+static enum next run_answered(struct vp *vp)
+{
+	enum device_outcome outcome;
+
+	if (device_is_idle(vp))
+		return NEXT_ENTER;
+	outcome = device_continue(vp);
+	if (outcome == DEVICE_RESUME)
+		return instruction_is_over(vp);
+	return run_device(vp, NULL, outcome);
 }
 
 static inline bool is_ready(const struct vp *vp)
 {
 	return !(__atomic_load_n(&vp->cancel, __ATOMIC_RELAXED) | vp->activity |
-		 vp->partition->time_stopped) &&
-	       device_is_idle(vp);
+		 vp->partition->time_stopped);
 }
 
 static inline uint32_t run_result(struct vp *vp, enum next next, uint64_t *wake_time)
@@ -524,8 +531,12 @@ __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint
 {
 	enum next next = NEXT_ENTER;
 
+	if (vp->device.is_waiting)
+		device_accept(vp);
 	if (!is_ready(vp))
 		next = run_before(vp);
+	if (next == NEXT_ENTER)
+		next = run_answered(vp);
 	if (next == NEXT_ENTER) {
 		vp->run_ticks -= virt_tsc();
 		virt_switch(root->virt, vp->virt);
