@@ -32,11 +32,15 @@ deps: ## install the Debian packages that are missing (root or sudo)
 .PHONY: all
 all: $(B)/whit.efi $(B)/vmm.efi ## build whit.efi (with the hypervisor in it) and the VMM
 
+# The guest of `make run`: linux or seabios; and how many processors Linux has.
+GUEST ?= linux
+CPUS  ?= 1
+
 .PHONY: run
-run: deps ## boot Whit and run SeaBIOS in a child partition
+run: deps ## boot Whit, and Linux in a child partition; GUEST=seabios: SeaBIOS; CPUS=2
 	@echo "run: building"
-	@$(MAKE) --quiet -j2 all
-	@B=$(B) tests/system/demo
+	@$(MAKE) --quiet -j2 all $(if $(filter linux,$(GUEST)),linux-guest)
+	@B=$(B) CPUS=$(CPUS) tests/system/demo $(GUEST)
 
 .PHONY: clean
 clean: ## remove everything that was built

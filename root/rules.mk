@@ -3,9 +3,10 @@
 # The root partition's side: the WHP library and the UEFI applications that are linked with it. Included by the
 # Makefile at the top, after boot/rules.mk, whose efi_app builds them.
 #
-#   $(B)/vmm.efi           runs SeaBIOS in a child partition
+#   $(B)/vmm.efi           runs Linux or SeaBIOS in a child partition
 #   $(B)/conformance.efi   the WHP conformance suite
 #   $(B)/bench.efi         the figures of `make bench`
+#   $(B)/linux_bare.efi    for one of them: the VMM's loader on the machine itself
 #
 # The library with the instruction emulator (emu/) is $(B)/libwhp.a: an application gets what it uses.
 #
@@ -21,11 +22,16 @@ VMM_SOURCES     := $(wildcard root/vmm/*.c root/vmm/uefi/*.c root/vmm/uefi/*.asm
 CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) \
 	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \
 	tests/system/apps/insn.asm root/vmm/terminal.c
-BENCH_SOURCES   := tests/bench/bench.c tests/bench/loops.asm tests/guest/bench.asm \
-	$(addprefix tests/system/apps/conformance/,child.c console.c) \
+BENCH_SOURCES   := tests/bench/bench.c tests/bench/bench_vp.c tests/bench/loops.asm \
+	tests/guest/bench.asm tests/guest/script.asm \
+	$(addprefix tests/system/apps/conformance/,board.c child.c console.c) \
 	tests/system/apps/insn.asm root/vmm/terminal.c
 
-ROOT_EFI := $(B)/vmm.efi $(B)/conformance.efi $(B)/bench.efi
+LINUX_BARE_SOURCES := tests/bench/linux_bare.c tests/bench/linux_enter.asm \
+	$(addprefix root/vmm/,linux.c acpi.c options.c terminal.c) $(wildcard root/vmm/uefi/*.asm) \
+	$(addprefix root/vmm/uefi/,host.c timer.c volume.c)
+
+ROOT_EFI := $(B)/vmm.efi $(B)/conformance.efi $(B)/bench.efi $(B)/linux_bare.efi
 
 $(call root_objects,$(wildcard tests/guest/*.asm)): tests/guest/guest.inc
 $(B)/efi/tests/guest/forms.o: tests/guest/forms.inc
@@ -41,4 +47,5 @@ $(WHP_LIB): $(call root_objects,$(WHP_LIB_SOURCES))
 
 $(call efi_app,vmm,$(call root_objects,$(VMM_SOURCES)) $(WHP_LIB))
 $(call efi_app,conformance,$(call root_objects,$(CONFORMANCE_SOURCES)) $(WHP_LIB))
+$(call efi_app,linux_bare,$(call root_objects,$(LINUX_BARE_SOURCES)))
 $(call efi_app,bench,$(call root_objects,$(BENCH_SOURCES)) $(WHP_LIB))

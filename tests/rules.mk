@@ -4,9 +4,9 @@
 include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk tests/bench/emu.mk
 
 # Scripts that boot machines, the longest first, and what they need.
-MACHINE_TESTS := $(addprefix tests/system/,conformance seabios refusals svam panic/run)
+MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one seabios refusals svam panic/run)
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
-	$(B)/panic/whit.efi
+	$(B)/panic/whit.efi $(LINUX_GUEST)
 
 # Scripts that run on the host, and the program that one of them needs.
 HOST_SCRIPTS := tests/fuzz/emu_run tests/unit/whp_headers/run
@@ -36,9 +36,10 @@ format: ## let clang-format have its way
 
 .PHONY: bench
 bench: deps ## costs in Bochs ticks and callgrind instructions, `bench NAME NUMBER UNIT`
-	@$(MAKE) --quiet -j2 all $(B)/bench.efi $(B)/bench/emu
+	@$(MAKE) --quiet -j2 all linux-guest $(B)/bench.efi $(B)/linux_bare.efi $(B)/bench/emu
 	@B=$(B) tests/bench/emu-run
 	@B=$(B) tests/bench/run
+	@B=$(B) tests/bench/linux
 
 .PHONY: bench-emu
 bench-emu: $(B)/bench/emu ## the emulator's figures alone

@@ -6,18 +6,14 @@
 #ifndef ROOT_VMM_DEBUGPORT_H
 #define ROOT_VMM_DEBUGPORT_H
 
-#include <stdbool.h>
-
 #include "root/vmm/ports.h"
+#include "root/vmm/watch.h"
 
 struct debugport {
-	const char *awaited;	/* beginning of a line */
-	unsigned int n_matched; /* characters of it that the present line has matched */
-	bool is_mid_line;	/* and the line has gone another way */
-	bool has_come;
+	struct watch *watch;
 };
 
-void debugport_init(struct debugport *debugport, const char *awaited);
+void debugport_init(struct debugport *debugport, struct watch *watch);
 void debugport_add_ports(struct debugport *debugport, struct ports *ports);
 
 #endif

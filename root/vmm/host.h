@@ -26,8 +26,19 @@ uint64_t host_tsc_hz(void);
 
 struct host_time host_time(void);
 
-/* One character to the terminal; the end of a line is '\n' alone. */
+/*
+ * One character to the terminal; the end of a line is '\n' alone. While it is buffered it may appear
+ * later, so that the caller need not wait for a slow line; host_get() and host_sleep_until() then send, too.
+ */
 void host_put(char c);
+void host_buffer(bool is_buffered);
+
+/* Wait until the last character has gone out. */
+void host_flush(void);
+
+/* What has been typed at the terminal: a character, or -1. host_listen() comes first, once. */
+void host_listen(void);
+int host_get(void);
 
 /*
  * Call tick(context) every n_ms milliseconds, at a moment when this processor has interrupts on: on the
@@ -36,7 +47,7 @@ void host_put(char c);
 bool host_timer_start(unsigned int n_ms, void (*tick)(void *context), void *context);
 void host_timer_stop(void);
 
-/* Sleep until the time stamp counter has come to `tsc`; may wake a little later. */
+/* Sleep until the time stamp counter has come to `tsc`; wakes a little later. */
 void host_sleep_until(uint64_t tsc);
 
 #endif

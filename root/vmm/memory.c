@@ -29,18 +29,22 @@ HRESULT memory_init(struct memory *memory, WHV_PARTITION_HANDLE partition, uint6
 	HRESULT hr;
 
 	memory->ram = host_pages(ram_bytes / 4096);
-	memory->rom = host_pages(rom_bytes / 4096);
 	memory->ram_bytes = ram_bytes;
-	memory->rom_bytes = rom_bytes;
-	if (!memory->ram || !memory->rom)
+	if (!memory->ram)
 		return E_OUTOFMEMORY;
-	copy(memory->rom, rom, rom_bytes);
-	copy(memory->ram + MIB - rom_bytes, rom, rom_bytes);
+	if (rom) {
+		memory->rom = host_pages(rom_bytes / 4096);
+		memory->rom_bytes = rom_bytes;
+		if (!memory->rom)
+			return E_OUTOFMEMORY;
+		copy(memory->rom, rom, rom_bytes);
+		copy(memory->ram + MIB - rom_bytes, rom, rom_bytes);
+	}
 
 	hr = map(partition, memory->ram, 0, VIDEO_FIRST, rwx);
 	if (SUCCEEDED(hr))
 		hr = map(partition, memory->ram + VIDEO_END, VIDEO_END, ram_bytes - VIDEO_END, rwx);
-	if (SUCCEEDED(hr))
+	if (SUCCEEDED(hr) && rom)
 		hr = map(partition, memory->rom, TOP_OF_4GIB - rom_bytes, rom_bytes, rx);
 	return hr;
 }

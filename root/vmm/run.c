@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The exit loop: time passes for the devices, interrupts go in, the guest runs, its device accesses are
- * answered.
+ * The exit loop: time passes for the devices, interrupts go in, one of the guest's processors runs, its device
+ * accesses are answered.
  */
 #include "root/vmm/host.h"
 #include "root/vmm/terminal.h"
@@ -9,11 +9,12 @@
 #include "whit/extension.h"
 #include "x86/rflags.h"
 
-/* How often a guest that does not exit is made to, so that timer interrupts reach it. */
-#define TIMER_MS 10u
+/* How long a guest's processor runs without an exit, if it is the only one, and if others wait for their turn. */
+#define ALONE_MS  10u
+#define SHARED_MS 2u
 
-/* The longest sleep of a halted guest, so that the end of the run is not overslept. */
-#define LONGEST_SLEEP (PIT_HZ / 4)
+/* The longest sleep of a halted guest, so that what is typed and the end of the run are seen. */
+#define LONGEST_SLEEP (PIT_HZ / 100)
 
 /* tsc * PIT_HZ / hz, without overflow for any time that a machine runs. */
 static uint64_t clocks_of(const struct vmm *vmm, uint64_t ticks)
@@ -34,43 +35,6 @@ static void pass_time(struct vmm *vmm, uint64_t tsc)
 		pic_pulse(&vmm->pic, 0);
 }
 
-static HRESULT set_register(struct vmm *vmm, UINT32 name, WHV_REGISTER_VALUE value)
-{
-	WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)name };
-
-	return WHvSetVirtualProcessorRegisters(vmm->partition, 0, names, 1, &value);
-}
-
-/*
- * Can the interrupt go in at once? After a device access the instruction is not finished: those wait for the
- * window, like all for which the guest is not ready.
- */
-static bool takes_interrupt(const WHV_RUN_VP_EXIT_CONTEXT *exit)
-{
-	return (UINT32)exit->ExitReason != WhitRunVpExitReasonDeviceAccess &&
-	       (exit->VpContext.Rflags & RFLAGS_IF) &&
-	       !exit->VpContext.ExecutionState.InterruptShadow &&
-	       !exit->VpContext.ExecutionState.InterruptionPending;
-}
-
-static HRESULT deliver_interrupt(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
-{
-	WHV_REGISTER_VALUE value = { .Reg64 = 0 };
-
-	if (takes_interrupt(exit)) {
-		value.PendingInterruption.InterruptionPending = 1;
-		value.PendingInterruption.InterruptionType = WHvX64PendingInterrupt;
-		value.PendingInterruption.InterruptionVector = pic_acknowledge(&vmm->pic);
-		vmm->stats.interrupts++;
-		return set_register(vmm, WHvRegisterPendingInterruption, value);
-	}
-	if (vmm->is_window_armed)
-		return S_OK;
-	vmm->is_window_armed = true;
-	value.DeliverabilityNotifications.InterruptNotification = 1;
-	return set_register(vmm, WHvX64RegisterDeliverabilityNotifications, value);
-}
-
 static void put_bytes(uint8_t *to, uint32_t value, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
@@ -87,7 +51,7 @@ static uint32_t get_bytes(const uint8_t *from, unsigned int n)
 }
 
 /* Answer a read: as many of the data registers as the data fill. */
-static HRESULT answer(struct vmm *vmm, const struct whit_device_access *access)
+static HRESULT answer(struct vmm *vmm, UINT32 vp, const struct whit_device_access *access)
 {
 	static const WHV_REGISTER_NAME names[WHIT_REGISTER_DEVICE_DATA_N] = {
 		WhitRegisterDeviceData0,     WhitRegisterDeviceData0 + 1,
@@ -99,11 +63,11 @@ static HRESULT answer(struct vmm *vmm, const struct whit_device_access *access)
 
 	for (unsigned int i = 0; i < access->n_bytes; i += 16)
 		__builtin_memcpy(&values[i / 16], access->data + i, 16);
-	return WHvSetVirtualProcessorRegisters(vmm->partition, 0, names,
+	return WHvSetVirtualProcessorRegisters(vmm->partition, vp, names,
 					       (access->n_bytes + 15u) / 16, values);
 }
 
-static HRESULT port_access(struct vmm *vmm, struct whit_device_access *access)
+static HRESULT port_access(struct vmm *vmm, UINT32 vp, struct whit_device_access *access)
 {
 	uint16_t port = (uint16_t)access->address;
 
@@ -118,17 +82,17 @@ static HRESULT port_access(struct vmm *vmm, struct whit_device_access *access)
 	for (unsigned int i = 0; i < access->count; i++)
 		put_bytes(access->data + i * access->size,
 			  ports_read(&vmm->ports, port, access->size), access->size);
-	return answer(vmm, access);
+	return answer(vmm, vp, access);
 }
 
 /* There is no device in memory: reads give ones, which is what is read if nothing is answered. */
-static HRESULT device_access(struct vmm *vmm, WHV_RUN_VP_EXIT_CONTEXT *exit)
+static HRESULT device_access(struct vmm *vmm, UINT32 vp, WHV_RUN_VP_EXIT_CONTEXT *exit)
 {
 	struct whit_device_access *access = (struct whit_device_access *)(void *)exit->AsUINT64;
 
 	vmm->stats.transfers += access->count;
 	if (access->is_port)
-		return port_access(vmm, access);
+		return port_access(vmm, vp, access);
 	if (access->is_write)
 		vmm->stats.memory_writes++;
 	else
@@ -139,19 +103,22 @@ static HRESULT device_access(struct vmm *vmm, WHV_RUN_VP_EXIT_CONTEXT *exit)
 /* The guest sleeps until an interrupt. False if there will never be one. */
 static bool halted(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
 {
-	uint64_t wake;
-
 	if (!(exit->VpContext.Rflags & RFLAGS_IF)) {
 		terminal_print("vmm: the guest has halted with interrupts off\n");
 		return false;
 	}
-	while (!pic_has_interrupt(&vmm->pic) && vmm->now < vmm->end) {
-		wake = pit_next_edge(&vmm->pit);
-		if (wake > vmm->now + LONGEST_SLEEP)
-			wake = vmm->now + LONGEST_SLEEP;
-		host_sleep_until(tsc_of(vmm, wake));
-		pass_time(vmm, host_tsc());
-	}
+	turns_sleep(&vmm->turns, TURNS_NEVER, true);
+	return true;
+}
+
+static bool took_turn(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
+{
+	const struct whit_turn *turn = (const struct whit_turn *)(const void *)exit->AsUINT64;
+
+	if (turn->kind == WHIT_TURN_HALT)
+		turns_sleep(&vmm->turns, turn->deadline, turn->has_run);
+	else
+		turns_yield(&vmm->turns);
 	return true;
 }
 
@@ -181,27 +148,28 @@ static void print_unexpected(const WHV_RUN_VP_EXIT_CONTEXT *exit)
 }
 
 /* Do what the exit asks for. False if the guest cannot go on. */
-static bool handle(struct vmm *vmm, WHV_RUN_VP_EXIT_CONTEXT *exit)
+static bool handle(struct vmm *vmm, UINT32 vp, WHV_RUN_VP_EXIT_CONTEXT *exit)
 {
 	switch ((UINT32)exit->ExitReason) {
-	case WhitRunVpExitReasonDeviceAccess: return SUCCEEDED(device_access(vmm, exit));
+	case WhitRunVpExitReasonDeviceAccess: return SUCCEEDED(device_access(vmm, vp, exit));
+	case WhitRunVpExitReasonTurn: return took_turn(vmm, exit);
 	case WHvRunVpExitReasonX64Halt: return halted(vmm, exit);
 	case WHvRunVpExitReasonX64InterruptWindow: vmm->is_window_armed = false; return true;
-	case WHvRunVpExitReasonCanceled: return true;
+	case WHvRunVpExitReasonCanceled: turns_yield(&vmm->turns); return true;
 	default: print_unexpected(exit); return false;
 	}
 }
 
 static bool has_ended(const struct vmm *vmm)
 {
-	if (vmm->debugport.has_come)
-		return true;
-	if (vmm->ps2.wants_reset || vmm->pci.wants_reset || vmm->port92.wants_reset)
+	if (vmm->pm.wants_off)
+		terminal_print("vmm: the guest has switched itself off\n");
+	else if (vmm->ps2.wants_reset || vmm->pci.wants_reset || vmm->port92.wants_reset)
 		terminal_print("vmm: the guest has asked for a reset\n");
 	else if (vmm->now >= vmm->end)
 		terminal_print("vmm: time is up\n");
 	else
-		return false;
+		return !vmm->has_apic && vmm->watch.has_come;
 	return true;
 }
 
@@ -210,34 +178,81 @@ static void tick(void *context)
 	const struct vmm *vmm = context;
 
 	/* A failure has no consequence but that the guest runs on. */
-	(void)WHvCancelRunVirtualProcessor(vmm->partition, 0, 0);
+	if (vmm->running >= 0)
+		(void)WHvCancelRunVirtualProcessor(vmm->partition, (UINT32)vmm->running, 0);
+}
+
+/* What has happened outside the guest since the last exit. */
+static HRESULT look_around(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
+{
+	int c;
+
+	pass_time(vmm, host_tsc());
+	if (serial_can_receive(&vmm->serial) && (c = host_get()) >= 0)
+		serial_receive(&vmm->serial, (uint8_t)c);
+	if (vmm->has_apic && vmm->watch.has_come && !vmm->has_shell) {
+		vmm->has_shell = true;
+		terminal_print("vmm: shell after %lu ticks\n", host_tsc() - vmm->start_tsc);
+	}
+	return pic_has_interrupt(&vmm->pic) ? interrupt_deliver(vmm, exit) : S_OK;
+}
+
+/* All processors sleep: so does the VMM, until one has to wake, a device has to be looked at, or the user. */
+static void sleep(struct vmm *vmm)
+{
+	uint64_t before = host_tsc(), wake = tsc_of(vmm, vmm->now + LONGEST_SLEEP);
+	uint64_t edge = pit_next_edge(&vmm->pit);
+
+	if (edge != PIT_NEVER && tsc_of(vmm, edge) < wake)
+		wake = tsc_of(vmm, edge);
+	if (turns_deadline(&vmm->turns) < wake)
+		wake = turns_deadline(&vmm->turns);
+	host_sleep_until(wake);
+	vmm->stats.sleep_ticks += host_tsc() - before;
+}
+
+static HRESULT run_vp(struct vmm *vmm, int vp, WHV_RUN_VP_EXIT_CONTEXT *exit)
+{
+	uint64_t before = host_tsc();
+	HRESULT hr;
+
+	vmm->running = vp;
+	hr = WHvRunVirtualProcessor(vmm->partition, (UINT32)vp, exit, sizeof(*exit));
+	vmm->running = -1;
+	if (SUCCEEDED(hr))
+		stats_exit(&vmm->stats, exit, host_tsc() - before);
+	return hr;
 }
 
 bool vmm_run(struct vmm *vmm)
 {
 	WHV_RUN_VP_EXIT_CONTEXT exit = { .ExitReason = WHvRunVpExitReasonNone };
-	HRESULT hr = S_OK;
-	bool goes_on;
+	unsigned int slice_ms = vmm->turns.n > 1 ? SHARED_MS : ALONE_MS;
+	bool goes_on = true;
+	HRESULT hr;
 
-	if (!host_timer_start(TIMER_MS, tick, vmm))
+	vmm->running = -1;
+	if (!host_timer_start(slice_ms, tick, vmm))
 		terminal_print("vmm: no timer: a guest that never exits gets no interrupts\n");
+	host_buffer(true);
 	do {
-		uint64_t before = host_tsc(), after;
+		int vp;
 
-		pass_time(vmm, before);
-		if (pic_has_interrupt(&vmm->pic))
-			hr = deliver_interrupt(vmm, &exit);
+		hr = look_around(vmm, &exit);
+		vp = turns_next(&vmm->turns, host_tsc());
+		if (SUCCEEDED(hr) && vp < 0) {
+			sleep(vmm);
+			continue;
+		}
 		if (SUCCEEDED(hr))
-			hr = WHvRunVirtualProcessor(vmm->partition, 0, &exit, sizeof(exit));
+			hr = run_vp(vmm, vp, &exit);
 		if (FAILED(hr)) {
 			terminal_print("vmm: WHvRunVirtualProcessor: %08x\n", (unsigned int)hr);
 			break;
 		}
-		after = host_tsc();
-		stats_exit(&vmm->stats, (UINT32)exit.ExitReason, after - before);
-		pass_time(vmm, after);
-		goes_on = handle(vmm, &exit);
+		goes_on = handle(vmm, (UINT32)vp, &exit);
 	} while (goes_on && !has_ended(vmm));
+	host_buffer(false);
 	host_timer_stop();
-	return vmm->debugport.has_come;
+	return vmm->watch.has_come && (!vmm->has_apic || vmm->pm.wants_off);
 }

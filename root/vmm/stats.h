@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the VMM counts, and the line of figures at the end. */
+/* What the VMM counts, and the table of figures at the end. */
 #ifndef ROOT_VMM_STATS_H
 #define ROOT_VMM_STATS_H
 
@@ -9,9 +9,11 @@
 
 enum stats_reason {
 	STATS_DEVICE,
+	STATS_TURN_HALT,
+	STATS_TURN_SPIN,
+	STATS_CANCELED,
 	STATS_HALT,
 	STATS_WINDOW,
-	STATS_CANCELED,
 	STATS_MEMORY,
 	STATS_PORT,
 	STATS_OTHER,
@@ -26,11 +28,16 @@ struct stats {
 	uint64_t interrupts;					       /* injected */
 	uint64_t run_ticks;   /* spent in WHvRunVirtualProcessor, the guest's own work included */
 	uint64_t least_ticks; /* of one such call */
+	uint64_t sleep_ticks; /* with all processors of the guest asleep */
 };
 
-void stats_exit(struct stats *stats, UINT32 reason, uint64_t ticks);
+/* A call of WHvRunVirtualProcessor has taken so long. */
+void stats_exit(struct stats *stats, const WHV_RUN_VP_EXIT_CONTEXT *exit, uint64_t ticks);
 
 /* total_ticks: of the whole run. */
 void stats_print(const struct stats *stats, uint64_t total_ticks);
+
+/* What the hypervisor has counted of the partition's n_vps processors. */
+void stats_print_counters(WHV_PARTITION_HANDLE partition, unsigned int n_vps);
 
 #endif

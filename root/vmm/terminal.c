@@ -9,10 +9,19 @@
 #include "root/vmm/host.h"
 
 static bool is_mid_line; /* the guest has begun a line and not ended it */
+static bool has_return;	 /* the guest's last character was a carriage return */
 
 void terminal_guest(char c)
 {
-	if ((unsigned char)c < ' ' && c != '\n' && c != '\t')
+	const char *shown =
+		"\t\n\a\b\033"; /* and '\r', but for the one of "\r\n", which host_put() adds */
+
+	if (has_return && c != '\n')
+		host_put('\r');
+	has_return = c == '\r';
+	while (*shown && *shown != c)
+		shown++;
+	if ((unsigned char)c < ' ' && !*shown)
 		return;
 	is_mid_line = c != '\n';
 	host_put(c);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small virtual machine monitor that uses nothing but WHP calls, with Whit's emulation property and its
- * device access exits: one partition, one processor, and the devices of a PC of the ISA days.
+ * device access and turn exits: one partition, and the devices of a PC of the ISA days. It runs a firmware
+ * image on one processor without a local APIC, or a Linux kernel on one or several with the one in the
+ * hypervisor.
  */
 #ifndef ROOT_VMM_VMM_H
 #define ROOT_VMM_VMM_H
@@ -9,29 +11,43 @@
 #include "root/vmm/cmos.h"
 #include "root/vmm/debugport.h"
 #include "root/vmm/fwcfg.h"
+#include "root/vmm/linux.h"
 #include "root/vmm/memory.h"
 #include "root/vmm/pci.h"
 #include "root/vmm/pic.h"
 #include "root/vmm/pit.h"
+#include "root/vmm/pm.h"
 #include "root/vmm/port92.h"
 #include "root/vmm/ports.h"
 #include "root/vmm/ps2.h"
 #include "root/vmm/serial.h"
 #include "root/vmm/stats.h"
+#include "root/vmm/turns.h"
+#include "root/vmm/watch.h"
 #include "whp/WinHvPlatform.h"
 
+/* The guest's command line with what the VMM adds to it. */
+#define VMM_COMMAND_BYTES 2048u
+
 struct vmm_config {
-	const uint8_t *rom;
+	const uint8_t *rom; /* firmware; NULL: it is Linux */
 	uint64_t rom_bytes;
+	const struct linux_image *image; /* the kernel */
 	uint64_t ram_bytes;
-	const char *awaited;	/* the run has succeeded when the debug port's log has this line */
-	unsigned int n_seconds; /* and failed after this time */
+	unsigned int n_processors; /* of Linux; of firmware there is one */
+	/*
+	 * Firmware: the run has succeeded when the debug port's log has a line that begins so. Linux: the line
+	 * that its shell begins with; the run has succeeded when the guest switches itself off after it.
+	 */
+	const char *awaited;
+	unsigned int n_seconds; /* the run has failed after this time */
 };
 
 struct vmm {
 	WHV_PARTITION_HANDLE partition;
 	struct memory memory;
 	struct ports ports;
+	struct watch watch;
 	struct debugport debugport;
 	struct serial serial;
 	struct pic pic;
@@ -41,22 +57,38 @@ struct vmm {
 	struct ps2 ps2;
 	struct pci pci;
 	struct port92 port92;
+	struct pm pm;
 	struct stats stats;
+
+	bool has_apic; /* the local APIC is in the hypervisor */
+	struct turns turns;
+	volatile int running; /* the VP that is in WHvRunVirtualProcessor; -1 */
 
 	uint64_t start_tsc, tsc_hz;
 	uint64_t now;	      /* clocks of PIT_HZ since the start: the devices' time */
 	uint64_t end;	      /* of the run, if nothing else ends it */
-	bool is_window_armed; /* the next moment at which the guest takes interrupts is an exit */
+	bool is_window_armed; /* without the APIC: when VP 0 takes interrupts again it exits */
+	bool has_shell;	      /* Linux has come to its shell */
 };
 
-/* Create the partition with its processor in the state in which a PC starts. */
+/* Create the partition with its processors in the state in which the guest starts. */
 HRESULT vmm_create(struct vmm *vmm, const struct vmm_config *config);
 void vmm_destroy(struct vmm *vmm);
 
-/* root/vmm/run.c: run the guest until it has ended. True if the awaited line has come. */
+/* root/vmm/start.c: where VP 0 starts. */
+HRESULT start_at_reset_vector(WHV_PARTITION_HANDLE partition);
+HRESULT start_in_long_mode(WHV_PARTITION_HANDLE partition, const struct linux_start *start);
+
+/* The same of the others: they wait for VP 0 to start them. */
+HRESULT start_suspended(WHV_PARTITION_HANDLE partition, UINT32 vp);
+
+/* root/vmm/interrupt.c: the PIC has an interrupt: hand it to VP 0, or see to it that it exits when it can take one. */
+HRESULT interrupt_deliver(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit);
+
+/* root/vmm/run.c: run the guest until it has ended. True if it has succeeded. */
 bool vmm_run(struct vmm *vmm);
 
-/* All of it, with the figures printed. True if the awaited line has come. */
+/* All of it, with the figures printed. True if it has succeeded. */
 bool vmm_main(const struct vmm_config *config);
 
 #endif

@@ -10,12 +10,10 @@
 #include "root/lib/hypercall.h"
 #include "root/lib/platform.h"
 #include "root/vmm/terminal.h"
+#include "tests/bench/bench.h"
 #include "tests/system/apps/conformance/child.h"
 #include "whit/whp_extension.h"
 #include "x86/paging.h"
-
-#define BATCHES	  10u
-#define PER_BATCH 100u
 
 DECLARE_GUEST(bench_cpuid_loop);
 DECLARE_GUEST(bench_empty_loop);
@@ -31,23 +29,21 @@ DECLARE_GUEST(bench_halt);
 void bench_nothing(uint64_t n);
 void bench_vmcall(uint64_t n);
 void bench_cpuid(uint64_t n);
-uint64_t bench_tsc(void);
 
 static bool has_failed;
 
-static void report(const char *name, uint64_t ticks)
+void bench_report(const char *name, uint64_t ticks)
 {
 	terminal_print("bench %s %lu ticks\n", name, (unsigned long)ticks);
 }
 
-static void fail(const char *name, HRESULT hr, uint32_t reason)
+void bench_fail(const char *name, HRESULT hr, uint32_t reason)
 {
 	terminal_print("FAIL bench %s: %08x, exit %x\n", name, (unsigned int)hr, reason);
 	has_failed = true;
 }
 
-/* The least that a batch of n takes, in all. */
-static uint64_t best(void (*batch)(uint64_t n), uint64_t n)
+uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n)
 {
 	uint64_t least = ~0ull;
 
@@ -64,10 +60,10 @@ static uint64_t best(void (*batch)(uint64_t n), uint64_t n)
 
 static void in_the_root(void)
 {
-	uint64_t empty = best(bench_nothing, PER_BATCH);
+	uint64_t empty = bench_best(bench_nothing, PER_BATCH);
 
-	report("hypercall.null", (best(bench_vmcall, PER_BATCH) - empty) / PER_BATCH);
-	report("root.cpuid", (best(bench_cpuid, PER_BATCH) - empty) / PER_BATCH);
+	bench_report("hypercall.null", (bench_best(bench_vmcall, PER_BATCH) - empty) / PER_BATCH);
+	bench_report("root.cpuid", (bench_best(bench_cpuid, PER_BATCH) - empty) / PER_BATCH);
 }
 
 /* A loop of n inside the child, from Run to the HLT behind it; ticks of the best batch. */
@@ -90,7 +86,7 @@ static uint64_t loop_inside(struct guest_code code, uint64_t n)
 			least = ticks;
 	}
 	if (FAILED(hr))
-		fail("loop", hr, (uint32_t)child.exit.ExitReason);
+		bench_fail("loop", hr, (uint32_t)child.exit.ExitReason);
 	child_destroy(&child);
 	return least;
 }
@@ -100,7 +96,7 @@ static void inside_the_child(void)
 	uint64_t with = loop_inside(GUEST(bench_cpuid_loop), PER_BATCH);
 	uint64_t without = loop_inside(GUEST(bench_empty_loop), PER_BATCH);
 
-	report("child.cpuid.inside", (with - without) / PER_BATCH);
+	bench_report("child.cpuid.inside", (with - without) / PER_BATCH);
 }
 
 /* What a client does between two runs. */
@@ -146,7 +142,7 @@ static void roundtrip(const struct roundtrip *r)
 	HRESULT hr = child_create(&child, CHILD_LONG, r->code, r->emulation, r->extended_exits);
 
 	if (FAILED(hr)) {
-		fail(r->name, hr, 0);
+		bench_fail(r->name, hr, 0);
 		return;
 	}
 	for (unsigned int i = 0; i < BATCHES; i++) {
@@ -156,7 +152,7 @@ static void roundtrip(const struct roundtrip *r)
 			hr = WHvRunVirtualProcessor(child.partition, 0, &child.exit,
 						    sizeof(child.exit));
 			if (FAILED(hr) || (uint32_t)child.exit.ExitReason != r->reason) {
-				fail(r->name, hr, (uint32_t)child.exit.ExitReason);
+				bench_fail(r->name, hr, (uint32_t)child.exit.ExitReason);
 				child_destroy(&child);
 				return;
 			}
@@ -166,7 +162,7 @@ static void roundtrip(const struct roundtrip *r)
 		if (ticks < least)
 			least = ticks;
 	}
-	report(r->name, least / PER_BATCH);
+	bench_report(r->name, least / PER_BATCH);
 	child_destroy(&child);
 }
 
@@ -284,14 +280,14 @@ static void many_translations(void)
 	for (uint64_t i = 0; i < WHIT_MAX_TRANSLATIONS; i++)
 		if (translations[i].code || translations[i].level != 1 ||
 		    translations[i].gpa != CHILD_DATA + 0x123 + (i * 395 % 1024 << 12))
-			fail("translate.walk", S_OK, translations[i].code);
-	report("translate.walk", best(translate_list, 1) / WHIT_MAX_TRANSLATIONS);
+			bench_fail("translate.walk", S_OK, translations[i].code);
+	bench_report("translate.walk", bench_best(translate_list, 1) / WHIT_MAX_TRANSLATIONS);
 	translations[0].gva = 0x40000123;
 	translate_run(1);
 	for (uint64_t i = 0; i < WHIT_MAX_TRANSLATIONS; i++)
 		if (translations[i].code || translations[i].gpa != CHILD_DATA + 0x123 + (i << 12))
-			fail("translate.batch", S_OK, translations[i].code);
-	report("translate.batch", best(translate_run, 1) / WHIT_MAX_TRANSLATIONS);
+			bench_fail("translate.batch", S_OK, translations[i].code);
+	bench_report("translate.batch", bench_best(translate_run, 1) / WHIT_MAX_TRANSLATIONS);
 }
 
 static void registers_and_translation(void)
@@ -299,17 +295,17 @@ static void registers_and_translation(void)
 	HRESULT hr = child_create(&the_child, CHILD_LONG, GUEST(bench_halt), 0, 0);
 
 	if (FAILED(hr) || child_run(&the_child) != WHvRunVpExitReasonX64Halt) {
-		fail("registers", hr, (uint32_t)the_child.exit.ExitReason);
+		bench_fail("registers", hr, (uint32_t)the_child.exit.ExitReason);
 		child_destroy(&the_child);
 		return;
 	}
-	report("regs.read-gprs", best(read_gprs, PER_BATCH) / PER_BATCH);
-	report("regs.read-gprs.call", best(get_gprs, PER_BATCH) / PER_BATCH);
+	bench_report("regs.read-gprs", bench_best(read_gprs, PER_BATCH) / PER_BATCH);
+	bench_report("regs.read-gprs.call", bench_best(get_gprs, PER_BATCH) / PER_BATCH);
 	map_small_pages();
 	translate(1);
 	if (sum != CHILD_DATA + 0x123)
-		fail("translate.4level", S_OK, 0);
-	report("translate.4level", best(translate, PER_BATCH) / PER_BATCH);
+		bench_fail("translate.4level", S_OK, 0);
+	bench_report("translate.4level", bench_best(translate, PER_BATCH) / PER_BATCH);
 	many_translations();
 	child_destroy(&the_child);
 }
@@ -359,10 +355,10 @@ static void lifecycle(uint64_t n)
 			if (!least_ticks[i] || ticks < least_ticks[i])
 				least_ticks[i] = ticks;
 			if (FAILED(hr))
-				fail(step_names[i], hr, (uint32_t)exit.ExitReason);
+				bench_fail(step_names[i], hr, (uint32_t)exit.ExitReason);
 		}
 		if (exit.ExitReason != WHvRunVpExitReasonMemoryAccess)
-			fail("lifecycle", S_OK, (uint32_t)exit.ExitReason);
+			bench_fail("lifecycle", S_OK, (uint32_t)exit.ExitReason);
 	}
 }
 
@@ -426,8 +422,8 @@ static void report_call(const char *name, HRESULT (*before)(void), HRESULT (*cal
 			least = ticks;
 	}
 	if (FAILED(hr))
-		fail(name, hr, 0);
-	report(name, least / parts);
+		bench_fail(name, hr, 0);
+	bench_report(name, least / parts);
 }
 
 static void memory(void)
@@ -438,7 +434,7 @@ static void memory(void)
 	extents = test_pages(PAGES * sizeof(*extents) / 4096);
 	if (FAILED(hr) || !extents ||
 	    BS->AllocatePages(AllocateAddress, EfiLoaderData, PAGES, &address) != EFI_SUCCESS) {
-		fail("memory", hr, 0);
+		bench_fail("memory", hr, 0);
 		return;
 	}
 	gib = (uint8_t *)(uintptr_t)address;
@@ -464,9 +460,9 @@ static void lifecycle_among_many(void)
 		for (unsigned int step = CREATE; step <= CREATE_VP && SUCCEEDED(hr); step++)
 			hr = do_step((enum step)step, &all[i], NULL);
 	if (FAILED(hr))
-		fail("lifecycle.1000th", hr, 0);
+		bench_fail("lifecycle.1000th", hr, 0);
 	lifecycle(2);
-	report("lifecycle.1000th", best(lifecycle, 1));
+	bench_report("lifecycle.1000th", bench_best(lifecycle, 1));
 	for (unsigned int i = 0; i < MANY; i++)
 		if (all[i])
 			(void)WHvDeletePartition(all[i]);
@@ -485,10 +481,11 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		inside_the_child();
 		roundtrips();
 		registers_and_translation();
+		bench_vp();
 		lifecycle(2);
-		report("lifecycle", best(lifecycle, 1));
+		bench_report("lifecycle", bench_best(lifecycle, 1));
 		for (unsigned int i = 0; i < STEPS; i++)
-			report(step_names[i], least_ticks[i]);
+			bench_report(step_names[i], least_ticks[i]);
 		lifecycle_among_many();
 		memory();
 	}

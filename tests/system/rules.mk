@@ -3,6 +3,8 @@
 # The UEFI applications of the system tests: $(B)/apps/NAME.efi for each tests/system/apps/NAME.c.
 # Included after boot/rules.mk, which says how they are built.
 
+include tests/system/linux/rules.mk
+
 SYSTEM_APPS := $(patsubst tests/system/apps/%.c,%,$(wildcard tests/system/apps/*.c))
 $(foreach app,$(SYSTEM_APPS),$(call efi_app,apps/$(app),\
 	$(B)/efi/tests/system/apps/$(app).o $(B)/efi/tests/system/apps/insn.o))

@@ -9,6 +9,7 @@
 #   --cpus N
 #   --seconds N       time limit, of the clock on the wall
 #   --follow          copies the serial output to standard output as it comes
+#   --console TTY     the serial port is this terminal, and SERIAL is somebody else's business
 #   --until PATTERN   ends the guest as soon as the serial output has a line that matches (grep -E)
 # and two arguments: IMAGE, and SERIAL, the file that gets what the guest sends to COM1. The guest has
 # a copy of the image: OVMF writes its variables to the disk (NvVars), and the boot entries of one
@@ -23,6 +24,7 @@ cpus=1
 seconds=120
 follow=0
 until=
+console=
 pid=
 work=$(mktemp -d)
 
@@ -53,6 +55,7 @@ common_option() {
 	--cpus) cpus=$2 ;;
 	--seconds) seconds=$2 ;;
 	--until) until=$2 ;;
+	--console) console=$2 ;;
 	--follow)
 		follow=1
 		used=1

@@ -6,12 +6,17 @@
 ROOT_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
 
-VMM_TESTS := pic pit cmos ports
+VMM_TESTS := pic pit cmos ports linux acpi serial turns
 
 $(B)/unit/vmm_pic: root/vmm/pic.c root/vmm/ports.c
 $(B)/unit/vmm_pit: root/vmm/pit.c root/vmm/ports.c
 $(B)/unit/vmm_cmos: root/vmm/cmos.c root/vmm/ports.c
-$(B)/unit/vmm_ports: $(addprefix root/vmm/,ports.c fwcfg.c ps2.c pic.c serial.c debugport.c)
+$(B)/unit/vmm_ports: $(addprefix root/vmm/,ports.c fwcfg.c ps2.c pic.c serial.c debugport.c \
+	watch.c)
+$(B)/unit/vmm_linux: root/vmm/linux.c
+$(B)/unit/vmm_acpi: $(addprefix root/vmm/,acpi.c pm.c pci.c ports.c)
+$(B)/unit/vmm_serial: $(addprefix root/vmm/,serial.c watch.c terminal.c pic.c ports.c)
+$(B)/unit/vmm_turns: root/vmm/turns.c root/vmm/options.c
 
 $(VMM_TESTS:%=$(B)/unit/vmm_%): $(B)/unit/vmm_%: tests/unit/vmm_%.c
 	@mkdir -p $(@D)

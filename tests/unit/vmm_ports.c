@@ -179,7 +179,7 @@ static void serial_is_found_and_sends(void)
 	struct serial serial;
 
 	reset();
-	serial_init(&serial, 0x3f8, 4, &pic);
+	serial_init(&serial, 0x3f8, 4, &pic, NULL);
 	serial_add_ports(&serial, &ports);
 	out(0x3f9, 0x02);
 	CHECK_EQ(in(0x3f9), 2);
@@ -210,18 +210,20 @@ static void say(const char *text)
 static void debugport_sees_the_awaited_line(void)
 {
 	struct debugport debugport;
+	struct watch watch;
 
 	reset();
-	debugport_init(&debugport, "No bootable device");
+	watch_init(&watch, "No bootable device");
+	debugport_init(&debugport, &watch);
 	debugport_add_ports(&debugport, &ports);
 	CHECK_EQ(in(0x402), 0xe9);
 	say("x No bootable device.\n");
 	say("No boot\nNo NNo bootable device\n");
-	CHECK(!debugport.has_come);
+	CHECK(!watch.has_come);
 	say("No bootable device.");
-	CHECK(!debugport.has_come);
+	CHECK(!watch.has_come);
 	say("\n");
-	CHECK(debugport.has_come);
+	CHECK(watch.has_come);
 	CHECK(!strncmp(shown, "x No bootable device.\n", 22));
 }
 

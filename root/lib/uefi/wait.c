@@ -21,8 +21,11 @@ struct timer_protocol {
 
 #define UNITS_PER_SECOND 10000000ull
 
-/* A sleep shorter than this is not worth an interrupt. */
-#define SHORTEST_UNITS 20u
+/*
+ * A shorter sleep, half a millisecond, is spent calling again: with a period below what firmware's own handler takes
+ * the processor would do nothing else any more.
+ */
+#define SHORTEST_UNITS 5000u
 
 /* NULL if firmware has none. */
 static struct timer_protocol *find_timer(void)
@@ -54,22 +57,38 @@ static uint64_t tsc_hz(void)
 	return hz;
 }
 
+/*
+ * TSC ticks that 1,000 units take: as they should, until a sleep has shown that firmware's timer is slower. (OVMF takes
+ * the clock of Bochs' APIC for ten times what it is.)
+ */
+static uint64_t rate;
+
 /* The units until the TSC stands at `deadline`, at most a second's; more than any tick, if nobody can tell. */
 static UINT64 units_left(uint64_t deadline)
 {
 	const uint64_t now = uefi_tsc(), hz = tsc_hz();
 
+	if (!rate)
+		rate = hz / (UNITS_PER_SECOND / 1000);
 	if (deadline <= now)
 		return 0;
-	if (!hz || deadline - now >= hz)
+	if (!rate || deadline - now >= hz)
 		return UNITS_PER_SECOND;
-	return (deadline - now) * UNITS_PER_SECOND / hz;
+	return (deadline - now) * 1000 / rate;
+}
+
+/* A sleep that was not ended early has taken so many ticks. */
+static void learn(UINT64 units, uint64_t ticks)
+{
+	if (ticks > 2 * (units * rate / 1000))
+		rate = ticks * 1000 / units;
 }
 
 void platform_wait(uint64_t held, uint64_t deadline)
 {
 	const UINT64 units = units_left(deadline);
 	struct timer_protocol *timer;
+	uint64_t start;
 	UINT64 usual;
 
 	if (units < SHORTEST_UNITS) {
@@ -83,7 +102,9 @@ void platform_wait(uint64_t held, uint64_t deadline)
 		return;
 	}
 	timer->set_period(timer, units);
+	start = uefi_tsc();
 	/* Firmware may have let interrupts in: what came is seen at the latest with the tick that has just been set. */
 	uefi_sleep(held);
+	learn(units, uefi_tsc() - start);
 	timer->set_period(timer, usual);
 }

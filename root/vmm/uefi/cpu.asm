@@ -39,4 +39,18 @@ cpu_clear:
 	rep stosq
 	ret
 
+; void cpu_wait(void)
+; Until an interrupt. STI holds interrupts off for one more instruction: none comes before HLT.
+global cpu_wait:function hidden
+cpu_wait:
+	sti
+	hlt
+	ret
+
+; void cpu_pause(void)
+global cpu_pause:function hidden
+cpu_pause:
+	pause
+	ret
+
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The VMM's host under UEFI. The terminal is the first serial port, written to directly: firmware's
- * console often shows on it, too, and each line is to appear once. Without such a port it is the console.
+ * The VMM's host under UEFI. The terminal is the first serial port, used directly: firmware's console
+ * often shows on it, too, and each line is to appear once. Without such a port it is the console, and nothing
+ * can be typed.
  */
 #include "root/vmm/host.h"
 
@@ -9,19 +10,27 @@
 #include <efilib.h>
 
 #include "root/vmm/uefi/cpu.h"
+#include "root/vmm/uefi/timer.h"
 
-#define COM1	 0x3f8u
-#define COM1_LSR (COM1 + 5)
-#define LSR_THRE 0x20u
+#define COM1	     0x3f8u
+#define COM1_FCR     (COM1 + 2)
+#define COM1_LSR     (COM1 + 5)
+#define LSR_RECEIVED 0x01u
+#define LSR_THRE     0x20u
+#define LSR_TEMT     0x40u
 
 /* A port that never becomes ready is given up, character by character. */
 #define MAX_POLLS 1000000u
 
 #define MEASURE_US 10000u
 
-static EFI_EVENT timer_event, sleep_event;
-static void (*timer_tick)(void *context);
-static void *timer_context;
+#define BUFFER_BYTES 16384u
+
+static struct {
+	char bytes[BUFFER_BYTES];
+	unsigned int first, n;
+	bool is_on;
+} buffer;
 
 void *host_pages(size_t n)
 {
@@ -80,48 +89,96 @@ static void put_console(char c)
 	ST->ConOut->OutputString(ST->ConOut, text);
 }
 
+static void send_oldest(void)
+{
+	put_serial(buffer.bytes[buffer.first]);
+	buffer.first = (buffer.first + 1) % BUFFER_BYTES;
+	buffer.n--;
+}
+
+static void put_buffered(char c)
+{
+	if (buffer.n == BUFFER_BYTES)
+		send_oldest();
+	buffer.bytes[(buffer.first + buffer.n++) % BUFFER_BYTES] = c;
+}
+
 void host_put(char c)
 {
-	void (*put)(char) = cpu_in8(COM1_LSR) == 0xff ? put_console : put_serial;
+	void (*put)(char) = put_serial;
 
+	if (cpu_in8(COM1_LSR) == 0xff)
+		put = put_console;
+	else if (buffer.is_on)
+		put = put_buffered;
 	if (c == '\n')
 		put('\r');
 	put(c);
 }
 
-static VOID EFIAPI timer_notify(EFI_EVENT event, VOID *context)
+void host_buffer(bool is_buffered)
 {
-	(void)event;
-	(void)context;
-	timer_tick(timer_context);
+	while (buffer.n)
+		send_oldest();
+	buffer.is_on = is_buffered;
+}
+
+void host_flush(void)
+{
+	while (buffer.n)
+		send_oldest();
+	for (unsigned int i = 0; i < MAX_POLLS && !(cpu_in8(COM1_LSR) & LSR_TEMT); i++)
+		;
+}
+
+/* Firmware's own terminal driver would take characters away: it has to let go of the serial ports. */
+void host_listen(void)
+{
+	EFI_HANDLE *handles;
+	UINTN n;
+
+	if (BS->LocateHandleBuffer(ByProtocol, &SerialIoProtocol, NULL, &n, &handles) !=
+	    EFI_SUCCESS)
+		return;
+	for (UINTN i = 0; i < n; i++)
+		BS->DisconnectController(handles[i], NULL, NULL);
+	BS->FreePool(handles);
+	/* Without its FIFO the port holds back what it has no room for. */
+	cpu_out8(COM1_FCR, 0);
+}
+
+int host_get(void)
+{
+	uint8_t status = cpu_in8(COM1_LSR);
+
+	if (status == 0xff)
+		return -1;
+	if (buffer.n && (status & LSR_THRE))
+		send_oldest();
+	return status & LSR_RECEIVED ? cpu_in8(COM1) : -1;
 }
 
 bool host_timer_start(unsigned int n_ms, void (*tick)(void *context), void *context)
 {
-	timer_tick = tick;
-	timer_context = context;
-	if (BS->CreateEvent(EVT_TIMER | EVT_NOTIFY_SIGNAL, TPL_CALLBACK, timer_notify, NULL,
-			    &timer_event) != EFI_SUCCESS)
-		return false;
-	return BS->SetTimer(timer_event, TimerPeriodic, n_ms * 10000ull) == EFI_SUCCESS;
+	return timer_start(host_tsc_hz() / 1000 * n_ms, tick, context);
 }
 
 void host_timer_stop(void)
 {
-	if (timer_event)
-		BS->CloseEvent(timer_event);
-	timer_event = NULL;
+	timer_stop();
 }
 
+/* Output is sent first; what sleeps is too coarse for the time that a character takes. */
 void host_sleep_until(uint64_t tsc)
 {
-	uint64_t now = host_tsc();
-	UINTN index;
+	uint64_t now;
 
-	if (tsc <= now)
-		return;
-	if (!sleep_event && BS->CreateEvent(EVT_TIMER, 0, NULL, NULL, &sleep_event) != EFI_SUCCESS)
-		return;
-	BS->SetTimer(sleep_event, TimerRelative, (tsc - now) * 10000 / (host_tsc_hz() / 1000) + 1);
-	BS->WaitForEvent(1, &sleep_event, &index);
+	while ((now = host_tsc()) < tsc) {
+		if (!buffer.n)
+			timer_sleep(tsc - now);
+		else if (cpu_in8(COM1_LSR) & LSR_THRE)
+			send_oldest();
+		else
+			cpu_pause();
+	}
 }

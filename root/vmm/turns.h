@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose turn it is: several virtual processors share the one that the VMM runs on. Pure; times are ticks
+ * of the TSC.
+ *
+ * A VP that sleeps wakes when its deadline comes, or when an interrupt does. Those from the devices the VMM knows;
+ * those that VPs send each other it does not see, as the local APICs are in the hypervisor: so whenever
+ * a VP has run, each that sleeps is tried once, which costs little if nothing is there for it.
+ */
+#ifndef ROOT_VMM_TURNS_H
+#define ROOT_VMM_TURNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TURNS_MAX_VPS 8u
+
+/* No time at all: only an interrupt wakes. */
+#define TURNS_NEVER UINT64_MAX
+
+struct turns {
+	unsigned int n, current;
+	struct {
+		bool sleeps;
+		bool is_due; /* to be tried although it sleeps */
+		uint64_t deadline;
+	} vps[TURNS_MAX_VPS];
+};
+
+/* n VPs, 1 to TURNS_MAX_VPS, all awake; the first one begins. */
+void turns_init(struct turns *turns, unsigned int n);
+
+/* The VP to run now: the current one as long as it is awake. -1: all sleep. */
+int turns_next(struct turns *turns, uint64_t now);
+
+/* The current VP has run for long enough, or waits for another: the next one that is awake comes first. */
+void turns_yield(struct turns *turns);
+
+/* The current VP sleeps until then. has_run: it has done something since it was chosen. */
+void turns_sleep(struct turns *turns, uint64_t deadline, bool has_run);
+
+/* There is an interrupt for this VP. */
+void turns_wake(struct turns *turns, unsigned int vp);
+
+/* When the first deadline comes; TURNS_NEVER. */
+uint64_t turns_deadline(const struct turns *turns);
+
+#endif

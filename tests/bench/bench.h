@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of bench.efi share. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdint.h>
+
+#include "whp/WinHvPlatform.h"
+
+#define BATCHES	  10u
+#define PER_BATCH 100u
+
+/* A line of the output. */
+void bench_report(const char *name, uint64_t ticks);
+
+/* Say what failed; the whole has, then. */
+void bench_fail(const char *name, HRESULT hr, uint32_t reason);
+
+/* The least that a batch of n takes, in all. */
+uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n);
+
+/* loops.asm */
+uint64_t bench_tsc(void);
+
+/* Local APIC, registers, extended state: bench_vp.c. */
+void bench_vp(void);
+
+#endif
