@@ -142,7 +142,8 @@ static void device_load(struct device_run *run)
 	run->cpu.cr0 = run->view->paging.cr0;
 	run->cpu.cpl = run->view->paging.cpl;
 	run->cpu.cr4 = run->view->paging.cr4;
-	run->cpu.xcr0 = 0;
+	/* Without OSXSAVE nobody looks at it. */
+	run->cpu.xcr0 = run->cpu.cr4 & CR4_OSXSAVE ? virt_get(run->vp->virt, VIRT_XCR0) : XCR0_X87;
 	run->cpu.features = hv.features;
 }
 

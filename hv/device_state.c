@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processor state that few emulated instructions need: descriptor tables, XMM and x87 registers of a VP
- * on which the emulator works, and which of the optional instructions there are.
+ * Processor state that few emulated instructions need: vector and x87 registers of a VP on which the
+ * emulator works, and which of the optional instructions there are.
  *
- * The FXSAVE image is all that Whit holds of a VP's vector registers. So what reaches beyond is refused,
- * and with it every instruction that needs it; a child cannot set CR4.OSXSAVE, and has no such state.
+ * Of a child the image that virt_fpu_save() gives has everything that XCR0 can enable. Of the root it is that of
+ * FXSAVE; what reaches beyond XMM is refused, and with it every instruction that needs it.
  */
 #include "hv/device_run.h"
 
 #include <string.h>
 
+#include "x86/cr.h"
 #include "x86/fx.h"
+
+#define LEAF_XSAVE 0xdu
 
 /* A CPUID leaf as the processor has it; zeros beyond its last one. */
 static struct x86_cpuid leaf_or_nothing(uint32_t leaf)
@@ -66,37 +69,92 @@ uint32_t device_features(void)
 	return device_features_of(&leaf1, &leaf7, &leaf81);
 }
 
-/* XMM registers alone, whole. */
-static bool is_held(enum emu_file file, unsigned int reg, unsigned int n_bytes)
+/* Where registers are in the image: SDM 1 "XSAVE-Managed State". In order of `at`. */
+static const struct part {
+	uint8_t component; /* bit of XCR0 */
+	uint8_t file, first, n;
+	uint8_t at, n_bytes; /* of the register */
+} parts[] = {
+	{ 1, EMU_VECTOR, 0, 16, 0, 16 },  { 2, EMU_VECTOR, 0, 16, 16, 16 },
+	{ 6, EMU_VECTOR, 0, 16, 32, 32 }, { 7, EMU_VECTOR, 16, 16, 0, 64 },
+	{ 5, EMU_OPMASK, 0, 8, 0, 8 },
+};
+
+#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static bool has_part(const struct part *part, uint64_t components, enum emu_file file,
+		     unsigned int reg)
 {
-	return file == EMU_VECTOR && reg < 16 && n_bytes == 16;
+	return part->file == (uint8_t)file && reg >= part->first &&
+	       reg < (unsigned int)part->first + part->n &&
+	       (components | XCR0_SSE) >> part->component & 1;
 }
 
-enum emu_outcome device_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
-			       unsigned int n_bytes, void *data)
+/* So many bytes of the register are in the image. */
+static unsigned int bytes_held(uint64_t components, enum emu_file file, unsigned int reg)
 {
-	const struct x86_fxsave *image;
+	unsigned int n = 0;
 
-	if (!is_held(file, reg, n_bytes))
+	for (unsigned int i = 0; i < N_PARTS; i++)
+		if (has_part(&parts[i], components, file, reg))
+			n += parts[i].n_bytes;
+	return n;
+}
+
+static uint8_t *part_in(void *image, const struct part *part, unsigned int reg)
+{
+	const uint32_t offset = part->component == 1 ? (uint32_t)offsetof(struct x86_fxsave, xmm)
+						     : virt_cpuid(LEAF_XSAVE, part->component).ebx;
+
+	return (uint8_t *)image + offset + (reg - part->first) * part->n_bytes;
+}
+
+enum emu_outcome device_vector(struct virt_vp *virt, uint64_t components, enum emu_file file,
+			       unsigned int reg, unsigned int n_bytes, void *data)
+{
+	void *image;
+
+	if (bytes_held(components, file, reg) < n_bytes)
 		return EMU_UNIMPLEMENTED;
 	image = virt_fpu_save(virt);
-	memcpy(data, image->xmm[reg], 16);
+	for (unsigned int i = 0; i < N_PARTS; i++) {
+		const struct part *const part = &parts[i];
+
+		if (!has_part(part, components, file, reg) || part->at >= n_bytes)
+			continue;
+		memcpy((uint8_t *)data + part->at, part_in(image, part, reg),
+		       n_bytes - part->at < part->n_bytes ? n_bytes - part->at : part->n_bytes);
+	}
 	return EMU_DONE;
 }
 
-/*
- * `zero_upper` comes from VEX and EVEX instructions alone, which take state that a child does not have,
- * and of the root's only those that write memory are emulated.
- */
-enum emu_outcome device_set_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
-				   unsigned int n_bytes, bool zero_upper, const void *data)
+/* What is written is in use from now on; the initial state of all these components is zeros. */
+enum emu_outcome device_set_vector(struct virt_vp *virt, uint64_t components, enum emu_file file,
+				   unsigned int reg, unsigned int n_bytes, bool zero_upper,
+				   const void *data)
 {
-	struct x86_fxsave *image;
+	const unsigned int held = bytes_held(components, file, reg);
+	uint8_t whole[64] = { 0 };
+	struct x86_xsave_header *header;
+	void *image;
 
-	if (!is_held(file, reg, n_bytes) || zero_upper)
+	if (held < n_bytes || (zero_upper && !(components & XCR0_AVX)))
 		return EMU_UNIMPLEMENTED;
+	memcpy(whole, data, n_bytes);
 	image = virt_fpu_save(virt);
-	memcpy(image->xmm[reg], data, 16);
+	header = (struct x86_xsave_header *)(void *)((uint8_t *)image + X86_XSAVE_LEGACY_BYTES);
+	for (unsigned int i = 0; i < N_PARTS; i++) {
+		const struct part *const part = &parts[i];
+		unsigned int n = part->n_bytes;
+
+		if (!has_part(part, components, file, reg) || (part->at >= n_bytes && !zero_upper))
+			continue;
+		if (!zero_upper && n_bytes - part->at < n)
+			n = n_bytes - part->at;
+		memcpy(part_in(image, part, reg), whole + part->at, n);
+		if (components)
+			header->xstate_bv |= 1ull << part->component;
+	}
 	virt_fpu_load(virt);
 	return EMU_DONE;
 }

@@ -331,7 +331,7 @@ static enum emu_outcome root_vector(void *ctx, enum emu_file file, unsigned int 
 {
 	const struct root *root = ctx;
 
-	return device_vector(root->virt, file, reg, n_bytes, data);
+	return device_vector(root->virt, 0, file, reg, n_bytes, data);
 }
 
 static enum emu_outcome root_set_vector(void *ctx, enum emu_file file, unsigned int reg,
@@ -339,7 +339,7 @@ static enum emu_outcome root_set_vector(void *ctx, enum emu_file file, unsigned 
 {
 	const struct root *root = ctx;
 
-	return device_set_vector(root->virt, file, reg, n_bytes, zero_upper, data);
+	return device_set_vector(root->virt, 0, file, reg, n_bytes, zero_upper, data);
 }
 
 static enum emu_outcome root_x87(void *ctx, struct emu_x87 *out)

@@ -36,7 +36,7 @@ struct virt_vp {
 	spa_t apic_page, apic_access;
 	uint8_t apic_requested, apic_in_service, apic_threshold;
 	uint64_t apic_eoi_exits[4];
-	spa_t second; /* the page beside this one: the FXSAVE image */
+	spa_t second; /* the page beside this one: the XSAVE image */
 };
 
 struct fake_exit {
@@ -81,7 +81,7 @@ struct fake {
 	uint64_t stale[16];
 	uint64_t xcr0;
 	struct virt_vp *switched_in; /* NULL: nobody knows */
-	uint8_t fpu[512];	     /* its registers, in the processor */
+	uint8_t fpu[4096];	     /* its registers, in the processor: the image as a whole */
 };
 
 extern struct fake fake;

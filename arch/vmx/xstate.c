@@ -3,9 +3,10 @@
  * Extended state, what XSAVE manages beyond x87 and SSE: a child's values are laid over the root's only if it
  * has CR4.OSXSAVE set, for without that it can reach neither them nor XCR0. See switch.c for overlays.
  *
- * While they are laid over, XCR0 is the child's, and the components in it are; the others are still the
- * root's, out of the child's reach. So XCR0 changes with the overlay off: what the child gives up goes into its
- * image, what it gets comes from there.
+ * While they are laid over, XCR0 is the child's. Without AVX in it nothing else is: what the processor holds above SSE is out
+ * of the child's reach. With AVX all components change hands, for a VEX instruction clears its register to the
+ * full width, whatever XCR0 says (SDM 1 "Accessing XMM, YMM, and ZMM Registers"); XCR0 is wide for that time. A change of XCR0
+ * comes with the overlay off: what the child gives up goes into its image, what it gets comes from there.
  *
  * x87, SSE and MXCSR are no part of this: virt_switch() has them.
  */
@@ -47,15 +48,31 @@ static void exchange(void *out, void *in, uint64_t components)
 
 static uint64_t components_of(const struct virt_vp *child)
 {
-	return child->xcr0 & ~XCR0_LEGACY;
+	return child->xcr0 & XCR0_AVX ? virt_machine.xcr0_child & ~XCR0_LEGACY : 0;
+}
+
+static void change_xcr0(uint64_t now, uint64_t wanted)
+{
+	if (now != wanted)
+		x86_xsetbv(0, wanted);
+}
+
+/* Out of the processor, whose XCR0 is `now`, and into it, with `then`. */
+static void change_hands(void *out, void *in, uint64_t components, uint64_t now, uint64_t then)
+{
+	if (components) {
+		change_xcr0(now, virt_machine.xcr0_child);
+		exchange(out, in, components);
+		now = virt_machine.xcr0_child;
+	}
+	change_xcr0(now, then);
 }
 
 void xstate_lay(struct percpu *cpu, struct virt_vp *child)
 {
 	cpu->parked_xcr0 = x86_xgetbv(0);
-	if (cpu->parked_xcr0 != child->xcr0)
-		x86_xsetbv(0, child->xcr0);
-	exchange(cpu->parked_xstate, child->fpu, components_of(child));
+	change_hands(cpu->parked_xstate, child->fpu, components_of(child), cpu->parked_xcr0,
+		     child->xcr0);
 	if (!(virt_machine.child_has & VIRT_HAS_XSAVES))
 		return;
 	cpu->parked_xss = x86_rdmsr(MSR_XSS);
@@ -65,9 +82,8 @@ void xstate_lay(struct percpu *cpu, struct virt_vp *child)
 
 void xstate_lift(struct percpu *cpu, struct virt_vp *child)
 {
-	exchange(child->fpu, cpu->parked_xstate, components_of(child));
-	if (cpu->parked_xcr0 != child->xcr0)
-		x86_xsetbv(0, cpu->parked_xcr0);
+	change_hands(child->fpu, cpu->parked_xstate, components_of(child), child->xcr0,
+		     cpu->parked_xcr0);
 	if ((virt_machine.child_has & VIRT_HAS_XSAVES) && cpu->parked_xss != child->xss)
 		x86_wrmsr(MSR_XSS, cpu->parked_xss);
 }
@@ -113,15 +129,21 @@ void *virt_fpu_save(struct virt_vp *vp)
 {
 	if (percpu()->switched == vp)
 		x86_fxsave(vp->fpu);
-	if (is_laid(vp))
+	if (is_laid(vp) && components_of(vp)) {
+		change_xcr0(vp->xcr0, virt_machine.xcr0_child);
 		x86_xsave(vp->fpu, components_of(vp));
+		change_xcr0(virt_machine.xcr0_child, vp->xcr0);
+	}
 	return vp->fpu;
 }
 
 void virt_fpu_load(struct virt_vp *vp)
 {
-	if (is_laid(vp))
+	if (is_laid(vp) && components_of(vp)) {
+		change_xcr0(vp->xcr0, virt_machine.xcr0_child);
 		load(vp->fpu, components_of(vp));
+		change_xcr0(virt_machine.xcr0_child, vp->xcr0);
+	}
 	if (percpu()->switched == vp)
 		x86_fxrstor(vp->fpu);
 }

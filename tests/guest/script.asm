@@ -184,6 +184,7 @@ script_table:
 	dd	op_xsaves - script_table
 	dd	op_xrstor - script_table
 	dd	op_xrstors - script_table
+	dd	op_vzeroall - script_table
 	dd	op_out - script_table
 	dd	op_int80 - script_table
 	dd	op_idle - script_table
@@ -435,6 +436,9 @@ op_xrstors:
 	mov	eax, ecx
 	xor	edx, edx
 	xrstors64 [rsi]
+	jmp	script_done
+op_vzeroall:
+	vzeroall
 	jmp	script_done
 ; Port ECX
 op_out:

@@ -152,7 +152,7 @@ static void vectors_are_those_of_the_vp(void)
 	}
 }
 
-/* A child has XMM registers and no more. */
+/* The root, and a child where there is no XSAVE: XMM registers and no more. */
 static void wider_vectors_are_refused(void)
 {
 	struct x86_fxsave before, *image = begin(true);
@@ -169,6 +169,180 @@ static void wider_vectors_are_refused(void)
 	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 0, 16, true, data), EMU_UNIMPLEMENTED);
 	CHECK_EQUAL(device_ops.set_vector(&run, EMU_OPMASK, 0, 8, false, data), EMU_UNIMPLEMENTED);
 	CHECK(!memcmp(&before, image, sizeof(before)));
+}
+
+#define AVX	   (XCR0_X87 | XCR0_SSE | XCR0_AVX)
+#define AVX512	   (AVX | XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
+#define HEADER	   512u
+#define YMM_AT	   0x240u
+#define OPMASK_AT  0x440u
+#define ZMM_AT	   0x480u
+#define HI16_AT	   0x680u
+#define IMAGE_ENDS (HI16_AT + 0x400u)
+
+/* begin() where children have such components; every byte of theirs is a pattern. */
+static uint8_t *begin_wide(bool is_live, uint64_t components)
+{
+	static const uint32_t offsets[8] = {
+		[2] = YMM_AT, [5] = OPMASK_AT, [6] = ZMM_AT, [7] = HI16_AT
+	};
+	uint8_t *image = (uint8_t *)begin(is_live);
+
+	virt_machine.xcr0_child = components;
+	for (unsigned int i = 2; i < 8; i++)
+		fake_set_cpuid(0xd, i, (struct x86_cpuid) { .ebx = offsets[i] });
+	for (unsigned int i = 0; i < 256; i++)
+		image[offsetof(struct x86_fxsave, xmm) + i] = (uint8_t)(i * 5 + 3);
+	memset(image + HEADER, 0, 64);
+	image[HEADER] = XCR0_X87 | XCR0_SSE;
+	for (unsigned int i = YMM_AT; i < IMAGE_ENDS; i++)
+		image[i] = (uint8_t)(i * 7 + (i >> 8));
+	return image;
+}
+
+/* The register as the processor has it, out of the image. */
+static void whole_of(const uint8_t *image, unsigned int reg, uint8_t whole[64])
+{
+	if (reg >= 16) {
+		memcpy(whole, image + HI16_AT + 64 * (reg - 16), 64);
+		return;
+	}
+	memcpy(whole, image + offsetof(struct x86_fxsave, xmm) + 16 * reg, 16);
+	memcpy(whole + 16, image + YMM_AT + 16 * reg, 16);
+	memcpy(whole + 32, image + ZMM_AT + 32 * reg, 32);
+}
+
+/* How many bytes of the image are not those of `before`. */
+static unsigned int n_changed(const uint8_t *image, const uint8_t *before)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < IMAGE_ENDS; i++)
+		n += image[i] != before[i] && (i < HEADER || i >= HEADER + 64);
+	return n;
+}
+
+static void check_write(bool is_live, unsigned int reg, unsigned int n_bytes, bool zero_upper)
+{
+	uint8_t *image = begin_wide(is_live, AVX512), before[IMAGE_ENDS];
+	uint8_t wanted[64], is[64], old[64], data[64];
+	unsigned int n = 0;
+	uint64_t in_use = 3, header[2];
+
+	memcpy(before, image, sizeof(before));
+	whole_of(image, reg, old);
+	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, reg, n_bytes, data), EMU_DONE);
+	CHECK(!memcmp(data, old, n_bytes));
+	memcpy(wanted, old, 64);
+	for (unsigned int i = 0; i < 64; i++) {
+		data[i] = (uint8_t)~old[i];
+		if (i < n_bytes)
+			wanted[i] = data[i];
+		else if (zero_upper)
+			wanted[i] = 0;
+		n += wanted[i] != old[i];
+	}
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, reg, n_bytes, zero_upper, data),
+		    EMU_DONE);
+	whole_of(image, reg, is);
+	CHECK(!memcmp(is, wanted, 64));
+	CHECK_EQUAL(n_changed(image, before), n);
+	if (reg >= 16)
+		in_use |= XCR0_HI16_ZMM;
+	if (reg < 16 && (n_bytes > 16 || zero_upper))
+		in_use |= XCR0_AVX;
+	if (reg < 16 && (n_bytes > 32 || zero_upper))
+		in_use |= XCR0_ZMM_HI256;
+	memcpy(header, image + HEADER, sizeof(header));
+	CHECK_EQUAL(header[0], in_use);
+	CHECK_EQUAL(header[1], 0);
+}
+
+static void wide_vectors_are_in_the_image(void)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		for (unsigned int n_bytes = 16; n_bytes <= 64; n_bytes *= 2)
+			for (unsigned int reg = 0; reg < 32; reg++)
+				check_write(i & 1, reg, n_bytes, i & 2);
+}
+
+static void opmasks_are_in_the_image(void)
+{
+	for (unsigned int reg = 0; reg < 8; reg++) {
+		uint8_t *image = begin_wide(reg & 1, AVX512), before[IMAGE_ENDS], data[8];
+
+		CHECK_EQUAL(device_ops.vector(&run, EMU_OPMASK, reg, 8, data), EMU_DONE);
+		CHECK(!memcmp(data, image + OPMASK_AT + 8 * reg, 8));
+		for (unsigned int i = 0; i < 8; i++)
+			data[i] = (uint8_t)~data[i];
+		memcpy(before, image, sizeof(before));
+		CHECK_EQUAL(device_ops.set_vector(&run, EMU_OPMASK, reg, 8, false, data), EMU_DONE);
+		CHECK(!memcmp(data, image + OPMASK_AT + 8 * reg, 8));
+		CHECK_EQUAL(n_changed(image, before), 8);
+		CHECK_EQUAL(image[HEADER], XCR0_X87 | XCR0_SSE | XCR0_OPMASK);
+	}
+}
+
+/* With AVX alone: no more than YMM, and zeros as far as that. */
+static void vectors_are_as_wide_as_the_machine(void)
+{
+	uint8_t *image = begin_wide(true, AVX), before[IMAGE_ENDS], data[64] = { 1 };
+
+	memcpy(before, image, sizeof(before));
+	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 3, 64, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 16, 16, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.vector(&run, EMU_OPMASK, 1, 8, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 3, 64, true, data), EMU_UNIMPLEMENTED);
+	CHECK_EQUAL(n_changed(image, before), 0);
+	memset(data, 0, sizeof(data));
+	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 3, 16, true, data), EMU_DONE);
+	memset(before + offsetof(struct x86_fxsave, xmm) + 3 * 16, 0, 16);
+	memset(before + YMM_AT + 3 * 16, 0, 16);
+	CHECK_EQUAL(n_changed(image, before), 0);
+	CHECK_EQUAL(image[HEADER], AVX);
+}
+
+/* VMOVDQU YMM both ways, and #UD by the VP's CR4 and XCR0. */
+static void the_vp_says_which_vectors_there_are(void)
+{
+	for (unsigned int is_live = 0; is_live < 2; is_live++) {
+		uint8_t *image = begin_wide(is_live, AVX512), whole[64], data[32];
+
+		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+		CODE(0xc5, 0xfe, 0x7f, 0x1b); /* vmovdqu [ebx], ymm3 */
+		guest_regs()->gpr[3] = DEVICE + 0x20;
+		virt_set(guest_vp.virt, VIRT_XCR0, AVX);
+		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
+		CHECK_EQUAL(guest_vp.pending.vector, EXC_UD);
+		guest_vp.pending.type = VIRT_EVENT_NONE;
+		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
+		virt_set(guest_vp.virt, VIRT_XCR0, XCR0_X87 | XCR0_SSE);
+		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
+		CHECK_EQUAL(guest_vp.pending.vector, EXC_UD);
+		guest_vp.pending.type = VIRT_EVENT_NONE;
+		virt_set(guest_vp.virt, VIRT_XCR0, AVX);
+		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_EXIT);
+		CHECK_RECORD(false, true, DEVICE + 0x20, 32, 1);
+		whole_of(image, 3, whole);
+		CHECK(!memcmp(record()->data, whole, 32));
+		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+
+		image = begin_wide(is_live, AVX512);
+		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
+		virt_set(guest_vp.virt, VIRT_XCR0, AVX);
+		CODE(0xc5, 0xfe, 0x6f, 0x1b); /* vmovdqu ymm3, [ebx] */
+		guest_regs()->gpr[3] = DEVICE + 0x20;
+		CHECK_EQUAL(at_memory(DEVICE + 0x20, false), DEVICE_EXIT);
+		CHECK_RECORD(false, false, DEVICE + 0x20, 32, 1);
+		for (uint8_t i = 0; i < 32; i++)
+			data[i] = (uint8_t)(0x80 + i);
+		answer(data, sizeof(data));
+		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		whole_of(image, 3, whole);
+		CHECK(!memcmp(whole, data, 32));
+		for (unsigned int i = 32; i < 64; i++)
+			CHECK_EQUAL(whole[i], 0);
+	}
 }
 
 static void x87_is_that_of_the_vp(void)
@@ -397,6 +571,10 @@ int main(void)
 	RUN(invlpg_flushes_the_vp);
 	RUN(vectors_are_those_of_the_vp);
 	RUN(wider_vectors_are_refused);
+	RUN(wide_vectors_are_in_the_image);
+	RUN(opmasks_are_in_the_image);
+	RUN(vectors_are_as_wide_as_the_machine);
+	RUN(the_vp_says_which_vectors_there_are);
 	RUN(x87_is_that_of_the_vp);
 	RUN(x87_has_no_reserved_bits);
 	RUN(a_vector_load_goes_where_the_registers_are);

@@ -164,7 +164,21 @@ static void emulator_does_not_touch_upper_halves(void)
 	CHECK_EQ(client.n_device_reads, 0);
 	reg(&client, WHvX64RegisterRbx)->Reg64 = 0x3000;
 	CHECK_EQ(MMIO(&client, 0xc5, 0xfc, 0x11, 0x03), status_bit(INTERNAL_FAILURE)); /* YMM0 */
-	CHECK_EQ(client.n_sets, 0);
+	/* ZMM0, XMM0 by K1, K1: first no instructions, then not to be had. */
+	for (unsigned int has_state = 0; has_state < 2; has_state++) {
+		const unsigned int wanted = has_state ? status_bit(INTERNAL_FAILURE) : SUCCESS;
+
+		if (has_state)
+			reg(&client, WHvX64RegisterXCr0)->Reg64 |=
+				XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM;
+		CHECK_EQ(MMIO(&client, 0x62, 0xf1, 0x7e, 0x48, 0x7f, 0x03), wanted);
+		reg(&client, WHvRegisterPendingEvent)->Reg64 = 0;
+		CHECK_EQ(MMIO(&client, 0x62, 0xf1, 0x7e, 0x09, 0x7f, 0x03), wanted);
+		reg(&client, WHvRegisterPendingEvent)->Reg64 = 0;
+		CHECK_EQ(MMIO(&client, 0xc5, 0xf8, 0x90, 0x0b), wanted);
+		reg(&client, WHvRegisterPendingEvent)->Reg64 = 0;
+		CHECK_EQ(client.n_sets, has_state ? 0 : 1);
+	}
 	/* General registers are whole. */
 	CHECK_EQ(MMIO(&client, 0xc4, 0xe2, 0xf8, 0xf2, 0x03), SUCCESS); /* ANDN RAX, RAX, [RBX] */
 	/* Without the state enabled it is no instruction. */

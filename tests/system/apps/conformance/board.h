@@ -70,6 +70,7 @@ enum op_code {
 	OP_XSAVES,
 	OP_XRSTOR,
 	OP_XRSTORS,
+	OP_VZEROALL,
 	OP_OUT,
 	OP_INT80,
 	OP_IDLE /* STI, HLT for ever */

@@ -57,6 +57,7 @@ void exit_msr_checks(void);
 void exit_cpuid_checks(void);
 void context_checks(void);
 void emulation_checks(void);
+void emulation_vector_checks(void); /* a part of them */
 void forms_checks(void);
 void library_checks(void);
 void translate_checks(void);

@@ -714,4 +714,5 @@ void emulation_checks(void)
 	RUN(emulation_writes_to_rom_are_device_accesses);
 	RUN(emulation_leaves_the_rest_to_the_client);
 	RUN(emulation_needs_room_for_its_record);
+	emulation_vector_checks();
 }

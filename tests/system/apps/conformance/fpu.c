@@ -185,6 +185,41 @@ static void fpu_of_a_new_child_is_in_its_initial_state(void)
 	end();
 }
 
+/* With AVX alone in its XCR0 a child clears whole registers by VEX instructions: its own, not the root's. */
+static void fpu_of_the_root_outlives_avx_in_a_child_without_avx512(void)
+{
+	bool same;
+
+	if (!begin() || !begin_in_the_root()) {
+		end();
+		return;
+	}
+	load_pattern(&boards[0], 51);
+	(void)fpu_do(&boards[0], OP(XSETBV, .value = 7));
+	fpu_fill(root_image, &layout, 52);
+	load(root_image, layout.mask);
+	(void)fpu_do(&boards[0], OP0(VZEROALL));
+	save(root_dump, layout.mask);
+	same = fpu_same(root_image, root_dump, &layout, layout.mask);
+	EXPECT(same);
+	/* What the instruction leaves: the upper 16 registers and the opmasks. */
+	(void)fpu_do(&boards[0], OP(XSETBV, .value = layout.mask));
+	fpu_fill(boards[0].ram + IMAGE, &layout, 51);
+	platform_clear(boards[0].ram + DUMP, FPU_BYTES);
+	(void)fpu_do(&boards[0], OP(XSAVE, .argument = (uint32_t)layout.mask, .value = DUMP));
+	for (unsigned int i = 2; i < FPU_COMPONENTS; i++) {
+		bool is_cleared = true;
+
+		if (!(layout.mask >> i & 1))
+			continue;
+		for (uint32_t j = 0; j < layout.size[i]; j++)
+			is_cleared &= !boards[0].ram[DUMP + layout.standard[i] + j];
+		EXPECT_EQ(is_cleared, i == 2 || i == 6);
+	}
+	end_in_the_root();
+	end();
+}
+
 /* Components that the guest switches off in XCR0 keep what they have. */
 static void fpu_keeps_what_xcr0_switches_off(void)
 {
@@ -379,6 +414,7 @@ void fpu_checks(void)
 {
 	RUN(fpu_of_two_partitions_and_the_root_by_turns);
 	RUN(fpu_of_a_new_child_is_in_its_initial_state);
+	RUN(fpu_of_the_root_outlives_avx_in_a_child_without_avx512);
 	RUN(fpu_keeps_what_xcr0_switches_off);
 	RUN(fpu_xcr0_takes_only_what_belongs_together);
 	RUN(fpu_image_is_as_long_as_cpuid_says);
