@@ -89,6 +89,7 @@ static const struct row exit_rows[] = {
 	{ 19, ON, ON, "load IA32_PAT on exit" },
 	{ 20, ON, ON, "save IA32_EFER" },
 	{ 21, ON, ON, "load IA32_EFER on exit" },
+	{ 22, OFF, MAY, "save VMX-preemption timer" },
 };
 
 static const struct row entry_rows[] = {
@@ -295,6 +296,8 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->has_1g = EPT_BIT(raw, 17);
 	caps->has_ept_ad = EPT_BIT(raw, 21);
 	caps->apic = choose_apic(later);
+	if (!(child->pin & PIN_PREEMPTION_TIMER))
+		child->exit &= ~EXIT_SAVE_TIMER;
 	caps->timer_shift = raw->misc & MISC_TIMER_SHIFT;
 	caps->has_wait_for_sipi = raw->misc & MISC_WAIT_FOR_SIPI;
 	caps->cr0_must_be_one = raw->cr0_fixed0 & ~(CR0_PE | CR0_PG);

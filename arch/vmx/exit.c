@@ -128,7 +128,12 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
-/* An interrupt for the root, or the preemption timer. */
+static bool decode_timer(struct virt_vp *vp, struct virt_exit *exit)
+{
+	exit->reason = timer_is_for_root(vp) ? VIRT_EXIT_INTERRUPT : VIRT_EXIT_DEADLINE;
+	return true;
+}
+
 static bool decode_interrupt(struct virt_vp *vp, struct virt_exit *exit)
 {
 	exit->reason = VIRT_EXIT_INTERRUPT;
@@ -447,7 +452,7 @@ static bool decode_apic_access(struct virt_vp *vp, struct virt_exit *exit)
 static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_EXCEPTION_OR_NMI] = decode_exception,
 	[REASON_EXTERNAL_INTERRUPT] = decode_interrupt,
-	[REASON_PREEMPTION_TIMER] = decode_interrupt,
+	[REASON_PREEMPTION_TIMER] = decode_timer,
 	[REASON_TRIPLE_FAULT] = decode_triple_fault,
 	[REASON_INIT] = decode_init,
 	[REASON_SIPI] = decode_sipi,

@@ -221,6 +221,7 @@
 #define EXIT_LOAD_PAT		   (1u << 19)
 #define EXIT_SAVE_EFER		   (1u << 20)
 #define EXIT_LOAD_EFER		   (1u << 21)
+#define EXIT_SAVE_TIMER		   (1u << 22)
 
 /* SDM 3C "VM-Entry Controls" */
 #define ENTRY_LOAD_DEBUG_CONTROLS (1u << 2)

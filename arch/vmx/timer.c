@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bound for a child's run: the VMX-preemption timer, SDM 3C "VMX-Preemption Timer". It counts down from its field at
- * each entry anew, at the rate of the TSC shifted right.
+ * A bound for a child's run: the VMX-preemption timer, SDM 3C "VMX-Preemption Timer". It counts down at the rate of the
+ * TSC shifted right, from exit to entry it stands still, and for a child with a deadline it is set before each entry.
  *
- * A child is left for the root every so often in any case. External interrupts do that much sooner; but Bochs
- * (2.7 to 3.0) does not let them through while a child runs that was entered with IF = 0.
+ * A child is left for the root every so often in any case, however often it exits and whatever its deadlines are.
+ * External interrupts do that much sooner; but Bochs (2.7 to 3.0) does not let them through while a child runs that
+ * was entered with IF = 0.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
@@ -16,6 +17,22 @@
 static bool has_timer(const struct virt_vp *child)
 {
 	return child->pin & PIN_PREEMPTION_TIMER;
+}
+
+static bool is_root_due(const struct virt_vp *child, uint64_t now)
+{
+	return (now - child->met_root) >> vmx_caps.timer_shift >= LONGEST;
+}
+
+bool timer_is_for_root(struct virt_vp *child)
+{
+	const uint64_t now = x86_rdtsc();
+
+	if ((child->due & DUE_TIMER) && now >= child->deadline && !is_root_due(child, now))
+		return false;
+	child->met_root = now;
+	vmwrite(VMCS_PREEMPTION_TIMER_VALUE, LONGEST);
+	return true;
 }
 
 void timer_init(struct virt_vp *child)
@@ -34,7 +51,7 @@ void timer_arm(struct virt_vp *child)
 
 	if (!has_timer(child))
 		return;
-	if (child->deadline > now)
+	if (child->deadline > now && !is_root_due(child, now))
 		ticks = ((child->deadline - 1) >> shift) + 1 - (now >> shift);
 	vmwrite(VMCS_PREEMPTION_TIMER_VALUE, ticks < LONGEST ? ticks : LONGEST);
 }

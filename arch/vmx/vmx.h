@@ -33,6 +33,7 @@ struct virt_vp {
 	uint32_t pin, proc, proc2; /* the control words as they stand in the VMCS */
 	uint32_t exceptions;	   /* vectors that hv/ intercepts */
 	uint64_t deadline;	   /* child: virt_set_deadline() */
+	uint64_t met_root;	   /* child: when the timer last let the root in, by the TSC */
 	spa_t self, vmcs, xstate, msr_bitmap; /* pages; a child's msr_bitmap is for an x2APIC */
 	spa_t space;			      /* the top of its nested page tables */
 	uint64_t cr0_mask, cr0_shadow, cr4_mask, cr4_shadow; /* as in the VMCS */
@@ -109,6 +110,9 @@ void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value);
 /* timer.c: let the entry that is about to come last until the deadline at most. */
 void timer_arm(struct virt_vp *child);
 void timer_init(struct virt_vp *child);
+
+/* The timer has run out: for the root, that is, and not for the deadline? Then it starts anew. */
+bool timer_is_for_root(struct virt_vp *child);
 
 /* apic.c: an entry has failed: is it mended? */
 bool apic_mend_threshold(struct virt_vp *vp);

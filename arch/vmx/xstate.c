@@ -157,7 +157,8 @@ void xstate_reset(struct virt_vp *child)
 	lift_now(child);
 	x86_fxsave(image);
 	mxcsr_mask = image->mxcsr_mask;
-	memset(image, 0, XSTATE_BYTES);
+	/* The page of a new VP is clear but for what FXSAVE has just written. */
+	memset(image, 0, child->xcr0 ? XSTATE_BYTES : X86_XSAVE_LEGACY_BYTES);
 	image->mxcsr_mask = mxcsr_mask ? mxcsr_mask : X86_MXCSR_DEFAULT_MASK;
 	image->mxcsr = X86_MXCSR_RESET;
 	image->fcw = X86_FCW_ONE;
