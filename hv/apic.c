@@ -310,11 +310,6 @@ static bool write_x2apic(struct vp *vp, unsigned int n, uint64_t value)
 
 /* ---- The page ---------------------------------------------------------------------------- */
 
-bool apic_claims(const struct vp *vp, uint64_t gpa)
-{
-	return apic_covers(&vp->apic, gpa);
-}
-
 /* What lies between the registers reads as zero; parts of one, or more, are what a load of 32 bits brings. */
 uint64_t apic_read(struct vp *vp, uint64_t gpa, unsigned int size)
 {

@@ -94,7 +94,7 @@ static inline uint64_t apic_wake_time(const struct apic *apic)
 /* The partition's time has stood still for `delta` ticks of virt_tsc(): what the timer waits for moves along. */
 void apic_move_time(struct vp *vp, uint64_t delta);
 
-/* IA32_APIC_BASE, IA32_TSC_DEADLINE, 800h to 8ffh, by the guest (is_client false) or as registers. False: #GP(0). */
+/* IA32_APIC_BASE, IA32_TSC_DEADLINE, 800h to 8ffh, as the guest's instructions do it. False: #GP(0). */
 bool apic_owns_msr(const struct vp *vp, uint32_t msr);
 bool apic_read_msr(struct vp *vp, uint32_t msr, uint64_t *value);
 bool apic_write_msr(struct vp *vp, uint32_t msr, uint64_t value);
@@ -111,7 +111,6 @@ static inline bool apic_covers(const struct apic *apic, uint64_t gpa)
 	return (gpa & ~0xfffull) == APIC_PAGE && apic->mode == VIRT_APIC_XAPIC;
 }
 
-bool apic_claims(const struct vp *vp, uint64_t gpa);
 uint64_t apic_read(struct vp *vp, uint64_t gpa, unsigned int size);
 void apic_write(struct vp *vp, uint64_t gpa, unsigned int size, uint64_t value);
 

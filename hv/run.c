@@ -257,7 +257,7 @@ static enum next run_memory(struct vp *vp, const struct virt_exit *exit)
 	if (vp->partition->is_tracked && gpa_resolve(vp->partition, exit))
 		return NEXT_ENTER;
 	if (partition_emulates(vp->partition, WHIT_EMULATE_MEMORY) ||
-	    (vp->apic.page && apic_claims(vp, exit->memory.gpa.a))) {
+	    apic_covers(&vp->apic, exit->memory.gpa.a)) {
 		const enum device_outcome outcome = device_memory(vp, exit);
 
 		if (outcome != DEVICE_PLAIN)

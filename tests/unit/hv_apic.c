@@ -118,8 +118,9 @@ static void page_takes_accesses_of_any_size(void)
 
 	apic_world(0, XAPIC, 1);
 	vp = apic_vp(0);
-	CHECK(apic_claims(vp, APIC_PAGE) && apic_claims(vp, APIC_PAGE + 0xfff));
-	CHECK(!apic_claims(vp, APIC_PAGE - 1) && !apic_claims(vp, APIC_PAGE + 0x1000));
+	CHECK(apic_covers(&vp->apic, APIC_PAGE) && apic_covers(&vp->apic, APIC_PAGE + 0xfff));
+	CHECK(!apic_covers(&vp->apic, APIC_PAGE - 1) &&
+	      !apic_covers(&vp->apic, APIC_PAGE + 0x1000));
 	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x30, 1), 0x14);
 	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x31, 1), 0x00);
 	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x32, 2), 0x0005);
@@ -213,7 +214,7 @@ static void apic_base_follows_the_state_diagram(void)
 				CHECK(apic_set_base(vp, APIC_PAGE | state[from]));
 				CHECK_EQ(apic_write_msr(vp, MSR_APIC_BASE, next), is_legal);
 				CHECK_EQ(vp->apic_base, APIC_PAGE | state[is_legal ? to : from]);
-				CHECK_EQ(apic_claims(vp, APIC_PAGE),
+				CHECK_EQ(apic_covers(&vp->apic, APIC_PAGE),
 					 vp->apic_base == (APIC_PAGE | BASE_ENABLED));
 			}
 	apic_world(0, X2APIC, 1);
@@ -269,7 +270,7 @@ static void partition_without_apics_has_none(void)
 	apic_world(ALL_HELP, 0, 1);
 	vp = apic_vp(0);
 	CHECK(!vp->apic.page);
-	CHECK(!apic_claims(vp, APIC_PAGE));
+	CHECK(!apic_covers(&vp->apic, APIC_PAGE));
 	CHECK(!apic_owns_msr(vp, MSR_APIC_BASE));
 	CHECK(!partition_of(apics)->apic_access.a);
 	CHECK(apic_get_register(vp, WHvX64RegisterApicId, &value) != NULL);
@@ -685,12 +686,12 @@ static void hostile_guests_harm_nobody(void)
 
 			switch (rnd(7)) {
 			case 0:
-				if (apic_claims(vp, APIC_PAGE))
+				if (apic_covers(&vp->apic, APIC_PAGE))
 					apic_write(vp, APIC_PAGE + rnd(0x50) * 16,
 						   rnd(8) ? 4 : 1 + (unsigned int)rnd(8), some);
 				break;
 			case 1:
-				if (apic_claims(vp, APIC_PAGE))
+				if (apic_covers(&vp->apic, APIC_PAGE))
 					(void)apic_read(vp, APIC_PAGE + rnd(0x1000),
 							1 + (unsigned int)rnd(8));
 				break;

@@ -140,6 +140,7 @@ static void its_page_goes_to_the_emulator(void)
 	fake_push(&exit, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	child.apic.page = NULL;
+	child.apic.mode = VIRT_APIC_OFF;
 	exit.memory.gpa.a = 0xfee000b0;
 	fake_push(&exit, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
@@ -343,6 +344,7 @@ static void with_turns_nothing_blocks(void)
 	/* Without an APIC HLT is what it was. */
 	child.activity = 0;
 	child.apic.page = NULL;
+	child.apic.mode = VIRT_APIC_OFF;
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);

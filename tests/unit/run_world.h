@@ -150,13 +150,6 @@ int apic_deliverable(const struct vp *vp)
 	return script.deliverable - 0x100;
 }
 
-bool apic_claims(const struct vp *vp, uint64_t gpa)
-{
-	if (!vp->apic.page)
-		fake_scream("apic_claims");
-	return gpa >> 12 == 0xfee00;
-}
-
 bool apic_owns_msr(const struct vp *vp, uint32_t msr)
 {
 	return vp->apic.page && msr >> 8 == 8;
@@ -290,6 +283,7 @@ static void world_init(void)
 static inline void world_apic(void)
 {
 	child.apic.page = apic_page;
+	child.apic.mode = VIRT_APIC_XAPIC;
 	child.apic.deadline = APIC_NEVER;
 	part.properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
 	world_model();
