@@ -257,6 +257,20 @@ void event_tell_shutdown(struct vp *vp, const struct emu_exception *last)
 	vp_page_error(vp, WHvRegisterPendingEvent, text);
 }
 
+bool event_combine(const struct virt_event *first, struct virt_event *second)
+{
+	const enum event_class was = event_class(first), is = event_class(second);
+
+	if (was == DOUBLE_FAULT && is != BENIGN)
+		return false;
+	if ((was == CONTRIBUTORY && is == CONTRIBUTORY) ||
+	    (was == PAGE_FAULT && (is == CONTRIBUTORY || is == PAGE_FAULT)))
+		*second = (struct virt_event) { .type = VIRT_EVENT_EXCEPTION,
+						.vector = EXC_DF,
+						.has_error_code = true };
+	return true;
+}
+
 bool event_raise(struct vp *vp, const struct emu_exception *exception)
 {
 	struct virt_event next = {
@@ -265,7 +279,6 @@ bool event_raise(struct vp *vp, const struct emu_exception *exception)
 		.has_error_code = exception->has_error_code,
 		.error_code = exception->has_error_code ? exception->error_code : 0,
 	};
-	enum event_class first = event_class(&vp->pending), second = event_class(&next);
 
 	/* Faults push RF set, SDM 3B "Instruction-Breakpoint Exception Condition"; an entry pushes what is there. */
 	virt_regs(vp->virt)->rflags |= RFLAGS_RF;
@@ -275,21 +288,23 @@ bool event_raise(struct vp *vp, const struct emu_exception *exception)
 		vp->raised_as = RAISED_EXIT;
 		return true;
 	}
-	if (first == DOUBLE_FAULT && second != BENIGN) {
+	if (!event_combine(&vp->pending, &next)) {
 		event_tell_shutdown(vp, exception);
 		vp->raised_as = RAISED_TRIPLE;
 		return false;
 	}
-	if ((first == CONTRIBUTORY && second == CONTRIBUTORY) ||
-	    (first == PAGE_FAULT && (second == CONTRIBUTORY || second == PAGE_FAULT)))
-		next = (struct virt_event) { .type = VIRT_EVENT_EXCEPTION,
-					     .vector = EXC_DF,
-					     .has_error_code = true };
 	vp->pending = next;
 	vp->pending_parameter = next.vector == EXC_PF ? exception->address : 0;
 	vp->pending_is_event = true;
 	vp->raised_as = RAISED_PENDING;
 	return true;
+}
+
+void event_unblock(struct virt_vp *virt, const struct virt_event *event)
+{
+	if (event->type == VIRT_EVENT_NMI)
+		virt_set(virt, VIRT_SHADOW,
+			 virt_get(virt, VIRT_SHADOW) & ~(uint64_t)VIRT_SHADOW_NMI);
 }
 
 void event_interrupted(struct vp *vp, const struct virt_event *event)
@@ -298,10 +313,7 @@ void event_interrupted(struct vp *vp, const struct virt_event *event)
 		return;
 	vp->pending = *event;
 	vp->pending_is_event = false;
-	/* The processor blocks NMIs when it begins to deliver one; it is to be delivered again. */
-	if (event->type == VIRT_EVENT_NMI)
-		virt_set(vp->virt, VIRT_SHADOW,
-			 virt_get(vp->virt, VIRT_SHADOW) & ~(uint64_t)VIRT_SHADOW_NMI);
+	event_unblock(vp->virt, event);
 }
 
 /* Why the guest cannot take the event now; NULL if it can. SDM 3C "Checks on VMX Controls and Host-State Area". */

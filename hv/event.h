@@ -46,6 +46,15 @@ enum raised_as { RAISED_PENDING, RAISED_EXIT, RAISED_TRIPLE };
 
 bool event_raise(struct vp *vp, const struct emu_exception *exception);
 
+/*
+ * `second` was raised in the delivery of `first` (or of nothing): it becomes a double fault if their classes say so, SDM 3A
+ * "Conditions for Generating a Double Fault". False: a triple fault, and `second` is as it was.
+ */
+bool event_combine(const struct virt_event *first, struct virt_event *second);
+
+/* The delivery of an NMI has been interrupted, of any VP: the processor, which has begun to block them, is to take it again. */
+void event_unblock(struct virt_vp *virt, const struct virt_event *event);
+
 /* Does the client want to see exceptions of this vector? */
 static inline bool event_is_intercepted(const struct vp *vp, uint8_t vector)
 {

@@ -25,11 +25,30 @@ struct root {
 	uint64_t child_exits[VIRT_EXIT_COUNT]; /* of all children on this processor */
 };
 
+/*
+ * Pages for the root to write to in hidden memory, by turns: a page where one stands can be written to as long as fewer than
+ * ROOT_SINKS others are written to for the first time. An instruction, or the delivery of an event, that writes to hidden
+ * pages is begun again after each of them that is met, and ends only if all of them can be written to at once. Most are needed
+ * by a scatter of 16 elements, each across two pages, if the processor forgets those that it has done: 32. The next: a far
+ * transfer through a gate to an inner stack (stack, shadow stack and its token, two descriptors to be marked: 2 pages each, 10), the
+ * largest XSAVE image (11 KiB with AMX: 4), ENTER (2 for the frame, 2 for the far end of it). Pages that are only read
+ * (ones) are not taken away from there. Page tables that the root keeps in a sink are lost when it moves, and
+ * tables of ones have all bits set that the processor could set.
+ */
+#define ROOT_SINKS 32u
+
+struct root_sink {
+	spa_t page;
+	uint64_t at; /* the hidden page where it stands, 0: nowhere */
+};
+
 struct hv {
 	struct lock lock;		    /* heap, root_space, frames, the list of partitions */
 	struct virt_pages heap;		    /* the hypervisor's own free pages */
 	struct virt_space root_space;	    /* identity, less what is hidden */
 	spa_t ones;			    /* a page of ones, shown in place of hidden memory */
+	struct root_sink sinks[ROOT_SINKS]; /* and where it is written to */
+	uint32_t next_sink;		    /* the one that moves next, modulo ROOT_SINKS */
 	uint64_t tsc_hz;		    /* 0 if unknown */
 	uint32_t features;		    /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */

@@ -8,6 +8,7 @@
 
 #include "hv/cpuid.h"
 #include "hv/cr.h"
+#include "hv/event.h"
 #include "hv/msr.h"
 #include "whit/log.h"
 #include "x86/cr.h"
@@ -16,18 +17,36 @@
 
 #define LOW_32 0xffffffffull
 
-static void root_raise(struct root *root, uint8_t vector)
+/* A machine's answer to the shutdown of its only processor, and to INIT, is to start anew. */
+static __attribute__((noreturn)) void root_reset(struct root *root, const char *why)
 {
-	const struct virt_event event = {
+	log_line(LOG_ERROR, "root: %s at RIP %llx: the machine is reset", why,
+		 (unsigned long long)virt_regs(root->virt)->rip);
+	virt_reset();
+}
+
+void root_raise(struct root *root, const struct virt_exit *exit, uint8_t vector)
+{
+	struct virt_event event = {
 		.type = VIRT_EVENT_EXCEPTION,
 		.vector = vector,
-		.has_error_code = vector == EXC_GP, /* it is 0 */
+		.has_error_code = EXC_HAS_ERROR_CODE >> vector & 1, /* it is 0 */
 	};
 
+	if (!event_combine(&exit->interrupted, &event))
+		root_reset(root, "shutdown (triple fault)");
 	/* Faults push RF set; an entry pushes what is there. */
 	virt_regs(root->virt)->rflags |= RFLAGS_RF;
 	virt_regs(root->virt)->changed = true;
 	virt_inject(root->virt, &event);
+}
+
+void root_deliver_again(struct root *root, const struct virt_exit *exit)
+{
+	if (exit->interrupted.type == VIRT_EVENT_NONE)
+		return;
+	event_unblock(root->virt, &exit->interrupted);
+	virt_inject(root->virt, &exit->interrupted);
 }
 
 static void root_skip_or_gp(struct root *root, const struct virt_exit *exit, bool is_done)
@@ -35,7 +54,7 @@ static void root_skip_or_gp(struct root *root, const struct virt_exit *exit, boo
 	if (is_done)
 		virt_skip(root->virt, exit);
 	else
-		root_raise(root, EXC_GP);
+		root_raise(root, exit, EXC_GP);
 }
 
 static void root_cpuid(struct root *root, const struct virt_exit *exit)
@@ -54,7 +73,7 @@ static void root_cpuid(struct root *root, const struct virt_exit *exit)
 static void root_hypercall(struct root *root, const struct virt_exit *exit)
 {
 	if (!exit->hypercall.is_kernel64) {
-		root_raise(root, EXC_UD);
+		root_raise(root, exit, EXC_UD);
 		return;
 	}
 	hypercall(root);
@@ -71,7 +90,7 @@ static void root_xsetbv(struct root *root, const struct virt_exit *exit)
 	virt_get_paging(root->virt, &paging);
 	if (paging.cpl || (uint32_t)regs->gpr[1] || !cr_xcr0_is_legal(value) ||
 	    !virt_xsetbv(0, value)) {
-		root_raise(root, EXC_GP);
+		root_raise(root, exit, EXC_GP);
 		return;
 	}
 	root->xcr0 = value;
@@ -107,21 +126,13 @@ static void root_invd(struct root *root, const struct virt_exit *exit)
 }
 
 /* 32-bit code can do it, and VMX leaves the work to software: nobody has missed it yet. */
-static void root_task_switch(struct root *root)
+static void root_task_switch(struct root *root, const struct virt_exit *exit)
 {
 	static bool is_logged;
 
 	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
 		log_line(LOG_ERROR, "root: hardware task switch refused with #GP");
-	root_raise(root, EXC_GP);
-}
-
-/* A machine's answer to the shutdown of its only processor, and to INIT, is to start anew. */
-static __attribute__((noreturn)) void root_reset(struct root *root, const char *why)
-{
-	log_line(LOG_ERROR, "root: %s at RIP %llx: the machine is reset", why,
-		 (unsigned long long)virt_regs(root->virt)->rip);
-	virt_reset();
+	root_raise(root, exit, EXC_GP);
 }
 
 /* It does not wait for one: the processor ignores it. */
@@ -146,8 +157,8 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 		root_skip_or_gp(root, exit, cr_write_root(root, exit->cr.number, exit->cr.value));
 		return;
 	case VIRT_EXIT_MEMORY: root_memory_fault(root, exit); return;
-	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, EXC_UD); return;
-	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root); return;
+	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, exit, EXC_UD); return;
+	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root, exit); return;
 	case VIRT_EXIT_INIT: root_reset(root, "INIT");
 	case VIRT_EXIT_SIPI: root_sipi(root); return;
 	case VIRT_EXIT_TRIPLE_FAULT: root_reset(root, "shutdown (triple fault)");

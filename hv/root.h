@@ -14,6 +14,16 @@ void root_prepare(struct root *root);
 /* Run the root for ever. */
 __attribute__((noreturn)) void root_run(struct root *root);
 
+/*
+ * Raise a fault (with error code 0, if it has one) for the root at the RIP of the exit. If the exit has interrupted the
+ * delivery of an event they are combined, SDM 3A "Conditions for Generating a Double Fault"; a triple fault
+ * resets the machine.
+ */
+void root_raise(struct root *root, const struct virt_exit *exit, uint8_t vector);
+
+/* Go on after an exit whose cause has been removed: what it has interrupted is delivered again. */
+void root_deliver_again(struct root *root, const struct virt_exit *exit);
+
 /* ---- hv/hypercall.c ---- */
 
 /*
@@ -34,7 +44,10 @@ void root_memory_show(spa_t base, uint64_t n_pages);
 /* Build the memory types anew after the root has written an MTRR. */
 void root_memory_retype(void);
 
-/* A nested fault of the root. */
+/*
+ * A nested fault of the root: afterwards the access is possible, or (no such memory, or no heap for its tables)
+ * the root has got #GP. An access to hidden memory always becomes possible.
+ */
 void root_memory_fault(struct root *root, const struct virt_exit *exit);
 
 #endif

@@ -169,9 +169,9 @@ struct whit_stats {
 	uint64_t root_exits[32];  /* by enum virt_exit_reason */
 	uint64_t child_exits[32]; /* the same, all children together */
 	uint64_t hidden_reads;	  /* pages of the hypervisor that the root has looked at */
-	uint64_t hidden_writes;	  /* the root's writes to them, dropped */
-	uint64_t lent_pages;	  /* now */
-	uint64_t partitions;	  /* now */
+	uint64_t hidden_writes; /* those that it has begun to write to; what it writes disappears */
+	uint64_t lent_pages;	/* now */
+	uint64_t partitions;	/* now */
 	uint64_t hypercalls;
 	uint64_t heap_free_pages;
 	uint64_t emulated; /* instructions that the emulator completed */

@@ -99,18 +99,23 @@ static struct root test_root;
 static uint64_t next_page; /* of test_pages() */
 static uint64_t heap_at_start;
 
-/* A machine with the block at 16 MiB; RAM for the tests to use as the root begins behind it. */
-static inline void machine_of(uint64_t ram_bytes, uint64_t block_bytes)
+/* A machine with the block there; RAM for the tests to use as the root begins behind it. */
+static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
 {
-	struct whit_handover *handover = fake_handover(BLOCK_BASE, block_bytes);
+	struct whit_handover *handover = fake_handover(block_base, block_bytes);
 
-	(void)ram_bytes;
 	CHECK_EQ(hv_init(handover), WHIT_LAUNCH_OK);
 	memset(&test_root, 0, sizeof(test_root));
 	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
 	CHECK(test_root.virt != NULL);
-	next_page = BLOCK_BASE + block_bytes;
+	next_page = block_base + block_bytes;
 	heap_at_start = hv.heap.count;
+}
+
+static inline void machine_of(uint64_t ram_bytes, uint64_t block_bytes)
+{
+	(void)ram_bytes;
+	machine_at(BLOCK_BASE, block_bytes);
 }
 
 static inline void machine(uint64_t ram_bytes)

@@ -218,6 +218,28 @@ static void task_switch_gives_gp(void)
 	faults(&(struct virt_exit) { .reason = VIRT_EXIT_TASK_SWITCH }, EXC_GP);
 }
 
+/* A task gate in the way of an event: the #GP is raised in its delivery. */
+static void a_fault_in_a_delivery_is_combined(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_TASK_SWITCH };
+
+	world_init();
+	exit.interrupted = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT, .vector = EXC_DF };
+	faults(&exit, EXC_GP);
+	exit.interrupted =
+		(struct virt_event) { .type = VIRT_EVENT_SOFT_EXCEPTION, .vector = EXC_BP };
+	faults(&exit, EXC_GP);
+	exit.interrupted = (struct virt_event) { .type = VIRT_EVENT_EXCEPTION, .vector = EXC_UD };
+	faults(&exit, EXC_GP);
+	exit.interrupted.vector = EXC_PF;
+	meet(&exit);
+	CHECK_EQUAL(seen.vector, EXC_DF);
+	CHECK(seen.has_error_code && !seen.error_code);
+	exit.interrupted.vector = EXC_GP;
+	meet(&exit);
+	CHECK_EQUAL(seen.vector, EXC_DF);
+}
+
 static void memory_faults_go_to_root_memory(void)
 {
 	world_init();
@@ -263,6 +285,28 @@ static void triple_fault_and_init_reset_the_machine(void)
 	}
 }
 
+static void a_fault_in_the_delivery_of_a_double_fault_resets_the_machine(void)
+{
+	char text[WHIT_LOG_BYTES + 1] = "";
+	uint64_t next;
+
+	world_init();
+	fake.reset_hook = jump_out_of_reset;
+	virt_regs(root.virt)->rip = 0xabc100;
+	seen.type = VIRT_EVENT_NONE;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_TASK_SWITCH,
+					.interrupted = { .type = VIRT_EVENT_EXCEPTION,
+							 .vector = EXC_DF,
+							 .has_error_code = true } },
+		  NULL);
+	if (!setjmp(out))
+		root_run(&root);
+	CHECK_EQUAL(fake.n_resets, 1);
+	CHECK_EQUAL(seen.type, VIRT_EVENT_NONE);
+	(void)log_read(0, text, WHIT_LOG_BYTES, &next);
+	CHECK(strstr(text, "(triple fault) at RIP abc100"));
+}
+
 static void exits_are_counted_by_reason(void)
 {
 	world_init();
@@ -282,9 +326,11 @@ int main(void)
 	RUN(cr_writes);
 	RUN(vmx_instructions_give_ud);
 	RUN(task_switch_gives_gp);
+	RUN(a_fault_in_a_delivery_is_combined);
 	RUN(memory_faults_go_to_root_memory);
 	RUN(sipi_is_ignored);
 	RUN(triple_fault_and_init_reset_the_machine);
+	RUN(a_fault_in_the_delivery_of_a_double_fault_resets_the_machine);
 	RUN(exits_are_counted_by_reason);
 	return test_has_failed;
 }
