@@ -4,7 +4,6 @@
  * A VP remembers the page that it fetched from last.
  */
 #include "hv/gpa.h"
-#include "hv/hv.h"
 #include "hv/vp.h"
 #include "hv/walk.h"
 #include "whp/WinHvMemory.h"
@@ -107,33 +106,4 @@ unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
 		return n;
 	}
 	return fetch_in_parts(vp, view, bytes, n);
-}
-
-unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n)
-{
-	const struct virt_view *view = virt_view(root);
-	const bool is_64bit = is_64bit_code(view);
-	uint64_t gva = linear(view, virt_regs(root)->rip, is_64bit, &n);
-	unsigned int done, part;
-	struct walk walk;
-
-	for (done = 0; done < n; done += part) {
-		const uint8_t *page;
-
-		part = (unsigned int)(PAGE_SIZE - PAGE_OFFSET(gva));
-		if (part > n - done)
-			part = n - done;
-		lock_take(&hv.lock);
-		walk_gva(NULL, &view->paging, GVA(gva), fetch_access(&view->paging), &walk);
-		page = walk.code == WHvTranslateGvaResultSuccess ? walk_root_page(walk.gpa) : NULL;
-		if (page)
-			copy(bytes + done, page + PAGE_OFFSET(gva), part);
-		lock_drop(&hv.lock);
-		if (!page)
-			break;
-		gva += part;
-		if (!is_64bit)
-			gva = (uint32_t)gva;
-	}
-	return done;
 }

@@ -4,14 +4,12 @@
  * take precedence, and what was decided where the documents are silent.
  *
  * Invariants: a page-table entry is read once and then judged by that value alone; it is written
- * only by a compare-and-exchange from that value; a table is touched only if the nested tables (or, in
- * the root, frames_are_root()) said so in this walk, under the lock that keeps it so.
+ * only by a compare-and-exchange from that value; a table is touched only if the nested tables said so in this
+ * walk, under the lock that keeps it so.
  */
 #include "hv/walk.h"
 
-#include "hv/frame.h"
 #include "hv/gpa.h"
-#include "hv/hv.h"
 #include "hv/vp.h"
 #include "whp/WinHvMemory.h"
 #include "x86/cr.h"
@@ -46,7 +44,7 @@ enum walk_end {
 
 /* A walk in progress. */
 struct walk_state {
-	const struct partition *partition; /* NULL: the root */
+	const struct partition *partition;
 	const struct virt_paging *paging;
 	uint64_t gva;
 	unsigned int access;
@@ -128,27 +126,6 @@ static __attribute__((noinline)) bool walk_is_locked(const struct virt_paging *p
 		return true;
 	return (rights & PKR_WD) && (access & WALK_WRITE) &&
 	       ((paging->cr0 & CR0_WP) || (is_user_page && (access & WALK_USER)));
-}
-
-const uint8_t *walk_root_page(gpa_t gpa)
-{
-	const uint64_t page = gpa.a & PAGE_MASK;
-
-	if (page - hv.hidden_base < hv.hidden_bytes || !frames_are_root(page, PAGE_SIZE))
-		return NULL;
-	return virt_ptr(SPA(page));
-}
-
-/* The page around gpa; rights 0: nothing is there. partition NULL: the root's, under hv.lock. */
-static inline struct gpa_page walk_page(const struct partition *partition, uint64_t gpa)
-{
-	struct gpa_page page;
-
-	if (partition)
-		return gpa_page(partition, GPA(gpa));
-	page.ptr = (uint8_t *)(uintptr_t)walk_root_page(GPA(gpa));
-	page.rights = page.ptr ? VIRT_READ | VIRT_WRITE | VIRT_EXECUTE : 0;
-	return page;
 }
 
 static inline uint64_t walk_load(const void *entry, bool is_wide)
@@ -268,7 +245,7 @@ struct walk_start {
 
 /*
  * From the entry of start->level in start->table down to the page. Constants at every call: is_wide,
- * entries of 8 bytes, else those of 32-bit paging; is_plain, a child's walk of which no trail is wanted.
+ * entries of 8 bytes, else those of 32-bit paging; is_plain, a walk of which no trail is wanted.
  */
 static inline __attribute__((always_inline)) enum walk_end
 walk_tables(struct walk_state *state, const struct walk_start *start, const bool is_wide,
@@ -287,8 +264,7 @@ walk_tables(struct walk_state *state, const struct walk_start *start, const bool
 
 	for (;; level--, indexes <<= index_bits, table = entry & PTE_ADDR) {
 		const uint64_t offset = (indexes >> (64 - index_bits)) * entry_bytes;
-		const struct gpa_page page =
-			is_plain ? gpa_page(partition, GPA(table)) : walk_page(partition, table);
+		const struct gpa_page page = gpa_page(partition, GPA(table));
 		bool is_leaf = level == 1;
 		uint8_t *ptr;
 
@@ -431,24 +407,14 @@ static inline bool walk_begin(struct walk_state *state, const struct partition *
 	return true;
 }
 
-/* The root's, and those with a trail. */
-static __attribute__((noinline)) void walk_paged(struct walk_state *state)
-{
-	walk_on(state, false);
-}
-
 __attribute__((noinline)) void walk_gva(const struct partition *partition,
 					const struct virt_paging *paging, gva_t gva,
 					unsigned int access, struct walk *walk)
 {
 	struct walk_state state;
 
-	if (!walk_begin(&state, partition, paging, gva, access, walk))
-		return;
-	if (partition)
+	if (walk_begin(&state, partition, paging, gva, access, walk))
 		walk_on(&state, true);
-	else
-		walk_paged(&state);
 }
 
 void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
@@ -460,7 +426,7 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
 	trail->is_wide = true;
 	if (walk_begin(&state, partition, paging, gva, access, walk)) {
 		state.trail = trail;
-		walk_paged(&state);
+		walk_on(&state, false);
 	}
 	/* The processor's PDPTEs and protection keys are part of a walk, and not of the trail. */
 	trail->is_whole = !(paging->cr0 & CR0_PG) || !(paging->cr4 & CR4_PAE) ||
@@ -504,11 +470,4 @@ bool walk_trail_holds(const struct walk_trail *trail)
 		if (walk_load(trail->at[i], trail->is_wide) != trail->entry[i])
 			return false;
 	return true;
-}
-
-void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access, struct walk *walk)
-{
-	lock_take(&hv.lock);
-	walk_gva(NULL, paging, gva, access, walk);
-	lock_drop(&hv.lock);
 }

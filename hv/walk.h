@@ -88,16 +88,6 @@ static inline bool walk_is_known(const struct partition *partition,
 	       !((memo->rflags ^ paging->rflags) & RFLAGS_AC) && walk_trail_holds(&memo->trail);
 }
 
-/*
- * The same for the root partition, whose memory is the RAM that it owns now (frames_are_root()): lent and
- * hidden pages, devices and firmware's reserved memory are unmapped (code 4). Takes hv.lock, so that no
- * page changes hands meanwhile.
- */
-void walk_root(const struct virt_paging *paging, gva_t gva, unsigned int access, struct walk *walk);
-
-/* A page of the root's memory as the hypervisor sees it; NULL if it is not the root's. Under hv.lock. */
-const uint8_t *walk_root_page(gpa_t gpa);
-
 struct vp;
 
 /*
@@ -105,8 +95,5 @@ struct vp;
  * walk is that of an instruction fetch; nothing is set in the page tables. hv/fetch.c
  */
 unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n);
-
-/* The bytes at the root's CS:RIP. Takes hv.lock. hv/fetch.c */
-unsigned int walk_fetch_root(struct virt_vp *root, uint8_t *bytes, unsigned int n);
 
 #endif

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/frame.h"
 #include "hv/hv.h"
 #include "hv/vp.h"
 #include "hv/walk.h"
@@ -103,13 +102,6 @@ void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
 {
 	(void)asked;
 	(void)gpa;
-}
-
-bool frames_are_root(uint64_t base, uint64_t n_bytes)
-{
-	(void)base;
-	(void)n_bytes;
-	return false;
 }
 
 struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
-#include "hv/frame.h"
 #include "hv/gpa.h"
 #include "hv/vp.h"
 #include "tests/unit/guest.h"
@@ -66,13 +65,6 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 	return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)page.ptr - virt_direct_base),
 				    .rights = page.rights,
 				    .level = LEVEL_4K };
-}
-
-bool frames_are_root(uint64_t base, uint64_t n_bytes)
-{
-	(void)base;
-	(void)n_bytes;
-	return false;
 }
 
 void vp_page_error(struct vp *vp, uint32_t name, const char *text)

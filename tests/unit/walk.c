@@ -581,49 +581,6 @@ static void fetch_in_compatibility_mode_uses_the_segment(void)
 	CHECK_EQUAL(bytes[0], memory[0x10][0x40]);
 }
 
-/* ---- The root ---------------------------------------------------------------------------- */
-
-static uint64_t root_address(unsigned int page)
-{
-	return (uint64_t)(uintptr_t)memory[page];
-}
-
-static void the_root_sees_its_own_memory_alone(void)
-{
-	struct virt_paging paging;
-	uint8_t bytes[16];
-	unsigned int i;
-
-	four_levels();
-	virt_machine.physical_bits = 52;
-	vp_paging.cr3 = root_address(1);
-	for (i = 1; i < 4; i++)
-		*entry_at(i, 0) = root_address(i + 1) | RWU;
-	*entry_at(4, 1) = root_address(5) | RWU;
-	*entry_at(4, 2) = root_address(20) | RWU; /* not its memory */
-	number(5);
-	number(20);
-	paging = vp_paging;
-	walk_root(&paging, GVA(0x1234), WALK_READ | WALK_SET_BITS, &walk);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, root_address(5) + 0x234);
-	CHECK_EQUAL(*entry_at(4, 1), root_address(5) | RWU | PTE_A);
-	CHECK_EQUAL(hv.lock.held, 0);
-	vp_cs.attributes = SEG_L | 0x9b;
-	vp_regs.rip = 0x1ff8;
-	CHECK_EQUAL(walk_fetch_root((struct virt_vp *)(void *)&vp_regs, bytes, 16), 8);
-	CHECK(!memcmp(bytes, &memory[5][0xff8], 8));
-	hv.hidden_base = root_address(3);
-	hv.hidden_bytes = PAGE_SIZE;
-	walk_root(&paging, GVA(0x1234), WALK_READ, &walk);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped);
-	CHECK_EQUAL(walk.gpa.a, root_address(3));
-	CHECK_EQUAL(walk_fetch_root((struct virt_vp *)(void *)&vp_regs, bytes, 16), 0);
-	CHECK_EQUAL(hv.lock.held, 0);
-	hv.hidden_base = hv.hidden_bytes = 0;
-	CHECK_EQUAL(n_pages_asked, 0);
-}
-
 int main(void)
 {
 	RUN(no_paging_always_succeeds);
@@ -647,7 +604,6 @@ int main(void)
 	RUN(fetch_real_mode_stops_at_the_limit);
 	RUN(fetch_stops_at_a_page_that_cannot_be_read);
 	RUN(fetch_in_compatibility_mode_uses_the_segment);
-	RUN(the_root_sees_its_own_memory_alone);
 	RUN(walk_agrees_with_the_reference);
 	RUN(a_walk_is_known_only_if_nothing_has_changed);
 	return test_has_failed;

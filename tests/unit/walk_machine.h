@@ -57,16 +57,6 @@ void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
 	dirty_page = (gpa.a >> PAGE_SHIFT) + 1;
 }
 
-/* In the root, gpa and pointer are the same number here; pages 0 to 15 belong to it. */
-bool frames_are_root(uint64_t base, uint64_t n_bytes)
-{
-	uint64_t first = (uint64_t)(uintptr_t)memory[0];
-
-	if (!hv.lock.held)
-		FAIL("frames_are_root() without hv.lock");
-	return base >= first && base + n_bytes <= first + 16 * PAGE_SIZE;
-}
-
 struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	struct x86_cpuid value = { 0 };
