@@ -2,6 +2,7 @@
 #include "hv/cr.h"
 
 #include "hv/gpa.h"
+#include "hv/root.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
 
@@ -65,17 +66,21 @@ bool cr_pdptes_are_legal(const uint64_t pdpte[4])
 	return true;
 }
 
-/* The page of the root's memory around gpa (below 4 GiB); NULL if it cannot read there. */
-static const uint8_t *root_page(gpa_t gpa)
+/* Four PDPTEs of a child or (partition NULL) of the root, each read once; false if nothing is mapped there. */
+static bool read_pdptes(const struct partition *partition, gpa_t table, uint64_t pdpte[4])
 {
-	struct virt_leaf leaf;
+	const uint8_t *page;
 
-	lock_take(&hv.lock);
-	leaf = virt_space_lookup(&hv.root_space, gpa);
-	lock_drop(&hv.lock);
-	if (!(leaf.rights & VIRT_READ))
-		return NULL;
-	return virt_ptr(SPA(leaf.spa.a + (gpa.a & (LEVEL_SIZE(leaf.level) - 1) & PAGE_MASK)));
+	if (!partition) {
+		root_memory_read(table, pdpte, 4 * sizeof(pdpte[0]));
+		return true;
+	}
+	page = gpa_page(partition, table).ptr;
+	for (unsigned int i = 0; page && i < 4; i++)
+		pdpte[i] = __atomic_load_n(
+			(const uint64_t *)(const void *)(page + PAGE_OFFSET(table.a)) + i,
+			__ATOMIC_RELAXED);
+	return page;
 }
 
 /*
@@ -84,23 +89,9 @@ static const uint8_t *root_page(gpa_t gpa)
  */
 static bool load_pdptes(struct virt_vp *virt, const struct partition *partition, uint64_t cr3)
 {
-	const gpa_t table = GPA(cr3 & CR3_PAE_BASE);
-	const uint8_t *page;
 	uint64_t pdpte[4];
 
-	if (partition) {
-		page = gpa_page(partition, table).ptr;
-	} else {
-		page = root_page(table);
-	}
-	if (!page)
-		return false;
-	/* Once each: the memory may change while it is looked at. */
-	for (unsigned int i = 0; i < 4; i++)
-		pdpte[i] = __atomic_load_n(
-			(const uint64_t *)(const void *)(page + PAGE_OFFSET(table.a)) + i,
-			__ATOMIC_RELAXED);
-	if (!cr_pdptes_are_legal(pdpte))
+	if (!read_pdptes(partition, GPA(cr3 & CR3_PAE_BASE), pdpte) || !cr_pdptes_are_legal(pdpte))
 		return false;
 	for (unsigned int i = 0; i < 4; i++)
 		virt_set(virt, (enum virt_reg)(VIRT_PDPTE0 + i), pdpte[i]);

@@ -50,4 +50,10 @@ void root_memory_retype(void);
  */
 void root_memory_fault(struct root *root, const struct virt_exit *exit);
 
+/*
+ * What the root would read there, n_bytes of one page below the end of physical memory. Only its own RAM is touched:
+ * devices and firmware's reserved memory read as ones. Takes hv.lock.
+ */
+void root_memory_read(gpa_t gpa, void *to, unsigned int n_bytes);
+
 #endif

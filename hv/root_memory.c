@@ -296,3 +296,19 @@ void root_memory_fault(struct root *root, const struct virt_exit *exit)
 	else
 		root_raise(root, exit, EXC_GP);
 }
+
+void root_memory_read(gpa_t gpa, void *to, unsigned int n_bytes)
+{
+	const uint64_t page = gpa.a & PAGE_MASK;
+	struct virt_leaf leaf;
+
+	lock_take(&hv.lock);
+	leaf = virt_space_lookup(&hv.root_space, gpa);
+	/* Of what is no RAM of the root's, only what the hypervisor has put there itself is its to touch. */
+	if (is_hidden(page) ? !leaf.rights : !frames_are_root(page, PAGE_SIZE))
+		memset(to, 0xff, n_bytes);
+	else
+		memcpy(to, virt_ptr(SPA(leaf.spa.a + (gpa.a & (LEVEL_SIZE(leaf.level) - 1)))),
+		       n_bytes);
+	lock_drop(&hv.lock);
+}

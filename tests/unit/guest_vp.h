@@ -8,6 +8,7 @@
 
 #include "arch/fake/fake.h"
 #include "hv/gpa.h"
+#include "hv/root.h"
 #include "hv/vp.h"
 #include "tests/unit/guest.h"
 #include "x86/cr.h"
@@ -65,6 +66,12 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 	return (struct virt_leaf) { .spa = SPA((uint64_t)(uintptr_t)page.ptr - virt_direct_base),
 				    .rights = page.rights,
 				    .level = LEVEL_4K };
+}
+
+void root_memory_read(gpa_t gpa, void *to, unsigned int n_bytes)
+{
+	(void)to;
+	fake_scream("root_memory_read of %u bytes at %llx", n_bytes, (unsigned long long)gpa.a);
 }
 
 void vp_page_error(struct vp *vp, uint32_t name, const char *text)

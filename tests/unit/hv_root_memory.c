@@ -536,6 +536,41 @@ static void a_fault_in_the_delivery_of_a_double_fault_resets(void)
 	CHECK_EQ(fake.n_resets, 1);
 }
 
+/* ---- What the hypervisor reads in the root's stead ----------------------------------------- */
+
+static uint64_t root_word(uint64_t gpa)
+{
+	uint64_t word = 0;
+
+	root_memory_read(GPA(gpa), &word, sizeof(word));
+	return word;
+}
+
+/* The fake's arena ends with its RAM: devices cannot be touched. */
+static void only_the_roots_own_ram_is_read(void)
+{
+	const uint64_t lent = BLOCK_BASE + 32 * MIB;
+
+	machine(256 * MIB);
+	*(uint64_t *)at(64 * MIB + 8) = 0x1111;
+	CHECK_EQ(root_word(64 * MIB + 8), 0x1111);
+	CHECK_EQ(root_word(0xfee00020), ~0ull);
+	CHECK_EQ(root_word(256 * MIB), ~0ull);
+	CHECK_EQ(root_word((1ull << 40) - 8), ~0ull);
+	/* No RAM by the books, but there. */
+	*(uint64_t *)at(8) = 0x2222;
+	CHECK_EQ(root_word(8), ~0ull);
+	*(uint64_t *)at(hidden_page(0)) = 0x3333;
+	CHECK_EQ(root_word(hidden_page(0)), ~0ull);
+	CHECK_EQ(write_to(hidden_page(0)), 1);
+	CHECK_EQ(root_word(hidden_page(0)), ~0ull);
+	*seen_at(hidden_page(0)) = 0x4444;
+	CHECK_EQ(root_word(hidden_page(0)), 0x4444);
+	(void)created(4);
+	CHECK_EQ(root_word(lent + PAGE_SIZE), ~0ull);
+	CHECK_EQ(hv.lock.held, 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -552,6 +587,7 @@ int main(void)
 		TEST(the_interrupted_event_comes_again),
 		TEST(a_fault_in_a_delivery_is_combined),
 		TEST(a_fault_in_the_delivery_of_a_double_fault_resets),
+		TEST(only_the_roots_own_ram_is_read),
 	};
 
 	return RUN(tests);

@@ -206,6 +206,15 @@ void root_memory_retype(void)
 	script.n_retypes++;
 }
 
+/* The root's RAM in this world is all that there is. */
+void root_memory_read(gpa_t gpa, void *to, unsigned int n_bytes)
+{
+	if (gpa.a + n_bytes <= RAM_BYTES)
+		memcpy(to, virt_ptr(SPA(gpa.a)), n_bytes);
+	else
+		memset(to, 0xff, n_bytes);
+}
+
 /* ---- The world --------------------------------------------------------------------------- */
 
 static inline uint8_t *guest_ptr(uint64_t gpa)
