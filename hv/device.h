@@ -56,15 +56,13 @@ uint32_t device_features_of(const struct x86_cpuid *leaf1, const struct x86_cpui
 			    const struct x86_cpuid *leaf81);
 
 /*
- * Operations of the emulator on vector and x87 registers, of any VP; see struct emu_ops. `components` (bits of
- * XCR0) are what the VP's image has beside XMM: virt_machine.xcr0_child of a child, nothing of the root.
- * A register that is not held as far as n_bytes, or with zero_upper not beyond XMM, is EMU_UNIMPLEMENTED.
+ * Operations of the emulator on a child's vector and x87 registers; see struct emu_ops. A register that its image
+ * does not hold as far as n_bytes, or with zero_upper not beyond XMM, is EMU_UNIMPLEMENTED.
  */
-enum emu_outcome device_vector(struct virt_vp *virt, uint64_t components, enum emu_file file,
-			       unsigned int reg, unsigned int n_bytes, void *data);
-enum emu_outcome device_set_vector(struct virt_vp *virt, uint64_t components, enum emu_file file,
-				   unsigned int reg, unsigned int n_bytes, bool zero_upper,
-				   const void *data);
+enum emu_outcome device_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
+			       unsigned int n_bytes, void *data);
+enum emu_outcome device_set_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
+				   unsigned int n_bytes, bool zero_upper, const void *data);
 enum emu_outcome device_x87(struct virt_vp *virt, struct emu_x87 *out);
 enum emu_outcome device_set_x87(struct virt_vp *virt, const struct emu_x87 *value);
 

@@ -333,7 +333,7 @@ static enum emu_outcome op_vector(void *ctx, enum emu_file file, unsigned int re
 {
 	const struct device_run *run = ctx;
 
-	return device_vector(run->vp->virt, virt_machine.xcr0_child, file, reg, n_bytes, data);
+	return device_vector(run->vp->virt, file, reg, n_bytes, data);
 }
 
 static enum emu_outcome op_set_vector(void *ctx, enum emu_file file, unsigned int reg,
@@ -341,8 +341,7 @@ static enum emu_outcome op_set_vector(void *ctx, enum emu_file file, unsigned in
 {
 	const struct device_run *run = ctx;
 
-	return device_set_vector(run->vp->virt, virt_machine.xcr0_child, file, reg, n_bytes,
-				 zero_upper, data);
+	return device_set_vector(run->vp->virt, file, reg, n_bytes, zero_upper, data);
 }
 
 static enum emu_outcome op_x87(void *ctx, struct emu_x87 *out)

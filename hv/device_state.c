@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processor state that few emulated instructions need: vector and x87 registers of a VP on which the
- * emulator works, and which of the optional instructions there are.
- *
- * Of a child the image that virt_fpu_save() gives has everything that XCR0 can enable. Of the root it is that of
- * FXSAVE; what reaches beyond XMM is refused, and with it every instruction that needs it.
+ * Processor state that few emulated instructions need: vector and x87 registers of a child, in the image that
+ * virt_fpu_save() gives, and which of the optional instructions there are.
  */
 #include "hv/device_run.h"
 
@@ -82,21 +79,20 @@ static const struct part {
 
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
-static bool has_part(const struct part *part, uint64_t components, enum emu_file file,
-		     unsigned int reg)
+static bool has_part(const struct part *part, enum emu_file file, unsigned int reg)
 {
 	return part->file == (uint8_t)file && reg >= part->first &&
 	       reg < (unsigned int)part->first + part->n &&
-	       (components | XCR0_SSE) >> part->component & 1;
+	       (virt_machine.xcr0_child | XCR0_SSE) >> part->component & 1;
 }
 
 /* So many bytes of the register are in the image. */
-static unsigned int bytes_held(uint64_t components, enum emu_file file, unsigned int reg)
+static unsigned int bytes_held(enum emu_file file, unsigned int reg)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < N_PARTS; i++)
-		if (has_part(&parts[i], components, file, reg))
+		if (has_part(&parts[i], file, reg))
 			n += parts[i].n_bytes;
 	return n;
 }
@@ -109,18 +105,18 @@ static uint8_t *part_in(void *image, const struct part *part, unsigned int reg)
 	return (uint8_t *)image + offset + (reg - part->first) * part->n_bytes;
 }
 
-enum emu_outcome device_vector(struct virt_vp *virt, uint64_t components, enum emu_file file,
-			       unsigned int reg, unsigned int n_bytes, void *data)
+enum emu_outcome device_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
+			       unsigned int n_bytes, void *data)
 {
 	void *image;
 
-	if (bytes_held(components, file, reg) < n_bytes)
+	if (bytes_held(file, reg) < n_bytes)
 		return EMU_UNIMPLEMENTED;
 	image = virt_fpu_save(virt);
 	for (unsigned int i = 0; i < N_PARTS; i++) {
 		const struct part *const part = &parts[i];
 
-		if (!has_part(part, components, file, reg) || part->at >= n_bytes)
+		if (!has_part(part, file, reg) || part->at >= n_bytes)
 			continue;
 		memcpy((uint8_t *)data + part->at, part_in(image, part, reg),
 		       n_bytes - part->at < part->n_bytes ? n_bytes - part->at : part->n_bytes);
@@ -129,16 +125,15 @@ enum emu_outcome device_vector(struct virt_vp *virt, uint64_t components, enum e
 }
 
 /* What is written is in use from now on; the initial state of all these components is zeros. */
-enum emu_outcome device_set_vector(struct virt_vp *virt, uint64_t components, enum emu_file file,
-				   unsigned int reg, unsigned int n_bytes, bool zero_upper,
-				   const void *data)
+enum emu_outcome device_set_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
+				   unsigned int n_bytes, bool zero_upper, const void *data)
 {
-	const unsigned int held = bytes_held(components, file, reg);
+	const unsigned int held = bytes_held(file, reg);
 	uint8_t whole[64] = { 0 };
 	struct x86_xsave_header *header;
 	void *image;
 
-	if (held < n_bytes || (zero_upper && !(components & XCR0_AVX)))
+	if (held < n_bytes || (zero_upper && !(virt_machine.xcr0_child & XCR0_AVX)))
 		return EMU_UNIMPLEMENTED;
 	memcpy(whole, data, n_bytes);
 	image = virt_fpu_save(virt);
@@ -147,12 +142,12 @@ enum emu_outcome device_set_vector(struct virt_vp *virt, uint64_t components, en
 		const struct part *const part = &parts[i];
 		unsigned int n = part->n_bytes;
 
-		if (!has_part(part, components, file, reg) || (part->at >= n_bytes && !zero_upper))
+		if (!has_part(part, file, reg) || (part->at >= n_bytes && !zero_upper))
 			continue;
 		if (!zero_upper && n_bytes - part->at < n)
 			n = n_bytes - part->at;
 		memcpy(part_in(image, part, reg), whole + part->at, n);
-		if (components)
+		if (virt_machine.xcr0_child)
 			header->xstate_bv |= 1ull << part->component;
 	}
 	virt_fpu_load(virt);
