@@ -4,7 +4,7 @@
 include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk tests/bench/emu.mk
 
 # Scripts that boot machines, the longest first, and what they need.
-MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one seabios refusals svam panic/run)
+MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one seabios refusals svam shutdown panic/run)
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
 	$(B)/panic/whit.efi $(LINUX_GUEST)
 

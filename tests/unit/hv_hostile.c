@@ -86,17 +86,45 @@ static uint64_t random_name(void)
 	return rnd(16) ? base[rnd(6)] + (uint32_t)rnd(44) : (uint32_t)random_word();
 }
 
+/* Is this page the root's own, and seen by it? */
+static bool is_seen(uint64_t address)
+{
+	const struct virt_leaf leaf = virt_space_lookup(&hv.root_space, GPA(address));
+
+	return leaf.rights == 7 && leaf.spa.a + (address & (LEVEL_SIZE(leaf.level) - 1)) == address;
+}
+
+/* What the root meets there, after the fault that this may take. */
+static void *root_at(uint64_t address, unsigned int rights)
+{
+	const struct virt_exit exit = {
+		.reason = VIRT_EXIT_MEMORY,
+		.memory = { .gpa = GPA(address),
+			    .is_read = rights & VIRT_READ,
+			    .is_write = rights & VIRT_WRITE,
+			    .is_fetch = rights & VIRT_EXECUTE },
+	};
+	struct virt_leaf leaf = virt_space_lookup(&hv.root_space, GPA(address));
+
+	if (rights & ~(unsigned int)leaf.rights) {
+		root_memory_fault(&test_root, &exit);
+		CHECK_EQ(test_root.virt->injected.type, VIRT_EVENT_NONE);
+		leaf = virt_space_lookup(&hv.root_space, GPA(address));
+		CHECK_EQ(rights & ~(unsigned int)leaf.rights, 0);
+	}
+	return at(leaf.spa.a + (address & (LEVEL_SIZE(leaf.level) - 1)));
+}
+
 /* Names and values for the register calls, properties for the property calls; all of it junk. */
 static void scribble(void)
 {
 	for (unsigned int i = 0; i < 32; i++) {
 		const uint64_t where = RAM_START + (rnd(SMALL_AREA) & ~7ull);
 
-		if (virt_space_lookup(&hv.root_space, GPA(where)).rights != 7)
-			continue; /* lent: the root would write to nothing */
-		*(uint64_t *)at(where) =
+		*(uint64_t *)root_at(where, VIRT_WRITE) =
 			rnd(2) ? random_word() : random_name() | random_name() << 32;
 	}
+	(void)root_at(BLOCK_BASE + rnd(RAM_START - BLOCK_BASE), 1u << rnd(3));
 }
 
 static void push_exit(void)
@@ -127,18 +155,15 @@ static uint32_t random_memory_call(uint64_t handle, uint64_t vp)
 	const uint64_t buffer = random_buffer();
 	const uint64_t record[5] = { random_gpa(), rnd(4) ? 6 : random_word(), 1 + rnd(18) };
 
-	if (rnd(2) && buffer < fake.ram_bytes - PAGE_SIZE &&
-	    virt_space_lookup(&hv.root_space, GPA(buffer)).rights == 7 &&
-	    virt_space_lookup(&hv.root_space, GPA(buffer + sizeof(record))).rights == 7)
+	if (rnd(2) && buffer < fake.ram_bytes - PAGE_SIZE && is_seen(buffer) &&
+	    is_seen(buffer + sizeof(record)))
 		memcpy(at(buffer), record, sizeof(record));
 	switch (rnd(6)) {
 	case 0:
 		return CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, random_gpa(), random_bytes(),
 			    rnd(16) ? 1 | rnd(16) : random_word());
 	case 1:
-		if (buffer < fake.ram_bytes - PAGE_SIZE &&
-		    virt_space_lookup(&hv.root_space, GPA(buffer)).rights == 7 &&
-		    !PAGE_OFFSET(buffer))
+		if (buffer < fake.ram_bytes - PAGE_SIZE && is_seen(buffer) && !PAGE_OFFSET(buffer))
 			*(struct whit_extent *)at(buffer) =
 				(struct whit_extent) { random_page(), 1 + rnd(600) };
 		return CALL(WHIT_CALL_MAP_GPA_LIST, handle, random_gpa(), buffer,
@@ -240,6 +265,20 @@ static uint32_t random_call(void)
 	}
 }
 
+/* What may be in the place of a hidden page: nothing, ones, or the sink that is noted to be there. */
+static bool is_stand_in(uint64_t page, const struct virt_leaf *leaf)
+{
+	if (leaf->level != LEVEL_4K)
+		return false;
+	if (leaf->rights != 7)
+		return !leaf->rights ||
+		       (leaf->rights == (VIRT_READ | VIRT_EXECUTE) && leaf->spa.a == hv.ones.a);
+	for (unsigned int i = 0; i < ROOT_SINKS; i++)
+		if (hv.sinks[i].at == page)
+			return hv.sinks[i].page.a == leaf->spa.a;
+	return false;
+}
+
 /* Every frame is one thing: what the root's space shows, what the books say, what partitions hold. */
 static void check_invariants(void)
 {
@@ -250,13 +289,12 @@ static void check_invariants(void)
 		const bool is_lent = frames_kind(SPA(page)) != FRAME_PLAIN;
 
 		if (page - BLOCK_BASE < RAM_START - BLOCK_BASE) {
-			CHECK_EQ(leaf.rights, 0);
+			CHECK(is_stand_in(page, &leaf));
 			continue;
 		}
 		n_lent += is_lent;
 		if (is_lent)
-			CHECK(!leaf.rights ||
-			      (leaf.rights == VIRT_READ && leaf.spa.a == hv.ones.a));
+			CHECK(is_stand_in(page, &leaf));
 		else
 			CHECK_EQ(leaf.spa.a + (page & (LEVEL_SIZE(leaf.level) - 1)), page);
 		if (is_lent)

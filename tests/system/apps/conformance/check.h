@@ -63,6 +63,7 @@ void library_checks(void);
 void translate_checks(void);
 void walk_checks(void);
 void root_checks(void);
+void hidden_checks(void);
 void hostile_checks(void);
 void apic_checks(void);
 void state_checks(void);

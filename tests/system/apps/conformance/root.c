@@ -2,9 +2,6 @@
 /* The root partition: what it is shown of the hypervisor, and what it is not. */
 #include "tests/system/apps/conformance/check.h"
 
-#include <efi.h>
-#include <efilib.h>
-
 #include "root/lib/hypercall.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/probe.h"
@@ -13,8 +10,6 @@
 #include "x86/paging.h"
 
 DECLARE_GUEST(halt);
-
-#define BLOCK 0x200000ull /* the hypervisor's memory is aligned to, and has at least, this */
 
 static void root_cpuid_shows_whit_and_hides_vmx(void)
 {
@@ -68,97 +63,6 @@ static void root_hypercalls_need_ring_0(void)
 	/* And again, to see that the first time has broken nothing. */
 	EXPECT_EQ(probe_ring3(probe_vmcall, (uintptr_t)tables), PROBE_UD);
 	EXPECT_EQ(probe_call(probe_vmcall), 0);
-}
-
-/* The first reserved range of the memory map, from *from on, that could be the hypervisor's. */
-static bool next_reserved(uint64_t *from, uint64_t *n_bytes)
-{
-	UINTN n = 0, key, size;
-	EFI_MEMORY_DESCRIPTOR *map;
-	uint64_t best = ~0ull;
-	uint32_t version;
-
-	map = LibMemoryMap(&n, &key, &size, &version);
-	if (!map)
-		return false;
-	for (UINTN i = 0; i < n; i++) {
-		const EFI_MEMORY_DESCRIPTOR *d =
-			(const EFI_MEMORY_DESCRIPTOR *)(const void *)((const uint8_t *)map +
-								      i * size);
-
-		if (d->Type != EfiReservedMemoryType || d->NumberOfPages * 4096 < BLOCK ||
-		    d->PhysicalStart < *from || d->PhysicalStart >= best)
-			continue;
-		best = d->PhysicalStart;
-		*n_bytes = d->NumberOfPages * 4096;
-	}
-	FreePool(map);
-	*from = best;
-	return best != ~0ull;
-}
-
-static bool reads_as_ones(volatile const uint64_t *page)
-{
-	return page[0] == ~0ull && page[1] == ~0ull && page[511] == ~0ull;
-}
-
-/* Ranges that begin with a page of ones are the hypervisor's: firmware's are not. */
-static bool find_hidden(uint64_t *base, uint64_t *n_bytes)
-{
-	for (*base = 0; next_reserved(base, n_bytes); *base += 4096) {
-		uint64_t first = (*base + BLOCK - 1) & ~(BLOCK - 1);
-
-		if (first + BLOCK <= *base + *n_bytes &&
-		    reads_as_ones((const uint64_t *)(uintptr_t)first)) {
-			*n_bytes -= first - *base;
-			*base = first;
-			return true;
-		}
-	}
-	return false;
-}
-
-static void root_memory_of_the_hypervisor_is_hidden(void)
-{
-	struct whit_stats before, after;
-	uint64_t base, n_bytes;
-
-	EXPECT(find_hidden(&base, &n_bytes));
-	if (check_has_failed())
-		return;
-	EXPECT_HR(WhitGetStats(&before), S_OK);
-	for (uint64_t offset = 0; offset < n_bytes; offset += 0x41000) {
-		volatile uint64_t *page = (uint64_t *)(uintptr_t)(base + (offset & ~0xfffull));
-
-		EXPECT(reads_as_ones(page));
-		page[1] = 0x1badb002;
-		*(volatile uint8_t *)page = 0;
-		EXPECT(reads_as_ones(page));
-	}
-	EXPECT_HR(WhitGetStats(&after), S_OK);
-	EXPECT(after.hidden_reads >= before.hidden_reads);
-	EXPECT(after.hidden_reads > 0);
-	EXPECT(after.hidden_writes > before.hidden_writes);
-}
-
-static void root_cannot_give_away_what_is_hidden(void)
-{
-	struct hypercall_result result;
-	struct child child;
-	uint64_t base, n_bytes;
-
-	EXPECT(find_hidden(&base, &n_bytes));
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
-	if (check_has_failed())
-		return;
-	EXPECT_FAILED(WHvMapGpaRange(child.partition, (void *)(uintptr_t)base, CHILD_MMIO, 4096,
-				     WHvMapGpaRangeFlagRead));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_CREATE_PARTITION, base, 16, 0, 0, 0, &result));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_STATS, base, sizeof(struct whit_stats), 0, 0, 0,
-					  &result));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeFeatures, base,
-					  8, 0, 0, &result));
-	child_destroy(&child);
 }
 
 static void root_hypercalls_of_whit_answer(void)
@@ -218,8 +122,6 @@ void root_checks(void)
 	RUN(root_has_no_vmx_instructions);
 	RUN(root_has_no_vmx_registers);
 	RUN(root_hypercalls_need_ring_0);
-	RUN(root_memory_of_the_hypervisor_is_hidden);
-	RUN(root_cannot_give_away_what_is_hidden);
 	RUN(root_hypercalls_of_whit_answer);
 	RUN(root_unknown_hypercalls_are_refused);
 	RUN(root_keeps_its_registers_through_children);
