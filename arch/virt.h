@@ -306,13 +306,14 @@ enum virt_exit_reason {
 	VIRT_EXIT_TPR,	    /* after a write that took the TPR below virt_apic_threshold() */
 	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the register page that has to have an effect */
 	VIRT_EXIT_APIC_EOI, /* apic_eoi: after the EOI of a vector of virt_apic_eoi_exits() */
+	VIRT_EXIT_RDPMC,    /* of a child, which has no counters: the guest is to get #GP(0) */
 	VIRT_EXIT_COUNT
 };
 
 /*
  * An exit. Guest state is that before the instruction, but after it for TPR, APIC_WRITE and APIC_EOI. insn_length
  * is the processor's word on the instruction, exact for CPUID, HLT, HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV,
- * INVD, RDTSC, PAUSE, HIDDEN_INSN and software exceptions, and 0 for every other reason.
+ * INVD, RDTSC, RDPMC, PAUSE, HIDDEN_INSN and software exceptions, and 0 for every other reason.
  */
 struct virt_exit {
 	enum virt_exit_reason reason;

@@ -41,7 +41,7 @@ enum {
 	PAGE_FAULTS, /* of the guest's own tables: among OTHER, as every exception */
 	NESTED_PAGE_FAULTS,
 	HYPERCALLS,
-	RDPMC_INSTRUCTIONS, /* #UD or #GP without an intercept */
+	RDPMC_INSTRUCTIONS,
 };
 
 static const uint8_t intercept_of[VIRT_EXIT_COUNT] = {
@@ -58,6 +58,7 @@ static const uint8_t intercept_of[VIRT_EXIT_COUNT] = {
 	[VIRT_EXIT_DR] = DEBUG_REGISTERS,
 	[VIRT_EXIT_INVLPG] = PAGE_INVALIDATIONS,
 	[VIRT_EXIT_MEMORY] = NESTED_PAGE_FAULTS,
+	[VIRT_EXIT_RDPMC] = RDPMC_INSTRUCTIONS,
 	/* 0: OTHER_INTERCEPTS */
 };
 

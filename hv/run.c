@@ -427,6 +427,7 @@ static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
 	case VIRT_EXIT_HYPERCALL: return run_hypercall(vp, exit);
 	case VIRT_EXIT_XSETBV: return run_xsetbv(vp, exit);
 	case VIRT_EXIT_HIDDEN_INSN: return raise(vp, EXC_UD);
+	case VIRT_EXIT_RDPMC: return raise(vp, EXC_GP);
 	case VIRT_EXIT_EXCEPTION: exit_exception(vp, exit); return NEXT_LEAVE;
 	case VIRT_EXIT_TASK_SWITCH:
 		exit_unsupported(vp, WHvUnsupportedFeatureTaskSwitchTss,

@@ -39,16 +39,6 @@ void virt_inject(struct virt_vp *vp, const struct virt_event *event)
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
 }
 
-void vmx_inject_fault(struct virt_vp *vp, uint8_t vector, bool has_error_code, uint32_t error_code)
-{
-	virt_inject(vp, &(struct virt_event) {
-				.type = VIRT_EVENT_EXCEPTION,
-				.vector = vector,
-				.has_error_code = has_error_code,
-				.error_code = error_code,
-			});
-}
-
 /* Asked for in the root only for the time of a held NMI, so keep it apart from virt_window(). */
 static void set_nmi_window(struct virt_vp *root, bool is_on)
 {

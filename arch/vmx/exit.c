@@ -215,6 +215,7 @@ DECODE_INSN(rdmsr, VIRT_EXIT_RDMSR)
 DECODE_INSN(xsetbv, VIRT_EXIT_XSETBV)
 DECODE_INSN(invd, VIRT_EXIT_INVD)
 DECODE_INSN(pause, VIRT_EXIT_PAUSE)
+DECODE_INSN(rdpmc, VIRT_EXIT_RDPMC)
 DECODE_INSN(hidden, VIRT_EXIT_HIDDEN_INSN)
 
 #undef DECODE_INSN
@@ -229,20 +230,17 @@ static bool decode_hypercall(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
+/* A value that the processor does not take in one of the MSRs that it keeps itself is refused once more in hv/. */
 static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 {
 	const uint64_t *gpr = vp->regs.gpr;
-	bool is_legal;
 
 	read_length(exit);
 	exit->reason = VIRT_EXIT_WRMSR;
 	if (!vp->is_root ||
-	    !vmx_syscall_written(vp, (uint32_t)gpr[1], (uint32_t)gpr[0] | gpr[2] << 32, &is_legal))
+	    !vmx_syscall_written(vp, (uint32_t)gpr[1], (uint32_t)gpr[0] | gpr[2] << 32))
 		return true;
-	if (is_legal)
-		virt_skip(vp, exit);
-	else
-		vmx_inject_fault(vp, EXC_GP, true, 0);
+	virt_skip(vp, exit);
 	return false;
 }
 
@@ -269,14 +267,6 @@ static bool decode_user_wait(struct virt_vp *vp, struct virt_exit *exit)
 	vp->regs.rflags &= ~(uint64_t)RFLAGS_STATUS;
 	vp->regs.changed = true;
 	virt_skip(vp, exit);
-	return false;
-}
-
-/* A child has no performance counters; the fault is what RDPMC of an absent counter gives. */
-static bool decode_rdpmc(struct virt_vp *vp, struct virt_exit *exit)
-{
-	(void)exit;
-	vmx_inject_fault(vp, EXC_GP, true, 0);
 	return false;
 }
 

@@ -64,14 +64,14 @@ void vmx_syscall_watch(struct virt_vp *root)
 	note_tsc_aux(root);
 }
 
-bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value, bool *is_legal)
+bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 {
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
 		if (syscall_msrs[i] != msr || i == SYSCALL_KERNEL_GS_BASE)
 			continue;
-		*is_legal = x86_wrmsr_safe(msr, value);
-		if (*is_legal)
-			percpu()->parked_syscall[i] = x86_rdmsr(msr);
+		if (!x86_wrmsr_safe(msr, value))
+			return false;
+		percpu()->parked_syscall[i] = x86_rdmsr(msr);
 		note_tsc_aux(root);
 		return true;
 	}

@@ -87,7 +87,6 @@ void vmx_take_back(struct virt_event *event);
 /* event.c */
 bool vmx_deliver_held(struct virt_vp *vp); /* false: a child must be left for the root's event */
 void vmx_nmi_window_opened(struct virt_vp *root);
-void vmx_inject_fault(struct virt_vp *vp, uint8_t vector, bool has_error_code, uint32_t error_code);
 void vmx_note_exception(struct virt_vp *vp, uint8_t vector); /* DR6 and DR7 of a #DB that exited */
 void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
@@ -100,8 +99,8 @@ void vmx_overlay_load(struct virt_vp *child);
 void vmx_syscall_lay(struct percpu *cpu, struct virt_vp *child);
 void vmx_syscall_watch(struct virt_vp *root); /* once, on its processor */
 void vmx_spec_ctrl_set(struct virt_vp *child, uint64_t value);
-/* The root's WRMSR: false if the MSR is none of these; else done, or *is_legal false. */
-bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value, bool *is_legal);
+/* The root's WRMSR: false if the MSR is none of these, or refused by the processor; else done. */
+bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value);
 uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which);
 void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value);
 uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number);

@@ -34,6 +34,7 @@ ONE write, 64, mov [rbx], eax
 ONE fetch, 64, call rbx
 ONE read32, 32, mov eax, [ebx]
 ONE rdmsr, 32, rdmsr
+ONE rdpmc, 32, rdpmc
 ONE wrmsr, 32, wrmsr
 ONE vmxoff, 32, vmxoff
 ONE read_dr0, 64, mov rax, dr0

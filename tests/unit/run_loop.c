@@ -228,6 +228,24 @@ static void hidden_instructions_give_ud(void)
 	CHECK_EQUAL(script.n_hypercalls, 0);
 }
 
+/* A child has no counters; the fault is one like others: RF is set, and the client can have it. */
+static void rdpmc_gives_gp(void)
+{
+	const struct virt_exit exit = { .reason = VIRT_EXIT_RDPMC, .insn_length = 2 };
+
+	world_init();
+	world_protected_mode();
+	check_child_faults(&exit, EXC_GP);
+	CHECK(virt_regs(child.virt)->rflags & RFLAGS_RF);
+	part.properties.extended_exits = EXITS_EXCEPTION;
+	part.properties.exception_exits = 1u << EXC_GP;
+	fake_push(&exit, NULL);
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonException);
+	CHECK_EQUAL(record_u32(72) & 0xff, EXC_GP);
+	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE);
+}
+
 static void invd_is_for_cpl_0(void)
 {
 	world_init();
@@ -579,6 +597,7 @@ int main(void)
 	RUN(msrs_are_answered_inside);
 	RUN(unknown_msrs_give_gp);
 	RUN(hidden_instructions_give_ud);
+	RUN(rdpmc_gives_gp);
 	RUN(invd_is_for_cpl_0);
 	RUN(cr_accesses_are_answered_inside);
 	RUN(debug_registers_keep_what_they_can);

@@ -28,6 +28,7 @@ DECLARE_GUEST(raise_write);
 DECLARE_GUEST(raise_fetch);
 DECLARE_GUEST(raise_read32);
 DECLARE_GUEST(raise_rdmsr);
+DECLARE_GUEST(raise_rdpmc);
 DECLARE_GUEST(raise_wrmsr);
 DECLARE_GUEST(raise_vmxoff);
 DECLARE_GUEST(raise_read_dr0);
@@ -251,6 +252,8 @@ const struct raise raise_rows[RAISE_N] = {
 	ROW(load_ds, CHILD_PROT32, EXC_GP, 0, with_no_segment),
 	ROW(read, CHILD_LONG, EXC_GP, 0, with_wild_pointer),
 	ROW(rdmsr, CHILD_PROT32, EXC_GP, 0, with_vmx_msr),
+	ROW(rdpmc, CHILD_PROT32, EXC_GP, 0, none),
+	ROW(rdpmc, CHILD_LONG, EXC_GP, 0, none),
 	ROW(wrmsr, CHILD_LONG, EXC_GP, 0, with_vmx_msr),
 	ROW(read, CHILD_LONG, EXC_PF, 0, with_page_absent),
 	ROW(write, CHILD_LONG, EXC_PF, 0, with_page_absent),

@@ -14,7 +14,7 @@ struct raise {
 	void (*prepare)(void);
 };
 
-#define RAISE_N 44u
+#define RAISE_N 46u
 extern const struct raise raise_rows[RAISE_N];
 
 #define RAISE_OLD_CR2 0x5a5a5a5aull
