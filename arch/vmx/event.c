@@ -39,6 +39,18 @@ void virt_inject(struct virt_vp *vp, const struct virt_event *event)
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
 }
 
+/*
+ * The shadow of STI is over. An event after STI that the shadow does not hold back (a single step, on some processors
+ * an NMI) ends it, as it does on the processor, and some refuse an entry with both.
+ */
+void vmx_end_sti_shadow(struct virt_vp *vp)
+{
+	const uint64_t shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, shadow & ~(uint64_t)INTERRUPTIBILITY_STI);
+	vp->has_view = false;
+}
+
 /* Asked for in the root only for the time of a held NMI, so keep it apart from virt_window(). */
 static void set_nmi_window(struct virt_vp *root, bool is_on)
 {
@@ -56,12 +68,8 @@ static void set_nmi_window(struct virt_vp *root, bool is_on)
  */
 void vmx_nmi_window_opened(struct virt_vp *root)
 {
-	const uint64_t shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
 	set_nmi_window(root, false);
-	/* The window opens behind STI too, where some processors refuse the entry with an NMI. */
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, shadow & ~(uint64_t)INTERRUPTIBILITY_STI);
-	root->has_view = false;
+	vmx_end_sti_shadow(root);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_NMI, (uint32_t)EXC_NMI));
 }
 
@@ -108,23 +116,29 @@ bool vmx_deliver_held(struct virt_vp *vp)
 }
 
 /*
- * #DB and #AC are intercepted in children because their delivery can raise them again without end,
- * which no interrupt breaks (CVE-2015-5307, CVE-2015-8104). The guest is to get what it would have
- * got: the new exception alone, for neither is of a class that makes a double fault. SDM 3A "Debug
- * Exception (#DB)": DR6 and DR7.GD, which the exit has left as they were.
+ * The new bits of DR6 of a #DB that exited. INT1 makes none, whatever step is pending in its shadow of MOV SS (Bochs 2.7
+ * tells of that step).
  */
-void vmx_note_exception(struct virt_vp *vp, uint8_t vector)
+uint64_t vmx_debug_bits(uint32_t type)
 {
-	if (vector != EXC_DB)
-		return;
-	vp->dr6 = (vp->dr6 & ~0xfull) | (vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS);
+	const uint64_t bits = vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS;
+
+	return type == INTR_PRIVILEGED_SOFT ? bits & ~(uint64_t)PENDING_DEBUG_BS : bits;
+}
+
+/* SDM 3A "Debug Exception (#DB)": DR6 and DR7.GD, which the exit has left as they were. */
+void vmx_note_debug(struct virt_vp *vp, uint64_t bits)
+{
+	vp->dr6 = (vp->dr6 & ~0xfull) | bits;
 	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
 	vp->has_view = false;
 }
 
 /*
  * SDM 3C "Checks on Guest Non-Register State": in a shadow the pending single-step trap must be what
- * RFLAGS.TF says. A client that sets or clears TF there need not know.
+ * RFLAGS.TF says. A client that sets or clears TF there need not know; and after a #DB the processor has noted none,
+ * though INT1 leaves the shadow of MOV SS and TF as they were. An event that is injected drops the step or, a software
+ * interrupt behind MOV SS, has it follow, as in SDM 3C "Delivery of Pending Debug Exceptions after VM Entry".
  */
 void vmx_match_single_step(struct virt_vp *vp)
 {
@@ -183,6 +197,16 @@ void virt_intercept_spin(struct virt_vp *vp, bool exits)
 				: vp->proc2 & ~PROC2_PAUSE_LOOP_EXITING);
 }
 
+/* What RF and TF mean for an instruction that is done. */
+static __attribute__((noinline)) void skip_flags(struct virt_regs *regs)
+{
+	if ((regs->rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+	regs->rflags &= ~(uint64_t)RFLAGS_RF;
+	regs->changed = true;
+}
+
 void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 {
 	struct virt_regs *regs = &vp->regs;
@@ -197,17 +221,12 @@ void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 	regs->rip = next;
 	/* The rest of `changed` can be spared: this is the commonest way out of an exit. */
 	vmwrite(VMCS_GUEST_RIP, next);
-	if (unlikely(regs->rflags & RFLAGS_RF)) {
-		regs->rflags &= ~(uint64_t)RFLAGS_RF;
-		regs->changed = true;
-	}
 	shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	if (unlikely(shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))) {
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
 			shadow & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 		vp->has_view = false;
 	}
-	if (unlikely(regs->rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
-		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-			vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+	if (unlikely(regs->rflags & (RFLAGS_RF | RFLAGS_TF)))
+		skip_flags(regs);
 }

@@ -70,16 +70,19 @@ static bool read_interrupted(struct virt_event *event)
 #define MAX_REFLECTED 4
 
 /*
- * The guest gets the exception by the next entry. A delivery that raises the same exception again can go
+ * #DB and #AC are intercepted in children because their delivery can raise them again without end,
+ * which no interrupt breaks (CVE-2015-5307, CVE-2015-8104). The guest is to get what it would have
+ * got: the new exception alone, for neither is of a class that makes a double fault. A delivery that raises the same exception again can go
  * on for ever without an instruction between, at which an interrupt would be looked for: so after a few it
  * is handed up as an event whose delivery was interrupted, and the root has its turn.
  */
-static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info)
+static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info, uint32_t type)
 {
 	struct virt_event event;
 
 	event_of(info, VMCS_EXIT_INTERRUPTION_ERROR_CODE, VMCS_EXIT_INSTRUCTION_LENGTH, &event);
-	vmx_note_exception(vp, event.vector);
+	if (event.vector == EXC_DB)
+		vmx_note_debug(vp, vmx_debug_bits(type));
 	if (vp->n_reflected++ < MAX_REFLECTED) {
 		virt_inject(vp, &event);
 		return false;
@@ -110,8 +113,10 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 	}
 	if ((info & INTR_NMI_UNBLOCKED) && !during_delivery && vector != EXC_DF)
 		vmx_block_nmi();
+	if (vector == EXC_DB && (vmx_debug_bits(type) & PENDING_DEBUG_BS))
+		vmx_end_sti_shadow(vp);
 	if (!(vp->exceptions & (1u << vector)))
-		return reflect(vp, exit, info);
+		return reflect(vp, exit, info, type);
 	exit->reason = VIRT_EXIT_EXCEPTION;
 	exit->exception.vector = vector;
 	exit->exception.is_software = type != INTR_HARD_EXCEPTION;
@@ -122,7 +127,7 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 	if (vector == EXC_PF)
 		exit->exception.address = vmread(VMCS_EXIT_QUALIFICATION);
 	else if (vector == EXC_DB)
-		exit->exception.address = vmread(VMCS_EXIT_QUALIFICATION) & QUAL_DB_BITS;
+		exit->exception.address = vmx_debug_bits(type);
 	if (exit->exception.is_software)
 		read_length(exit);
 	return true;
@@ -177,6 +182,7 @@ static bool decode_nmi_window(struct virt_vp *vp, struct virt_exit *exit)
 		vmx_nmi_window_opened(vp);
 		return false;
 	}
+	vmx_end_sti_shadow(vp);
 	exit->reason = VIRT_EXIT_NMI_WINDOW;
 	return true;
 }

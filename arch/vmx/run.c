@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Entering a virtual processor: the one loop that a guest's every exit goes through. Kept lean. */
 #include "arch/vmx/vmx.h"
+#include "x86/rflags.h"
 
 static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uint32_t reason)
 {
@@ -75,7 +76,7 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 	vp->has_view = false;
 	vp->n_reflected = 0;
 again:
-	if (vp->regs.changed)
+	if (vp->regs.changed || unlikely(vp->regs.rflags & RFLAGS_TF))
 		write_changed(vp);
 	if (unlikely(vp->due) && !prepare(cpu, vp))
 		goto left;

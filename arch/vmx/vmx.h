@@ -87,7 +87,9 @@ void vmx_take_back(struct virt_event *event);
 /* event.c */
 bool vmx_deliver_held(struct virt_vp *vp); /* false: a child must be left for the root's event */
 void vmx_nmi_window_opened(struct virt_vp *root);
-void vmx_note_exception(struct virt_vp *vp, uint8_t vector); /* DR6 and DR7 of a #DB that exited */
+void vmx_end_sti_shadow(struct virt_vp *vp);
+uint64_t vmx_debug_bits(uint32_t type); /* of a #DB that exited, by its interruption type */
+void vmx_note_debug(struct virt_vp *vp, uint64_t bits);
 void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
 

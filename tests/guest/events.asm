@@ -59,6 +59,27 @@ GUEST lower_cr8, 64
 	hlt
 END_GUEST lower_cr8
 
+; With the APIC in the hypervisor HLT sleeps inside Run.
+GUEST sti_hlt, 64
+	sti
+	hlt
+	out	0x80, al
+END_GUEST sti_hlt
+
+; A single step across a shadow: MOV SS holds it back, STI does not.
+GUEST mov_ss_int1, 64
+	mov	ss, edx
+	db	0xf1
+	hlt
+END_GUEST mov_ss_int1
+
+GUEST sti_step, 64
+	sti
+	nop
+	nop
+	hlt
+END_GUEST sti_step
+
 ; Returns to the HLT behind itself, with RFLAGS out of RDX.
 GUEST nmi_return, 64
 	nop

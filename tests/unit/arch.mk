@@ -7,12 +7,16 @@ ARCH_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize
 $(B)/unit/arch_caps: tests/unit/caps.c arch/vmx/caps.c arch/x86/format.c
 $(B)/unit/arch_mtrr: tests/unit/mtrr.c arch/x86/mtrr.c
 $(B)/unit/arch_ept: tests/unit/ept.c arch/vmx/ept.c
+$(B)/unit/arch_vmx_step: tests/unit/vmx_step.c
 $(B)/unit/arch_log: tests/unit/log.c arch/x86/log.c arch/x86/format.c
 
-ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept log)
+ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept log vmx_step)
+
+$(B)/unit/arch_vmx_step: ARCH_TEST_INCLUDED := $(addprefix arch/vmx/,run.c exit.c event.c)
+$(B)/unit/arch_vmx_step: $(addprefix arch/vmx/,run.c exit.c event.c)
 
 $(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/emu/check.h)
 	@mkdir -p $(@D)
-	$(CC) $(ARCH_TEST_CFLAGS) $(filter %.c,$^) -o $@
+	$(CC) $(ARCH_TEST_CFLAGS) $(filter-out $(ARCH_TEST_INCLUDED),$(filter %.c,$^)) -o $@
 
 HOST_TESTS += $(ARCH_TESTS)

@@ -15,6 +15,8 @@ DECLARE_GUEST(steps);
 DECLARE_GUEST(steps_at);
 DECLARE_GUEST(steps_handler);
 DECLARE_GUEST(touch);
+DECLARE_GUEST(mov_ss_int1);
+DECLARE_GUEST(sti_step);
 DECLARE_GUEST(read32);
 
 #define DR6_CLEAR 0xffff0ff0ull
@@ -115,6 +117,110 @@ static void step_ends_behind_an_emulated_access(void)
 	EXPECT_EQ(child_frame(&child, CHILD_PROT32).rip, CHILD_CODE + 2);
 	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x12345678);
 	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
+	child_destroy(&child);
+}
+
+/* ---- TF across a shadow ------------------------------------------------------------------ */
+
+/* Ready to step over the code, with DS's selector for SS in EDX. */
+static void create_step(struct guest_code code, bool is_user,
+			HRESULT (*configure)(WHV_PARTITION_HANDLE partition))
+{
+	create(code, configure);
+	if (check_has_failed())
+		return;
+	if (is_user)
+		EXPECT_HR(child_enter_ring3(&child, CHILD_LONG), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, is_user ? CHILD_USER_DATA : 16), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+}
+
+/* INT1 of the kernel and of a user; the hypervisor hands it on. */
+static void step_across_mov_ss_is_dropped_by_int1(void)
+{
+	for (unsigned int is_user = 0; is_user < 2 && !check_has_failed(); is_user++) {
+		create_step(GUEST(mov_ss_int1), is_user, NULL);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_DB + 1);
+		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR);
+		EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
+		child_destroy(&child);
+	}
+}
+
+/* The client sees the INT1, looks at it twice, and gives it back. */
+static void step_across_mov_ss_exits_as_int1(void)
+{
+	for (unsigned int is_user = 0; is_user < 2 && !check_has_failed(); is_user++) {
+		create_step(GUEST(mov_ss_int1), is_user, debug_exits);
+		for (unsigned int i = 0; i < 3; i++) {
+			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
+			EXPECT_EQ(child.exit.VpException.ExceptionType, EXC_DB);
+			EXPECT_EQ(child.exit.VpException.ExceptionInfo.SoftwareException, 1);
+			EXPECT_EQ(child.exit.VpException.ExceptionParameter, 0);
+			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 2);
+			/* (A processor is in the shadow here; Bochs 2.7 says that it is not.) */
+		}
+		/* INT1 of one byte, in PendingInterruption. */
+		EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption,
+				    1 | 5 << 1 | 1 << 5 | EXC_DB << 16),
+			  S_OK);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR);
+		child_destroy(&child);
+	}
+}
+
+/* A client that injects, and one that sets what does not fit together. */
+static void step_in_a_shadow_enters_whatever_the_client_has_set(void)
+{
+	for (unsigned int i = 0; i < 8 && !check_has_failed(); i++) {
+		const bool is_step = i & 1, is_tf = i & 2, is_injected = i & 4;
+		WHV_REGISTER_NAME name = WHvRegisterPendingEvent;
+		const WHV_REGISTER_VALUE db = { .Reg64 = 1 | EXC_DB << 16 };
+
+		create_step(GUEST(sti_step), false, NULL);
+		EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);
+		EXPECT_HR(child_set(&child, WHvX64RegisterRflags,
+				    RFLAGS_ONE | (is_tf ? RFLAGS_TF : 0)),
+			  S_OK);
+		EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 1), S_OK);
+		EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, is_step << 4),
+			  S_OK);
+		if (is_injected)
+			EXPECT_HR(
+				WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &db),
+				S_OK);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		if (is_injected || is_tf) {
+			EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+			EXPECT_EQ(child_frame(&child, CHILD_LONG).rip,
+				  CHILD_CODE + (is_injected ? 1 : 2));
+		} else {
+			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 4);
+		}
+		if (check_has_failed())
+			terminal_print("# case %u: %s\n", i, child.page->error_text);
+		child_destroy(&child);
+	}
+}
+
+/* Behind STI the step comes at once, and once. */
+static void step_behind_sti_exits_once(void)
+{
+	create_step(GUEST(sti_step), false, debug_exits);
+	for (unsigned int i = 1; i < 4; i++)
+		expect_debug_exit(CHILD_CODE + i, DR6_BS);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	child_destroy(&child);
+	create_step(GUEST(sti_step), false, NULL);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
+	EXPECT(child_frame(&child, CHILD_LONG).rflags & RFLAGS_IF);
 	child_destroy(&child);
 }
 
@@ -258,6 +364,10 @@ void debug_checks(void)
 	RUN(step_ends_behind_each_instruction);
 	RUN(step_of_the_guests_own_is_the_same);
 	RUN(step_ends_behind_an_emulated_access);
+	RUN(step_across_mov_ss_is_dropped_by_int1);
+	RUN(step_across_mov_ss_exits_as_int1);
+	RUN(step_in_a_shadow_enters_whatever_the_client_has_set);
+	RUN(step_behind_sti_exits_once);
 	RUN(breakpoint_on_an_instruction_stops_before_it);
 	RUN(breakpoint_taken_by_the_guest_sets_dr6);
 	RUN(breakpoint_on_data_stops_behind_the_access);
