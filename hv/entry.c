@@ -15,6 +15,8 @@
 #define ATTR_RESERVED 0x0f00u
 #define SELECTOR_TI   0x4u
 
+#define PENDING_STEP (1ull << 14) /* BS of VIRT_PENDING_DEBUG */
+
 #define V86_LIMIT      0xffffu
 #define V86_ATTRIBUTES 0x00f3u
 
@@ -282,18 +284,16 @@ static struct refusal check_non_register(const struct state *s)
 	struct vp *const vp = s->vp;
 	const uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW);
 	const uint64_t rflags = virt_regs(vp->virt)->rflags;
-	const bool is_shadowed = shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
+	const bool is_step = virt_get(vp->virt, VIRT_PENDING_DEBUG) & PENDING_STEP;
 
 	if ((shadow & VIRT_SHADOW_STI) && (shadow & VIRT_SHADOW_MOV_SS))
 		return refuse(WHvRegisterInterruptState, "shadows of STI and of MOV SS at once");
 	if ((shadow & VIRT_SHADOW_STI) && !(rflags & RFLAGS_IF))
 		return refuse(WHvRegisterInterruptState, "shadow of STI while RFLAGS.IF is clear");
-	if (vp->pending.type == VIRT_EVENT_INTERRUPT && (is_shadowed || !(rflags & RFLAGS_IF)))
-		return refuse(WHvRegisterPendingInterruption,
-			      "external interrupt while the guest cannot take one");
-	if (vp->pending.type == VIRT_EVENT_NMI && (is_shadowed || (shadow & VIRT_SHADOW_NMI)))
-		return refuse(WHvRegisterPendingInterruption,
-			      "NMI while the guest cannot take one");
+	/* With DEBUGCTL.BTF the trap is of branches; the back end knows, and sees to it before each entry. */
+	if ((shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS)) && is_step != !!(rflags & RFLAGS_TF))
+		return refuse(WHvX64RegisterPendingDebugException,
+			      "in a shadow the pending single step differs from RFLAGS.TF");
 	return nothing;
 }
 
@@ -330,6 +330,10 @@ const char *entry_refusal(struct vp *vp, uint32_t *name)
 			return refusal.text;
 		}
 	}
-	*name = ~0u;
-	return "the processor refuses the state; no rule that Whit knows is broken";
+	/* A register must be named: the event, if there was one, or where the guest stands. */
+	*name = WHvX64RegisterRip;
+	if (vp->pending_is_injected)
+		*name = vp->pending_is_event ? (uint32_t)WHvRegisterPendingEvent
+					     : (uint32_t)WHvRegisterPendingInterruption;
+	return ENTRY_NO_RULE;
 }

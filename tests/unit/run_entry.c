@@ -3,22 +3,26 @@
 #include "hv/entry.h"
 #include "tests/unit/run_world.h"
 
-static void legal_states_break_no_rule(void)
+/* The register that is to blame; ~0 if all is well. */
+static uint32_t blamed(void)
 {
 	uint32_t name;
+	const char *const text = entry_refusal(&child, &name);
 
+	CHECK(text && *text && strlen(text) < sizeof(child.page->error_text));
+	return strcmp(text, ENTRY_NO_RULE) ? name : ~0u;
+}
+
+static void legal_states_break_no_rule(void)
+{
 	world_init();
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, ~0u);
+	CHECK_EQUAL(blamed(), ~0u);
 	world_protected_mode();
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, ~0u);
+	CHECK_EQUAL(blamed(), ~0u);
 	world_long_mode();
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, ~0u);
+	CHECK_EQUAL(blamed(), ~0u);
 	world_user();
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, ~0u);
+	CHECK_EQUAL(blamed(), ~0u);
 
 	/* V86. */
 	world_init();
@@ -27,46 +31,34 @@ static void legal_states_break_no_rule(void)
 	for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
 		virt_set_segment(child.virt, (enum x86_seg)i,
 				 &(struct x86_segment) { 0x12340, 0xffff, 0x1234, 0xf3 });
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, ~0u);
+	CHECK_EQUAL(blamed(), ~0u);
 }
 
 /* Break the 64-bit state in one register. */
 static void expect_reg(uint32_t wanted, enum virt_reg reg, uint64_t value)
 {
-	uint32_t name;
-	const char *text;
-
 	world_init();
 	world_long_mode();
 	child.virt->reg[reg] = value; /* behind the fake's own checks */
-	text = entry_refusal(&child, &name);
-	CHECK_EQUAL(name, wanted);
-	CHECK(text && *text && strlen(text) < sizeof(child.page->error_text));
+	CHECK_EQUAL(blamed(), wanted);
 }
 
 static void expect_segment(uint32_t wanted, enum x86_seg seg, struct x86_segment value)
 {
-	uint32_t name;
-
 	world_init();
 	world_long_mode();
 	virt_set_segment(child.virt, seg, &value);
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, wanted);
+	CHECK_EQUAL(blamed(), wanted);
 }
 
 static void expect_rip(uint32_t wanted, uint16_t cs_attributes, uint64_t rip, uint64_t rflags)
 {
-	uint32_t name;
-
 	world_init();
 	world_long_mode();
 	virt_set_segment(child.virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, cs_attributes });
 	virt_regs(child.virt)->rip = rip;
 	virt_regs(child.virt)->rflags = rflags;
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, wanted);
+	CHECK_EQUAL(blamed(), wanted);
 }
 
 static void control_registers_are_named(void)
@@ -135,14 +127,11 @@ static void segments_are_named(void)
 
 static void tables_are_named(void)
 {
-	uint32_t name;
-
 	for (unsigned int table = 0; table < 2; table++) {
 		world_init();
 		world_long_mode();
 		virt_set_table(child.virt, table, &(struct x86_table) { .base = 1ull << 50 });
-		entry_refusal(&child, &name);
-		CHECK_EQUAL(name, table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
+		CHECK_EQUAL(blamed(), table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
 	}
 }
 
@@ -160,8 +149,6 @@ static void rip_and_rflags_are_named(void)
 
 static void v86_rules_are_named(void)
 {
-	uint32_t name;
-
 	world_init();
 	world_protected_mode();
 	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
@@ -169,49 +156,85 @@ static void v86_rules_are_named(void)
 		virt_set_segment(child.virt, (enum x86_seg)i,
 				 &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
 	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0x10, 0xffff, 0, 0xf3 });
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, WHvX64RegisterDs);
+	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
 	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0, 0xfffff, 0, 0xf3 });
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, WHvX64RegisterDs);
+	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
 	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0, 0xffff, 0, 0x93 });
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, WHvX64RegisterDs);
+	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
 }
 
 static void pcid_needs_long_mode(void)
 {
-	uint32_t name;
-
 	world_init();
 	world_protected_mode();
 	part.model.cr4 |= CR4_PCIDE;
 	virt_set(child.virt, VIRT_CR4, CR4_PAE | CR4_PCIDE);
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, WHvX64RegisterCr4);
+	CHECK_EQUAL(blamed(), WHvX64RegisterCr4);
 	world_init();
 	world_long_mode();
 	part.model.cr4 |= CR4_PCIDE;
 	virt_set(child.virt, VIRT_CR4, virt_get(child.virt, VIRT_CR4) | CR4_PCIDE);
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, ~0u);
+	CHECK_EQUAL(blamed(), ~0u);
 }
 
 static void pdptes_blame_cr3(void)
 {
-	uint32_t name;
-
 	world_init();
 	world_protected_mode();
 	virt_set(child.virt, VIRT_CR0, CR0_PE | CR0_PG | CR0_ET);
 	virt_set(child.virt, VIRT_CR4, CR4_PAE);
 	virt_set(child.virt, VIRT_PDPTE2, PTE_P | PTE_W);
-	entry_refusal(&child, &name);
-	CHECK_EQUAL(name, WHvX64RegisterCr3);
+	CHECK_EQUAL(blamed(), WHvX64RegisterCr3);
+}
+
+/* SDM 3C "Checks on Guest Non-Register State": in a shadow a single step is pending if RFLAGS.TF is set, and else not. */
+static void a_step_that_does_not_fit_its_shadow_is_named(void)
+{
+	for (unsigned int i = 0; i < 12; i++) {
+		const bool is_step = i & 1, is_tf = i & 2;
+		const uint64_t shadow = i >> 2; /* 0: none; 1 STI, 2 MOV SS */
+
+		world_init();
+		world_long_mode();
+		virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_IF | (is_tf ? RFLAGS_TF : 0);
+		virt_set(child.virt, VIRT_SHADOW, shadow);
+		virt_set(child.virt, VIRT_PENDING_DEBUG, is_step ? 1u << 14 | 1 : 1);
+		CHECK_EQUAL(blamed(), shadow && is_step != is_tf
+					      ? (uint32_t)WHvX64RegisterPendingDebugException
+					      : ~0u);
+	}
+}
+
+/* The processor refuses, and nothing is wrong: the client hears of a register and a reason all the same. */
+static void a_refusal_that_nobody_understands_names_a_register(void)
+{
+	static const uint32_t names[] = { WHvX64RegisterRip, WHvRegisterPendingEvent,
+					  WHvRegisterPendingInterruption };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		world_init();
+		world_long_mode();
+		virt_regs(child.virt)->rflags |= RFLAGS_IF;
+		if (i == 1)
+			CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 6ull << 16, 0 }));
+		if (i == 2)
+			CHECK(event_set_interruption(&child, 0x300001));
+		child.page->error_register = ~0u;
+		child.page->error_text[0] = 0;
+		push_reason(VIRT_EXIT_INVALID_STATE, 0);
+		CHECK_EQUAL(run_child(), S_OK);
+		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
+		CHECK_EQUAL(child.page->error_register, names[i]);
+		CHECK_EQUAL(strcmp(child.page->error_text, "the processor refused the state; "
+							   "nothing that Whit knows is wrong"),
+			    0);
+	}
 }
 
 int main(void)
 {
+	RUN(a_step_that_does_not_fit_its_shadow_is_named);
+	RUN(a_refusal_that_nobody_understands_names_a_register);
 	RUN(legal_states_break_no_rule);
 	RUN(control_registers_are_named);
 	RUN(segments_are_named);
