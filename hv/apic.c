@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "hv/event.h"
 #include "whp/WinHvExits.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
@@ -385,20 +386,6 @@ void apic_set_cr8(struct vp *vp, uint64_t value)
 
 /* ---- To the processor -------------------------------------------------------------------- */
 
-/* Can the guest take an interrupt, with nothing before it? */
-static bool can_take(struct vp *vp)
-{
-	uint8_t shadow;
-
-	if (vp->pending.type != VIRT_EVENT_NONE || vp->ext_int ||
-	    !(virt_regs(vp->virt)->rflags & RFLAGS_IF))
-		return false;
-	shadow = virt_view(vp->virt)->shadow;
-	if (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
-		return false;
-	return !vp->nmi_requested || (shadow & VIRT_SHADOW_NMI);
-}
-
 /* The processor delivers: it needs to know what there is, and which EOIs are to exit. */
 static void tell_processor(struct vp *vp)
 {
@@ -439,7 +426,7 @@ static void deliver(struct vp *vp)
 		return;
 	}
 	vector = apic_deliverable(vp);
-	if (vector >= 0 && can_take(vp)) {
+	if (vector >= 0 && event_lets_apic(vp)) {
 		set_bit(apic, APIC_IRR, (unsigned int)vector, false);
 		set_bit(apic, APIC_ISR, (unsigned int)vector, true);
 		vp->pending = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pending event of a VP (hv/event.h): the two registers that show it, combination of faults, and
- * delivery. What could never be delivered is refused when it is set; what the guest cannot take at
- * this moment is refused at the entry, since the processor would refuse the whole entry.
+ * The events of a VP (hv/event.h): the two registers that show them, combination of faults, and delivery. What
+ * could never be delivered is refused when it is set; what the guest cannot take at this moment waits, since the
+ * processor would refuse the whole entry.
  */
 #include "hv/event.h"
 
@@ -69,9 +69,43 @@ static const uint8_t whp_of_type[] = {
 	[VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION] = 5,	 [VIRT_EVENT_SOFT_EXCEPTION] = 6,
 };
 
-static void event_clear(struct vp *vp)
+static const struct virt_event no_event = { .type = VIRT_EVENT_NONE };
+
+static void event_wait(struct vp *vp, const struct virt_event *event)
 {
-	vp->pending = (struct virt_event) { .type = VIRT_EVENT_NONE };
+	vp->waiting = *event;
+	vp->has_waiting = event->type != VIRT_EVENT_NONE;
+}
+
+/* Interrupts and NMIs come from outside and are not lost; the others come out of the guest's instruction. */
+static bool event_is_asynchronous(const struct virt_event *event)
+{
+	return event->type == VIRT_EVENT_INTERRUPT || event->type == VIRT_EVENT_NMI;
+}
+
+/*
+ * PendingInterruption's event makes way. Of two that come from outside one is an NMI, and NMIs can wait elsewhere; only
+ * a processor that delivers interrupts by itself at the wrong moment leaves two others.
+ */
+static void event_set_aside(struct vp *vp)
+{
+	struct virt_event event = vp->pending;
+
+	if (event.type == VIRT_EVENT_NONE || vp->pending_is_event)
+		return;
+	vp->pending = no_event;
+	if (vp->has_waiting && !event_is_asynchronous(&event))
+		return;
+	if (vp->waiting.type == VIRT_EVENT_NMI) {
+		vp->nmi_requested = true;
+	} else if (vp->waiting.type == VIRT_EVENT_INTERRUPT) {
+		if (event.type == VIRT_EVENT_NMI)
+			vp->nmi_requested = true;
+		else
+			vp->ext_int = (uint16_t)(EXT_INT_WAITS | event.vector);
+		return;
+	}
+	event_wait(vp, &event);
 }
 
 static bool event_pushes_error(unsigned int vector)
@@ -103,10 +137,11 @@ static bool event_is_legal(const struct virt_event *event, unsigned int vector)
 
 uint64_t event_get_interruption(const struct vp *vp)
 {
-	const struct virt_event *event = &vp->pending;
+	const bool is_pending = vp->pending.type != VIRT_EVENT_NONE && !vp->pending_is_event;
+	const struct virt_event *const event = is_pending ? &vp->pending : &vp->waiting;
 	uint64_t value = INTERRUPTION_PENDING;
 
-	if (event->type == VIRT_EVENT_NONE || vp->pending_is_event)
+	if (event->type == VIRT_EVENT_NONE)
 		return 0;
 	value |= (uint64_t)whp_of_type[event->type] << INTERRUPTION_TYPE_SHIFT;
 	value |= (uint64_t)event->length << INTERRUPTION_LENGTH_SHIFT;
@@ -116,29 +151,45 @@ uint64_t event_get_interruption(const struct vp *vp)
 	return value;
 }
 
-bool event_set_interruption(struct vp *vp, uint64_t value)
+/* The event that a value of PendingInterruption says; of no type, if there is none. False: no such event. */
+static bool event_of_interruption(uint64_t value, struct virt_event *event)
 {
 	unsigned int vector = (unsigned int)(value >> INTERRUPTION_VECTOR_SHIFT) & VECTOR_MASK;
-	struct virt_event event = {
-		.type = type_of_whp[value >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK],
-		.has_error_code = value & INTERRUPTION_HAS_ERROR,
-		.length = (uint8_t)(value >> INTERRUPTION_LENGTH_SHIFT & INTERRUPTION_LENGTH_MASK),
-	};
 
-	if (!(value & INTERRUPTION_PENDING)) {
-		if (!vp->pending_is_event)
-			event_clear(vp);
+	*event = no_event;
+	if (!(value & INTERRUPTION_PENDING))
+		return true;
+	event->type = type_of_whp[value >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK];
+	event->has_error_code = value & INTERRUPTION_HAS_ERROR;
+	if (event->has_error_code)
+		event->error_code = (uint32_t)(value >> ERROR_CODE_SHIFT);
+	if (event->type == VIRT_EVENT_NMI && !vector)
+		vector = EXC_NMI; /* clients leave it out */
+	if (event->type >= VIRT_EVENT_SOFT_INTERRUPT)
+		event->length =
+			(uint8_t)(value >> INTERRUPTION_LENGTH_SHIFT & INTERRUPTION_LENGTH_MASK);
+	event->vector = (uint8_t)vector;
+	return !(value & INTERRUPTION_RESERVED) && event_is_legal(event, vector);
+}
+
+bool event_interruption_is_legal(uint64_t value)
+{
+	struct virt_event event;
+
+	return event_of_interruption(value, &event);
+}
+
+bool event_set_interruption(struct vp *vp, uint64_t value)
+{
+	struct virt_event event;
+
+	if (!event_of_interruption(value, &event))
+		return false;
+	if (vp->pending.type != VIRT_EVENT_NONE && vp->pending_is_event) {
+		event_wait(vp, &event);
 		return true;
 	}
-	if (event.has_error_code)
-		event.error_code = (uint32_t)(value >> ERROR_CODE_SHIFT);
-	if (event.type == VIRT_EVENT_NMI && !vector)
-		vector = EXC_NMI; /* clients leave it out */
-	if (event.type < VIRT_EVENT_SOFT_INTERRUPT)
-		event.length = 0;
-	if ((value & INTERRUPTION_RESERVED) || !event_is_legal(&event, vector))
-		return false;
-	event.vector = (uint8_t)vector;
+	event_wait(vp, &no_event);
 	vp->pending = event;
 	vp->pending_is_event = false;
 	return true;
@@ -164,43 +215,69 @@ void event_get_event(const struct vp *vp, uint64_t value[2])
 	}
 }
 
-static bool event_set_ext_int(struct vp *vp, const uint64_t value[2])
+/* The same of PendingEvent, type exception. */
+static bool event_of_exception(const uint64_t value[2], struct virt_event *event)
 {
-	if ((value[0] & EXT_INT_RESERVED) || value[1])
-		return false;
-	vp->ext_int = (uint16_t)(EXT_INT_WAITS |
-				 (value[0] >> EXT_INT_VECTOR_SHIFT & EXT_INT_VECTOR_MASK));
-	return true;
+	const unsigned int vector =
+		(unsigned int)(value[0] >> INTERRUPTION_VECTOR_SHIFT) & VECTOR_MASK;
+
+	*event = (struct virt_event) {
+		.type = VIRT_EVENT_EXCEPTION,
+		.vector = (uint8_t)vector,
+		.has_error_code = value[0] & EVENT_HAS_ERROR,
+	};
+	if (event->has_error_code)
+		event->error_code = (uint32_t)(value[0] >> ERROR_CODE_SHIFT);
+	return !(value[0] & EVENT_RESERVED) && event_is_legal(event, vector);
+}
+
+static unsigned int event_type_of(const uint64_t value[2])
+{
+	return (unsigned int)(value[0] >> INTERRUPTION_TYPE_SHIFT & EVENT_TYPE_MASK);
+}
+
+/* PendingEvent's exception is gone: what waited for it alone need not wait. */
+static void event_take_back(struct vp *vp)
+{
+	vp->pending = no_event;
+	if (event_is_asynchronous(&vp->waiting))
+		return;
+	vp->pending = vp->waiting;
+	vp->pending_is_event = false;
+	event_wait(vp, &no_event);
+}
+
+bool event_event_is_legal(const uint64_t value[2])
+{
+	struct virt_event event;
+
+	if (!(value[0] & INTERRUPTION_PENDING))
+		return true;
+	switch (event_type_of(value)) {
+	case WHvX64PendingEventException: return event_of_exception(value, &event);
+	case WHvX64PendingEventExtInt: return !(value[0] & EXT_INT_RESERVED) && !value[1];
+	default: return false;
+	}
 }
 
 bool event_set_event(struct vp *vp, const uint64_t value[2])
 {
-	unsigned int vector = (unsigned int)(value[0] >> INTERRUPTION_VECTOR_SHIFT) & VECTOR_MASK;
-	struct virt_event event = {
-		.type = VIRT_EVENT_EXCEPTION,
-		.has_error_code = value[0] & EVENT_HAS_ERROR,
-	};
-
+	if (!event_event_is_legal(value))
+		return false;
 	if (!(value[0] & INTERRUPTION_PENDING)) {
 		if (vp->pending_is_event && vp->pending.type != VIRT_EVENT_NONE)
-			event_clear(vp);
+			event_take_back(vp);
 		else
 			vp->ext_int = 0;
-		return true;
+	} else if (event_type_of(value) == WHvX64PendingEventExtInt) {
+		vp->ext_int = (uint16_t)(EXT_INT_WAITS |
+					 (value[0] >> EXT_INT_VECTOR_SHIFT & EXT_INT_VECTOR_MASK));
+	} else {
+		event_set_aside(vp);
+		(void)event_of_exception(value, &vp->pending);
+		vp->pending_parameter = value[1];
+		vp->pending_is_event = true;
 	}
-	switch (value[0] >> INTERRUPTION_TYPE_SHIFT & EVENT_TYPE_MASK) {
-	case WHvX64PendingEventException: break;
-	case WHvX64PendingEventExtInt: return event_set_ext_int(vp, value);
-	default: return false;
-	}
-	if (event.has_error_code)
-		event.error_code = (uint32_t)(value[0] >> ERROR_CODE_SHIFT);
-	if ((value[0] & EVENT_RESERVED) || !event_is_legal(&event, vector))
-		return false;
-	event.vector = (uint8_t)vector;
-	vp->pending = event;
-	vp->pending_parameter = value[1];
-	vp->pending_is_event = true;
 	return true;
 }
 
@@ -293,6 +370,8 @@ bool event_raise(struct vp *vp, const struct emu_exception *exception)
 		vp->raised_as = RAISED_TRIPLE;
 		return false;
 	}
+	if (event_is_asynchronous(&vp->pending))
+		event_set_aside(vp);
 	vp->pending = next;
 	vp->pending_parameter = next.vector == EXC_PF ? exception->address : 0;
 	vp->pending_is_event = true;
@@ -316,35 +395,6 @@ void event_interrupted(struct vp *vp, const struct virt_event *event)
 	event_unblock(vp->virt, event);
 }
 
-/* Why the guest cannot take the event now; NULL if it can. SDM 3C "Checks on VMX Controls and Host-State Area". */
-static const char *event_obstacle(struct vp *vp, bool is_protected)
-{
-	const struct virt_event *event = &vp->pending;
-	uint64_t shadow;
-
-	switch (event->type) {
-	case VIRT_EVENT_EXCEPTION:
-		if (is_protected && event_pushes_error(event->vector) && !event->has_error_code)
-			return "this exception needs an error code";
-		return NULL;
-	case VIRT_EVENT_INTERRUPT:
-		if (!(virt_regs(vp->virt)->rflags & RFLAGS_IF))
-			return "external interrupt while RFLAGS.IF is clear";
-		shadow = virt_get(vp->virt, VIRT_SHADOW);
-		if (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
-			return "external interrupt in the shadow of STI or MOV SS";
-		return NULL;
-	case VIRT_EVENT_NMI:
-		shadow = virt_get(vp->virt, VIRT_SHADOW);
-		if (shadow & VIRT_SHADOW_NMI)
-			return "NMI while NMIs are blocked";
-		if (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
-			return "NMI in the shadow of STI or MOV SS";
-		return NULL;
-	default: return NULL;
-	}
-}
-
 /*
  * What the processor does for a #DB of its own and not for an injected one, SDM 3B "Debug Status Register (DR6)". Without
  * a parameter the client has seen to it.
@@ -357,23 +407,23 @@ static void event_set_dr6(struct vp *vp)
 	virt_set(vp->virt, VIRT_DR7, virt_get(vp->virt, VIRT_DR7) & ~DR7_GD);
 }
 
+/* False: the processor would refuse it. In real mode no exception pushes an error code, and an entry refuses one. */
 static bool event_hand_over(struct vp *vp)
 {
-	bool is_protected = virt_get(vp->virt, VIRT_CR0) & CR0_PE;
-	const char *obstacle = event_obstacle(vp, is_protected);
 	struct virt_event event = vp->pending;
 
-	if (obstacle) {
-		vp_page_error(vp,
-			      vp->pending_is_event ? (uint32_t)WHvRegisterPendingEvent
-						   : (uint32_t)WHvRegisterPendingInterruption,
-			      obstacle);
-		return false;
-	}
-	/* In real mode no exception pushes an error code, and the entry refuses one. */
-	if (!is_protected) {
-		event.has_error_code = false;
-		event.error_code = 0;
+	if (event.type == VIRT_EVENT_EXCEPTION) {
+		if (!(virt_get(vp->virt, VIRT_CR0) & CR0_PE)) {
+			event.has_error_code = false;
+			event.error_code = 0;
+		} else if (event_pushes_error(event.vector) && !event.has_error_code) {
+			vp_page_error(vp,
+				      vp->pending_is_event
+					      ? (uint32_t)WHvRegisterPendingEvent
+					      : (uint32_t)WHvRegisterPendingInterruption,
+				      "this exception needs an error code");
+			return false;
+		}
 	}
 	if (vp->pending_is_event && event.vector == EXC_PF)
 		virt_set(vp->virt, VIRT_CR2, vp->pending_parameter);
@@ -384,7 +434,44 @@ static bool event_hand_over(struct vp *vp)
 	return true;
 }
 
-/* The windows that the client waits for, as far as CR8 lets it. */
+/* ---- Windows ----------------------------------------------------------------------------- */
+
+/* The windows that the guest has open: what it can take now. */
+static uint8_t event_open_windows(const struct vp *vp)
+{
+	const uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW);
+	uint8_t window = WINDOW_NMI | WINDOW_INTERRUPT;
+
+	if (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS))
+		return 0;
+	if (shadow & VIRT_SHADOW_NMI)
+		window &= (uint8_t)~WINDOW_NMI;
+	if (!(virt_regs(vp->virt)->rflags & RFLAGS_IF))
+		window &= (uint8_t)~WINDOW_INTERRUPT;
+	return window;
+}
+
+/* The window that an event needs; none, for one that comes out of the guest's instruction. */
+static uint8_t event_window_of(const struct virt_event *event)
+{
+	if (event->type == VIRT_EVENT_NMI)
+		return WINDOW_NMI;
+	return event->type == VIRT_EVENT_INTERRUPT ? WINDOW_INTERRUPT : 0;
+}
+
+/* Those that what waits needs, the APIC's interrupts left out. */
+static uint8_t event_own_windows(const struct vp *vp)
+{
+	uint8_t window = event_window_of(&vp->waiting);
+
+	if (vp->ext_int)
+		window |= WINDOW_INTERRUPT;
+	if (vp->nmi_requested)
+		window |= WINDOW_NMI;
+	return window;
+}
+
+/* Those that the client waits for, as far as CR8 lets it, and PendingInterruption does not come first. */
 static uint8_t event_client_windows(const struct vp *vp)
 {
 	uint64_t notify = vp->deliverability;
@@ -396,54 +483,77 @@ static uint8_t event_client_windows(const struct vp *vp)
 		window |= WINDOW_INTERRUPT;
 	if (notify & NOTIFY_NMI)
 		window |= WINDOW_NMI;
-	return window;
+	return window & (uint8_t)~event_window_of(&vp->waiting);
 }
 
 static void event_arm_windows(struct vp *vp)
 {
-	uint8_t window = event_client_windows(vp);
+	uint8_t window = event_client_windows(vp) | event_own_windows(vp);
 
-	if (vp->ext_int || vp->wants_window)
+	if (vp->wants_window)
 		window |= WINDOW_INTERRUPT;
-	if (vp->nmi_requested)
-		window |= WINDOW_NMI;
 	if (window == vp->window)
 		return;
 	virt_window(vp->virt, window & WINDOW_INTERRUPT, window & WINDOW_NMI);
 	vp->window = window;
 }
 
-static bool event_can_take_nmi(const struct vp *vp)
+/* A notice for the client, whose windows these are: an NMI's first. The request is used up. */
+static bool event_notify(struct vp *vp, uint8_t windows, uint32_t *deliverable)
 {
-	return !(virt_get(vp->virt, VIRT_SHADOW) &
-		 (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI));
-}
-
-static bool event_can_take_interrupt(const struct vp *vp)
-{
-	return (virt_regs(vp->virt)->rflags & RFLAGS_IF) &&
-	       !(virt_get(vp->virt, VIRT_SHADOW) & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS));
-}
-
-bool event_wakes(const struct vp *vp)
-{
-	/* A single step over HLT traps behind it: the processor does not stay there. */
-	if (vp->pending.type != VIRT_EVENT_NONE || virt_get(vp->virt, VIRT_PENDING_DEBUG))
-		return true;
-	if (vp->nmi_requested && event_can_take_nmi(vp))
-		return true;
-	if (!event_can_take_interrupt(vp))
+	if (!windows)
 		return false;
-	return vp->ext_int || (vp->apic.page && apic_deliverable(vp) >= 0);
+	*deliverable = windows & WINDOW_NMI ? WHvX64PendingNmi : WHvX64PendingInterrupt;
+	vp->deliverability &=
+		windows & WINDOW_NMI ? ~NOTIFY_NMI : ~(NOTIFY_INTERRUPT | NOTIFY_PRIORITY);
+	return true;
 }
+
+enum event_wake event_wakes(struct vp *vp, uint32_t *deliverable)
+{
+	const uint8_t open = event_open_windows(vp);
+	uint8_t needed = event_own_windows(vp);
+
+	if (vp->pending.type != VIRT_EVENT_NONE && !event_is_asynchronous(&vp->pending))
+		return WAKE_GUEST;
+	needed |= event_window_of(&vp->pending);
+	/* A single step over HLT traps behind it: the processor does not stay there. */
+	if ((needed & open) || virt_get(vp->virt, VIRT_PENDING_DEBUG))
+		return WAKE_GUEST;
+	if ((open & WINDOW_INTERRUPT) && vp->apic.page && apic_deliverable(vp) >= 0)
+		return WAKE_GUEST;
+	/* Nothing else looks at the processor that waits for its start. */
+	if (vp->activity & ACTIVITY_STARTUP)
+		return WAKE_NOT;
+	return event_notify(vp, event_client_windows(vp) & open, deliverable) ? WAKE_CLIENT
+									      : WAKE_NOT;
+}
+
+bool event_lets_apic(struct vp *vp)
+{
+	uint8_t open;
+
+	if (vp->pending.type != VIRT_EVENT_NONE)
+		return false;
+	open = event_open_windows(vp);
+	return (open & WINDOW_INTERRUPT) && !(event_own_windows(vp) & open);
+}
+
+/* ---- Delivery ---------------------------------------------------------------------------- */
 
 /* What waits becomes pending once the guest can take it; NMIs first, SDM 3A "Priority Among Concurrent Events". */
 static void event_take_waiting(struct vp *vp)
 {
-	if (vp->nmi_requested && event_can_take_nmi(vp)) {
+	const uint8_t open = event_open_windows(vp);
+	const uint8_t window = event_window_of(&vp->waiting) & open;
+
+	if (vp->nmi_requested && (open & WINDOW_NMI) && window != WINDOW_NMI) {
 		vp->nmi_requested = false;
 		vp->pending = (struct virt_event) { .type = VIRT_EVENT_NMI, .vector = EXC_NMI };
-	} else if (vp->ext_int && event_can_take_interrupt(vp)) {
+	} else if (window) {
+		vp->pending = vp->waiting;
+		event_wait(vp, &no_event);
+	} else if (vp->ext_int && (open & WINDOW_INTERRUPT)) {
 		vp->pending = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT,
 						    .vector = (uint8_t)vp->ext_int };
 		vp->ext_int = 0;
@@ -453,13 +563,16 @@ static void event_take_waiting(struct vp *vp)
 
 bool event_prepare_some(struct vp *vp)
 {
+	if (event_is_asynchronous(&vp->pending) &&
+	    !(event_window_of(&vp->pending) & event_open_windows(vp)))
+		event_set_aside(vp);
 	if (vp->pending.type == VIRT_EVENT_NONE)
 		event_take_waiting(vp);
 	if (vp->pending.type != VIRT_EVENT_NONE) {
 		if (!event_hand_over(vp))
 			return false;
 	} else if (vp->pending_is_injected) {
-		/* An entry failed, and the client took the event back. */
+		/* An entry failed, and the event is no longer to be delivered. */
 		virt_inject(vp->virt, &vp->pending);
 		vp->pending_is_injected = false;
 	}
@@ -472,24 +585,21 @@ void event_note_delivered(struct vp *vp)
 	const bool is_exception = vp->pending.type == VIRT_EVENT_EXCEPTION;
 
 	vp->delivered[!is_exception ? 2 : vp->pending.vector != EXC_PF]++;
-	event_clear(vp);
+	if (vp->has_waiting && !event_is_asynchronous(&vp->waiting))
+		event_wait(vp, &no_event);
+	vp->pending = no_event;
 	vp->pending_is_injected = false;
 }
 
 bool event_window(struct vp *vp, const struct virt_exit *exit, uint32_t *deliverable)
 {
-	const uint8_t windows = event_client_windows(vp);
+	const bool is_nmi = exit->reason == VIRT_EXIT_NMI_WINDOW;
+	const uint8_t window = is_nmi ? WINDOW_NMI : WINDOW_INTERRUPT;
 
-	if (exit->reason == VIRT_EXIT_NMI_WINDOW) {
-		vp->deliverability &= ~NOTIFY_NMI;
-		*deliverable = WHvX64PendingNmi;
-		return windows & WINDOW_NMI;
-	}
-	if (windows & WINDOW_INTERRUPT) {
-		vp->deliverability &= ~(NOTIFY_INTERRUPT | NOTIFY_PRIORITY);
-		*deliverable = WHvX64PendingInterrupt;
+	if (event_notify(vp, event_client_windows(vp) & window, deliverable))
 		return true;
-	}
+	if (is_nmi)
+		return false;
 	if (vp->wants_window)
 		vp->apic.is_due = true;
 	vp->wants_window = false;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events of a child's VP: what is to be delivered at the next entry, and notice of when one could be.
+ * Events of a child's VP: what is to be delivered at the next entry, what waits, and notice of when one could be.
  *
- * One event at most is pending, in vp->pending. The client sees it in one of two registers: PendingEvent
- * (an exception with its parameter, from the client or from the hypervisor) or PendingInterruption (any
- * type, from the client or the APIC, or one whose delivery an exit has interrupted). A later event replaces the one
- * before, as on the processor, where a fault in the delivery of an interrupt drops the interrupt. What is
- * pending is delivered by the next entry, or the entry is refused.
+ * The client sees an event in one of two registers, which do not know of each other: PendingEvent (an exception with
+ * its parameter, from the client or from the hypervisor) or PendingInterruption (any type, from the client or the
+ * APIC, or one whose delivery an exit has interrupted). Within a register the later takes the place of the earlier.
  *
- * Behind it wait, for the guest to take them: an NMI of the APIC (vp->nmi_requested), PendingEvent's ExtInt
- * (vp->ext_int), and what the APIC has (vp->wants_window). The windows that these need are the hypervisor's own:
+ * vp->pending is what the next entry delivers. PendingEvent's exception is always there. PendingInterruption's event
+ * is, unless it must wait: for that exception, or for a guest that cannot take it; then it is in vp->waiting, as
+ * long as that takes. SDM 3A "Priority Among Concurrent Events": interrupts and NMIs are kept behind an exception; an
+ * exception or a software interrupt is dropped when that has been delivered, for the guest makes it anew.
+ *
+ * Behind both wait, for the guest to take them: an NMI of the APIC (vp->nmi_requested), PendingEvent's ExtInt
+ * (vp->ext_int), and what the APIC has (vp->wants_window). The windows that all these need are the hypervisor's own:
  * no client hears of them.
  *
  * Order around an entry, hv/run.c:
@@ -29,18 +32,21 @@
  * WHvRegisterPendingInterruption and WHvRegisterPendingEvent (two words), for hv/register.c. Setting:
  * false for a value that could never be delivered, and nothing has changed; a value without the
  * pending bit clears what the same register shows and leaves the other's alone. PendingEvent shows the exception, and
- * else the ExtInt that waits; setting one of them leaves the other alone.
+ * else the ExtInt that waits; setting one of them leaves the other alone. The last two judge, and set nothing.
  */
 uint64_t event_get_interruption(const struct vp *vp);
 bool event_set_interruption(struct vp *vp, uint64_t value);
 void event_get_event(const struct vp *vp, uint64_t value[2]);
 bool event_set_event(struct vp *vp, const uint64_t value[2]);
+bool event_interruption_is_legal(uint64_t value);
+bool event_event_is_legal(const uint64_t value[2]);
 
 /*
  * A fault that the hypervisor raises for the guest at its RIP; sets RFLAGS.RF. A vector that the client intercepts is
  * vp->raised (RAISED_EXIT), and what is pending stays. Else, if one is pending already, they are
- * combined, SDM 3A "Conditions for Generating a Double Fault". False (RAISED_TRIPLE): that is a triple fault; the
- * double fault stays pending, and the shared page says in words what led to it. vp->raised_as says the same.
+ * combined, SDM 3A "Conditions for Generating a Double Fault"; an interrupt or NMI waits. False (RAISED_TRIPLE): that
+ * is a triple fault; the double fault stays pending, and the shared page says in words what led to it.
+ * vp->raised_as says the same.
  */
 enum raised_as { RAISED_PENDING, RAISED_EXIT, RAISED_TRIPLE };
 
@@ -75,9 +81,9 @@ void event_interrupted(struct vp *vp, const struct virt_event *event);
 
 /*
  * Before each virt_run(): hand the pending event to the processor, CR2 (of #DB: DR6 and DR7.GD) included, or what waits
- * behind it if the guest can take that; and ask for the windows of vp->deliverability and of what still waits. False if
- * the guest cannot take the pending event now (an interrupt with RFLAGS.IF clear or in a shadow, an NMI that is
- * blocked, a missing error code): the reason is in the shared page, nothing was handed over.
+ * if the guest can take that; and ask for the windows of vp->deliverability and of what still waits. False for an
+ * exception that lacks the error code which the guest's mode asks for: the reason is in the shared page, nothing was
+ * handed over.
  */
 bool event_prepare_some(struct vp *vp);
 
@@ -88,8 +94,16 @@ static inline bool event_prepare(struct vp *vp)
 	return event_prepare_some(vp);
 }
 
-/* Does an event wake the VP from HLT? What waits must be such that the guest can take it. */
-bool event_wakes(const struct vp *vp);
+/*
+ * What ends the sleep of a VP is what an entry would deliver, or leave the guest for: the same windows, looked at
+ * without the guest. WAKE_CLIENT: X64InterruptWindow with *deliverable, as from event_window(); the VP sleeps on.
+ */
+enum event_wake { WAKE_NOT, WAKE_GUEST, WAKE_CLIENT };
+
+enum event_wake event_wakes(struct vp *vp, uint32_t *deliverable);
+
+/* Can the guest take an interrupt of its APIC now, with nothing before it? */
+bool event_lets_apic(struct vp *vp);
 
 void event_note_delivered(struct vp *vp);
 

@@ -267,10 +267,17 @@ static enum next run_memory(struct vp *vp, const struct virt_exit *exit)
 	return NEXT_LEAVE;
 }
 
-/* Halted, or waiting for a SIPI: enter the guest if something wakes it, else say that there is nothing to run. */
+/* Halted, or waiting for a SIPI: enter the guest if something wakes it, tell the client, or say that there is nothing to run. */
 static enum next run_suspended(struct vp *vp, bool has_run)
 {
-	if (event_wakes(vp)) {
+	uint32_t deliverable;
+	const enum event_wake wake = event_wakes(vp, &deliverable);
+
+	if (wake == WAKE_CLIENT) {
+		exit_interrupt_window(vp, deliverable);
+		return NEXT_LEAVE;
+	}
+	if (wake == WAKE_GUEST) {
 		vp->activity &= ~(ACTIVITY_HALT | ACTIVITY_IDLE);
 		if (vp->apic.page)
 			vp->apic.is_due = true; /* it may have what wakes */

@@ -63,6 +63,8 @@ void vp_reset(struct vp *vp, bool is_init)
 	vp->pending = (struct virt_event) { .type = VIRT_EVENT_NONE };
 	virt_inject(vp->virt, &vp->pending);
 	vp->pending_is_injected = false;
+	vp->waiting = vp->pending;
+	vp->has_waiting = false;
 	vp->ext_int = 0;
 	vp->nmi_requested = false;
 	vp->wants_window = false;

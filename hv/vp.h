@@ -77,7 +77,8 @@ struct vp {
 		tsc_adjust; /* IA32_TSC_ADJUST: what the guest's own writes have moved its TSC by */
 	struct mtrr mtrr;
 	uint64_t deliverability;     /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
-	struct virt_event pending;   /* WHvRegisterPendingInterruption / PendingEvent */
+	struct virt_event pending;   /* what the next entry delivers, hv/event.h */
+	struct virt_event waiting;   /* PendingInterruption's, if that must wait; has_waiting */
 	uint64_t pending_parameter;  /* CR2 of a pending page fault */
 	bool pending_is_event;	     /* it is in PendingEvent, else in PendingInterruption */
 	uint8_t raised_as;	     /* enum raised_as: what event_raise() made of the last one */
@@ -86,6 +87,7 @@ struct vp {
 		struct {
 			bool pending_is_injected; /* virt_inject() has it */
 			bool nmi_requested;	  /* an NMI of the APIC waits for the guest */
+			bool has_waiting;
 			bool wants_window; /* apic_prepare(): again when the guest takes interrupts */
 			uint8_t window; /* what virt_window() was last asked: 1 interrupt, 2 NMI */
 			uint16_t

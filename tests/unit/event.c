@@ -92,7 +92,7 @@ static void registers_show_what_was_set(void)
 	CHECK(event_set_interruption(&guest_vp, value));
 	CHECK_EQUAL(event_get_interruption(&guest_vp), value);
 	CHECK(set_event(EXC_PF, true, 7, 0xdeadbeef000));
-	CHECK_EQUAL(event_get_interruption(&guest_vp), 0);
+	CHECK_EQUAL(event_get_interruption(&guest_vp), value); /* neither pushes the other out */
 	CHECK_EQUAL(event_word(0), 0x70000000000ull >> 8 | 0x0e0101);
 	CHECK_EQUAL(event_word(1), 0xdeadbeef000);
 	/* A register is cleared by writing it, not by writing the other. */
@@ -216,35 +216,19 @@ static void refused(uint32_t name, const char *word)
 	CHECK(guest_vp.pending.type != VIRT_EVENT_NONE);
 }
 
-static void what_the_guest_cannot_take_is_refused_at_entry(void)
+static void an_exception_without_its_error_code_is_refused_at_entry(void)
 {
 	guest_new();
-	CHECK(event_set_interruption(&guest_vp, interruption(0, 0x20)));
-	refused(WHvRegisterPendingInterruption, "RFLAGS.IF");
-	guest_regs()->rflags |= RFLAGS_IF;
-	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
-	refused(WHvRegisterPendingInterruption, "shadow");
-	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_NMI); /* does not matter to it */
-	CHECK(event_prepare(&guest_vp));
-	CHECK_EQUAL(guest_vp.virt->injected.vector, 0x20);
-	event_delivered(&guest_vp);
-
-	guest_regs()->rflags &= ~(uint64_t)RFLAGS_IF;
-	CHECK(event_set_interruption(&guest_vp, interruption(2, 0)));
-	CHECK_EQUAL(event_get_interruption(&guest_vp), interruption(2, 2));
-	refused(WHvRegisterPendingInterruption, "blocked");
-	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_MOV_SS);
-	refused(WHvRegisterPendingInterruption, "shadow");
-	virt_set(guest_vp.virt, VIRT_SHADOW, 0);
-	CHECK(event_prepare(&guest_vp));
-	CHECK_EQUAL(guest_vp.virt->injected.vector, 2);
-	event_delivered(&guest_vp);
-
 	CHECK(set_event(EXC_GP, false, 0, 0));
 	refused(WHvRegisterPendingEvent, "error code");
+	CHECK(event_set_event(&guest_vp, (uint64_t[2]) { 0, 0 }));
+	CHECK(event_set_interruption(&guest_vp, interruption(3, EXC_GP)));
+	refused(WHvRegisterPendingInterruption, "error code");
+	CHECK(event_set_interruption(&guest_vp, 0));
 	CHECK(set_event(EXC_UD, false, 0, 0));
 	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
 	CHECK(event_prepare(&guest_vp)); /* exceptions are never blocked */
+	CHECK_EQUAL(guest_vp.virt->injected.vector, EXC_UD);
 }
 
 static void real_mode_pushes_no_error_code(void)
@@ -539,34 +523,107 @@ static void the_clients_windows_are_its_own(void)
 	CHECK_EQUAL(guest_vp.deliverability, 2 | 4u << 2);
 }
 
+static bool wakes(void)
+{
+	uint32_t deliverable;
+
+	return event_wakes(&guest_vp, &deliverable) == WAKE_GUEST;
+}
+
 static void what_wakes_from_hlt(void)
 {
 	static uint8_t page[4096];
 
 	guest_new();
 	apic_vector = -1;
-	CHECK(!event_wakes(&guest_vp));
+	CHECK(!wakes());
 	CHECK(set_ext_int(0x30));
-	CHECK(!event_wakes(&guest_vp));
+	CHECK(!wakes());
 	guest_regs()->rflags |= RFLAGS_IF;
-	CHECK(event_wakes(&guest_vp));
+	CHECK(wakes());
 	guest_vp.ext_int = 0;
 	apic_vector = 0x50; /* means nothing without the page */
-	CHECK(!event_wakes(&guest_vp));
+	CHECK(!wakes());
 	guest_vp.apic.page = page;
-	CHECK(event_wakes(&guest_vp));
+	CHECK(wakes());
 	guest_regs()->rflags &= ~(uint64_t)RFLAGS_IF;
-	CHECK(!event_wakes(&guest_vp));
+	CHECK(!wakes());
 	guest_vp.nmi_requested = true;
-	CHECK(event_wakes(&guest_vp));
+	CHECK(wakes());
 	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
-	CHECK(!event_wakes(&guest_vp));
+	CHECK(!wakes());
 	virt_set(guest_vp.virt, VIRT_PENDING_DEBUG, 1u << 14);
-	CHECK(event_wakes(&guest_vp));
+	CHECK(wakes());
 	virt_set(guest_vp.virt, VIRT_PENDING_DEBUG, 0);
 	CHECK(event_set_interruption(&guest_vp, interruption(3, EXC_UD)));
-	CHECK(event_wakes(&guest_vp));
+	CHECK(wakes());
+	/* What the guest cannot take does not, before an entry has set it aside and after. */
+	for (unsigned int i = 0; i < 2; i++) {
+		CHECK(event_set_interruption(&guest_vp, interruption(2, 2)));
+		CHECK(!i || event_prepare(&guest_vp));
+		CHECK(!wakes());
+		CHECK(event_set_interruption(&guest_vp, interruption(0, 0x33)));
+		CHECK(!i || event_prepare(&guest_vp));
+		CHECK(!wakes());
+		guest_regs()->rflags |= RFLAGS_IF;
+		apic_vector = -1;
+		CHECK(wakes());
+		guest_regs()->rflags &= ~(uint64_t)RFLAGS_IF;
+	}
+	CHECK(set_event(EXC_UD, false, 0, 0));
+	CHECK(wakes());
 	apic_vector = -1;
+}
+
+/* The windows that end a Run end a sleep. */
+static void the_clients_windows_end_a_sleep(void)
+{
+	static const struct {
+		uint64_t notify, rflags, shadow, cr8;
+		uint32_t deliverable; /* ~0: none */
+	} cases[] = {
+		{ 2, RFLAGS_IF, 0, 15, WHvX64PendingInterrupt },
+		{ 2, 0, 0, 0, ~0u },
+		{ 2, RFLAGS_IF, VIRT_SHADOW_STI, 0, ~0u },
+		{ 2, RFLAGS_IF, VIRT_SHADOW_MOV_SS, 0, ~0u },
+		{ 2, RFLAGS_IF, VIRT_SHADOW_NMI, 0, WHvX64PendingInterrupt },
+		{ 2 | 5u << 2, RFLAGS_IF, 0, 4, WHvX64PendingInterrupt },
+		{ 2 | 5u << 2, RFLAGS_IF, 0, 5, ~0u },
+		{ 1, 0, 0, 0, WHvX64PendingNmi },
+		{ 1, RFLAGS_IF, VIRT_SHADOW_NMI, 0, ~0u },
+		{ 0, RFLAGS_IF, 0, 0, ~0u },
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t deliverable = ~0u;
+		enum event_wake wake;
+
+		guest_new();
+		guest_regs()->rflags |= cases[i].rflags;
+		virt_set(guest_vp.virt, VIRT_SHADOW, cases[i].shadow);
+		guest_vp.cr8 = cases[i].cr8;
+		guest_vp.deliverability = cases[i].notify;
+		guest_vp.activity = ACTIVITY_STARTUP; /* hears of nothing */
+		CHECK_EQUAL(event_wakes(&guest_vp, &deliverable), WAKE_NOT);
+		guest_vp.activity = ACTIVITY_HALT;
+		wake = event_wakes(&guest_vp, &deliverable);
+		CHECK_EQUAL(deliverable, cases[i].deliverable);
+		CHECK_EQUAL(wake, ~deliverable ? WAKE_CLIENT : WAKE_NOT);
+		CHECK_EQUAL(guest_vp.deliverability, ~deliverable ? 0 : cases[i].notify);
+		CHECK_EQUAL(guest_vp.activity, ACTIVITY_HALT);
+	}
+	/* Both: one after the other. What is for the guest comes first. */
+	guest_new();
+	guest_regs()->rflags |= RFLAGS_IF;
+	guest_vp.deliverability = 3;
+	CHECK(set_ext_int(0x30));
+	CHECK(wakes());
+	CHECK_EQUAL(guest_vp.deliverability, 3);
+	guest_vp.ext_int = 0;
+	CHECK(!wakes());
+	CHECK_EQUAL(guest_vp.deliverability, 2);
+	CHECK(!wakes());
+	CHECK_EQUAL(guest_vp.deliverability, 0);
 }
 
 /* ---- Intercepted, and given back ---- */
@@ -658,6 +715,7 @@ int main(void)
 	RUN(an_nmi_of_the_apic_waits_and_goes_first);
 	RUN(the_clients_windows_are_its_own);
 	RUN(what_wakes_from_hlt);
+	RUN(the_clients_windows_end_a_sleep);
 	RUN(an_intercepted_exception_is_for_the_client);
 	RUN(a_debug_exception_given_back_sets_dr6);
 	RUN(a_triple_fault_is_told_in_words);
@@ -666,7 +724,7 @@ int main(void)
 	RUN(a_page_fault_sets_cr2_at_delivery);
 	RUN(nothing_pending_costs_no_call);
 	RUN(an_event_taken_back_is_not_delivered);
-	RUN(what_the_guest_cannot_take_is_refused_at_entry);
+	RUN(an_exception_without_its_error_code_is_refused_at_entry);
 	RUN(real_mode_pushes_no_error_code);
 	RUN(an_nmi_that_was_interrupted_unblocks_nmis);
 	RUN(faults_combine_as_the_manual_says);

@@ -9,7 +9,7 @@ GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h emu/*.h 
 GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c arch/fake/apic.c
 GUEST_APIC := $(wildcard hv/apic*.c) tests/unit/apic_stand_in.c
 GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
-GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event device device_move device_string device_state \
+GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event event_wait device device_move device_string device_state \
 	device_apic walk_replay)
 
 HOST_TESTS += $(GUEST_TESTS)
@@ -26,7 +26,7 @@ $(B)/tests/unit/translate: tests/unit/translate.c hv/walk.c hv/translate.c $(GUE
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $< -o $@
 
-$(B)/tests/unit/event: tests/unit/event.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
+$(B)/tests/unit/event $(B)/tests/unit/event_wait: $(B)/tests/unit/%: tests/unit/%.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 

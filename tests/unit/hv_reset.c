@@ -40,6 +40,8 @@ static void use(struct vp *vp)
 	vp->pending = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT, .vector = 0x33 };
 	vp->pending_is_injected = true;
 	virt_inject(vp->virt, &vp->pending);
+	vp->waiting = vp->pending;
+	vp->has_waiting = true;
 	vp->ext_int = 0x120;
 	vp->nmi_requested = true;
 	vp->activity = ACTIVITY_HALT;
@@ -59,6 +61,8 @@ static void check_common(struct vp *vp)
 	CHECK_EQ(vp->pending.type, VIRT_EVENT_NONE);
 	CHECK(!vp->pending_is_injected);
 	CHECK_EQ(vp->virt->injected.type, VIRT_EVENT_NONE);
+	CHECK_EQ(vp->waiting.type, VIRT_EVENT_NONE);
+	CHECK(!vp->has_waiting);
 	CHECK_EQ(vp->ext_int, 0);
 	CHECK(!vp->nmi_requested && !vp->wants_window);
 	CHECK_EQ(vp->activity, 0);

@@ -320,6 +320,68 @@ static void only_a_sipi_starts_a_vp_that_waits(void)
 	CHECK(fake.switched_in == root.virt);
 }
 
+/* The client's notice comes to a VP that sleeps, set before its STI and HLT or while it sleeps; and it sleeps on. */
+static void a_window_ends_a_run_that_sleeps(void)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		const bool is_nmi = i & 1, is_set_before = i & 2;
+
+		init();
+		if (is_set_before)
+			child.deliverability = is_nmi ? 1 : 2;
+		virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+		fake_push(&hlt, NULL);
+		if (!is_set_before) {
+			CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+			child.deliverability = is_nmi ? 1 : 2;
+		}
+		CHECK_EQUAL(run_child(), S_OK);
+		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64InterruptWindow);
+		CHECK_EQUAL(record_u32(48), is_nmi ? WHvX64PendingNmi : WHvX64PendingInterrupt);
+		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+		CHECK_EQUAL(child.deliverability, 0);
+		CHECK_EQUAL(fake.n_runs, 1);
+		CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+		CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+		/* What it was asked for wakes it. */
+		CHECK(event_set_interruption(&child, is_nmi ? 0x20005 : 0x310001));
+		push_noting();
+		CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+		CHECK_EQUAL(injected.type, is_nmi ? VIRT_EVENT_NMI : VIRT_EVENT_INTERRUPT);
+		CHECK_EQUAL(child.activity, 0);
+	}
+	/* With interrupts off the HLT is one that they do not end. */
+	init();
+	virt_regs(child.virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	child.deliverability = 2;
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	child.activity |= ACTIVITY_STARTUP;
+	child.deliverability = 3;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+}
+
+static void what_the_guest_cannot_take_does_not_wake(void)
+{
+	init();
+	virt_regs(child.virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK(event_set_interruption(&child, 0x310001));
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+	/* An NMI of the APIC does, and the interrupt comes when its handler has returned. */
+	child.nmi_requested = true;
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.type, VIRT_EVENT_NMI);
+	CHECK_EQUAL(event_get_interruption(&child), 0x310001);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW }, sti_hook);
+	push_noting();
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(injected.vector, 0x31);
+}
+
 /* ---- Turns ------------------------------------------------------------------------------- */
 
 static void with_turns_nothing_blocks(void)
@@ -396,6 +458,8 @@ int main(void)
 	RUN(what_the_client_sets_wakes);
 	RUN(single_step_over_hlt_does_not_sleep);
 	RUN(only_a_sipi_starts_a_vp_that_waits);
+	RUN(a_window_ends_a_run_that_sleeps);
+	RUN(what_the_guest_cannot_take_does_not_wake);
 	RUN(with_turns_nothing_blocks);
 	RUN(spinning_gives_a_turn_if_asked_for);
 	RUN(run_lets_the_time_go_on);

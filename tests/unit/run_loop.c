@@ -2,6 +2,10 @@
 /* vp_run(): what is answered inside, what leaves, cancel, interrupts, events, and the emulator's outcomes. */
 #include "tests/unit/run_world.h"
 
+static const struct virt_exit io = { .reason = VIRT_EXIT_IO,
+				     .insn_length = 1,
+				     .io = { .port = 0x80, .size = 1 } };
+
 /* ---- Cancel ------------------------------------------------------------------------------ */
 
 static void cancel_before_run_does_not_enter(void)
@@ -408,10 +412,37 @@ static void interrupted_event_is_delivered_again(void)
 	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE);
 }
 
-static void event_that_cannot_be_taken_is_refused_with_words(void)
+static void event_that_cannot_be_taken_is_held(void)
 {
 	world_init();
 	CHECK(event_set_interruption(&child, 0x300001)); /* an interrupt while IF is clear */
+	for (unsigned int i = 0; i < 3; i++) {
+		fake_push(&io, NULL); /* the guest goes on, and no exit came in a delivery */
+		CHECK_EQUAL(run_child(), S_OK);
+		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64IoPortAccess);
+		CHECK_EQUAL(child.page->exit[8] >> 6 & 1, 0);
+		CHECK_EQUAL(event_get_interruption(&child), 0x300001);
+	}
+	CHECK(child.virt->wants_interrupt_window);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW }, sti_hook);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT }, note_event);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(delivered.vector, 0x30);
+	CHECK_EQUAL(event_get_interruption(&child), 0);
+	/* A cancel is not held up. */
+	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	CHECK(event_set_interruption(&child, 0x20005));
+	child.cancel = 1;
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
+	CHECK_EQUAL(event_get_interruption(&child), 0x20005);
+}
+
+static void event_that_lacks_its_error_code_is_refused_with_words(void)
+{
+	world_init();
+	world_protected_mode();
+	CHECK(event_set_interruption(&child, 0xd0007)); /* #GP */
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
 	CHECK_EQUAL(child.page->error_register, WHvRegisterPendingInterruption);
@@ -478,11 +509,24 @@ static void event_wakes_a_halted_vp(void)
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
 }
 
+/* Without an APIC, too: one that the client has suspended, and what its guest cannot take. */
+static void a_halted_vp_sleeps_on_what_the_guest_cannot_take(void)
+{
+	world_init();
+	child.activity = ACTIVITY_HALT;
+	CHECK(event_set_interruption(&child, 0x300001));
+	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
+	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+	virt_regs(child.virt)->rflags |= RFLAGS_IF;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT }, note_event);
+	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(delivered.vector, 0x30);
+	CHECK_EQUAL(child.activity, 0);
+}
+
 /* ---- The emulator's outcomes ------------------------------------------------------------- */
 
-static const struct virt_exit io = { .reason = VIRT_EXIT_IO,
-				     .insn_length = 1,
-				     .io = { .port = 0x80, .size = 1 } };
 static const struct virt_exit memory = { .reason = VIRT_EXIT_MEMORY,
 					 .memory = { .gpa = { HOLE_GPA }, .is_read = true } };
 
@@ -605,11 +649,13 @@ int main(void)
 	RUN(debug_register_faults_come_in_order);
 	RUN(exception_of_an_instruction_is_delivered_by_the_next_entry);
 	RUN(interrupted_event_is_delivered_again);
-	RUN(event_that_cannot_be_taken_is_refused_with_words);
+	RUN(event_that_cannot_be_taken_is_held);
+	RUN(event_that_lacks_its_error_code_is_refused_with_words);
 	RUN(third_fault_in_a_row_is_unrecoverable);
 	RUN(refused_entry_names_the_register);
 	RUN(suspended_vp_halts_without_running);
 	RUN(event_wakes_a_halted_vp);
+	RUN(a_halted_vp_sleeps_on_what_the_guest_cannot_take);
 	RUN(emulator_is_asked_only_for_its_property);
 	RUN(emulator_outcomes);
 	RUN(waiting_instruction_goes_on_before_the_guest);

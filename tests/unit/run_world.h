@@ -332,6 +332,13 @@ static inline void world_user(void)
 			 &(struct x86_segment) { 0, ~0u, 0x23, ATTR_DATA | SEG_DPL });
 }
 
+/* The guest has executed STI, and its shadow is over. */
+static inline void sti_hook(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)exit;
+	vp->regs.rflags |= RFLAGS_IF;
+}
+
 /* The exit that ends vp_run() without a record. */
 static inline void push_interrupt(void)
 {

@@ -10,7 +10,6 @@
 
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
-#include "tests/system/apps/conformance/window.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/rflags.h"
@@ -58,17 +57,6 @@ static void v86(void)
 static void interrupts_on(void)
 {
 	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-}
-
-static void in_shadow(void)
-{
-	interrupts_on();
-	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 1), S_OK);
-}
-
-static void nmi_masked(void)
-{
-	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 2), S_OK);
 }
 
 /* clang-format off */
@@ -153,15 +141,11 @@ static const struct rule rules[] = {
 	{ CHILD_PROT32, WHvX64RegisterEs, SEGMENT(0, 0xfffffull, 0, 0xf3), "limit", v86 },
 	{ CHILD_PROT32, WHvX64RegisterFs, SEGMENT(0, 0xffffull, 0, 0x93), "attributes", v86 },
 	{ CHILD_PROT32, WHvX64RegisterCs, SEGMENT(0, 0xffffull, 0, 0xfb), "attributes", v86 },
-	/* Non-register state, and events that the guest cannot take */
+	/* Non-register state, and events that no guest can take */
 	{ CHILD_REAL, WHvRegisterInterruptState, 4, 0, "", NULL },
 	{ CHILD_REAL, WHvRegisterInternalActivityState, 8, 0, "", NULL },
 	{ CHILD_REAL, WHvX64RegisterPendingDebugException, 1 << 5, 0, "", NULL },
 	{ CHILD_REAL, WHvX64RegisterDeliverabilityNotifications, 1 << 6, 0, "", NULL },
-	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x200001, 0, "RFLAGS.IF", NULL },
-	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x200001, 0, "shadow", in_shadow },
-	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x20005, 0, "NMI", nmi_masked },
-	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x20005, 0, "NMI", in_shadow },
 	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x30005, 0, "", NULL }, /* an NMI of vector 3 */
 	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x20007, 0, "", NULL }, /* exception 2 */
 	{ CHILD_PROT32, WHvRegisterPendingInterruption, 0x200007, 0, "", NULL }, /* exception 32 */
@@ -242,7 +226,6 @@ static void entry_rule_broken_names_register_and_reason(void)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && !check_has_failed(); i++)
 		break_rule(&rules[i]);
-	window_let_nmis_in();
 }
 
 /* What looks odd and is allowed. */

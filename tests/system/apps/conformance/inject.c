@@ -211,16 +211,47 @@ static void inject_event_is_read_back_until_it_is_delivered(void)
 
 static void inject_later_event_replaces_the_one_before(void)
 {
-	const struct injection irq = { WHvX64PendingInterrupt, 0x20, 0, false, 0 };
+	const struct injection first = { WHvX64PendingException, EXC_UD, 0, false, 0 };
 	const struct injection gp = { WHvX64PendingException, EXC_GP, 0, true, 8 };
 
 	create(CHILD_LONG, GUEST(halt));
-	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, interruption_of(&irq)), S_OK);
+	EXPECT_HR(set_event(&first, 0), S_OK);
 	EXPECT_HR(set_event(&gp, 0), S_OK);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
 	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	expect_delivered(&gp, CHILD_LONG);
 	child_destroy(&child);
+}
+
+/* The two registers do not know of each other: the exception first, then the interrupt, when the guest takes it. */
+static void inject_into_both_registers(void)
+{
+	const struct injection irq = { WHvX64PendingInterrupt, 0x20, 0, false, 0 };
+	const struct injection gp = { WHvX64PendingException, EXC_GP, 0, true, 8 };
+
+	for (unsigned int i = 0; i < 2 && !check_has_failed(); i++) {
+		create(CHILD_LONG, GUEST(halt));
+		for (unsigned int n = 0; n < 2; n++)
+			if (n == i)
+				EXPECT_HR(set_event(&gp, 0), S_OK);
+			else
+				EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption,
+						    interruption_of(&irq)),
+					  S_OK);
+		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(&irq));
+		EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent) & 0xffffffff,
+			  1 | 1 << 8 | EXC_GP << 16);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_GP + 1);
+		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_GP);
+		EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
+		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(&irq));
+		EXPECT_EQ(child.exit.VpContext.Rflags & RFLAGS_IF, 0);
+		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 0x20 + 1);
+		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+		child_destroy(&child);
+	}
 }
 
 /* ---- Delivery that an exit interrupts ---------------------------------------------------- */
@@ -393,6 +424,7 @@ void inject_checks(void)
 	RUN(inject_event_brings_error_code_and_cr2);
 	RUN(inject_event_is_read_back_until_it_is_delivered);
 	RUN(inject_later_event_replaces_the_one_before);
+	RUN(inject_into_both_registers);
 	RUN(redeliver_after_the_stack_was_missing);
 	RUN(redeliver_after_the_idt_was_missing);
 	RUN(redeliver_what_the_guest_did_itself);

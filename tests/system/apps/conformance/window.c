@@ -15,6 +15,7 @@ DECLARE_GUEST(mov_ss_cpuid);
 DECLARE_GUEST(nop_sti_nop);
 DECLARE_GUEST(lower_cr8);
 DECLARE_GUEST(nmi_return);
+DECLARE_GUEST(sti_hlt);
 
 #define NOTIFY_NMI	   1u
 #define NOTIFY_INTERRUPT   2u
@@ -173,6 +174,69 @@ static void window_of_a_priority_opens_when_the_guest_lowers_cr8(void)
 	child_destroy(&child);
 }
 
+/* ---- Held events and sleep --------------------------------------------------------------- */
+
+/* What was injected too early comes as soon as the guest can take it, and the client's notice behind it. */
+static void window_lets_a_held_interrupt_in(void)
+{
+	create(GUEST(nop_sti_nop), 0);
+	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, INTERRUPT(0x33)), S_OK);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_halt(CHILD_HANDLER + 0x33 + 1);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 4);
+	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), NOTIFY_INTERRUPT);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_HANDLER + 0x33 + 1);
+	child_destroy(&child);
+}
+
+static void window_lets_a_held_nmi_in(void)
+{
+	const uint64_t behind =
+		CHILD_CODE + (uint64_t)(guest_nmi_return_end - guest_nmi_return) - 3;
+
+	create(GUEST(nmi_return), 0);
+	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, RFLAGS_ONE), S_OK);
+	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, NMI_MASKED), S_OK);
+	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, NMI), S_OK);
+	expect_halt(CHILD_HANDLER + EXC_NMI + 1);
+	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, behind);
+	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+	child_destroy(&child);
+	window_let_nmis_in();
+}
+
+static HRESULT with_apic(WHV_PARTITION_HANDLE partition)
+{
+	const uint32_t mode = WHvX64LocalApicEmulationModeXApic;
+
+	return WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeLocalApicEmulationMode,
+				       &mode, sizeof(mode));
+}
+
+/* A VP that sleeps inside Run: the notice was set before its STI and HLT, and is set while it sleeps. */
+static void window_ends_a_sleep(void)
+{
+	EXPECT_HR(child_create_configured(&child, CHILD_LONG, GUEST(sti_hlt), with_apic), S_OK);
+	if (check_has_failed())
+		return;
+	child_gates(&child, CHILD_LONG);
+	child.ram[CHILD_HANDLER + 0x34] = 0xe6; /* OUT */
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE + 2);
+	EXPECT_EQ(child_get(&child, WHvRegisterInternalActivityState), 2);
+	EXPECT_HR(ask(NOTIFY_NMI), S_OK);
+	expect_window(WHvX64PendingNmi, CHILD_CODE + 2);
+	EXPECT_HR(ask(NOTIFY_INTERRUPT), S_OK);
+	expect_window(WHvX64PendingInterrupt, CHILD_CODE + 2);
+	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, INTERRUPT(0x34)), S_OK);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 0x34);
+	EXPECT_EQ(*(uint64_t *)(void *)(child.ram + CHILD_STACK - 40), CHILD_CODE + 2);
+	child_destroy(&child);
+}
+
 /* ---- Shadows ----------------------------------------------------------------------------- */
 
 static void expect_shadow(struct guest_code code, uint64_t rflags, uint64_t rip)
@@ -182,9 +246,12 @@ static void expect_shadow(struct guest_code code, uint64_t rflags, uint64_t rip)
 	EXPECT_EQ(child.exit.VpContext.Rip, rip);
 	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 1);
 	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState), SHADOW);
-	/* An interrupt cannot go in there: */
+	/* An interrupt cannot go in there, and waits: */
 	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, INTERRUPT(0x32)), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	EXPECT_EQ(child.exit.VpContext.Rip, rip);
+	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
+	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), INTERRUPT(0x32));
 	/* but when the client has done the instruction and cleared the shadow it can. */
 	EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 0), S_OK);
 	EXPECT_HR(child_set(&child, WHvX64RegisterRip, rip + 2), S_OK);
@@ -262,6 +329,9 @@ void window_checks(void)
 	RUN(window_of_synthetic_interrupts_is_refused);
 	RUN(window_of_a_priority_asks_for_cr8);
 	RUN(window_of_a_priority_opens_when_the_guest_lowers_cr8);
+	RUN(window_lets_a_held_interrupt_in);
+	RUN(window_lets_a_held_nmi_in);
+	RUN(window_ends_a_sleep);
 	RUN(shadow_of_sti_is_seen_and_can_be_cleared);
 	RUN(shadow_of_mov_ss_is_seen_and_can_be_cleared);
 	RUN(shadow_of_sti_is_that_of_the_first);
