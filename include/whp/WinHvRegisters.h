@@ -133,8 +133,8 @@ typedef enum WHV_X64_PENDING_INTERRUPTION_TYPE {
 WHP_ASSERT_SIZE(WHV_X64_PENDING_INTERRUPTION_TYPE, 4);
 
 /*
- * WHvRegisterPendingInterruption: an event that the next Run delivers without asking whether
- * the guest would take it now. After an exit that struck during delivery, the event is here.
+ * WHvRegisterPendingInterruption: an event that is delivered as soon as the guest can take it, behind
+ * WHvRegisterPendingEvent's exception. After an exit that struck during delivery, the event is here.
  */
 typedef union WHV_X64_PENDING_INTERRUPTION_REGISTER {
 	struct {

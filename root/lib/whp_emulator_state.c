@@ -143,6 +143,14 @@ void emulation_commit(struct emulation *e)
 	set_all(e);
 }
 
+/* An interrupt or NMI waits behind an exception; so does PendingEvent's ExtInt. What the instruction made would be lost. */
+static bool is_in_the_way(const WHV_X64_PENDING_INTERRUPTION_REGISTER *pending)
+{
+	return pending->InterruptionPending &&
+	       pending->InterruptionType != WHvX64PendingInterrupt &&
+	       pending->InterruptionType != WHvX64PendingNmi;
+}
+
 /*
  * RIP stays; of a repeated instruction, elements may be done. A fault pushes RFLAGS with RF set, so that the
  * instruction does not meet its own breakpoint again, and processors do not see to that when the fault is injected.
@@ -156,8 +164,9 @@ void emulation_inject(struct emulation *e, const struct emu_exception *exception
 
 	if (!emulation_get(e, names, 2, pending))
 		return;
-	if (pending[0].PendingInterruption.InterruptionPending ||
-	    pending[1].ExceptionEvent.EventPending) {
+	if (is_in_the_way(&pending[0].PendingInterruption) ||
+	    (pending[1].ExceptionEvent.EventPending &&
+	     pending[1].ExceptionEvent.EventType == WHvX64PendingEventException)) {
 		e->status.GuestCannotBeFaulted = 1;
 		return;
 	}

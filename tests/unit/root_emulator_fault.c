@@ -418,21 +418,45 @@ static void emulator_faults_in_the_middle_of_a_repeat(void)
 	client_end(&client);
 }
 
-/* An event of either register would be lost. */
+/* An exception or software interrupt of either register would be lost; what comes from outside waits behind the fault. */
 static void emulator_does_not_fault_over_an_event(void)
 {
-	const unsigned int names[] = { WHvRegisterPendingInterruption, WHvRegisterPendingEvent };
+	static const struct {
+		unsigned int name;
+		uint64_t value;
+		bool is_lost;
+	} rows[] = {
+		{ WHvRegisterPendingEvent, 1, true },
+		{ WHvRegisterPendingEvent, 1 | 5 << 1 | 0x3000, false }, /* ExtInt */
+		{ WHvRegisterPendingInterruption, 1 | 3 << 1 | EXC_UD << 16, true },
+		{ WHvRegisterPendingInterruption, 1 | 4 << 1 | 2 << 5 | 0x80 << 16, true },
+		{ WHvRegisterPendingInterruption, 1 | 5 << 1 | 1 << 5 | 1 << 16, true },
+		{ WHvRegisterPendingInterruption, 1 | 6 << 1 | 1 << 5 | 3 << 16, true },
+		{ WHvRegisterPendingInterruption, 1 | 0x20 << 16, false },
+		{ WHvRegisterPendingInterruption, 1 | 2 << 1 | 2 << 16, false },
+		{ WHvRegisterPendingInterruption, 3 << 1, false }, /* not pending */
+	};
 
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const bool is_event = rows[i].name == WHvRegisterPendingEvent;
+
 		client_begin(&client, LONG64);
-		reg(&client, names[i])->Reg64 = 1;
+		reg(&client, rows[i].name)->Reg64 = rows[i].value;
 		reg(&client, WHvX64RegisterRbx)->Reg64 = 1ull << 47;
-		CHECK_EQ(MMIO(&client, 0x89, 0x03), status_bit(CANNOT_FAULT));
-		CHECK_EQ(client.n_sets, 0);
+		if (rows[i].is_lost) {
+			CHECK_EQ(MMIO(&client, 0x89, 0x03), status_bit(CANNOT_FAULT));
+			CHECK_EQ(client.n_sets, 0);
+		} else {
+			(void)MMIO(&client, 0x89, 0x03);
+			CHECK(was_faulted(&client, EXC_GP, true, 0, 0));
+			CHECK(is_event || reg(&client, rows[i].name)->Reg64 == rows[i].value);
+			client_end(&client);
+			continue;
+		}
 		/* No fault, no harm. */
 		reg(&client, WHvX64RegisterRbx)->Reg64 = 0x3000;
 		CHECK_EQ(MMIO(&client, 0x89, 0x03), SUCCESS);
-		CHECK_EQ(reg(&client, names[i])->Reg64, 1);
+		CHECK_EQ(reg(&client, rows[i].name)->Reg64, rows[i].value);
 		client_end(&client);
 	}
 }
