@@ -64,7 +64,7 @@ enum emu_outcome emu_linear(struct emu_run *run, unsigned int seg, uint64_t offs
 	uint64_t address = offset;
 
 	if (cpu->mode != EMU_LONG64 || seg >= SEG_FS) {
-		outcome = run->ops->segment(run->ctx, (enum x86_seg)seg, &segment);
+		outcome = EMU_CALL(run, segment, (enum x86_seg)seg, &segment);
 		if (outcome != EMU_DONE)
 			return outcome;
 		address += segment.base;

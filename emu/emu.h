@@ -161,9 +161,9 @@ enum emu_outcome {
 	(1u << 2) /* a supervisor access whatever the CPL is (descriptor tables, TSS) */
 
 /*
- * What the emulator needs of its surroundings. `ctx` is the pointer given to emu_execute(). The
- * first seven operations are always there; of the others any may be NULL, and an instruction that
- * needs it is EMU_UNIMPLEMENTED (port_check is different). Each answers EMU_DONE, or one of the outcomes
+ * What the emulator needs of its surroundings. `ctx` is the pointer given to emu_execute(). Any operation
+ * may be NULL: an instruction that comes to need it is EMU_UNIMPLEMENTED, decided before anything is
+ * written, set, or taken from a port (port_check is different). Each answers EMU_DONE, or one of the outcomes
  * that its comment lists; that outcome then ends emu_execute(). Memory operations never cross a 4 KiB
  * page: the emulator splits, and translates all pieces of an instruction's write before it writes the
  * first. An instruction's writes come after all of its reads.
@@ -218,8 +218,7 @@ struct emu_ops {
 				       struct emu_exception *exception);
 
 	/*
-	 * State that few instructions need. An instruction whose operation is NULL ends in
-	 * EMU_UNIMPLEMENTED. The getters have no side effect; the setters are called after everything
+	 * State that few instructions need. The getters have no side effect; the setters are called after everything
 	 * else has answered, at most one of them once for an instruction, with values that have passed
 	 * the architecture's checks; they answer EMU_DONE or EMU_FAILED.
 	 */

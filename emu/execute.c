@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) uint64_t operand_offset(const struc
 	return offset;
 }
 
-/* emu_place() for the operand of the common flow. */
+/* emu_place() for the operand of the common flow; of one page n_bytes[0] is known and left open. */
 static inline enum emu_outcome place_operand(struct emu_run *run, uint64_t offset,
 					     unsigned int size, unsigned int access,
 					     struct emu_place *place)
@@ -71,9 +71,8 @@ static inline enum emu_outcome place_operand(struct emu_run *run, uint64_t offse
 
 	if (unlikely(!emu_is_plain(run, seg, offset, size)))
 		return emu_place(run, seg, offset, size, size, access, place);
-	place->n_bytes[0] = size;
 	place->n_bytes[1] = 0;
-	return run->ops->translate(run->ctx, GVA(offset), access, &place->gpa[0], run->exception);
+	return EMU_CALL(run, translate, GVA(offset), access, &place->gpa[0], run->exception);
 }
 
 static inline enum emu_outcome read_operand(struct emu_run *run, const struct emu_place *place,
@@ -81,27 +80,31 @@ static inline enum emu_outcome read_operand(struct emu_run *run, const struct em
 {
 	if (unlikely(place->n_bytes[1]))
 		return emu_read_split(run, place, value);
-	return run->ops->read(run->ctx, place->gpa[0], size, 1, value);
+	return EMU_CALL(run, read, place->gpa[0], size, 1, value);
 }
 
 /* The result of an instruction whose destination is in memory, where `old` was. */
-static inline enum emu_outcome write_operand(struct emu_run *run, const struct emu_place *place,
+static inline enum emu_outcome write_operand(struct emu_run *run, struct emu_place *place,
 					     unsigned int size, unsigned int flags,
 					     const uint64_t *old)
 {
-	if (unlikely((run->insn->prefixes & EMU_PREFIX_LOCK) | (flags & XLOCK)))
+	if (unlikely((run->insn->prefixes & EMU_PREFIX_LOCK) | (flags & XLOCK))) {
+		if (!place->n_bytes[1])
+			place->n_bytes[0] = size;
 		return emu_write_locked(run, place, old, &run->value[0]);
+	}
 	if (unlikely(place->n_bytes[1]))
 		return emu_write_split(run, place, &run->value[0]);
-	return run->ops->write(run->ctx, place->gpa[0], size, 1, &run->value[0]);
+	return EMU_CALL(run, write, place->gpa[0], size, 1, &run->value[0]);
 }
+
+_Static_assert(R == EMU_READ && W == EMU_WRITE, "a row's flags are an access");
 
 /* The common flow when operand 0 is the one in memory (1 2 4 or 8 bytes): read or written or both. */
 static inline enum emu_outcome execute_to_memory(struct emu_run *run, const struct emu_row *row)
 {
-	const struct emu_insn *insn = run->insn;
 	unsigned int size = run->size, flags = row->flags;
-	unsigned int access = insn->reads_memory * EMU_READ | insn->writes_memory * EMU_WRITE;
+	unsigned int access = flags & RW;
 	struct emu_place place;
 	uint64_t old = 0;
 	enum emu_outcome outcome;
@@ -170,8 +173,8 @@ enum emu_outcome emu_execute(const struct emu_insn *insn, struct emu_cpu *cpu,
 	run.exception = exception;
 	run.rflags = cpu->rflags;
 	run.size = insn->operand_size;
-	run.n_writes = 0;
 	run.has_shadow = false;
+	run.n_writes = 0;
 	run.effect.kind = EMU_NO_EFFECT;
 	run.rip = cpu->rip + insn->length;
 	if (cpu->mode != EMU_LONG64)

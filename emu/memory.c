@@ -19,8 +19,7 @@ enum emu_outcome emu_place_linear(struct emu_run *run, uint64_t linear, unsigned
 		n_first = n_bytes;
 	place->n_bytes[0] = (unsigned int)n_first;
 	place->n_bytes[1] = n_bytes - (unsigned int)n_first;
-	outcome =
-		run->ops->translate(run->ctx, GVA(linear), access, &place->gpa[0], run->exception);
+	outcome = EMU_CALL(run, translate, GVA(linear), access, &place->gpa[0], run->exception);
 	if (outcome != EMU_DONE || !place->n_bytes[1])
 		return outcome;
 
@@ -29,7 +28,7 @@ enum emu_outcome emu_place_linear(struct emu_run *run, uint64_t linear, unsigned
 		linear = (linear + n_first) & 0xffffffff;
 	else
 		linear += n_first;
-	return run->ops->translate(run->ctx, GVA(linear), access, &place->gpa[1], run->exception);
+	return EMU_CALL(run, translate, GVA(linear), access, &place->gpa[1], run->exception);
 }
 
 /* Check and translate `n_bytes` at seg:offset for `access`; nothing is accessed. */
@@ -43,8 +42,8 @@ enum emu_outcome emu_place(struct emu_run *run, unsigned int seg, uint64_t offse
 	if ((alignment & ~EMU_ALIGNED) == n_bytes && emu_is_plain(run, seg, offset, n_bytes)) {
 		place->n_bytes[0] = n_bytes;
 		place->n_bytes[1] = 0;
-		return run->ops->translate(run->ctx, GVA(offset), access & ~EMU_EXECUTABLE,
-					   &place->gpa[0], run->exception);
+		return EMU_CALL(run, translate, GVA(offset), access & ~EMU_EXECUTABLE,
+				&place->gpa[0], run->exception);
 	}
 	outcome = emu_linear(run, seg, offset, n_bytes, alignment, access, &linear);
 	if (outcome != EMU_DONE)
@@ -91,10 +90,10 @@ static EMU_RARE enum emu_outcome transfer_parts(struct emu_run *run, uint64_t gp
 		enum emu_outcome outcome;
 
 		if (in) {
-			outcome = run->ops->read(run->ctx, GPA(gpa), size, 1, in);
+			outcome = EMU_CALL(run, read, GPA(gpa), size, 1, in);
 			in += size;
 		} else {
-			outcome = run->ops->write(run->ctx, GPA(gpa), size, 1, out);
+			outcome = EMU_CALL(run, write, GPA(gpa), size, 1, out);
 			out += size;
 		}
 		if (outcome != EMU_DONE)
@@ -141,9 +140,11 @@ enum emu_outcome emu_write_locked(struct emu_run *run, const struct emu_place *p
 	enum emu_outcome outcome;
 
 	if (!place->n_bytes[1])
-		return run->ops->cmpxchg(run->ctx, place->gpa[0], n, expected, desired);
+		return EMU_CALL(run, cmpxchg, place->gpa[0], n, expected, desired);
+	if (!EMU_HAS_OP(run, write))
+		return EMU_UNIMPLEMENTED;
 	n = aligned_part(place->gpa[0].a, n);
-	outcome = run->ops->cmpxchg(run->ctx, place->gpa[0], n, expected, desired);
+	outcome = EMU_CALL(run, cmpxchg, place->gpa[0], n, expected, desired);
 	if (outcome != EMU_DONE)
 		return outcome;
 	outcome = transfer_parts(run, place->gpa[0].a + n, place->n_bytes[0] - n, NULL,

@@ -39,45 +39,6 @@ void emu_set_reg(struct emu_run *run, unsigned int reg, unsigned int size, uint6
 	emu_set_gpr(run, reg, size, value);
 }
 
-/* Hand the effect to its setter. EMU_UNIMPLEMENTED if there is none. */
-enum emu_outcome emu_take_effect(struct emu_run *run)
-{
-	const struct emu_effect *effect = &run->effect;
-	const struct emu_ops *ops = run->ops;
-
-	switch (effect->kind) {
-	case EMU_SET_SEGMENT:
-		if (ops->set_segment)
-			return ops->set_segment(run->ctx, (enum x86_seg)effect->which,
-						&effect->segment);
-		break;
-	case EMU_SET_TABLE:
-		if (ops->set_table)
-			return ops->set_table(run->ctx, (enum emu_table)effect->which,
-					      &effect->table);
-		break;
-	case EMU_SET_CR0:
-		if (ops->set_cr0)
-			return ops->set_cr0(run->ctx, effect->value);
-		break;
-	case EMU_SET_VECTOR:
-		if (ops->set_vector)
-			return ops->set_vector(run->ctx, (enum emu_file)effect->file, effect->which,
-					       effect->n_bytes, effect->zero_upper, effect->vector);
-		break;
-	case EMU_SET_X87:
-		if (ops->set_x87)
-			return ops->set_x87(run->ctx, &effect->x87);
-		break;
-	case EMU_INVLPG:
-		if (ops->invlpg)
-			return ops->invlpg(run->ctx, GVA(effect->value));
-		break;
-	default: return EMU_DONE;
-	}
-	return EMU_UNIMPLEMENTED;
-}
-
 /*
  * Write back: registers and flags, and with `is_done` RIP. Outside 64-bit mode EIP has 32 bits in
  * 16-bit code too: it does not wrap at 64 KiB, the next fetch meets the limit of CS (seen on AMD Zen,
@@ -94,4 +55,24 @@ void emu_commit(const struct emu_run *run, struct emu_cpu *cpu, bool is_done)
 	cpu->rflags = run->rflags & ~(uint64_t)RFLAGS_RF;
 	cpu->rip = run->rip;
 	cpu->has_shadow = run->has_shadow;
+}
+
+/* Hand the effect to its setter. */
+enum emu_outcome emu_take_effect(const struct emu_run *run)
+{
+	const struct emu_effect *effect = &run->effect;
+
+	switch (effect->kind) {
+	case EMU_SET_SEGMENT:
+		return EMU_CALL(run, set_segment, (enum x86_seg)effect->which, &effect->segment);
+	case EMU_SET_TABLE:
+		return EMU_CALL(run, set_table, (enum emu_table)effect->which, &effect->table);
+	case EMU_SET_CR0: return EMU_CALL(run, set_cr0, effect->value);
+	case EMU_SET_VECTOR:
+		return EMU_CALL(run, set_vector, (enum emu_file)effect->file, effect->which,
+				effect->n_bytes, effect->zero_upper, effect->vector);
+	case EMU_SET_X87: return EMU_CALL(run, set_x87, &effect->x87);
+	case EMU_INVLPG: return EMU_CALL(run, invlpg, GVA(effect->value));
+	default: return EMU_DONE;
+	}
 }

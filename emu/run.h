@@ -9,6 +9,8 @@
 #ifndef EMU_RUN_H
 #define EMU_RUN_H
 
+#include <stddef.h>
+
 #include "emu/emu.h"
 #include "emu/row.h"
 #include "x86/cr.h"
@@ -73,12 +75,21 @@ struct emu_run {
 	uint64_t rflags;		  /* as they will be */
 	uint64_t rip;	   /* as it will be: of the next instruction, or a branch target */
 	unsigned int size; /* bytes of the main operand */
-	unsigned int n_writes;
 	uint8_t write_reg[EMU_RUN_WRITES]; /* registers as they will be, whole */
 	uint64_t write_value[EMU_RUN_WRITES];
-	bool has_shadow;	  /* as it will be in the register file */
+	bool has_shadow; /* as it will be in the register file */
+	unsigned int n_writes;
 	struct emu_effect effect; /* only `kind` is set from the start */
 };
+
+/*
+ * Every call of an operation: one that the home does not offer is a refusal. What needs more than one operation
+ * that changes something asks for all of them (EMU_HAS_OP) before it calls the first.
+ */
+#define EMU_HAS_OP(run, operation) likely((run)->ops->operation != NULL)
+#define EMU_CALL(run, operation, ...)                                                \
+	(EMU_HAS_OP(run, operation) ? (run)->ops->operation((run)->ctx, __VA_ARGS__) \
+				    : EMU_UNIMPLEMENTED)
 
 /* All ones in the low `size` bytes. */
 static inline uint64_t emu_mask(unsigned int size)
@@ -162,8 +173,21 @@ static inline bool emu_is_plain(const struct emu_run *run, unsigned int seg, uin
 /* regs.c */
 void emu_set_reg(struct emu_run *run, unsigned int reg, unsigned int size, uint64_t value);
 void emu_set_gpr(struct emu_run *run, unsigned int gpr, unsigned int size, uint64_t value);
-enum emu_outcome emu_take_effect(struct emu_run *run);
 void emu_commit(const struct emu_run *run, struct emu_cpu *cpu, bool is_done);
+enum emu_outcome emu_take_effect(const struct emu_run *run);
+
+/*
+ * Is there an operation for the effect on a vector or x87 register? Asked when memory has been checked and not
+ * been read or written.
+ */
+static inline bool emu_has_setter(const struct emu_run *run)
+{
+	switch (run->effect.kind) {
+	case EMU_SET_VECTOR: return EMU_HAS_OP(run, set_vector);
+	case EMU_SET_X87: return EMU_HAS_OP(run, set_x87);
+	default: return true;
+	}
+}
 
 /* addr.c */
 enum emu_outcome emu_linear(struct emu_run *run, unsigned int seg, uint64_t offset,
@@ -214,7 +238,7 @@ static inline enum emu_outcome emu_read(struct emu_run *run, const struct emu_pl
 {
 	if (!emu_is_one_part(place))
 		return emu_read_split(run, place, data);
-	return run->ops->read(run->ctx, place->gpa[0], place->n_bytes[0], 1, data);
+	return EMU_CALL(run, read, place->gpa[0], place->n_bytes[0], 1, data);
 }
 
 static inline enum emu_outcome emu_write(struct emu_run *run, const struct emu_place *place,
@@ -222,7 +246,7 @@ static inline enum emu_outcome emu_write(struct emu_run *run, const struct emu_p
 {
 	if (!emu_is_one_part(place))
 		return emu_write_split(run, place, data);
-	return run->ops->write(run->ctx, place->gpa[0], place->n_bytes[0], 1, data);
+	return EMU_CALL(run, write, place->gpa[0], place->n_bytes[0], 1, data);
 }
 
 /* x_segment.c */

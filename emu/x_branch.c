@@ -22,7 +22,7 @@ static EMU_RARE enum emu_outcome go(struct emu_run *run, uint64_t target)
 	run->rip = target & emu_mask(run->size);
 	if (run->cpu->mode == EMU_LONG64)
 		return emu_is_canonical(run->cpu, run->rip) ? EMU_DONE : emu_fault(run, EXC_GP);
-	outcome = run->ops->segment(run->ctx, SEG_CS, &cs);
+	outcome = EMU_CALL(run, segment, SEG_CS, &cs);
 	return outcome == EMU_DONE ? check_target(run, &cs, run->rip) : outcome;
 }
 
@@ -127,8 +127,6 @@ enum emu_outcome emu_x_far(struct emu_run *run)
 	struct x86_segment cs;
 	enum emu_outcome outcome;
 
-	if (!run->ops->set_segment)
-		return EMU_UNIMPLEMENTED;
 	if (insn->has_modrm) {
 		outcome = emu_read_far(run, &selector, &target);
 		if (outcome != EMU_DONE)
@@ -137,13 +135,16 @@ enum emu_outcome emu_x_far(struct emu_run *run)
 		target = insn->imm & emu_mask(run->size);
 		selector = (uint16_t)(insn->imm >> (8 * run->size));
 	}
-	outcome = run->ops->segment(run->ctx, SEG_CS, &cs);
+	outcome = EMU_CALL(run, segment, SEG_CS, &cs);
 	if (outcome == EMU_DONE)
 		outcome = emu_is_protected(run)
 				  ? load_code(run, selector, target, is_call, &descriptor)
 				  : check_target(run, &cs, target);
 	for (unsigned int i = 0; is_call && i < 2 && outcome == EMU_DONE; i++)
 		outcome = emu_place_push(run, i, &places[i]);
+	if (outcome == EMU_DONE && is_call &&
+	    !(EMU_HAS_OP(run, write) && EMU_HAS_OP(run, set_segment)))
+		return EMU_UNIMPLEMENTED;
 	if (outcome == EMU_DONE && emu_is_protected(run)) {
 		outcome = emu_mark_descriptor(run, &descriptor, SEG_TYPE_ACCESSED);
 		run->effect.kind = EMU_SET_SEGMENT;

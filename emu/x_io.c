@@ -23,7 +23,7 @@ enum emu_outcome emu_x_in(struct emu_run *run)
 	outcome = emu_port_check(run, port);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = run->ops->in(run->ctx, port, run->size, 1, &value);
+	outcome = EMU_CALL(run, in, port, run->size, 1, &value);
 	if (outcome == EMU_DONE)
 		emu_set_gpr(run, EMU_RAX, run->size, value);
 	return outcome;
@@ -38,15 +38,15 @@ enum emu_outcome emu_x_out(struct emu_run *run)
 	outcome = emu_port_check(run, port);
 	if (outcome != EMU_DONE)
 		return outcome;
-	return run->ops->out(run->ctx, port, run->size, 1, &value);
+	return EMU_CALL(run, out, port, run->size, 1, &value);
 }
 
 /* Outside the row: may this code use the port? */
 enum emu_outcome emu_port_check(struct emu_run *run, uint16_t port)
 {
-	if (!run->ops->port_check)
+	if (!EMU_HAS_OP(run, port_check))
 		return EMU_DONE;
-	return run->ops->port_check(run->ctx, port, run->size, run->exception);
+	return EMU_CALL(run, port_check, port, run->size, run->exception);
 }
 
 /* A word of the TSS, read as the processor does for itself; #GP(0) beyond its limit. */
@@ -77,7 +77,7 @@ enum emu_outcome emu_port_permission(const struct emu_cpu *cpu, const struct emu
 
 	if (cpu->mode == EMU_REAL || (cpu->mode != EMU_V86 && cpu->cpl <= iopl))
 		return EMU_DONE;
-	outcome = ops->segment(ctx, SEG_TR, &tss);
+	outcome = EMU_CALL(&run, segment, SEG_TR, &tss);
 	if (outcome != EMU_DONE)
 		return outcome;
 	/* A 16-bit TSS has no bitmap. */

@@ -61,7 +61,7 @@ enum emu_outcome emu_find_descriptor(struct emu_run *run, unsigned int selector,
 	if (selector & SELECTOR_TI) {
 		struct x86_segment ldt;
 
-		outcome = run->ops->segment(run->ctx, SEG_LDTR, &ldt);
+		outcome = EMU_CALL(run, segment, SEG_LDTR, &ldt);
 		if (outcome != EMU_DONE)
 			return outcome;
 		if (!(ldt.attributes & SEG_P))
@@ -71,9 +71,7 @@ enum emu_outcome emu_find_descriptor(struct emu_run *run, unsigned int selector,
 	} else {
 		struct x86_table gdt;
 
-		if (!run->ops->table)
-			return EMU_UNIMPLEMENTED;
-		outcome = run->ops->table(run->ctx, EMU_GDTR, &gdt);
+		outcome = EMU_CALL(run, table, EMU_GDTR, &gdt);
 		if (outcome != EMU_DONE)
 			return outcome;
 		base = gdt.base;
@@ -115,7 +113,7 @@ enum emu_outcome emu_find_descriptor(struct emu_run *run, unsigned int selector,
 
 /*
  * Set a bit of the type in the descriptor's memory (accessed, busy), as the processor does when it loads
- * it; in the segment too.
+ * it; in the segment too. The load itself follows, and must be possible.
  */
 enum emu_outcome emu_mark_descriptor(struct emu_run *run, struct emu_descriptor *descriptor,
 				     unsigned int bit)
@@ -124,6 +122,8 @@ enum emu_outcome emu_mark_descriptor(struct emu_run *run, struct emu_descriptor 
 	struct emu_place place;
 	enum emu_outcome outcome;
 
+	if (!EMU_HAS_OP(run, set_segment))
+		return EMU_UNIMPLEMENTED;
 	if (old == marked)
 		return EMU_DONE;
 	outcome = emu_place_linear(run, descriptor->linear + 5, 1,
@@ -185,7 +185,7 @@ static EMU_RARE enum emu_outcome load_paragraph(struct emu_run *run, unsigned in
 	struct x86_segment *segment = &run->effect.segment;
 	enum emu_outcome outcome;
 
-	outcome = run->ops->segment(run->ctx, (enum x86_seg)seg, segment);
+	outcome = EMU_CALL(run, segment, (enum x86_seg)seg, segment);
 	if (outcome != EMU_DONE)
 		return outcome;
 	segment->selector = (uint16_t)selector;
@@ -208,8 +208,6 @@ enum emu_outcome emu_load_segment(struct emu_run *run, unsigned int seg, unsigne
 	struct emu_descriptor descriptor = { 0 };
 	enum emu_outcome outcome;
 
-	if (!run->ops->set_segment)
-		return EMU_UNIMPLEMENTED;
 	run->effect.which = (uint8_t)seg;
 	if (!emu_is_protected(run)) {
 		outcome = load_paragraph(run, seg, selector);
@@ -233,7 +231,7 @@ enum emu_outcome emu_x_mov_from_sreg(struct emu_run *run)
 	struct x86_segment segment;
 	enum emu_outcome outcome;
 
-	outcome = run->ops->segment(run->ctx, (enum x86_seg)(run->insn->reg & 7), &segment);
+	outcome = EMU_CALL(run, segment, (enum x86_seg)(run->insn->reg & 7), &segment);
 	if (outcome == EMU_DONE)
 		run->value[0] = segment.selector;
 	return outcome;
@@ -294,8 +292,6 @@ enum emu_outcome emu_x_load_system(struct emu_run *run)
 
 	if (run->cpu->cpl)
 		return emu_fault(run, EXC_GP);
-	if (!run->ops->set_segment)
-		return EMU_UNIMPLEMENTED;
 	outcome = emu_read_operand(run, 2, 2, &selector);
 	if (outcome != EMU_DONE)
 		return outcome;

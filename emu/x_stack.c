@@ -15,7 +15,7 @@ static EMU_RARE enum emu_outcome stack_address_size(struct emu_run *run, unsigne
 	*size = 8;
 	if (run->cpu->mode == EMU_LONG64)
 		return EMU_DONE;
-	outcome = run->ops->segment(run->ctx, SEG_SS, &segment);
+	outcome = EMU_CALL(run, segment, SEG_SS, &segment);
 	if (outcome == EMU_DONE)
 		*size = segment.attributes & SEG_DB ? 4 : 2;
 	return outcome;
@@ -105,7 +105,7 @@ enum emu_outcome emu_x_push_sreg(struct emu_run *run)
 	struct x86_segment segment;
 	enum emu_outcome outcome;
 
-	outcome = run->ops->segment(run->ctx, (enum x86_seg)(run->insn->opcode >> 3 & 7), &segment);
+	outcome = EMU_CALL(run, segment, (enum x86_seg)(run->insn->opcode >> 3 & 7), &segment);
 	return outcome == EMU_DONE ? push(run, segment.selector) : outcome;
 }
 

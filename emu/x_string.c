@@ -112,7 +112,7 @@ static inline enum emu_outcome place_run(struct emu_run *run, struct string *str
 	}
 	place->n_bytes[0] = n;
 	place->n_bytes[1] = 0;
-	return run->ops->translate(run->ctx, GVA(offset), access, &place->gpa[0], run->exception);
+	return EMU_CALL(run, translate, GVA(offset), access, &place->gpa[0], run->exception);
 }
 
 static inline enum emu_outcome place_source(struct emu_run *run, struct string *string)
@@ -132,7 +132,7 @@ static enum emu_outcome read_run(struct emu_run *run, const struct string *strin
 {
 	if (place->n_bytes[1])
 		return emu_read(run, place, data);
-	return run->ops->read(run->ctx, place->gpa[0], run->size, string->n, data);
+	return EMU_CALL(run, read, place->gpa[0], run->size, string->n, data);
 }
 
 static enum emu_outcome write_run(struct emu_run *run, const struct string *string,
@@ -142,7 +142,7 @@ static enum emu_outcome write_run(struct emu_run *run, const struct string *stri
 
 	if (place->n_bytes[1])
 		return emu_write(run, place, data);
-	return run->ops->write(run->ctx, place->gpa[0], run->size, string->n, data);
+	return EMU_CALL(run, write, place->gpa[0], run->size, string->n, data);
 }
 
 /* A register of the address size that nothing else of the instruction writes; 4 bytes clear the rest. */
@@ -349,7 +349,10 @@ enum emu_outcome emu_x_ins(struct emu_run *run)
 	outcome = place_destination(run, &string, EMU_WRITE);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = run->ops->in(run->ctx, port, run->size, string.n, data);
+	/* What a device has given is not to be lost. */
+	if (!EMU_HAS_OP(run, write))
+		return EMU_UNIMPLEMENTED;
+	outcome = EMU_CALL(run, in, port, run->size, string.n, data);
 	if (outcome != EMU_DONE)
 		return outcome;
 	outcome = write_run(run, &string, data);
@@ -378,7 +381,7 @@ enum emu_outcome emu_x_outs(struct emu_run *run)
 	outcome = read_run(run, &string, &string.source, data);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = run->ops->out(run->ctx, port, run->size, string.n, data);
+	outcome = EMU_CALL(run, out, port, run->size, string.n, data);
 	if (outcome != EMU_DONE)
 		return outcome;
 	advance(run, &string, EMU_RSI);

@@ -22,8 +22,7 @@ enum emu_outcome emu_x_store_system(struct emu_run *run)
 	if (is_hidden(run))
 		return emu_fault(run, EXC_GP);
 	if (run->insn->opcode == 0) {
-		outcome = run->ops->segment(run->ctx, run->insn->reg & 1 ? SEG_TR : SEG_LDTR,
-					    &segment);
+		outcome = EMU_CALL(run, segment, run->insn->reg & 1 ? SEG_TR : SEG_LDTR, &segment);
 		if (outcome != EMU_DONE)
 			return outcome;
 		value = segment.selector;
@@ -43,9 +42,7 @@ enum emu_outcome emu_x_store_table(struct emu_run *run)
 
 	if (is_hidden(run))
 		return emu_fault(run, EXC_GP);
-	if (!run->ops->table)
-		return EMU_UNIMPLEMENTED;
-	outcome = run->ops->table(run->ctx, run->insn->reg & 1 ? EMU_IDTR : EMU_GDTR, &table);
+	outcome = EMU_CALL(run, table, run->insn->reg & 1 ? EMU_IDTR : EMU_GDTR, &table);
 	if (outcome != EMU_DONE)
 		return outcome;
 	__builtin_memcpy(bytes, &table.limit, 2);
@@ -106,7 +103,7 @@ enum emu_outcome emu_x_invlpg(struct emu_run *run)
 	if (run->cpu->cpl)
 		return emu_fault(run, EXC_GP);
 	if (!is_long || insn->segment >= SEG_FS) {
-		outcome = run->ops->segment(run->ctx, (enum x86_seg)insn->segment, &segment);
+		outcome = EMU_CALL(run, segment, (enum x86_seg)insn->segment, &segment);
 		if (outcome != EMU_DONE)
 			return outcome;
 		linear += segment.base;

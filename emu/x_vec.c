@@ -126,8 +126,6 @@ static enum emu_outcome begin(struct emu_run *run, struct vec *v)
 	if (insn->encoding && !has_features(run, v, is_scalar))
 		return emu_fault(run, EXC_UD);
 	outcome = check_state(run, xcr0[insn->encoding]);
-	if (outcome == EMU_DONE && !(run->ops->vector && run->ops->set_vector))
-		return EMU_UNIMPLEMENTED;
 	return outcome;
 }
 
@@ -138,7 +136,7 @@ static enum emu_outcome get(struct emu_run *run, const struct vec *v, unsigned i
 		memcpy(data, run->effect.x87.st[reg & 7], 8);
 		return EMU_DONE;
 	}
-	return run->ops->vector(run->ctx, EMU_VECTOR, reg, v->length, data);
+	return EMU_CALL(run, vector, EMU_VECTOR, reg, v->length, data);
 }
 
 /*
@@ -155,7 +153,6 @@ static enum emu_outcome put(struct emu_run *run, const struct vec *v, uint64_t a
 		emu_mmx_put(run, data);
 		return EMU_DONE;
 	}
-	effect->kind = EMU_SET_VECTOR;
 	effect->file = EMU_VECTOR;
 	effect->which = run->insn->reg;
 	effect->n_bytes = (uint8_t)v->length;
@@ -190,7 +187,7 @@ static enum emu_outcome select_active(struct emu_run *run, const struct vec *v, 
 	if (signs_of < 0 && !insn->mask)
 		return EMU_DONE;
 	if (signs_of < 0)
-		outcome = run->ops->vector(run->ctx, EMU_OPMASK, insn->mask, 8, &mask);
+		outcome = EMU_CALL(run, vector, EMU_OPMASK, insn->mask, 8, &mask);
 	else
 		outcome = get(run, v, (unsigned int)signs_of, signs);
 	if (outcome != EMU_DONE)
@@ -294,6 +291,8 @@ static enum emu_outcome access_memory(struct emu_run *run, const struct vec *v, 
 			      &place);
 	if (outcome != EMU_DONE)
 		return outcome;
+	if (!emu_has_setter(run))
+		return EMU_UNIMPLEMENTED;
 	return transfer(run, v, is_write, &place, active & ones(v->n), data);
 }
 
@@ -392,6 +391,8 @@ static EMU_RARE enum emu_outcome move(struct emu_run *run, enum kind kind)
 	if (outcome != EMU_DONE)
 		return outcome;
 	bytes = sources(&v, active);
+	if (kind != STORE && kind != MASKMOV && !v.is_mmx)
+		run->effect.kind = EMU_SET_VECTOR;
 	if (kind == STORE || kind == INSERT || kind == MASKMOV) {
 		outcome = get(run, &v, kind == INSERT && insn->encoding ? insn->vvvv : insn->reg,
 			      data);
@@ -430,7 +431,6 @@ static EMU_RARE enum emu_outcome move(struct emu_run *run, enum kind kind)
 static __attribute__((noinline)) enum emu_outcome load_or_store(struct emu_run *run, enum kind kind)
 {
 	const struct emu_insn *insn = run->insn;
-	const struct emu_ops *ops = run->ops;
 	struct emu_effect *effect = &run->effect;
 	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
 	enum emu_outcome outcome;
@@ -438,17 +438,16 @@ static __attribute__((noinline)) enum emu_outcome load_or_store(struct emu_run *
 
 	if (unlikely(insn->encoding != EMU_LEGACY || (insn->row->vector & MEM_MASK) != MEM_ALL ||
 		     run->cpu->cr0 & (CR0_EM | CR0_TS) || !(run->cpu->cr4 & CR4_OSFXSR) ||
-		     !ops->vector || !ops->set_vector ||
 		     !emu_is_plain(run, insn->segment, offset, 16)))
 		return move(run, kind);
-	outcome = ops->translate(run->ctx, GVA(offset), kind == STORE ? EMU_WRITE : EMU_READ, &gpa,
-				 run->exception);
+	outcome = EMU_CALL(run, translate, GVA(offset), kind == STORE ? EMU_WRITE : EMU_READ, &gpa,
+			   run->exception);
 	if (unlikely(outcome != EMU_DONE))
 		return outcome;
 	if (kind == STORE) {
-		outcome = ops->vector(run->ctx, EMU_VECTOR, insn->reg, 16, effect->vector);
+		outcome = EMU_CALL(run, vector, EMU_VECTOR, insn->reg, 16, effect->vector);
 		if (outcome == EMU_DONE)
-			outcome = ops->write(run->ctx, gpa, 16, 1, effect->vector);
+			outcome = EMU_CALL(run, write, gpa, 16, 1, effect->vector);
 		return outcome;
 	}
 	effect->kind = EMU_SET_VECTOR;
@@ -456,7 +455,9 @@ static __attribute__((noinline)) enum emu_outcome load_or_store(struct emu_run *
 	effect->which = insn->reg;
 	effect->n_bytes = 16;
 	effect->zero_upper = false;
-	return ops->read(run->ctx, gpa, 16, 1, effect->vector);
+	if (!EMU_HAS_OP(run, set_vector))
+		return EMU_UNIMPLEMENTED;
+	return EMU_CALL(run, read, gpa, 16, 1, effect->vector);
 }
 
 enum emu_outcome emu_x_vec_load(struct emu_run *run)
@@ -510,15 +511,13 @@ enum emu_outcome emu_x_kmov(struct emu_run *run)
 	outcome = check_state(run, XCR0_EVEX);
 	if (outcome != EMU_DONE)
 		return outcome;
-	if (!run->ops->vector || !run->ops->set_vector)
-		return EMU_UNIMPLEMENTED;
 	effect->file = EMU_OPMASK;
 	effect->which = insn->reg & 7;
 	effect->n_bytes = 8;
 	effect->zero_upper = false;
 	memset(effect->vector, 0, 8);
 	if (is_store)
-		outcome = run->ops->vector(run->ctx, EMU_OPMASK, effect->which, 8, effect->vector);
+		outcome = EMU_CALL(run, vector, EMU_OPMASK, effect->which, 8, effect->vector);
 	else
 		effect->kind = EMU_SET_VECTOR;
 	return outcome == EMU_DONE ? access_memory(run, &v, is_store, ~0ull, ~0ull, effect->vector)
@@ -537,9 +536,7 @@ enum emu_outcome emu_x_mxcsr(struct emu_run *run)
 	outcome = check_state(run, insn->encoding ? XCR0_YMM : 0);
 	if (outcome != EMU_DONE)
 		return outcome;
-	if (!run->ops->x87 || !run->ops->set_x87)
-		return EMU_UNIMPLEMENTED;
-	outcome = run->ops->x87(run->ctx, x87);
+	outcome = EMU_CALL(run, x87, x87);
 	if (outcome != EMU_DONE)
 		return outcome;
 	outcome = access_memory(run, &v, is_store, ~0ull, ~0ull, (uint8_t *)&x87->mxcsr);

@@ -54,16 +54,13 @@ struct format {
 static enum emu_outcome begin(struct emu_run *run, unsigned int cr0, unsigned int vector,
 			      bool waits)
 {
-	const struct emu_ops *ops = run->ops;
 	enum emu_outcome outcome;
 
 	if (run->cpu->cr0 & cr0)
 		return emu_fault(run, vector);
 	if (run->cpu->cr0 & CR0_TS)
 		return emu_fault(run, EXC_NM);
-	if (!ops->x87 || !ops->set_x87)
-		return EMU_UNIMPLEMENTED;
-	outcome = ops->x87(run->ctx, &run->effect.x87);
+	outcome = EMU_CALL(run, x87, &run->effect.x87);
 	/* Without CR0.NE the exception is an interrupt of the board. */
 	if (outcome == EMU_DONE && waits && run->effect.x87.fsw & FSW_ES)
 		return run->cpu->cr0 & CR0_NE ? emu_fault(run, EXC_MF) : EMU_UNIMPLEMENTED;
@@ -146,13 +143,15 @@ static enum emu_outcome place_data(struct emu_run *run, unsigned int n, unsigned
 {
 	struct emu_x87 *x87 = &run->effect.x87;
 	const struct emu_insn *insn = run->insn;
+	enum emu_outcome outcome;
 
 	x87->fop = (uint16_t)((insn->opcode & 7) << 8 | insn->modrm);
 	x87->fip = run->cpu->rip;
 	x87->fdp = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
 	x87->fsw &= (uint16_t)~FSW_C1;
 	run->effect.kind = EMU_SET_X87;
-	return emu_place(run, insn->segment, x87->fdp, n, n == 10 ? 8 : n, access, place);
+	outcome = emu_place(run, insn->segment, x87->fdp, n, n == 10 ? 8 : n, access, place);
+	return outcome != EMU_DONE || emu_has_setter(run) ? outcome : EMU_UNIMPLEMENTED;
 }
 
 /* A signed integer of n bytes. */
