@@ -64,6 +64,7 @@ enum emu_feature {
 	EMU_CLWB,
 	EMU_MOVDIRI,
 	EMU_MOVDIR64B,
+	EMU_AMD, /* no instruction: where vendors differ, the processor does as AMD's do, else as Intel's */
 	EMU_FEATURE_COUNT
 };
 

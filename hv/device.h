@@ -48,7 +48,8 @@ enum device_outcome device_continue(struct vp *vp);
 
 /*
  * Which optional instructions the processor executes, whatever its guests are shown: EMU_HAS() bits.
- * device_features() asks this processor; the other is the rule, of CPUID leaves 1, 7 and 80000001h.
+ * device_features() asks this processor, and has EMU_AMD by the machine's vendor; the other is the rule of the
+ * rest, of CPUID leaves 1, 7 and 80000001h.
  * hv/device_state.c
  */
 uint32_t device_features(void);

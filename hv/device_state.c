@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "whp/WinHvCapabilities.h"
 #include "x86/cr.h"
 #include "x86/fx.h"
 
@@ -63,7 +64,8 @@ uint32_t device_features(void)
 	const struct x86_cpuid leaf1 = virt_cpuid(1, 0), leaf7 = leaf_or_nothing(7),
 			       leaf81 = leaf_or_nothing(0x80000001u);
 
-	return device_features_of(&leaf1, &leaf7, &leaf81);
+	return device_features_of(&leaf1, &leaf7, &leaf81) |
+	       (virt_machine.vendor == WHvProcessorVendorIntel ? 0 : EMU_HAS(EMU_AMD));
 }
 
 /* Where registers are in the image: SDM 1 "XSAVE-Managed State". In order of `at`. */

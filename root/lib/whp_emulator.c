@@ -33,15 +33,20 @@ static struct whp_emulator *emulator_of(WHV_EMULATOR_HANDLE handle)
 	return emulator;
 }
 
+/* CPUID leaf 0: "Genu" of GenuineIntel. */
+#define VENDOR_INTEL_EBX 0x756e6547u
+
 /*
  * The processor has met the instruction and found it legal, so that only those matter that a processor without
- * them takes for others: LZCNT for BSR, TZCNT for BSF.
+ * them takes for others: LZCNT for BSR, TZCNT for BSF; and whose processor it is.
  */
 static uint32_t processor_features(void)
 {
 	uint32_t features = EMU_HAS_ALL, r[4];
 
 	platform_cpuid(0, r);
+	if (r[1] == VENDOR_INTEL_EBX)
+		features &= ~EMU_HAS(EMU_AMD);
 	if (r[0] >= 7)
 		platform_cpuid(7, r);
 	else

@@ -3,6 +3,7 @@
 #include "tests/unit/guest_device.h"
 
 #include "hv/device_run.h"
+#include "whp/WinHvCapabilities.h"
 #include "x86/fx.h"
 
 static struct device_run run;
@@ -61,7 +62,7 @@ static void features_are_those_of_the_processor(void)
 	}
 	/* Each has its bit, but for what every processor has. */
 	CHECK_EQUAL(device_features_of(&all, &all, &all), seen);
-	CHECK_EQUAL(seen, (1u << EMU_FEATURE_COUNT) - 1 - EMU_HAS(EMU_BASE));
+	CHECK_EQUAL(seen, (1u << EMU_FEATURE_COUNT) - 1 - EMU_HAS(EMU_BASE) - EMU_HAS(EMU_AMD));
 }
 
 static void features_are_asked_of_leaves_that_exist(void)
@@ -77,6 +78,19 @@ static void features_are_asked_of_leaves_that_exist(void)
 	CHECK(!(device_features() & EMU_HAS(EMU_BMI1)));
 	CHECK(!(device_features() & EMU_HAS(EMU_LZCNT)));
 	CHECK(device_features() & EMU_HAS(EMU_SSE4_2));
+}
+
+/* No CPUID bit, but the vendor: of the machine, not of what a child is shown. */
+static void the_vendor_is_the_machines(void)
+{
+	const uint8_t vendor = virt_machine.vendor;
+
+	guest_new();
+	for (unsigned int i = 0; i < 3; i++) {
+		virt_machine.vendor = (uint8_t)i;
+		CHECK_EQUAL(!!(device_features() & EMU_HAS(EMU_AMD)), i != WHvProcessorVendorIntel);
+	}
+	virt_machine.vendor = vendor;
 }
 
 static void segments_are_read_and_loaded_whole(void)
@@ -565,6 +579,7 @@ int main(void)
 {
 	RUN(features_are_those_of_the_processor);
 	RUN(features_are_asked_of_leaves_that_exist);
+	RUN(the_vendor_is_the_machines);
 	RUN(segments_are_read_and_loaded_whole);
 	RUN(tables_are_read_and_loaded);
 	RUN(cr0_goes_the_way_of_mov);
