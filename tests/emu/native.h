@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "emu/row.h"
+#include "tests/emu/probe.h"
 #include "x86/seg.h"
 
 /* Below 4 GiB, for all modes, and above where a heap can begin. */
@@ -83,6 +84,7 @@ static inline uint64_t native_mask(unsigned int size)
 extern uint16_t native_cs, native_ss;
 extern bool native_has_fsgsbase, native_has_umip, native_has_split_lock_detect, native_is_amd;
 extern uint32_t native_features;
+extern struct probed native_probed;
 extern uint64_t native_cr4, native_xcr0;
 
 /*

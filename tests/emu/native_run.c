@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
-#include <cpuid.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,6 @@
 #define INT3 0xcc
 
 extern struct native_frame native_frame;
-unsigned long getauxval(unsigned long type); /* its header has another PF_W */
 void native_enter(void);
 void native_exit(void);
 void native_return(void) __attribute__((noreturn));
@@ -34,6 +32,7 @@ void native_signal(int number, siginfo_t *info, void *context);
 uint16_t native_cs, native_ss;
 bool native_has_fsgsbase, native_has_umip, native_has_split_lock_detect, native_is_amd;
 uint32_t native_features;
+struct probed native_probed;
 uint64_t native_cr4, native_xcr0;
 
 static struct native_result *volatile outcome;
@@ -149,42 +148,17 @@ static void set_up_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-static uint32_t feature(bool has, unsigned int feature)
-{
-	return has ? EMU_HAS(feature) : 0;
-}
-
-/* What CPUID says that the processor executes; vectors are another program's. */
+/* What the processor executes, whatever its CPUID shows; vectors are another program's. */
 static void find_features(void)
 {
-	unsigned int a, b, c, d, b7 = 0, c7 = 0, c81 = 0;
-
-	__cpuid(0, a, b, c, d);
-	native_is_amd = b != signature_INTEL_ebx;
-	__cpuid(1, a, b, c, d);
-	native_features = feature(c & bit_MOVBE, EMU_MOVBE) | feature(c & bit_POPCNT, EMU_POPCNT) |
-			  feature(c & bit_CMPXCHG16B, EMU_CX16) |
-			  feature(c & bit_SSE4_2, EMU_SSE4_2) | feature(c & bit_SSE3, EMU_SSE3) |
-			  feature(c & bit_AVX, EMU_AVX);
-	native_cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
-	if (c & bit_OSXSAVE) {
-		native_cr4 |= CR4_OSXSAVE;
-		__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-		native_xcr0 = (uint64_t)d << 32 | a;
-	}
-	if (__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
-		native_features |=
-			feature(b7 & bit_BMI, EMU_BMI1) | feature(b7 & bit_BMI2, EMU_BMI2) |
-			feature(b7 & bit_ADX, EMU_ADX) |
-			feature(b7 & bit_CLFLUSHOPT, EMU_CLFLUSHOPT) |
-			feature(b7 & bit_CLWB, EMU_CLWB) | feature(c7 & 1u << 27, EMU_MOVDIRI) |
-			feature(c7 & 1u << 28, EMU_MOVDIR64B);
-	if (__get_cpuid(0x80000001, &a, &b, &c81, &d))
-		native_features |= feature(c81 & bit_LZCNT, EMU_LZCNT);
-	native_has_umip = c7 & 1u << 2;
-	if (native_has_umip)
-		native_cr4 |= CR4_UMIP;
-	native_has_fsgsbase = getauxval(26 /* AT_HWCAP2 */) & 2;
+	probe(&native_probed);
+	native_features = native_probed.features;
+	native_is_amd = native_features & EMU_HAS(EMU_AMD);
+	native_has_umip = native_probed.has_umip;
+	native_has_fsgsbase = native_probed.has_fsgsbase;
+	native_xcr0 = native_probed.xcr0;
+	native_cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | (native_probed.has_osxsave ? CR4_OSXSAVE : 0) |
+		     (native_has_umip ? CR4_UMIP : 0);
 }
 
 static void find_split_lock_detect(void)

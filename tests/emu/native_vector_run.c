@@ -5,7 +5,6 @@
  * whose handler puts the host's context back.
  */
 #define _GNU_SOURCE
-#include <cpuid.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <ucontext.h>
 
 #include "tests/emu/native_vector.h"
+#include "tests/emu/probe.h"
 #include "x86/fx.h"
 
 #define ENVIRONMENT (CODE + 0xf000)
@@ -172,49 +172,28 @@ static void *map(uint64_t address, size_t n, int protection)
 	return at;
 }
 
-static bool cpuid_bit(unsigned int leaf, unsigned int reg, unsigned int bit)
-{
-	unsigned int out[4] = { 0 };
-
-	__get_cpuid_count(leaf, 0, &out[0], &out[1], &out[2], &out[3]);
-	return out[reg] >> bit & 1;
-}
-
 static void find_features(void)
 {
-	static const struct {
-		unsigned int feature, leaf, reg, bit;
-	} bits[] = {
-		{ EMU_SSE3, 1, 2, 0 },		 { EMU_SSSE3, 1, 2, 9 },
-		{ EMU_SSE4_1, 1, 2, 19 },	 { EMU_SSE4_2, 1, 2, 20 },
-		{ EMU_AVX, 1, 2, 28 },		 { EMU_AVX2, 7, 1, 5 },
-		{ EMU_AVX512F, 7, 1, 16 },	 { EMU_AVX512DQ, 7, 1, 17 },
-		{ EMU_AVX512BW, 7, 1, 30 },	 { EMU_AVX512VL, 7, 1, 31 },
-		{ EMU_SSE4A, 0x80000001, 2, 6 },
-	};
-	unsigned int eax, ebx, ecx, edx;
+	struct probed probed;
+	uint32_t leaf[4];
 
-	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
-		if (cpuid_bit(bits[i].leaf, bits[i].reg, bits[i].bit))
-			host_features |= EMU_HAS(bits[i].feature);
-	if (cpuid_bit(1, 2, 27)) {
-		__asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-		host_xcr0 = eax;
-		if (getenv("XCR0"))
-			host_xcr0 &= strtoul(getenv("XCR0"), NULL, 0);
-	}
+	probe(&probed);
+	host_features = probed.features;
+	host_xcr0 = (uint32_t)probed.xcr0;
+	if (getenv("XCR0"))
+		host_xcr0 &= strtoul(getenv("XCR0"), NULL, 0);
 	if (!(host_xcr0 & XCR0_AVX))
 		host_features &= EMU_HAS(EMU_AVX) - 1;
 	if (!(host_xcr0 & XCR0_OPMASK))
 		host_features &= EMU_HAS(EMU_AVX512F) - 1;
 	xsave_bytes = 512;
-	if (!cpuid_bit(1, 2, 27))
+	if (!probed.has_osxsave)
 		return;
-	__cpuid_count(0xd, 0, eax, ebx, ecx, edx);
-	xsave_bytes = ebx;
+	probe_cpuid(0xd, 0, leaf);
+	xsave_bytes = leaf[1];
 	for (unsigned int i = 2; i < 8; i++) {
-		__cpuid_count(0xd, i, eax, ebx, ecx, edx);
-		xsave_at[i] = ebx;
+		probe_cpuid(0xd, i, leaf);
+		xsave_at[i] = leaf[1];
 	}
 	if (xsave_bytes > sizeof(host_xsave))
 		abort();

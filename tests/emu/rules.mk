@@ -44,19 +44,20 @@ $(B)/tests/emu/vex_oracle: $(EMU_VEX_ORACLE_SOURCES) tests/emu/oracle_newer.h $(
 # Millions of cases want speed, and the sanitizers' shadow the addresses that the program has its segments
 # at; it lies in the first 2 GiB itself, where 16-bit code reaches its exit.
 NATIVE_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra -Wshadow -Wundef -I. -Iinclude -fno-pie
-NATIVE_SOURCES := $(addprefix tests/emu/native,.c _run.c _ops.c _form.c _case.c _diff.c _entry.S)
+NATIVE_SOURCES := $(addprefix tests/emu/native,.c _run.c _ops.c _form.c _case.c _diff.c _entry.S) \
+	tests/emu/probe.c
 FAST_OBJECTS := $(EMU_SOURCES:emu/%.c=$(B)/tests/emu/fast/%.o)
 
 $(B)/tests/emu/fast/%.o: emu/%.c $(EMU_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(NATIVE_CFLAGS) -c $< -o $@
 
-$(B)/tests/emu/native: $(NATIVE_SOURCES) tests/emu/native.h tests/emu/native_frame.h $(FAST_OBJECTS) \
+$(B)/tests/emu/native: $(NATIVE_SOURCES) tests/emu/native.h tests/emu/native_frame.h tests/emu/probe.h $(FAST_OBJECTS) \
 		$(EMU_HEADERS)
 	$(CC) $(NATIVE_CFLAGS) -no-pie $(NATIVE_SOURCES) $(FAST_OBJECTS) -o $@
 
-NATIVE_VECTOR_SOURCES := $(addprefix tests/emu/native_vector,.c _run.c _case.c _entry.S)
-$(B)/tests/emu/native_vector: $(NATIVE_VECTOR_SOURCES) tests/emu/native_vector.h $(EMU_TEST_OBJECTS) \
+NATIVE_VECTOR_SOURCES := $(addprefix tests/emu/native_vector,.c _run.c _case.c _entry.S) tests/emu/probe.c
+$(B)/tests/emu/native_vector: $(NATIVE_VECTOR_SOURCES) tests/emu/native_vector.h tests/emu/probe.h $(EMU_TEST_OBJECTS) \
 		$(EMU_HEADERS)
 	$(CC) $(EMU_TEST_CFLAGS) $(NATIVE_VECTOR_SOURCES) $(EMU_TEST_OBJECTS) -o $@
 
