@@ -148,7 +148,7 @@ static const struct emu_row group11_Ev_Iz[16] = {
 
 static const struct emu_row mode_63[2] = {
 	OP2("ARPL", Ew, Gw, RW | PROT, emu_x_arpl),
-	OP2("MOVSXD", Gv, Ed, W, emu_x_movsx),
+	OP2("MOVSXD", Gv, Ed, W | OWN, emu_x_movsxd),
 };
 
 const struct emu_row emu_map_one[256] = {

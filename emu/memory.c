@@ -71,6 +71,49 @@ enum emu_outcome emu_read_operand(struct emu_run *run, unsigned int n_bytes, uns
 	return outcome == EMU_DONE ? emu_read(run, &place, data) : outcome;
 }
 
+/*
+ * The explicit memory operand of two parts: a far pointer, bounds, a table register, an x87 number of 80 bits.
+ * Each is formed, wrapped at the address size, and checked on its own; AMD's processors look at the page of
+ * the first before the limit of the second. `n_second` may be 0.
+ */
+enum emu_outcome emu_place_parts(struct emu_run *run, unsigned int n_first, unsigned int n_second,
+				 unsigned int alignment, unsigned int access,
+				 struct emu_place parts[2])
+{
+	const struct emu_insn *insn = run->insn;
+	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	enum emu_outcome outcome;
+
+	parts[1].n_bytes[0] = 0;
+	outcome = emu_place(run, insn->segment, offset, n_first, alignment, access, &parts[0]);
+	if (outcome != EMU_DONE || !n_second)
+		return outcome;
+	offset = (offset + n_first) & emu_mask(insn->address_size);
+	return emu_place(run, insn->segment, offset, n_second, 1, access, &parts[1]);
+}
+
+/* The parts side by side in `data`. */
+enum emu_outcome emu_read_parts(struct emu_run *run, const struct emu_place parts[2], void *data)
+{
+	unsigned int n_first = parts[0].n_bytes[0] + parts[0].n_bytes[1];
+	enum emu_outcome outcome = emu_read(run, &parts[0], data);
+
+	if (outcome != EMU_DONE || !parts[1].n_bytes[0])
+		return outcome;
+	return emu_read(run, &parts[1], (uint8_t *)data + n_first);
+}
+
+enum emu_outcome emu_write_parts(struct emu_run *run, const struct emu_place parts[2],
+				 const void *data)
+{
+	unsigned int n_first = parts[0].n_bytes[0] + parts[0].n_bytes[1];
+	enum emu_outcome outcome = emu_write(run, &parts[0], data);
+
+	if (outcome != EMU_DONE || !parts[1].n_bytes[0])
+		return outcome;
+	return emu_write(run, &parts[1], (const uint8_t *)data + n_first);
+}
+
 /* The largest naturally aligned power of two that starts at `gpa` and has at most `n` bytes, 64 at most. */
 static unsigned int aligned_part(uint64_t gpa, unsigned int n)
 {

@@ -7,10 +7,11 @@ bool emu_get_move(const struct emu_insn *insn, struct emu_move *move)
 	const struct emu_row *row = insn->row;
 	unsigned int other, to = row->operand[0], from = row->operand[1];
 
-	if (row->flags & ROW_GROUP || (row->meaning != emu_x_mov && row->meaning != emu_x_movsx))
+	if (row->flags & ROW_GROUP || (row->meaning != emu_x_mov && row->meaning != emu_x_movsx &&
+				       (row->meaning != emu_x_movsxd || insn->operand_size == 2)))
 		return false;
 	move->is_load = from & OPD_RM;
-	move->is_signed = row->meaning == emu_x_movsx;
+	move->is_signed = row->meaning != emu_x_mov;
 	move->has_immediate = emu_is_kind(from, KIND_I);
 	move->n_bytes = (uint8_t)emu_wide_bytes(move->is_load ? from : to, insn->operand_size);
 	other = move->is_load ? to : from;

@@ -152,6 +152,12 @@ static inline uint64_t emu_effective_address(const struct emu_run *run, uint64_t
 	return emu_offset(run->insn, run->cpu->gpr, rsp, run->cpu->rip + run->insn->length);
 }
 
+/* Of what the vendors do differently, docs/emulator.md "Intel and AMD". */
+static inline bool emu_is_amd(const struct emu_run *run)
+{
+	return run->cpu->features & EMU_HAS(EMU_AMD);
+}
+
 static inline bool emu_is_canonical(const struct emu_cpu *cpu, uint64_t linear)
 {
 	unsigned int unused = cpu->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
@@ -219,6 +225,13 @@ EMU_RARE enum emu_outcome emu_place_operand(struct emu_run *run, unsigned int n_
 					    struct emu_place *place);
 EMU_RARE enum emu_outcome emu_read_operand(struct emu_run *run, unsigned int n_bytes,
 					   unsigned int alignment, void *data);
+EMU_RARE enum emu_outcome emu_place_parts(struct emu_run *run, unsigned int n_first,
+					  unsigned int n_second, unsigned int alignment,
+					  unsigned int access, struct emu_place parts[2]);
+EMU_RARE enum emu_outcome emu_read_parts(struct emu_run *run, const struct emu_place parts[2],
+					 void *data);
+EMU_RARE enum emu_outcome emu_write_parts(struct emu_run *run, const struct emu_place parts[2],
+					  const void *data);
 EMU_RARE enum emu_outcome emu_read_split(struct emu_run *run, const struct emu_place *place,
 					 void *data);
 EMU_RARE enum emu_outcome emu_write_split(struct emu_run *run, const struct emu_place *place,
@@ -270,9 +283,10 @@ EMU_RARE enum emu_outcome emu_read_far(struct emu_run *run, uint16_t *selector, 
 
 /* x_stack.c */
 EMU_RARE enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index,
-					 struct emu_place *place);
+					 unsigned int n_bytes, struct emu_place *place);
 EMU_RARE enum emu_outcome emu_place_pop(struct emu_run *run, unsigned int index,
-					unsigned int n_bytes, struct emu_place *place);
+					unsigned int n_popped, unsigned int n_bytes,
+					struct emu_place *place);
 
 /* x_io.c */
 enum emu_outcome emu_port_check(struct emu_run *run, uint16_t port);
@@ -289,8 +303,8 @@ uint64_t emu_result_flags(uint64_t result, unsigned int size);
 bool emu_condition(uint64_t rflags, unsigned int condition);
 
 /* The meanings, x_*.c. */
-emu_meaning emu_x_mov, emu_x_movsx, emu_x_xchg, emu_x_cmov, emu_x_setcc, emu_x_mov_from_sreg,
-	emu_x_mov_to_sreg, emu_x_xlat, emu_x_nop;
+emu_meaning emu_x_mov, emu_x_movsx, emu_x_movsxd, emu_x_xchg, emu_x_cmov, emu_x_setcc,
+	emu_x_mov_from_sreg, emu_x_mov_to_sreg, emu_x_xlat, emu_x_nop;
 emu_meaning emu_x_add, emu_x_or, emu_x_adc, emu_x_sbb, emu_x_and, emu_x_sub, emu_x_xor, emu_x_cmp,
 	emu_x_test, emu_x_inc, emu_x_dec, emu_x_neg, emu_x_not;
 emu_meaning emu_x_xadd, emu_x_cmpxchg, emu_x_cmpxchg8b, emu_x_clflush;

@@ -164,10 +164,13 @@ enum emu_outcome emu_x_bound(struct emu_run *run)
 {
 	unsigned int size = run->size;
 	uint64_t pair = 0;
+	struct emu_place parts[2];
 	int64_t index = (int64_t)emu_sign_extend(emu_reg(run, run->insn->reg, size), size);
 	enum emu_outcome outcome;
 
-	outcome = emu_read_operand(run, 2 * size, size, &pair);
+	outcome = emu_place_parts(run, size, size, size, EMU_READ, parts);
+	if (outcome == EMU_DONE)
+		outcome = emu_read_parts(run, parts, &pair);
 	if (outcome != EMU_DONE)
 		return outcome;
 	if (index < (int64_t)emu_sign_extend(pair, size) ||

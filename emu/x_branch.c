@@ -46,7 +46,7 @@ enum emu_outcome emu_x_call(struct emu_run *run)
 	} else if (insn->has_modrm) {
 		target = emu_reg(run, insn->rm, run->size);
 	}
-	outcome = emu_place_push(run, 0, &stack);
+	outcome = emu_place_push(run, 0, run->size, &stack);
 	if (outcome == EMU_DONE && insn->is_memory)
 		outcome = emu_read(run, &source, &target);
 	if (outcome == EMU_DONE)
@@ -61,7 +61,8 @@ enum emu_outcome emu_x_ret(struct emu_run *run)
 	uint64_t target = 0;
 	enum emu_outcome outcome;
 
-	outcome = emu_place_pop(run, 0, run->size + (unsigned int)run->insn->imm, &stack);
+	outcome =
+		emu_place_pop(run, 0, run->size + (unsigned int)run->insn->imm, run->size, &stack);
 	if (outcome == EMU_DONE)
 		outcome = emu_read(run, &stack, &target);
 	return outcome == EMU_DONE ? go(run, target) : outcome;
@@ -141,7 +142,7 @@ enum emu_outcome emu_x_far(struct emu_run *run)
 				  ? load_code(run, selector, target, is_call, &descriptor)
 				  : check_target(run, &cs, target);
 	for (unsigned int i = 0; is_call && i < 2 && outcome == EMU_DONE; i++)
-		outcome = emu_place_push(run, i, &places[i]);
+		outcome = emu_place_push(run, i, run->size, &places[i]);
 	if (outcome == EMU_DONE && is_call &&
 	    !(EMU_HAS_OP(run, write) && EMU_HAS_OP(run, set_segment)))
 		return EMU_UNIMPLEMENTED;

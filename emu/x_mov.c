@@ -8,13 +8,25 @@ enum emu_outcome emu_x_mov(struct emu_run *run)
 	return EMU_DONE;
 }
 
-/* MOVSXD with 66 reads 4 bytes and writes 2 (seen on AMD Zen; Intel documents a word). */
 enum emu_outcome emu_x_movsx(struct emu_run *run)
 {
 	unsigned int from = emu_wide_bytes(run->insn->row->operand[1], run->size);
 
 	run->value[0] = emu_sign_extend(run->value[1], from);
 	return EMU_DONE;
+}
+
+/* With 66 it writes 2 bytes; Intel reads no more, AMD reads 4 (seen on Zen). */
+enum emu_outcome emu_x_movsxd(struct emu_run *run)
+{
+	unsigned int n = run->size == 2 && !emu_is_amd(run) ? 2 : 4;
+	uint64_t value = 0;
+	enum emu_outcome outcome;
+
+	outcome = emu_read_operand(run, n, n, &value);
+	if (outcome == EMU_DONE)
+		emu_set_reg(run, run->insn->reg, run->size, emu_sign_extend(value, n));
+	return outcome;
 }
 
 enum emu_outcome emu_x_xchg(struct emu_run *run)

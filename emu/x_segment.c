@@ -245,10 +245,7 @@ enum emu_outcome emu_x_mov_to_sreg(struct emu_run *run)
 	return emu_load_segment(run, seg, (unsigned int)run->value[1]);
 }
 
-/*
- * LES LDS LSS LFS LGS; in the 0F map the low opcode bits are the segment register. The 8-byte offset of REX.W is
- * Intel's; AMD has 4 bytes there.
- */
+/* LES LDS LSS LFS LGS; in the 0F map the low opcode bits are the segment register. */
 enum emu_outcome emu_x_load_far(struct emu_run *run)
 {
 	unsigned int seg = run->insn->opcode & 7;
@@ -265,14 +262,17 @@ enum emu_outcome emu_x_load_far(struct emu_run *run)
 	return emu_load_segment(run, seg, selector);
 }
 
-/* The far pointer in memory: an offset of the operand size, and a selector. */
+/* The far pointer in memory: an offset of the operand size, which AMD does not let be 8, and a selector. */
 enum emu_outcome emu_read_far(struct emu_run *run, uint16_t *selector, uint64_t *offset)
 {
-	unsigned int size = run->size;
+	unsigned int size = run->size == 8 && emu_is_amd(run) ? 4 : run->size;
+	struct emu_place parts[2];
 	uint8_t bytes[10];
 	enum emu_outcome outcome;
 
-	outcome = emu_read_operand(run, size + 2, size, bytes);
+	outcome = emu_place_parts(run, size, 2, size, EMU_READ, parts);
+	if (outcome == EMU_DONE)
+		outcome = emu_read_parts(run, parts, bytes);
 	if (outcome != EMU_DONE)
 		return outcome;
 	*offset = 0;

@@ -21,8 +21,9 @@ static EMU_RARE enum emu_outcome stack_address_size(struct emu_run *run, unsigne
 	return outcome;
 }
 
-/* The place of a push after `index` others of the operand size, and RSP as it will be. */
-enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index, struct emu_place *place)
+/* The place of a push after `index` others of the operand size, low n_bytes of it, and RSP as it will be. */
+enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index, unsigned int n_bytes,
+				struct emu_place *place)
 {
 	unsigned int width;
 	uint64_t rsp = run->cpu->gpr[EMU_RSP] - (index + 1) * run->size;
@@ -31,13 +32,12 @@ enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index, struct 
 	if (outcome != EMU_DONE)
 		return outcome;
 	emu_set_gpr(run, EMU_RSP, width, rsp);
-	return emu_place(run, SEG_SS, rsp & emu_mask(width), run->size, run->size, EMU_WRITE,
-			 place);
+	return emu_place(run, SEG_SS, rsp & emu_mask(width), n_bytes, n_bytes, EMU_WRITE, place);
 }
 
-/* The place of a pop after `index` others; RSP as it will be, `n_bytes` above what it was. */
-enum emu_outcome emu_place_pop(struct emu_run *run, unsigned int index, unsigned int n_bytes,
-			       struct emu_place *place)
+/* The place of n_bytes of a pop after `index` others; RSP as it will be, `n_popped` above what it was. */
+enum emu_outcome emu_place_pop(struct emu_run *run, unsigned int index, unsigned int n_popped,
+			       unsigned int n_bytes, struct emu_place *place)
 {
 	unsigned int width;
 	uint64_t rsp = run->cpu->gpr[EMU_RSP];
@@ -45,26 +45,39 @@ enum emu_outcome emu_place_pop(struct emu_run *run, unsigned int index, unsigned
 
 	if (outcome != EMU_DONE)
 		return outcome;
-	emu_set_gpr(run, EMU_RSP, width, rsp + n_bytes);
-	return emu_place(run, SEG_SS, (rsp + index * run->size) & emu_mask(width), run->size,
-			 run->size, EMU_READ, place);
+	emu_set_gpr(run, EMU_RSP, width, rsp + n_popped);
+	return emu_place(run, SEG_SS, (rsp + index * run->size) & emu_mask(width), n_bytes, n_bytes,
+			 EMU_READ, place);
 }
 
-static EMU_RARE enum emu_outcome push(struct emu_run *run, uint64_t value)
+/* The low n_bytes of what is pushed are written, and of what is popped read. */
+static EMU_RARE enum emu_outcome push_part(struct emu_run *run, unsigned int n_bytes,
+					   uint64_t value)
 {
 	struct emu_place place;
-	enum emu_outcome outcome = emu_place_push(run, 0, &place);
+	enum emu_outcome outcome = emu_place_push(run, 0, n_bytes, &place);
 
 	return outcome == EMU_DONE ? emu_write(run, &place, &value) : outcome;
 }
 
-static EMU_RARE enum emu_outcome pop(struct emu_run *run, uint64_t *value)
+static EMU_RARE enum emu_outcome pop_part(struct emu_run *run, unsigned int n_bytes,
+					  uint64_t *value)
 {
 	struct emu_place place;
-	enum emu_outcome outcome = emu_place_pop(run, 0, run->size, &place);
+	enum emu_outcome outcome = emu_place_pop(run, 0, run->size, n_bytes, &place);
 
 	*value = 0;
 	return outcome == EMU_DONE ? emu_read(run, &place, value) : outcome;
+}
+
+static EMU_RARE enum emu_outcome push(struct emu_run *run, uint64_t value)
+{
+	return push_part(run, run->size, value);
+}
+
+static EMU_RARE enum emu_outcome pop(struct emu_run *run, uint64_t *value)
+{
+	return pop_part(run, run->size, value);
 }
 
 /* PUSH of a register or an immediate. */
@@ -87,7 +100,7 @@ enum emu_outcome emu_x_push_mem(struct emu_run *run)
 	outcome = emu_place_operand(run, run->size, run->size, EMU_READ, &source);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = emu_place_push(run, 0, &stack);
+	outcome = emu_place_push(run, 0, run->size, &stack);
 	if (outcome != EMU_DONE)
 		return outcome;
 	outcome = emu_read(run, &source, &value);
@@ -97,16 +110,18 @@ enum emu_outcome emu_x_push_mem(struct emu_run *run)
 }
 
 /*
- * The opcodes of a segment register's PUSH and POP have its number in bits 3 to 5. Above the selector zeros
- * are pushed; recent Intel processors leave what was there, SDM 2 "PUSH".
+ * The opcodes of a segment register's PUSH and POP have its number in bits 3 to 5. AMD accesses as many bytes as
+ * RSP moves by, zeros above the selector. Intel reads 2, and writes 2 of 4: SDM 3B "Selector Pushes and Pops",
+ * SDM 2 "PUSH".
  */
 enum emu_outcome emu_x_push_sreg(struct emu_run *run)
 {
+	unsigned int n_bytes = run->size == 4 && !emu_is_amd(run) ? 2 : run->size;
 	struct x86_segment segment;
 	enum emu_outcome outcome;
 
 	outcome = EMU_CALL(run, segment, (enum x86_seg)(run->insn->opcode >> 3 & 7), &segment);
-	return outcome == EMU_DONE ? push(run, segment.selector) : outcome;
+	return outcome == EMU_DONE ? push_part(run, n_bytes, segment.selector) : outcome;
 }
 
 enum emu_outcome emu_x_pop_sreg(struct emu_run *run)
@@ -116,7 +131,7 @@ enum emu_outcome emu_x_pop_sreg(struct emu_run *run)
 	uint64_t value;
 
 	run->has_shadow = seg == SEG_SS;
-	outcome = pop(run, &value);
+	outcome = pop_part(run, emu_is_amd(run) ? run->size : 2, &value);
 	return outcome == EMU_DONE ? emu_load_segment(run, seg, value & 0xffff) : outcome;
 }
 
@@ -145,7 +160,7 @@ enum emu_outcome emu_x_pop_mem(struct emu_run *run)
 
 	if (!run->insn->is_memory)
 		return pop_reg(run, run->insn->rm);
-	outcome = emu_place_pop(run, 0, run->size, &stack);
+	outcome = emu_place_pop(run, 0, run->size, run->size, &stack);
 	if (outcome != EMU_DONE)
 		return outcome;
 	/* RSP is the one register written so far. */
@@ -167,7 +182,7 @@ enum emu_outcome emu_x_pusha(struct emu_run *run)
 	enum emu_outcome outcome = EMU_DONE;
 
 	for (unsigned int i = 0; i < 8 && outcome == EMU_DONE; i++)
-		outcome = emu_place_push(run, i, &places[i]);
+		outcome = emu_place_push(run, i, run->size, &places[i]);
 	for (unsigned int i = 0; i < 8 && outcome == EMU_DONE; i++)
 		outcome = emu_write(run, &places[i], &run->cpu->gpr[i]);
 	return outcome;
@@ -180,7 +195,7 @@ enum emu_outcome emu_x_popa(struct emu_run *run)
 	uint64_t value;
 
 	for (unsigned int i = 0; i < 8 && outcome == EMU_DONE; i++)
-		outcome = emu_place_pop(run, i, 8 * run->size, &places[i]);
+		outcome = emu_place_pop(run, i, 8 * run->size, run->size, &places[i]);
 	for (unsigned int i = 0; i < 8 && outcome == EMU_DONE; i++) {
 		outcome = emu_read(run, &places[i], &value);
 		if (i != 7 - EMU_RSP)
@@ -251,7 +266,7 @@ enum emu_outcome emu_x_enter(struct emu_run *run)
 
 	outcome = stack_address_size(run, &width);
 	if (outcome == EMU_DONE)
-		outcome = emu_place_push(run, 0, &places[0]);
+		outcome = emu_place_push(run, 0, run->size, &places[0]);
 	frame = emu_merge(rsp, rsp - size, width);
 	value[0] = rbp;
 	for (unsigned int i = 1; i <= level && outcome == EMU_DONE; i++) {
@@ -266,7 +281,7 @@ enum emu_outcome emu_x_enter(struct emu_run *run)
 				outcome = emu_read(run, &source, &value[i]);
 		}
 		if (outcome == EMU_DONE)
-			outcome = emu_place_push(run, i, &places[i]);
+			outcome = emu_place_push(run, i, run->size, &places[i]);
 	}
 	/* SDM 2 "ENTER": it faults if a write at the final stack pointer would. */
 	if (outcome == EMU_DONE)

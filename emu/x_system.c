@@ -34,10 +34,10 @@ enum emu_outcome emu_x_store_system(struct emu_run *run)
 /* SGDT and SIDT: the operand size does not matter, SDM 2 "SGDT". */
 enum emu_outcome emu_x_store_table(struct emu_run *run)
 {
-	unsigned int n_bytes = run->cpu->mode == EMU_LONG64 ? 10 : 6;
+	unsigned int n_base = run->cpu->mode == EMU_LONG64 ? 8 : 4;
 	uint8_t bytes[10];
 	struct x86_table table;
-	struct emu_place place;
+	struct emu_place parts[2];
 	enum emu_outcome outcome;
 
 	if (is_hidden(run))
@@ -47,8 +47,8 @@ enum emu_outcome emu_x_store_table(struct emu_run *run)
 		return outcome;
 	__builtin_memcpy(bytes, &table.limit, 2);
 	__builtin_memcpy(bytes + 2, &table.base, 8);
-	outcome = emu_place_operand(run, n_bytes, 4, EMU_WRITE, &place);
-	return outcome == EMU_DONE ? emu_write(run, &place, bytes) : outcome;
+	outcome = emu_place_parts(run, 2, n_base, 4, EMU_WRITE, parts);
+	return outcome == EMU_DONE ? emu_write_parts(run, parts, bytes) : outcome;
 }
 
 /* LGDT and LIDT: with a 16-bit operand size the base has 24 bits. */
@@ -56,12 +56,15 @@ enum emu_outcome emu_x_load_table(struct emu_run *run)
 {
 	bool is_long = run->cpu->mode == EMU_LONG64;
 	struct x86_table *table = &run->effect.table;
+	struct emu_place parts[2];
 	uint8_t bytes[10];
 	enum emu_outcome outcome;
 
 	if (run->cpu->cpl)
 		return emu_fault(run, EXC_GP);
-	outcome = emu_read_operand(run, is_long ? 10 : 6, 4, bytes);
+	outcome = emu_place_parts(run, 2, is_long ? 8 : 4, 4, EMU_READ, parts);
+	if (outcome == EMU_DONE)
+		outcome = emu_read_parts(run, parts, bytes);
 	if (outcome != EMU_DONE)
 		return outcome;
 	*table = (struct x86_table) { .base = 0 };

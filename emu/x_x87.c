@@ -139,7 +139,7 @@ static unsigned int n_bytes_of(const struct emu_insn *insn)
  * FOP set them: with every instruction.
  */
 static enum emu_outcome place_data(struct emu_run *run, unsigned int n, unsigned int access,
-				   struct emu_place *place)
+				   struct emu_place parts[2])
 {
 	struct emu_x87 *x87 = &run->effect.x87;
 	const struct emu_insn *insn = run->insn;
@@ -150,7 +150,8 @@ static enum emu_outcome place_data(struct emu_run *run, unsigned int n, unsigned
 	x87->fdp = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
 	x87->fsw &= (uint16_t)~FSW_C1;
 	run->effect.kind = EMU_SET_X87;
-	outcome = emu_place(run, insn->segment, x87->fdp, n, n == 10 ? 8 : n, access, place);
+	outcome = n == 10 ? emu_place_parts(run, 8, 2, 8, access, parts)
+			  : emu_place_parts(run, n, 0, n, access, parts);
 	return outcome != EMU_DONE || emu_has_setter(run) ? outcome : EMU_UNIMPLEMENTED;
 }
 
@@ -218,17 +219,17 @@ enum emu_outcome emu_x_fld(struct emu_run *run)
 	struct emu_x87 *x87 = &run->effect.x87;
 	unsigned int n = n_bytes_of(insn), flags = 0;
 	struct extended x = { 0, 0 };
-	struct emu_place place;
+	struct emu_place parts[2];
 	enum emu_outcome outcome;
 	uint8_t data[16] = { 0 };
 
 	outcome = begin(run, CR0_EM, EXC_NM, true);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = place_data(run, n, EMU_READ, &place);
+	outcome = place_data(run, n, EMU_READ, parts);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = emu_read(run, &place, data);
+	outcome = emu_read_parts(run, parts, data);
 	if (outcome != EMU_DONE)
 		return outcome;
 
@@ -367,7 +368,7 @@ enum emu_outcome emu_x_fst(struct emu_run *run)
 	const struct emu_insn *insn = run->insn;
 	struct emu_x87 *x87 = &run->effect.x87;
 	unsigned int n = n_bytes_of(insn), member = insn->modrm >> 3 & 7, flags = 0;
-	struct emu_place place;
+	struct emu_place parts[2];
 	enum emu_outcome outcome;
 	uint8_t data[16];
 	struct extended x;
@@ -376,7 +377,7 @@ enum emu_outcome emu_x_fst(struct emu_run *run)
 	outcome = begin(run, CR0_EM, EXC_NM, true);
 	if (outcome != EMU_DONE)
 		return outcome;
-	outcome = place_data(run, n, EMU_WRITE, &place);
+	outcome = place_data(run, n, EMU_WRITE, parts);
 	if (outcome != EMU_DONE)
 		return outcome;
 
@@ -399,7 +400,7 @@ enum emu_outcome emu_x_fst(struct emu_run *run)
 		return EMU_DONE;
 	memcpy(data, &bits, 8);
 	memcpy(data + 8, &x.exponent, 2);
-	outcome = emu_write(run, &place, data);
+	outcome = emu_write_parts(run, parts, data);
 	if (outcome != EMU_DONE)
 		return outcome;
 	if (member != 2) {

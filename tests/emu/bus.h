@@ -391,7 +391,8 @@ static inline void check_fault(unsigned int vector, unsigned int error_code)
 {
 	CHECK_EQ(outcome, EMU_EXCEPTION);
 	CHECK_EQ(exception.vector, vector);
-	CHECK_EQ(exception.has_error_code, vector != EXC_UD && vector != EXC_BR);
+	CHECK_EQ(exception.has_error_code,
+		 vector != EXC_UD && vector != EXC_BR && cpu.mode != EMU_REAL);
 	CHECK_EQ(exception.error_code, error_code);
 	CHECK(is_untouched());
 	exception.vector = 0xee;
@@ -407,7 +408,7 @@ static inline unsigned int n_writes(void)
 	return n;
 }
 
-static uint64_t ram64(uint64_t at)
+static inline uint64_t ram64(uint64_t at)
 {
 	uint64_t value;
 

@@ -38,10 +38,9 @@ const struct native_explained native_explained[NATIVE_N_EXPLANATIONS] = {
 		ON_AMD("far call's stack",
 		       "into compatibility mode with RSP above 4 GiB: AMD pushes in the new "
 		       "mode, Intel's manual in the old"),
-	[NATIVE_FAR_POINTER] = EVERYWHERE(
-		"two reads",
-		"both fault: AMD reads an offset before it looks where the selector lies, "
-		"a lower bound before the upper"),
+	[NATIVE_FAR_POINTER] = ON_INTEL(
+		"two parts", "both fault: AMD looks at all of the first part before the second, of "
+			     "Intel it is not documented"),
 	[NATIVE_CMPXCHG16B] = EVERYWHERE(
 		"cmpxchg16b", "over the canonical border in SS and not aligned: #GP or #SS is not "
 			      "documented"),
@@ -57,9 +56,9 @@ const struct native_explained native_explained[NATIVE_N_EXPLANATIONS] = {
 		"offset not canonical",
 		"AMD wants it canonical, and whole below 2^64, before the base of FS or GS is "
 		"added, Intel after"),
-	[NATIVE_PUSHED_SELECTOR] = ON_INTEL(
-		"pushed selector",
-		"the manual leaves it open if the bytes above a pushed selector are written"),
+	[NATIVE_PUSHED_SELECTOR] =
+		ON_INTEL("pushed selector",
+			 "far CALL: the manual leaves it open if the bytes above CS are written"),
 	[NATIVE_EMPTY_SCAN] =
 		ON_INTEL("empty scan", "BSF and BSR of zero leave the destination undefined"),
 	[NATIVE_LOCKED_VERIFY] = ON_AMD("locked VERR, VERW", "AMD does not refuse the LOCK"),
@@ -73,8 +72,6 @@ const struct native_explained native_explained[NATIVE_N_EXPLANATIONS] = {
 		"hypercalls", "not run: 0F 01 without memory is for the hypervisor below"),
 	[NATIVE_NEAR_66] = ON_AMD("near branch with 66",
 				  "64-bit mode: Intel ignores the prefix, AMD takes 16 bits"),
-	[NATIVE_FAR_W] = ON_AMD("far pointer with REX.W",
-				"Intel has an offset of 8 bytes, AMD ignores REX.W"),
 	[NATIVE_FAR_TO_64] = EVERYWHERE("far to 64-bit code",
 					"the emulator refuses a CALL out of compatibility mode"),
 	[NATIVE_ENTER] =
@@ -205,9 +202,6 @@ static enum native_explanation excluded(const struct native_case *test, const st
 		return NATIVE_UNDEFINED_RESULT;
 	if (test->mode == EMU_LONG64 && is_near_branch(insn) && insn->prefixes & EMU_PREFIX_66)
 		return NATIVE_NEAR_66;
-	if (test->mode == EMU_LONG64 && insn->rex & 8 &&
-	    native_rows[native_row_index(insn->row)].content == CONTENT_FAR)
-		return NATIVE_FAR_W;
 	if (native_is_unknown)
 		return NATIVE_CPU_NUMBER;
 	if (outcome == EMU_UNIMPLEMENTED) {
@@ -315,8 +309,6 @@ static enum native_explanation explain(const struct native_case *test, const str
 				       const struct native_result *native,
 				       const struct native_result *emulated, const char *what)
 {
-	static const char *const pushes[] = { "PUSH ES", "PUSH CS", "PUSH SS", "PUSH DS",
-					      "PUSH FS", "PUSH GS", NULL };
 	static const char *const scans[] = { "BSF", "BSR", NULL };
 	static const char *const many[] = { "ENTER", "PUSHA", "POPA", NULL };
 	enum native_content content = native_rows[native_row_index(insn->row)].content;
@@ -351,8 +343,8 @@ static enum native_explanation explain(const struct native_case *test, const str
 	    (native->vector < 0 || native->vector == EXC_AC ||
 	     (native->vector == EXC_PF && !(native->error_code & PF_W))))
 		return NATIVE_ARPL;
-	if (!strcmp(what, "memory") && insn->operand_size > 2 &&
-	    (native_is_one_of(text, pushes) || (content == CONTENT_FAR && text[0] == 'C')))
+	if (!strcmp(what, "memory") && insn->operand_size > 2 && content == CONTENT_FAR &&
+	    native_starts(text, "CALL"))
 		return NATIVE_PUSHED_SELECTOR;
 	if (!strcmp(what, "registers") && native->rflags & RFLAGS_ZF &&
 	    native_is_one_of(text, scans))

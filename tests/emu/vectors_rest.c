@@ -56,8 +56,9 @@ static void a_plain_move_is_what_execution_does(void)
 
 				if ((n_imm && reg) || reg == 3)
 					continue;
-				/* MOVNTI has no form of 16 bits. */
-				if (opcodes[i].bytes[1] == 0xc3 && prefixes[j] == 0x66)
+				/* MOVNTI has no form of 16 bits, and that of MOVSXD is none. */
+				if ((opcodes[i].bytes[1] == 0xc3 || opcodes[i].bytes[0] == 0x63) &&
+				    prefixes[j] == 0x66)
 					continue;
 				if (n_imm == 4 && prefixes[j] == 0x66)
 					n_imm = 2;

@@ -209,7 +209,7 @@ static void umip_hides_system_registers(void)
 						 : i == 2 ? 1
 						 : i == 3 ? 0xf0
 							  : 0xe0);
-		CHECK_LOG(0, LOG_WRITE, 0x2000, i < 2 ? 4 : 2, 1);
+		CHECK_LOG(0, LOG_WRITE, 0x2000, 2, 1);
 		cpu.cr4 = CR4_UMIP;
 		bus.not_present = 0x2000; /* the privilege comes before the page */
 		step();

@@ -539,11 +539,11 @@ static void sgdt_to_a_device(void)
 	CODE(0x0f, 0x01, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
-	CHECK_RECORD(false, true, DEVICE, 4, 1);
-	CHECK_EQUAL(record_number(4), 0xcdef1234);
+	CHECK_RECORD(false, true, DEVICE, 2, 1);
+	CHECK_EQUAL(record_number(2), 0x1234);
 	CHECK_EQUAL(run_again(), DEVICE_EXIT);
-	CHECK_RECORD(false, true, DEVICE + 4, 2, 1);
-	CHECK_EQUAL(record_number(2), 0x89ab);
+	CHECK_RECORD(false, true, DEVICE + 2, 4, 1);
+	CHECK_EQUAL(record_number(4), 0x89abcdef);
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
 }
 
