@@ -61,6 +61,7 @@ struct virt_machine {
 	uint8_t physical_bits;	/* MAXPHYADDR, 32 to 52 */
 	uint8_t linear_bits;	/* 48 or 57 */
 	uint8_t max_leaf_level; /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
+	bool has_1g_pages;	/* in page tables that are not nested */
 	bool has_execute_only;	/* nested mappings can allow execution alone */
 	bool has_nested_ad;	/* nested page tables have accessed and dirty flags */
 	bool has_deadline; /* virt_set_deadline() is exact; else the next physical interrupt does it */

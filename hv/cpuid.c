@@ -14,6 +14,7 @@
 #include "hv/cpuid.h"
 
 #include "hv/buffer.h"
+#include "hv/xsave.h"
 #include "whp/WinHvPlatformDefs.h"
 #include "x86/cr.h"
 
@@ -266,20 +267,13 @@ _Static_assert(LAST_BASIC < MODEL_SLOTS && LAST_EXTENDED - FIRST_EXTENDED < MODE
 static struct x86_cpuid host[MODEL_ANSWERS];
 static uint8_t slots[2][MODEL_SLOTS]; /* struct model's, without lists */
 
-/* A component of XSAVE's state, as leaf 0Dh gives it. */
-#define N_COMPONENTS 32u
-
-static struct {
-	uint32_t size, offset;
-	uint32_t flags; /* CPUIDD_ECX_… */
-} components[N_COMPONENTS];
-
 void cpuid_init(void)
 {
 	unsigned int n = 1;
 
 	for (unsigned int i = 0; i < N_LEAVES; i++) {
 		const struct cpuid_leaf *const row = &leaves[i];
+		const bool is_there = virt_cpuid(row->leaf & FIRST_EXTENDED, 0).eax >= row->leaf;
 
 		if (!row->subleaf)
 			slots[row->leaf >= FIRST_EXTENDED][row->leaf % FIRST_EXTENDED] =
@@ -287,19 +281,11 @@ void cpuid_init(void)
 		if (n + row->n > MODEL_ANSWERS)
 			virt_panic("cpuid: more than %u answers", MODEL_ANSWERS);
 		for (uint32_t subleaf = 0; subleaf < row->n; subleaf++)
-			host[n++] = virt_cpuid(row->leaf, row->subleaf + subleaf);
+			host[n++] = is_there ? virt_cpuid(row->leaf, row->subleaf + subleaf)
+					     : (struct x86_cpuid) { 0 };
 	}
 	slots[0][LEAF_TOPOLOGY] = MODEL_LOOK;
-	for (uint32_t i = 2; i < N_COMPONENTS; i++) {
-		const struct x86_cpuid out =
-			(virt_machine.xcr0_child | virt_machine.xss_child) >> i & 1
-				? virt_cpuid(LEAF_XSAVE, i)
-				: (struct x86_cpuid) { 0 };
-
-		components[i].size = out.eax;
-		components[i].offset = out.ebx;
-		components[i].flags = out.ecx & (CPUIDD_ECX_SUPERVISOR | CPUIDD_ECX_ALIGNED);
-	}
+	xsave_init();
 }
 
 /* ---- The answers of a partition ---------------------------------------------------------- */
@@ -458,29 +444,16 @@ void cpuid_fill(struct model *model, const struct partition *partition)
 
 /* ---- One VP's ---------------------------------------------------------------------------- */
 
-/* SDM 1 "Standard Format of XSAVE Area", "Compacted Format of XSAVE Area"; with the 576 bytes before. */
-#define XSAVE_HEADER_END 576u
-
+/* SDM 1 "Standard Format of XSAVE Area" */
 static uint32_t standard_bytes(uint64_t mask)
 {
-	uint32_t end = XSAVE_HEADER_END;
+	uint32_t end = X86_XSAVE_BASE_BYTES;
 
-	for (uint32_t i = 2; i < N_COMPONENTS; i++)
-		if (mask >> i & 1 && components[i].offset + components[i].size > end)
-			end = components[i].offset + components[i].size;
-	return end;
-}
+	for (uint32_t i = 2; i < XSAVE_COMPONENTS; i++) {
+		const struct x86_cpuid part = xsave_component(LEAF_XSAVE, i);
 
-static uint32_t compacted_bytes(uint64_t mask)
-{
-	uint32_t end = XSAVE_HEADER_END;
-
-	for (uint32_t i = 2; i < N_COMPONENTS; i++) {
-		if (!(mask >> i & 1))
-			continue;
-		if (components[i].flags & CPUIDD_ECX_ALIGNED)
-			end = (end + 63) & ~63u;
-		end += components[i].size;
+		if (mask >> i & 1 && part.ebx + part.eax > end)
+			end = part.ebx + part.eax;
 	}
 	return end;
 }
@@ -502,12 +475,11 @@ static struct x86_cpuid xsave_leaf(const struct vp *vp, uint32_t subleaf)
 		out.ecx = (uint32_t)model->xss;
 		out.edx = (uint32_t)(model->xss >> 32);
 		if (out.eax & (CPUIDD1_EAX_XSAVEC | CPUIDD1_EAX_XSAVES))
-			out.ebx = compacted_bytes(virt_get(vp->virt, VIRT_XCR0) |
-						  virt_get(vp->virt, VIRT_XSS));
-	} else if (subleaf < N_COMPONENTS && (model->xcr0 | model->xss) >> subleaf & 1) {
-		out.eax = components[subleaf].size;
-		out.ebx = components[subleaf].offset;
-		out.ecx = components[subleaf].flags;
+			out.ebx = xsave_bytes(virt_get(vp->virt, VIRT_XCR0) |
+						      virt_get(vp->virt, VIRT_XSS),
+					      xsave_component);
+	} else if (subleaf < XSAVE_COMPONENTS && (model->xcr0 | model->xss) >> subleaf & 1) {
+		out = xsave_component(LEAF_XSAVE, subleaf);
 	}
 	return out;
 }

@@ -220,7 +220,7 @@ device_exchange(void *to, unsigned int size, const void *expected, const void *d
 	bool is_done;
 
 	if (size == 16) {
-		if (((uintptr_t)to & 15) || !(virt_cpuid(1, 0).ecx & CPUID1_ECX_CX16))
+		if (((uintptr_t)to & 15) || !(hv.features & EMU_HAS(EMU_CX16)))
 			return EMU_UNIMPLEMENTED;
 		return device_exchange_16(to, expected, desired) ? EMU_DONE : EMU_RETRY;
 	}

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "hv/xsave.h"
 #include "whp/WinHvCapabilities.h"
 #include "x86/cr.h"
 #include "x86/fx.h"
@@ -101,8 +102,9 @@ static unsigned int bytes_held(enum emu_file file, unsigned int reg)
 
 static uint8_t *part_in(void *image, const struct part *part, unsigned int reg)
 {
-	const uint32_t offset = part->component == 1 ? (uint32_t)offsetof(struct x86_fxsave, xmm)
-						     : virt_cpuid(LEAF_XSAVE, part->component).ebx;
+	const uint32_t offset = part->component == 1
+					? (uint32_t)offsetof(struct x86_fxsave, xmm)
+					: xsave_component(LEAF_XSAVE, part->component).ebx;
 
 	return (uint8_t *)image + offset + (reg - part->first) * part->n_bytes;
 }

@@ -19,7 +19,7 @@ static uint32_t state_bytes(const struct vp *vp, uint64_t type, uint32_t *error)
 {
 	switch (type) {
 	case WHvVirtualProcessorStateTypeXsaveState:
-		return xsave_bytes(xsave_components(vp), virt_cpuid);
+		return xsave_bytes(xsave_components(vp), xsave_component);
 	case WHvVirtualProcessorStateTypeInterruptControllerState2:
 	case WHIT_STATE_INTERRUPT_CONTROLLER1:
 		if (!vp->apic.page) {
@@ -50,7 +50,7 @@ static void get_xsave(struct vp *vp, uint8_t *to)
 
 	if (has_header())
 		memcpy(&in_use, image + X86_XSAVE_LEGACY_BYTES, sizeof(in_use));
-	xsave_compact(to, image, in_use | XSAVE_ALWAYS, xsave_components(vp), virt_cpuid);
+	xsave_compact(to, image, in_use | XSAVE_ALWAYS, xsave_components(vp), xsave_component);
 }
 
 uint32_t state_get(struct vp *vp, uint64_t type, uint64_t buffer, uint64_t n_bytes,
@@ -96,7 +96,7 @@ static uint32_t set_xsave(struct vp *vp, const uint8_t *from, uint64_t buffer, u
 	memcpy(&fixed, from, sizeof(fixed));
 	if (!xsave_is_legal(&fixed.header, components))
 		return RESULT(E_INVALIDARG);
-	needed = xsave_bytes(fixed.header.xcomp_bv, virt_cpuid);
+	needed = xsave_bytes(fixed.header.xcomp_bv, xsave_component);
 	if (n_bytes < needed)
 		return RESULT(WHV_E_INSUFFICIENT_BUFFER);
 	if (!buffer_is_legal(buffer, needed))
@@ -105,7 +105,7 @@ static uint32_t set_xsave(struct vp *vp, const uint8_t *from, uint64_t buffer, u
 	mask = image->mxcsr_mask ? image->mxcsr_mask : X86_MXCSR_DEFAULT_MASK;
 	if ((fixed.header.xstate_bv & XCR0_SSE) && (fixed.legacy.mxcsr & ~mask))
 		return RESULT(E_INVALIDARG);
-	xsave_expand((uint8_t *)image, (const uint8_t *)&fixed, from, components, virt_cpuid);
+	xsave_expand((uint8_t *)image, (const uint8_t *)&fixed, from, components, xsave_component);
 	in_use = fixed.header.xstate_bv | XSAVE_ALWAYS;
 	if (has_header())
 		memcpy((uint8_t *)image + X86_XSAVE_LEGACY_BYTES, &in_use, sizeof(in_use));

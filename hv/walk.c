@@ -160,11 +160,6 @@ static inline uint64_t walk_beyond(void)
 	return 0x000fffffffffffffull & ~0ull << virt_machine.physical_bits;
 }
 
-static bool walk_has_1g(void)
-{
-	return virt_cpuid(0x80000001u, 0).edx & CPUID81_EDX_1G;
-}
-
 /*
  * What is reserved in a present entry with PTE_PS above level 1, beside what is at all levels. SDM 3A,
  * the figures "Formats of CR3 and Paging-Structure Entries".
@@ -185,7 +180,7 @@ static inline uint64_t walk_large_reserved(const struct virt_paging *paging, uns
 	if (level == 2)
 		return PDE_2M_RESERVED;
 	if (level == 3)
-		return PDPTE_1G_RESERVED | (walk_has_1g() ? 0 : PTE_PS);
+		return PDPTE_1G_RESERVED | (virt_machine.has_1g_pages ? 0 : PTE_PS);
 	return PTE_PS;
 }
 

@@ -5,11 +5,32 @@
 #include <string.h>
 
 #define LEAF_XSAVE   0xdu
-#define ECX_ALIGNED  (1u << 1) /* of a component's subleaf: begins at a multiple of 64 */
 #define ALIGNMENT    64u
 #define N_COMPONENTS 63u
 
 #define FCW_INIT 0x37fu
+
+static struct x86_cpuid noted[XSAVE_COMPONENTS]; /* written by xsave_init() alone */
+
+void xsave_init(void)
+{
+	const uint64_t possible = virt_machine.xcr0_child | virt_machine.xss_child;
+
+	for (uint32_t i = 0; i < XSAVE_COMPONENTS; i++) {
+		noted[i] = (struct x86_cpuid) { 0 };
+		if (i < 2 || !(possible >> i & 1))
+			continue;
+		noted[i] = virt_cpuid(LEAF_XSAVE, i);
+		noted[i].ecx &= CPUIDD_ECX_SUPERVISOR | CPUIDD_ECX_ALIGNED;
+		noted[i].edx = 0;
+	}
+}
+
+struct x86_cpuid xsave_component(uint32_t leaf, uint32_t subleaf)
+{
+	(void)leaf;
+	return subleaf < XSAVE_COMPONENTS ? noted[subleaf] : (struct x86_cpuid) { 0 };
+}
 
 bool xsave_next(uint64_t components, struct xsave_part *part, xsave_cpuid *cpuid)
 {
@@ -22,8 +43,9 @@ bool xsave_next(uint64_t components, struct xsave_part *part, xsave_cpuid *cpuid
 			continue;
 		leaf = cpuid(LEAF_XSAVE, i);
 		part->component = i;
-		part->compact =
-			leaf.ecx & ECX_ALIGNED ? (end + ALIGNMENT - 1) & ~(ALIGNMENT - 1) : end;
+		part->compact = leaf.ecx & CPUIDD_ECX_ALIGNED
+					? (end + ALIGNMENT - 1) & ~(ALIGNMENT - 1)
+					: end;
 		part->standard = leaf.ebx;
 		part->n_bytes = leaf.eax;
 		return true;

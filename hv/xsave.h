@@ -3,6 +3,9 @@
  * A VP's extended state as clients give and take it: the compacted form of SDM 1 "Compacted Format of XSAVE", with
  * the components of the VP's processor model, out of and into the standard form of virt_fpu_save(). The first
  * functions are pure: where a component lies they ask of CPUID leaf 0Dh, through `cpuid`.
+ *
+ * That is xsave_component(), never the processor itself: the root can change what CPUID says, and what is copied
+ * by an offset must lie where it lay when the image's size was chosen.
  */
 #ifndef HV_XSAVE_H
 #define HV_XSAVE_H
@@ -14,6 +17,15 @@
 #define XCOMP_COMPACTED (1ull << 63)
 
 typedef struct x86_cpuid xsave_cpuid(uint32_t leaf, uint32_t subleaf);
+
+/* Components that there can be: bits of XCR0 and IA32_XSS. */
+#define XSAVE_COMPONENTS 32u
+
+/* Once: note the subleaves of leaf 0Dh of all that a child can be given. */
+void xsave_init(void);
+
+/* Such a subleaf, from 2 on, as it was then; of ECX the defined bits. Zeros of other components. */
+struct x86_cpuid xsave_component(uint32_t leaf, uint32_t subleaf);
 
 /* One component behind the header: where it is in either form. */
 struct xsave_part {

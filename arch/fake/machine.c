@@ -59,6 +59,7 @@ static void default_machine(void)
 		.physical_bits = 40,
 		.linear_bits = 48,
 		.max_leaf_level = LEVEL_1G,
+		.has_1g_pages = true,
 		.has_nested_ad = true,
 		.cr0_must_be_one = CR0_NE,
 		.cr4_must_be_one = CR4_VMXE,

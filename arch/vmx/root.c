@@ -97,10 +97,9 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
 void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
 {
 	uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
-	uint32_t signature = x86_cpuid(1, 0).eax;
 
 	vmx_reset_state(root, caching | CR0_ET);
-	root->regs.gpr[2] = signature;
+	root->regs.gpr[2] = vmx_features.signature;
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
 		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);
 }

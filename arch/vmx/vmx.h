@@ -55,6 +55,7 @@ extern struct caps vmx_caps; /* written once, before the first VP */
 /* What CPUID says of the processor, and virt_machine has no word for; written with it. */
 struct vmx_features {
 	bool has_rdtscp, has_spec_ctrl, has_ibpb;
+	uint32_t signature; /* leaf 1 EAX, what RDX holds after INIT */
 	uint32_t fpu_bytes; /* virt_fpu_bytes() */
 };
 

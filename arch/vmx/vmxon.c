@@ -71,7 +71,8 @@ static void fill_xstate(void)
 	struct x86_cpuid leaf[XSTATE_COMPONENTS] = { 0 };
 
 	vmx_features.fpu_bytes = X86_XSAVE_LEGACY_BYTES;
-	if (!(x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE))
+	/* Firmware may have limited CPUID to fewer leaves (IA32_MISC_ENABLE). */
+	if (!(x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE) || x86_cpuid(0, 0).eax < 0xd)
 		return;
 	for (uint32_t i = 0; i < XSTATE_COMPONENTS; i++)
 		leaf[i] = x86_cpuid(0xd, i);
@@ -86,6 +87,7 @@ static void fill_features(uint32_t extended_edx)
 
 	if (x86_cpuid(0, 0).eax >= 7)
 		leaf7 = x86_cpuid(7, 0);
+	vmx_features.signature = x86_cpuid(1, 0).eax;
 	vmx_features.has_rdtscp = extended_edx & CPUID81_EDX_RDTSCP;
 	vmx_features.has_ibpb = leaf7.edx & CPUID7_EDX_SPEC_CTRL;
 	vmx_features.has_spec_ctrl =
@@ -110,6 +112,7 @@ static void fill_machine(const struct caps *caps)
 						      : physical_bits,
 		.linear_bits = (uint8_t)(sizes.eax >> 8),
 		.max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M,
+		.has_1g_pages = extended.edx & CPUID81_EDX_1G,
 		.has_execute_only = caps->has_execute_only,
 		.has_nested_ad = caps->has_ept_ad,
 		.has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER,

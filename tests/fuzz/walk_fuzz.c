@@ -104,13 +104,6 @@ void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
 	(void)gpa;
 }
 
-struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
-{
-	(void)subleaf;
-	return (struct x86_cpuid) { .edx = leaf == 0x80000001u && (input.more & 1) ? CPUID81_EDX_1G
-										   : 0 };
-}
-
 static struct virt_view view;
 static struct whit_translation records[WHIT_MAX_TRANSLATIONS];
 
@@ -266,6 +259,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	later_end = data + size;
 
 	virt_machine.physical_bits = (uint8_t)(32 + input.physical_bits % 21);
+	virt_machine.has_1g_pages = input.more & 1;
 	paging.cr0 = CR0_PE | (input.cr0 & 1 ? CR0_PG : 0) | (input.cr0 & 2 ? CR0_WP : 0);
 	paging.cr3 = input.cr3;
 	paging.cr4 = input.cr4;

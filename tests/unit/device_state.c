@@ -3,6 +3,7 @@
 #include "tests/unit/guest_device.h"
 
 #include "hv/device_run.h"
+#include "hv/xsave.h"
 #include "whp/WinHvCapabilities.h"
 #include "x86/fx.h"
 
@@ -205,6 +206,10 @@ static uint8_t *begin_wide(bool is_live, uint64_t components)
 	virt_machine.xcr0_child = components;
 	for (unsigned int i = 2; i < 8; i++)
 		fake_set_cpuid(0xd, i, (struct x86_cpuid) { .ebx = offsets[i] });
+	xsave_init();
+	/* The root has limited CPUID since. */
+	for (unsigned int i = 2; i < 8; i++)
+		fake_set_cpuid(0xd, i, (struct x86_cpuid) { ~0u, ~0u, ~0u, ~0u });
 	for (unsigned int i = 0; i < 256; i++)
 		image[offsetof(struct x86_fxsave, xmm) + i] = (uint8_t)(i * 5 + 3);
 	memset(image + HEADER, 0, 64);

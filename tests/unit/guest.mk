@@ -30,7 +30,7 @@ $(B)/tests/unit/event $(B)/tests/unit/event_wait: $(B)/tests/unit/%: tests/unit/
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state $(B)/tests/unit/device_apic: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
+$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state $(B)/tests/unit/device_apic: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/xsave.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
 		$(GUEST_FAKE) $(GUEST_APIC) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@

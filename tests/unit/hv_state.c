@@ -164,7 +164,11 @@ static uint64_t handle, page, buffer;
 static void state_machine(bool has_xsave)
 {
 	fpu_bytes = has_xsave ? 0x240 + 0x100 : 512;
-	machine(256 * MIB);
+	fake_reset(256 * MIB);
+	virt_machine.xcr0_child = has_xsave ? 7 : 0;
+	machine_of(256 * MIB, 32 * MIB);
+	/* The root has limited CPUID to leaf 3 since, and the processor answers with something else. */
+	fake_set_cpuid(0xd, 2, (struct x86_cpuid) { 0x7fff000, 0x40000000, 2, 0 });
 	handle = set_up(32, 1);
 	page = test_pages(1);
 	buffer = test_pages(4);

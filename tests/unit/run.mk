@@ -2,7 +2,7 @@
 # Host tests of hv/{run,exit,entry,root,cr,cpuid,msr}.c on the fake machine: tests/unit/run_NAME.c.
 
 RUN_TESTS := cr cpuid model msr entry exit loop event apic root docs
-RUN_SOURCES := $(addprefix hv/,run.c exit.c entry.c root.c cr.c model.c cpuid.c cpuid_root.c msr.c msr_root.c mtrr.c buffer.c walk.c walk_memo.c fetch.c event.c vp_page.c time.c) \
+RUN_SOURCES := $(addprefix hv/,run.c exit.c entry.c root.c cr.c model.c cpuid.c cpuid_root.c msr.c msr_root.c mtrr.c xsave.c buffer.c walk.c walk_memo.c fetch.c event.c vp_page.c time.c) \
 	$(addprefix arch/fake/,machine.c space.c vp.c apic.c)
 RUN_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude

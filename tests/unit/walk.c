@@ -363,7 +363,7 @@ static void large_pages(void)
 	go(0xaabcdef0, WALK_READ);
 	CHECK_EQUAL(walk.gpa.a, 0xeabcdef0);
 	CHECK_EQUAL(walk.level, 3);
-	has_1g = false;
+	virt_machine.has_1g_pages = false;
 	go(0xaabcdef0, WALK_READ);
 	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
 	*entry_at(1, 0) |= PTE_PS;

@@ -26,10 +26,9 @@ static uint8_t twin[N_PAGES][4096];
 static uint8_t rights[N_PAGES]; /* 0: nothing there */
 static struct partition partition;
 static unsigned int n_pages_asked;
-static bool has_1g = true;
 
 const uint64_t virt_direct_base = 0;
-struct virt_machine virt_machine = { .physical_bits = 40, .linear_bits = 57 };
+struct virt_machine virt_machine = { .physical_bits = 40, .linear_bits = 57, .has_1g_pages = true };
 struct hv hv;
 
 static struct virt_paging vp_paging;
@@ -57,16 +56,6 @@ void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
 	dirty_page = (gpa.a >> PAGE_SHIFT) + 1;
 }
 
-struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
-{
-	struct x86_cpuid value = { 0 };
-
-	(void)subleaf;
-	if (leaf == 0x80000001u && has_1g)
-		value.edx = CPUID81_EDX_1G;
-	return value;
-}
-
 const struct virt_view *virt_view(struct virt_vp *v)
 {
 	static struct virt_view view;
@@ -92,7 +81,7 @@ static void clean(void)
 	memset(&vp_cs, 0, sizeof(vp_cs));
 	memset(&vp_regs, 0, sizeof(vp_regs));
 	virt_machine.physical_bits = 40;
-	has_1g = true;
+	virt_machine.has_1g_pages = true;
 	vp.fetched_page = NULL;
 	before_exchange = NULL;
 	dirty_page = 0;
@@ -283,7 +272,7 @@ static inline unsigned int case_access(const struct ref_in *in)
 static inline void case_paging(const struct ref_in *in, struct virt_paging *paging)
 {
 	virt_machine.physical_bits = (uint8_t)in->maxphyaddr;
-	has_1g = in->has_1g;
+	virt_machine.has_1g_pages = in->has_1g;
 	memset(paging, 0, sizeof(*paging));
 	paging->cr0 = in->cr0;
 	paging->cr3 = in->cr3;
