@@ -102,8 +102,17 @@ void virt_wbinvd(void);
 uint64_t virt_tsc(void);
 
 /*
- * The memory type that the MTRRs give to the whole of a naturally aligned block of LEVEL_SIZE(level);
- * false if it is not the same throughout. virt_memory_type_changed() after a write to an MTRR.
+ * The root's MTRRs. The machine's own stay as the loader has found them, and with them the types of the hypervisor's
+ * accesses: what the root writes stands beside them, and has its effect through nested paging alone. False: the
+ * processor has no such MTRR. Setting checks nothing: hv/ has.
+ */
+bool virt_mtrr_get(uint32_t msr, uint64_t *value);
+bool virt_mtrr_set(uint32_t msr, uint64_t value);
+
+/*
+ * The memory type that the root's MTRRs give to the whole of a naturally aligned block of LEVEL_SIZE(level);
+ * false if it is not the same throughout, which one of 4 KiB is. virt_mtrr_set() has no effect on it before
+ * virt_memory_type_changed().
  */
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
 void virt_memory_type_changed(void);

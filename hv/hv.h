@@ -59,6 +59,7 @@ struct hv {
 	uint64_t direct_bytes;	  /* physical memory below this can be seen through virt_ptr() */
 	uint64_t identity_end;	  /* root_space is complete below this, and on demand above */
 	uint64_t lazy_end;	  /* nothing has been mapped on demand from here on */
+	uint64_t retype_at;	  /* root_space follows the root's MTRRs below this */
 };
 
 extern struct hv hv;

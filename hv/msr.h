@@ -13,7 +13,7 @@
  * A child's RDMSR and WRMSR, by the table and by what the partition's properties say (X64MsrExit, X64MsrExitBitmap,
  * MsrActionList, UnimplementedMsrAction). FAULT: #GP(0) is due; EXIT: the client is asked. Nothing has changed then.
  */
-enum msr_outcome { MSR_DONE, MSR_FAULT, MSR_EXIT };
+enum msr_outcome { MSR_DONE, MSR_FAULT, MSR_EXIT, MSR_AGAIN };
 
 enum msr_outcome msr_guest_read(struct vp *vp, uint32_t msr, uint64_t *value);
 enum msr_outcome msr_guest_write(struct vp *vp, uint32_t msr, uint64_t value);
@@ -32,9 +32,16 @@ bool msr_is_memory_type(uint64_t type);
 uint64_t mtrr_read(struct vp *vp, uint32_t msr);
 bool mtrr_write(struct vp *vp, uint32_t msr, uint64_t value);
 
-/* The root's RDMSR and WRMSR of a guarded MSR, or of one that exits by itself. False: #GP(0). */
+/* Is the value one that the MTRR takes, with addresses of so many bits? And is the range, if it is one and in use, in one piece? */
+bool mtrr_is_legal(uint32_t msr, uint64_t value, unsigned int width);
+bool mtrr_is_contiguous(uint32_t msr, uint64_t value, unsigned int width);
+
+/*
+ * The root's RDMSR and WRMSR of a guarded MSR, or of one that exits by itself. FAULT: #GP(0), and nothing has changed. AGAIN: not
+ * done yet; the root is to execute the instruction again, and may take its interrupts before.
+ */
 bool msr_read_root(uint32_t msr, uint64_t *value);
-bool msr_write_root(uint32_t msr, uint64_t value);
+enum msr_outcome msr_write_root(uint32_t msr, uint64_t value);
 
 /* Guard what the two functions above have an opinion on. Once, after virt_root_create(). */
 void msr_guard_root(struct root *root);

@@ -21,7 +21,7 @@
 struct root_row {
 	uint32_t first, last;
 	bool (*read)(uint32_t msr, uint64_t *value); /* NULL: reads do not exit */
-	bool (*write)(const struct root_row *row, uint32_t msr, uint64_t value);
+	enum msr_outcome (*write)(const struct root_row *row, uint32_t msr, uint64_t value);
 	uint64_t kept; /* by root_keep(): bits that a write must leave as they are */
 	const char *reason;
 };
@@ -33,28 +33,29 @@ static bool root_read_refused(uint32_t msr, uint64_t *value)
 	return false;
 }
 
-static bool root_refuse(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_refuse(const struct root_row *row, uint32_t msr, uint64_t value)
 {
 	(void)row;
 	(void)msr;
 	(void)value;
-	return false;
+	return MSR_FAULT;
 }
 
-static bool root_drop(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_drop(const struct root_row *row, uint32_t msr, uint64_t value)
 {
 	(void)row;
 	(void)msr;
 	(void)value;
-	return true;
+	return MSR_DONE;
 }
 
-static bool root_keep(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_keep(const struct root_row *row, uint32_t msr, uint64_t value)
 {
 	uint64_t before;
 
-	return virt_rdmsr(msr, &before) && !((value ^ before) & row->kept) &&
-	       virt_wrmsr(msr, value);
+	return virt_rdmsr(msr, &before) && !((value ^ before) & row->kept) && virt_wrmsr(msr, value)
+		       ? MSR_DONE
+		       : MSR_FAULT;
 }
 
 /* What firmware chose for other features stands; VMX it has locked off. */
@@ -67,18 +68,34 @@ static bool root_read_feature_control(uint32_t msr, uint64_t *value)
 	return true;
 }
 
-static bool root_write_mtrr(const struct root_row *row, uint32_t msr, uint64_t value)
+static bool root_read_mtrr(uint32_t msr, uint64_t *value)
 {
-	uint64_t before;
+	return virt_mtrr_get(msr, value);
+}
+
+/*
+ * While MTRRs are off, as systems have them while they write one after the other, the types that were in force
+ * before stay so. A mask with holes is refused: it could ask for a leaf for every page of the machine, and no system
+ * writes one. What firmware has left there can be written again.
+ */
+static enum msr_outcome root_write_mtrr(const struct root_row *row, uint32_t msr, uint64_t value)
+{
+	const unsigned int width = virt_machine.physical_bits;
+	uint64_t before, def_type;
 
 	(void)row;
-	if (!virt_rdmsr(msr, &before) || !virt_wrmsr(msr, value))
-		return false;
+	if (!virt_mtrr_get(msr, &before))
+		return MSR_FAULT;
 	if (value != before) {
-		virt_memory_type_changed();
-		root_memory_retype();
+		if (!mtrr_is_legal(msr, value, width) || !mtrr_is_contiguous(msr, value, width))
+			return MSR_FAULT;
+		virt_mtrr_set(msr, value);
 	}
-	return true;
+	if (!virt_mtrr_get(MSR_MTRR_DEF_TYPE, &def_type) || !(def_type & MTRR_DEF_TYPE_E))
+		return MSR_DONE;
+	if (value != before)
+		virt_memory_type_changed();
+	return root_memory_retype(value != before) ? MSR_DONE : MSR_AGAIN;
 }
 
 /* clang-format off */
@@ -97,10 +114,11 @@ static const struct root_row root_rows[] = {
 	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL, root_read_refused, root_refuse, 0, "VMX" },
 	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, NULL, root_keep, MISC_ENABLE_XD_DISABLE,
 	  "no VM exit could load an EFER with NXE any more" },
-	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, NULL, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, NULL, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, NULL, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, NULL, root_write_mtrr, 0, "memory types" },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYS_LAST, root_read_mtrr, root_write_mtrr, 0, "memory types" },
+	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, root_read_mtrr, root_write_mtrr, 0, "memory types" },
+	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, root_read_mtrr, root_write_mtrr, 0, "memory types" },
+	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, root_read_mtrr, root_write_mtrr, 0, "memory types" },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, root_read_mtrr, root_write_mtrr, 0, "memory types" },
 	{ MSR_PEBS_ENABLE, MSR_PEBS_ENABLE, NULL, root_refuse, 0,
 	  "records at linear addresses, and late: after a VM exit they would be the hypervisor's" },
 	{ MSR_PEBS_BASE, MSR_PEBS_BASE, NULL, root_refuse, 0,
@@ -125,19 +143,6 @@ static const struct root_row *find_root(uint32_t msr)
 	return NULL;
 }
 
-/* The MTRR pairs that this processor has. */
-static uint32_t n_variable_mtrrs(void)
-{
-	uint64_t cap;
-
-	return virt_rdmsr(MSR_MTRRCAP, &cap) ? (uint32_t)(cap & MTRRCAP_VCNT) : 0;
-}
-
-static bool is_variable_mtrr(uint32_t msr)
-{
-	return msr >= MSR_MTRR_PHYSBASE0 && msr < MSR_MTRR_PHYSBASE0 + 2 * n_variable_mtrrs();
-}
-
 /*
  * Outside the two ranges of the MSR bitmaps everything exits. Intel's processors have nothing there; a hypervisor
  * below Whit may (Hyper-V at 40000000h, KVM at 4b564d00h), which writes at addresses given to it.
@@ -156,24 +161,18 @@ bool msr_read_root(uint32_t msr, uint64_t *value)
 	return is_in_bitmap(msr) && virt_rdmsr(msr, value);
 }
 
-bool msr_write_root(uint32_t msr, uint64_t value)
+enum msr_outcome msr_write_root(uint32_t msr, uint64_t value)
 {
 	const struct root_row *const row = find_root(msr);
 
 	if (row)
 		return row->write(row, msr, value);
-	if (is_variable_mtrr(msr))
-		return root_write_mtrr(NULL, msr, value);
-	return is_in_bitmap(msr) && virt_wrmsr(msr, value);
+	return is_in_bitmap(msr) && virt_wrmsr(msr, value) ? MSR_DONE : MSR_FAULT;
 }
 
 void msr_guard_root(struct root *root)
 {
-	const uint32_t n_variable = n_variable_mtrrs();
-
 	for (unsigned int i = 0; i < N_ROOT_ROWS; i++)
 		for (uint32_t msr = root_rows[i].first; msr <= root_rows[i].last; msr++)
 			virt_root_guard_msr(root->virt, msr, root_rows[i].read, true);
-	for (uint32_t i = 0; i < 2 * n_variable; i++)
-		virt_root_guard_msr(root->virt, MSR_MTRR_PHYSBASE0 + i, false, true);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's memory type range registers: eight variable ranges and the fixed ones, kept and held to the rules of
- * SDM 3A "Memory Type Range Registers", without effect: nested paging gives the types.
+ * Memory type range registers, by the rules of SDM 3A "Memory Type Range Registers". A child has eight variable ranges
+ * and the fixed ones, kept without effect: nested paging gives the types. The root's are in hv/msr_root.c.
  */
 #include "hv/msr.h"
 #include "x86/msr.h"
@@ -10,6 +10,7 @@
 #define MTRR_TYPE  0xffull
 #define N_FIXED16K 2u
 #define N_FIXED4K  8u
+#define N_PAIRS	   32u /* at most, of any processor */
 
 bool msr_is_memory_type(uint64_t type)
 {
@@ -19,7 +20,7 @@ bool msr_is_memory_type(uint64_t type)
 
 static bool is_variable(uint32_t msr)
 {
-	return msr - MSR_MTRR_PHYSBASE0 < 2 * MTRR_VARIABLE;
+	return msr - MSR_MTRR_PHYSBASE0 < 2 * N_PAIRS;
 }
 
 static bool is_mask(uint32_t msr)
@@ -41,9 +42,8 @@ static uint64_t *place(struct mtrr *mtrr, uint32_t msr)
 	return &mtrr->def_type;
 }
 
-static bool is_legal(const struct vp *vp, uint32_t msr, uint64_t value)
+bool mtrr_is_legal(uint32_t msr, uint64_t value, unsigned int width)
 {
-	const unsigned int width = vp->partition->properties.physical_bits;
 	const uint64_t address = ((1ull << width) - 1) & PAGE_MASK;
 
 	if (msr == MSR_MTRR_DEF_TYPE)
@@ -59,6 +59,16 @@ static bool is_legal(const struct vp *vp, uint32_t msr, uint64_t value)
 	return true;
 }
 
+/* The address bits of a mask without holes are ones down to the first zero, and zeros from there. */
+bool mtrr_is_contiguous(uint32_t msr, uint64_t value, unsigned int width)
+{
+	const uint64_t page = 1ull << PAGE_SHIFT, end = 1ull << width;
+	const uint64_t gap = ~value & (end - page); /* left out by the mask */
+
+	return !is_variable(msr) || !is_mask(msr) || !(value & MTRR_PHYSMASK_V) ||
+	       !((gap + page) & gap);
+}
+
 uint64_t mtrr_read(struct vp *vp, uint32_t msr)
 {
 	return *place(&vp->mtrr, msr);
@@ -66,7 +76,7 @@ uint64_t mtrr_read(struct vp *vp, uint32_t msr)
 
 bool mtrr_write(struct vp *vp, uint32_t msr, uint64_t value)
 {
-	if (!is_legal(vp, msr, value))
+	if (!mtrr_is_legal(msr, value, vp->partition->properties.physical_bits))
 		return false;
 	*place(&vp->mtrr, msr) = value;
 	return true;

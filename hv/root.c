@@ -115,7 +115,10 @@ static void root_wrmsr(struct root *root, const struct virt_exit *exit)
 	const struct virt_regs *const regs = virt_regs(root->virt);
 	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
 
-	root_skip_or_gp(root, exit, msr_write_root((uint32_t)regs->gpr[1], value));
+	const enum msr_outcome outcome = msr_write_root((uint32_t)regs->gpr[1], value);
+
+	if (outcome != MSR_AGAIN)
+		root_skip_or_gp(root, exit, outcome == MSR_DONE);
 }
 
 /* INVD would drop what the hypervisor has in the caches: WBINVD is what firmware means by it. */

@@ -41,8 +41,11 @@ bool root_memory_init(const struct whit_handover *handover);
 bool root_memory_hide(spa_t base, uint64_t n_pages);
 void root_memory_show(spa_t base, uint64_t n_pages);
 
-/* Build the memory types anew after the root has written an MTRR. */
-void root_memory_retype(void);
+/*
+ * Let the map follow virt_memory_type(), from the start if it has changed, and else from where the last call has stopped: a part of
+ * the work, for interrupts wait for it. True: that was the last part.
+ */
+bool root_memory_retype(bool has_changed);
 
 /*
  * A nested fault of the root: afterwards the access is possible, or (no such memory, or no heap for its tables)

@@ -51,29 +51,43 @@ static bool is_mapped_so(uint64_t base, unsigned int level, uint8_t type)
 	return leaf.level == level && leaf.rights == RIGHTS_ALL && leaf.type == type;
 }
 
-/* Map what is not hidden of a naturally aligned block, in leaves as large as can be; false: no heap. */
-static bool map_block(uint64_t base, unsigned int level)
+/* Is this block the hypervisor's alone? */
+static bool is_all_hidden(uint64_t base, unsigned int level)
 {
-	uint8_t type;
+	return (base >= hv.hidden_base &&
+		base + LEVEL_SIZE(level) <= hv.hidden_base + hv.hidden_bytes) ||
+	       (level == LEVEL_4K && is_hidden(base));
+}
 
-	if (level == LEVEL_4K && is_hidden(base))
-		return true;
-	if (level <= virt_machine.max_leaf_level && !hides_something(base, level) &&
-	    virt_memory_type(SPA(base), level, &type)) {
-		if (is_mapped_so(base, level, type))
-			return true;
-		return virt_space_set(&hv.root_space, GPA(base), level,
-				      identity_leaf(base, level, type));
-	}
-	if (level == LEVEL_4K)
-		return false;
-	/* A block of the hypervisor's alone has nothing to map. */
-	if (base >= hv.hidden_base && base + LEVEL_SIZE(level) <= hv.hidden_base + hv.hidden_bytes)
-		return true;
-	for (uint64_t at = base; at < base + LEVEL_SIZE(level); at += LEVEL_SIZE(level - 1))
-		if (!map_block(at, level - 1))
-			return false;
-	return true;
+/* The level of the largest block that begins here. */
+static unsigned int level_at(uint64_t base)
+{
+	unsigned int level = LEVEL_1G;
+
+	while (base & (LEVEL_SIZE(level) - 1))
+		level--;
+	return level;
+}
+
+/*
+ * Map the largest block around an address that can be one leaf, of `level` at most, if it is not hidden. Returns its
+ * size, 0 if there is no heap.
+ */
+static uint64_t map_around(uint64_t at, unsigned int level)
+{
+	uint64_t base = at & ~(LEVEL_SIZE(level) - 1);
+	uint8_t type = MEMTYPE_UC;
+	bool is_done;
+
+	while (!is_all_hidden(base, level) &&
+	       (level > virt_machine.max_leaf_level || hides_something(base, level) ||
+		!virt_memory_type(SPA(base), level, &type)) &&
+	       level > LEVEL_4K)
+		base = at & ~(LEVEL_SIZE(--level) - 1);
+	is_done =
+		is_all_hidden(base, level) || is_mapped_so(base, level, type) ||
+		virt_space_set(&hv.root_space, GPA(base), level, identity_leaf(base, level, type));
+	return is_done ? LEVEL_SIZE(level) : 0;
 }
 
 /* A page of the hypervisor's own in the place of a hidden one; false if there is no table for it. */
@@ -131,9 +145,12 @@ bool root_memory_init(const struct whit_handover *handover)
 	hv.lazy_end = hv.identity_end;
 	if (!virt_space_create(&hv.root_space, &hv.heap))
 		return false;
-	for (uint64_t at = 0; at < hv.identity_end; at += LEVEL_SIZE(LEVEL_1G))
-		if (!map_block(at, LEVEL_1G))
+	hv.retype_at = ~0ull;
+	for (uint64_t at = 0, n = 1; at < hv.identity_end; at += n) {
+		n = map_around(at, level_at(at));
+		if (!n)
 			return false;
+	}
 	return hide_block();
 }
 
@@ -201,29 +218,51 @@ void root_memory_show(spa_t base, uint64_t n_pages)
 	show_pages(base.a, base.a + (n_pages << PAGE_SHIFT));
 }
 
-void root_memory_retype(void)
+/* What was mapped on demand comes back on demand. A hole in the place of a leaf needs no page. */
+static uint64_t forget_at(uint64_t at)
 {
-	const struct virt_leaf hole = { .rights = 0 };
 	const unsigned int level = virt_machine.max_leaf_level;
+	const struct virt_leaf leaf = virt_space_lookup(&hv.root_space, GPA(at));
 
+	if (leaf.rights || leaf.level < level)
+		(void)virt_space_set(&hv.root_space, GPA(at), level,
+				     (struct virt_leaf) { .rights = 0 });
+	return LEVEL_SIZE(leaf.level > level ? leaf.level : level);
+}
+
+/* A block takes some hundred instructions. */
+#define RETYPE_BLOCKS 256u
+
+bool root_memory_retype(bool has_changed)
+{
+	unsigned int budget = RETYPE_BLOCKS;
+	bool is_done;
+
+	if (!has_changed && hv.retype_at >= hv.lazy_end)
+		return true;
 	lock_take(&hv.lock);
-	for (uint64_t at = 0; at < hv.identity_end; at += LEVEL_SIZE(LEVEL_1G))
-		if (!map_block(at, LEVEL_1G)) {
-			log_line(LOG_ERROR, "root: no memory to follow the MTRRs at %llx",
-				 (unsigned long long)at);
-			break;
-		}
-	/* What was mapped on demand comes back on demand. A hole in the place of a leaf needs no page. */
-	for (uint64_t at = hv.identity_end; at < hv.lazy_end;) {
-		const struct virt_leaf leaf = virt_space_lookup(&hv.root_space, GPA(at));
+	if (has_changed)
+		hv.retype_at = 0;
+	while (hv.retype_at < hv.lazy_end && budget--) {
+		const uint64_t at = hv.retype_at;
+		const uint64_t n =
+			at < hv.identity_end ? map_around(at, level_at(at)) : forget_at(at);
 
-		if (leaf.rights || leaf.level < level)
-			(void)virt_space_set(&hv.root_space, GPA(at), level, hole);
-		at += LEVEL_SIZE(leaf.level > level ? leaf.level : level);
+		hv.retype_at += n;
+		if (n)
+			continue;
+		log_line(LOG_ERROR, "root: no memory to follow the MTRRs at %llx",
+			 (unsigned long long)at);
+		hv.retype_at = hv.lazy_end;
 	}
-	hv.lazy_end = hv.identity_end;
+	is_done = hv.retype_at >= hv.lazy_end;
+	if (is_done) {
+		hv.lazy_end = hv.identity_end;
+		hv.retype_at = ~0ull;
+	}
 	virt_space_flush(&hv.root_space);
 	lock_drop(&hv.lock);
+	return is_done;
 }
 
 /* ---- Faults ------------------------------------------------------------------------------ */
@@ -232,13 +271,12 @@ void root_memory_retype(void)
 static bool map_on_demand(uint64_t gpa)
 {
 	const uint64_t base = gpa & ~(LEVEL_SIZE(LEVEL_1G) - 1);
-	const bool is_whole = map_block(base, LEVEL_1G);
 
-	/* It is mapped in ascending order: with anything of it its first page, and then it is to be retyped. */
-	if (virt_space_lookup(&hv.root_space, GPA(base)).rights &&
-	    base + LEVEL_SIZE(LEVEL_1G) > hv.lazy_end)
+	if (!map_around(gpa, LEVEL_1G))
+		return false;
+	if (base + LEVEL_SIZE(LEVEL_1G) > hv.lazy_end)
 		hv.lazy_end = base + LEVEL_SIZE(LEVEL_1G);
-	return is_whole || virt_space_lookup(&hv.root_space, GPA(gpa)).rights;
+	return true;
 }
 
 /* The sink that has stood longest where it is goes to a hidden page, and is as new there. */

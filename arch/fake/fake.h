@@ -13,6 +13,7 @@
 
 #define FAKE_MAX_EXITS 64u
 #define FAKE_MAX_MSRS  64u
+#define FAKE_MTRRS     28u
 
 /* The vendor's VP of this machine. */
 struct virt_vp {
@@ -63,6 +64,10 @@ struct fake {
 		uint64_t value;
 	} msr[FAKE_MAX_MSRS];
 	unsigned int n_msrs;
+	struct {
+		uint32_t msr;
+		uint64_t value;
+	} mtrr[FAKE_MTRRS]; /* the root's; they do not decide virt_memory_type() */
 
 	/* [base, base + bytes) is not write-back memory; the rest is. */
 	uint64_t uncached_base, uncached_bytes;
@@ -74,7 +79,8 @@ struct fake {
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
 
 	/* What happened. */
-	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes, n_resets;
+	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes, n_resets,
+		n_type_questions;
 	unsigned int n_spaces, n_vps; /* that exist now */
 	unsigned int
 		n_stale; /* roots of spaces with translations that were replaced and not flushed */

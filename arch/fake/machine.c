@@ -72,6 +72,19 @@ static void default_machine(void)
 	};
 }
 
+/* Eight pairs, and the fixed ranges. */
+static void default_mtrrs(void)
+{
+	static const uint32_t others[] = { 0x2ff, 0x250, 0x258, 0x259, 0x268, 0x269,
+					   0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f };
+
+	for (unsigned int i = 0; i < 16; i++)
+		fake.mtrr[i].msr = MSR_MTRR_PHYSBASE0 + i;
+	for (unsigned int i = 0; i < 12; i++)
+		fake.mtrr[16 + i].msr = others[i];
+	fake.mtrr[16].value = MTRR_DEF_TYPE_E | MEMTYPE_WB;
+}
+
 void fake_reset(uint64_t ram_bytes)
 {
 	void *arena;
@@ -90,6 +103,7 @@ void fake_reset(uint64_t ram_bytes)
 	fake.tsc = 1000000;
 	fake.xcr0 = 1;
 	default_machine();
+	default_mtrrs();
 }
 
 struct whit_handover *fake_handover(uint64_t block_base, uint64_t block_bytes)
@@ -249,6 +263,7 @@ bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 	uint64_t end = block.a + LEVEL_SIZE(level);
 	uint64_t hole_end = fake.uncached_base + fake.uncached_bytes;
 
+	fake.n_type_questions++;
 	if (block.a & (LEVEL_SIZE(level) - 1))
 		fake_scream("virt_memory_type of a block that is not aligned");
 	if (fake.uncached_bytes && block.a >= fake.uncached_base && end <= hole_end) {
@@ -257,6 +272,26 @@ bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 	}
 	*type = MEMTYPE_WB;
 	return !fake.uncached_bytes || end <= fake.uncached_base || block.a >= hole_end;
+}
+
+bool virt_mtrr_get(uint32_t msr, uint64_t *value)
+{
+	for (unsigned int i = 0; i < FAKE_MTRRS; i++)
+		if (fake.mtrr[i].msr == msr && msr) {
+			*value = fake.mtrr[i].value;
+			return true;
+		}
+	return false;
+}
+
+bool virt_mtrr_set(uint32_t msr, uint64_t value)
+{
+	for (unsigned int i = 0; i < FAKE_MTRRS; i++)
+		if (fake.mtrr[i].msr == msr && msr) {
+			fake.mtrr[i].value = value;
+			return true;
+		}
+	fake_scream("an MTRR that is not there");
 }
 
 void virt_memory_type_changed(void)

@@ -46,4 +46,7 @@ __attribute__((noreturn)) void panic_exception(const struct exc_frame *frame);
 uint64_t cpu_host_cr0(void);
 uint64_t cpu_host_cr4(void);
 
+/* machine.c: note this processor's MTRRs, for virt_memory_type(). Once. */
+void machine_read_mtrrs(void);
+
 #endif

@@ -10,14 +10,6 @@
 
 const uint64_t virt_direct_base = WHIT_DIRECT_BASE;
 
-/* In the order of struct mtrr_state's `fixed`. */
-static const uint16_t fixed_mtrrs[MTRR_FIXED] = {
-	MSR_MTRR_FIX64K_00000,	  MSR_MTRR_FIX16K_80000,    MSR_MTRR_FIX16K_A0000,
-	MSR_MTRR_FIX4K_C0000,	  MSR_MTRR_FIX4K_C0000 + 1, MSR_MTRR_FIX4K_C0000 + 2,
-	MSR_MTRR_FIX4K_C0000 + 3, MSR_MTRR_FIX4K_C0000 + 4, MSR_MTRR_FIX4K_C0000 + 5,
-	MSR_MTRR_FIX4K_C0000 + 6, MSR_MTRR_FIX4K_F8000,
-};
-
 struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	return x86_cpuid(leaf, subleaf);
@@ -76,16 +68,38 @@ bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 
 void virt_memory_type_changed(void)
 {
-	struct mtrr_state *mtrr = &percpu()->mtrr;
+	percpu()->mtrr = percpu()->mtrr_written;
+}
+
+bool virt_mtrr_get(uint32_t msr, uint64_t *value)
+{
+	const uint64_t *place = mtrr_place(&percpu()->mtrr_written, msr);
+
+	if (place)
+		*value = *place;
+	return place;
+}
+
+bool virt_mtrr_set(uint32_t msr, uint64_t value)
+{
+	uint64_t *place = mtrr_place(&percpu()->mtrr_written, msr);
+
+	if (place)
+		*place = value;
+	return place;
+}
+
+void machine_read_mtrrs(void)
+{
+	struct mtrr_state *mtrr = &percpu()->mtrr_written;
 
 	*mtrr = (struct mtrr_state) { .physical_bits = virt_machine.physical_bits };
 	/* Without MTRRs there is no other word on memory types: all of it is left to the PAT. */
-	if (!(x86_cpuid(1, 0).edx & CPUID1_EDX_MTRR)) {
-		mtrr->def_type = MTRR_DEF_TYPE_E | MEMTYPE_WB;
-		return;
+	mtrr->def_type = MTRR_DEF_TYPE_E | MEMTYPE_WB;
+	if (x86_cpuid(1, 0).edx & CPUID1_EDX_MTRR) {
+		mtrr->cap = x86_rdmsr(MSR_MTRRCAP);
+		mtrr->def_type = x86_rdmsr(MSR_MTRR_DEF_TYPE);
 	}
-	mtrr->cap = x86_rdmsr(MSR_MTRRCAP);
-	mtrr->def_type = x86_rdmsr(MSR_MTRR_DEF_TYPE);
 	mtrr->n_variable = (uint32_t)(mtrr->cap & MTRRCAP_VCNT);
 	if (mtrr->n_variable > MTRR_MAX_VARIABLE)
 		mtrr->n_variable = MTRR_MAX_VARIABLE;
@@ -93,8 +107,7 @@ void virt_memory_type_changed(void)
 		mtrr->base[i] = x86_rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i);
 		mtrr->mask[i] = x86_rdmsr(MSR_MTRR_PHYSMASK0 + 2 * i);
 	}
-	if (!(mtrr->cap & MTRRCAP_FIX))
-		return;
-	for (uint32_t i = 0; i < MTRR_FIXED; i++)
-		mtrr->fixed[i] = x86_rdmsr(fixed_mtrrs[i]);
+	for (uint32_t i = 0; i < MTRR_FIXED && mtrr->cap & MTRRCAP_FIX; i++)
+		mtrr->fixed[i] = x86_rdmsr(mtrr_fixed[i]);
+	virt_memory_type_changed();
 }

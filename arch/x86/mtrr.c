@@ -4,14 +4,38 @@
  * calls undefined or reserved give UC, which is slow but never wrong.
  */
 #include "arch/x86/mtrr.h"
+
+#include <stddef.h>
+
 #include "x86/addr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
+
+const uint16_t mtrr_fixed[MTRR_FIXED] = {
+	MSR_MTRR_FIX64K_00000,	  MSR_MTRR_FIX16K_80000,    MSR_MTRR_FIX16K_A0000,
+	MSR_MTRR_FIX4K_C0000,	  MSR_MTRR_FIX4K_C0000 + 1, MSR_MTRR_FIX4K_C0000 + 2,
+	MSR_MTRR_FIX4K_C0000 + 3, MSR_MTRR_FIX4K_C0000 + 4, MSR_MTRR_FIX4K_C0000 + 5,
+	MSR_MTRR_FIX4K_C0000 + 6, MSR_MTRR_FIX4K_F8000,
+};
 
 #define FIXED_END      0x100000ull
 #define FIXED_16K      0x80000ull
 #define FIXED_4K       0xc0000ull
 #define TYPE_OF(value) ((uint8_t)((value)&0xff))
+
+uint64_t *mtrr_place(struct mtrr_state *mtrr, uint32_t msr)
+{
+	const uint32_t pair = (msr - MSR_MTRR_PHYSBASE0) / 2;
+
+	if (msr >= MSR_MTRR_PHYSBASE0 && pair < mtrr->n_variable)
+		return msr & 1 ? &mtrr->mask[pair] : &mtrr->base[pair];
+	if (msr == MSR_MTRR_DEF_TYPE && mtrr->cap)
+		return &mtrr->def_type;
+	for (unsigned int i = 0; i < MTRR_FIXED && mtrr->cap & MTRRCAP_FIX; i++)
+		if (mtrr_fixed[i] == msr)
+			return &mtrr->fixed[i];
+	return NULL;
+}
 
 static uint8_t legal_type(uint8_t type)
 {

@@ -95,7 +95,8 @@ struct percpu {
 	uint64_t gdt[GDT_SLOTS];
 	struct x86_tss tss;
 	struct x86_before before;
-	struct mtrr_state mtrr;
+	/* The root's MTRRs: as they are in force, and as it has written them since. */
+	struct mtrr_state mtrr, mtrr_written;
 };
 
 _Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page");

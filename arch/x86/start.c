@@ -231,7 +231,7 @@ uint64_t start_run(uint32_t cpu)
 	/* Without CR4.PGE, so global entries of the firmware's tables go as well. */
 	x86_write_cr0(cpu_host_cr0());
 	x86_write_cr4(cpu_host_cr4());
-	virt_memory_type_changed();
+	machine_read_mtrrs();
 	if (backend_on(own->message, sizeof(own->message))) {
 		answer = hv_main(own, cpu);
 		if (self->has_run)

@@ -33,6 +33,7 @@
 #define MSR_LASTBRANCH_LAST   0x1de
 #define MSR_MTRR_PHYSBASE0    0x200
 #define MSR_MTRR_PHYSMASK0    0x201
+#define MSR_MTRR_PHYS_LAST    0x23f /* of 32 pairs, more than any processor has */
 #define MSR_MTRR_FIX64K_00000 0x250
 #define MSR_MTRR_FIX16K_80000 0x258
 #define MSR_MTRR_FIX16K_A0000 0x259

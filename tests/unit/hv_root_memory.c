@@ -74,6 +74,26 @@ static struct virt_event fault_of(struct virt_exit exit)
 	return test_root.virt->injected;
 }
 
+/* A whole change of types; the part of one call takes few looks at any block. */
+#define MOST_QUESTIONS 800u /* 256 blocks, at each of three levels, and the flush */
+
+static unsigned int retype(void)
+{
+	unsigned int n_calls = 0;
+	bool is_done;
+
+	do {
+		const unsigned int before = fake.n_type_questions;
+
+		is_done = root_memory_retype(!n_calls++);
+		CHECK(fake.n_type_questions - before <= MOST_QUESTIONS);
+		CHECK_EQ(fake.n_stale, 0);
+		CHECK(n_calls < 100000);
+	} while (!is_done);
+	CHECK(root_memory_retype(false)); /* nothing is left */
+	return n_calls;
+}
+
 static void memory_above_appears_when_touched(void)
 {
 	struct virt_exit exit = { .memory = { .is_read = true } };
@@ -97,7 +117,7 @@ static void memory_above_appears_when_touched(void)
 	fake.uncached_base = 9 * GIB;
 	fake.uncached_bytes = GIB;
 	heap = hv.heap.count;
-	root_memory_retype();
+	retype();
 	CHECK(hv.heap.count >= heap);
 	CHECK_EQ(look(9 * GIB).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB);
@@ -115,7 +135,7 @@ static void retype_follows_the_mtrrs(void)
 	check_identity(512 * MIB, LEVEL_2M, MEMTYPE_WB);
 	fake.uncached_base = 512 * MIB + PAGE_SIZE;
 	fake.uncached_bytes = 4 * MIB;
-	root_memory_retype();
+	retype();
 	check_identity(512 * MIB, LEVEL_4K, MEMTYPE_WB);
 	check_identity(512 * MIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
 	check_identity(514 * MIB, LEVEL_2M, MEMTYPE_UC);
@@ -124,7 +144,7 @@ static void retype_follows_the_mtrrs(void)
 	check_hidden(BLOCK_BASE);
 	check_hidden(BLOCK_BASE + 32 * MIB + PAGE_SIZE); /* lent */
 	fake.uncached_bytes = 0;
-	root_memory_retype();
+	retype();
 	check_identity(512 * MIB, LEVEL_2M, MEMTYPE_WB);
 	CHECK_EQ(hv.heap.count, heap);
 	delete_all(handle);
@@ -139,6 +159,59 @@ static bool is_ones(const void *page)
 		if (words[i] != ~0ull)
 			return false;
 	return true;
+}
+
+/* Every second page lent, everywhere, and something mapped on demand at the far end. */
+static void retype_is_cut_into_short_parts(void)
+{
+	struct virt_exit exit = { .memory = { .is_read = true, .gpa = GPA((1ull << 40) - 1) } };
+	uint64_t handle, pages;
+	unsigned int questions;
+
+	machine(256 * MIB);
+	handle = created(64);
+	pages = (next_page + 2 * MIB - 1) & ~(2 * MIB - 1);
+	for (uint64_t i = 0; i < 64; i++)
+		CHECK_EQ(CALL(WHIT_CALL_LEND, handle, pages + i * 2 * MIB, 1), S_OK);
+	fault_of(exit);
+	check_identity((1ull << 40) - 1, LEVEL_1G, MEMTYPE_WB);
+	fake.uncached_base = BLOCK_BASE + 32 * MIB;
+	fake.uncached_bytes = 256 * MIB + PAGE_SIZE;
+	questions = fake.n_type_questions;
+	CHECK(retype() > 64);
+	CHECK(fake.n_type_questions - questions > 64 * 512);
+	for (uint64_t i = 0; i < 64; i++) {
+		check_hidden(pages + i * 2 * MIB);
+		check_identity(pages + i * 2 * MIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
+	}
+	CHECK_EQ(look((1ull << 40) - 1).rights, 0);
+	fake.uncached_bytes = 0;
+	retype();
+	check_identity(pages + 2 * MIB - PAGE_SIZE, LEVEL_4K, MEMTYPE_WB);
+	delete_all(handle);
+	check_clean();
+}
+
+/* A fault in memory that nothing has mapped yet maps the block that it needs, and looks at no other. */
+static void memory_on_demand_is_one_block(void)
+{
+	struct virt_exit exit = { .memory = { .is_read = true, .gpa = GPA(9 * GIB + 5) } };
+	unsigned int questions;
+
+	machine(256 * MIB);
+	fake.uncached_base = 9 * GIB + PAGE_SIZE;
+	fake.uncached_bytes = 100 * MIB;
+	questions = fake.n_type_questions;
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	CHECK(fake.n_type_questions - questions <= 3);
+	check_identity(9 * GIB + 5, LEVEL_4K, MEMTYPE_WB);
+	CHECK_EQ(look(9 * GIB + PAGE_SIZE).rights, 0);
+	exit.memory.gpa = GPA(9 * GIB + PAGE_SIZE);
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	check_identity(9 * GIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
+	exit.memory.gpa = GPA(9 * GIB + 500 * MIB);
+	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	check_identity(9 * GIB + 500 * MIB, LEVEL_2M, MEMTYPE_WB);
 }
 
 static void hidden_memory_reads_as_ones(void)
@@ -371,11 +444,11 @@ static void a_page_that_is_shown_again_loses_its_sink(void)
 	/* New memory types change nothing about hidden pages. */
 	fake.uncached_base = lent;
 	fake.uncached_bytes = 8 * PAGE_SIZE;
-	root_memory_retype();
+	retype();
 	CHECK_EQ(look(lent + PAGE_SIZE).spa.a, sink);
 	CHECK_EQ(look(lent + PAGE_SIZE).type, MEMTYPE_WB);
 	fake.uncached_bytes = 0;
-	root_memory_retype();
+	retype();
 	delete_all(handle);
 	check_identity(lent + PAGE_SIZE, LEVEL_2M, MEMTYPE_WB);
 	CHECK_EQ(*(uint64_t *)at(lent + PAGE_SIZE), 0);
@@ -578,6 +651,8 @@ int main(void)
 		TEST(block_is_hidden_to_the_page),
 		TEST(memory_above_appears_when_touched),
 		TEST(retype_follows_the_mtrrs),
+		TEST(retype_is_cut_into_short_parts),
+		TEST(memory_on_demand_is_one_block),
 		TEST(hidden_memory_reads_as_ones),
 		TEST(fetch_and_walk_meet_ones_too),
 		TEST(what_is_written_stays_until_its_sink_moves),

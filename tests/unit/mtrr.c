@@ -69,6 +69,37 @@ static void the_manuals_example(void)
 	CHECK_EQ(type_at(GIB, GIB), UC);
 }
 
+/* Every MTRR of the processor has a place of its own, and no other MSR has one. */
+static void places_are_those_of_the_processor(void)
+{
+	unsigned int n = 0;
+
+	start(ENABLED | UC, 36);
+	for (uint32_t msr = 0; msr < 0x2000; msr++) {
+		uint64_t *place = mtrr_place(&state, msr);
+
+		if (!place)
+			continue;
+		*place = msr;
+		n++;
+	}
+	CHECK_EQ(n, 16 + 11 + 1);
+	for (unsigned int i = 0; i < 8; i++) {
+		CHECK_EQ(state.base[i], 0x200 + 2 * i);
+		CHECK_EQ(state.mask[i], 0x201 + 2 * i);
+		CHECK_EQ(state.fixed[3 + i], 0x268 + i);
+	}
+	CHECK_EQ(state.fixed[0], 0x250);
+	CHECK_EQ(state.fixed[1], 0x258);
+	CHECK_EQ(state.fixed[2], 0x259);
+	CHECK_EQ(state.def_type, 0x2ff);
+	state.cap = 8;
+	CHECK_EQ(mtrr_place(&state, 0x250) != NULL, 0);
+	state.cap = state.n_variable = 0;
+	CHECK_EQ(mtrr_place(&state, 0x200) != NULL, 0);
+	CHECK_EQ(mtrr_place(&state, 0x2ff) != NULL, 0);
+}
+
 static void disabled_means_uncached(void)
 {
 	start(WB | FIXED, 40);
@@ -335,6 +366,7 @@ static void random_gibibytes_agree_with_pages(void)
 int main(void)
 {
 	RUN(the_manuals_example);
+	RUN(places_are_those_of_the_processor);
 	RUN(disabled_means_uncached);
 	RUN(overlaps_follow_the_precedence_rules);
 	RUN(fixed_ranges_rule_below_one_mebibyte);

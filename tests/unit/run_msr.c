@@ -516,6 +516,14 @@ static void child_constants(void)
 
 /* ---- The root ---------------------------------------------------------------------------- */
 
+static bool root_writes(uint32_t msr, uint64_t value)
+{
+	const enum msr_outcome outcome = msr_write_root(msr, value);
+
+	CHECK(outcome == MSR_DONE || outcome == MSR_FAULT);
+	return outcome == MSR_DONE;
+}
+
 static uint8_t guarded[0x2000]; /* 1 reads, 2 writes */
 
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes);
@@ -555,15 +563,14 @@ static void root_guards_what_is_listed_and_nothing_else(void)
 {
 	world_init();
 	memset(guarded, 0, sizeof(guarded));
-	fake_set_msr(MSR_MTRRCAP, 0x508);
 	root_prepare(&root);
 	for (uint32_t msr = 0; msr < sizeof(guarded); msr++) {
 		unsigned int wanted = 0;
 
 		if (msr == 0x3a || is_absent(msr))
 			wanted = 3;
-		else if ((msr >= 0x200 && msr < 0x210) || is_fixed_mtrr(msr) || msr == 0x2ff)
-			wanted = 2;
+		else if ((msr >= 0x200 && msr < 0x240) || is_fixed_mtrr(msr) || msr == 0x2ff)
+			wanted = 3;
 		else if (msr == 0x1b || msr == 0x79 || msr == 0x1a0 || msr == 0xda0)
 			wanted = 2;
 		else if (is_read_only(msr))
@@ -583,7 +590,7 @@ static void root_absent_msrs_are_absent_whatever_the_machine_has(void)
 		fake_set_msr(msr, 7);
 		CHECK(!msr_read_root(msr, &value));
 		CHECK_EQUAL(value, 0x1234);
-		CHECK(!msr_write_root(msr, 8));
+		CHECK(!root_writes(msr, 8));
 		CHECK_EQUAL(fake.msr[0].value, 7);
 	}
 }
@@ -596,7 +603,7 @@ static void root_cannot_write_what_writes_past_nested_paging(void)
 	for (unsigned int i = 0; i < sizeof(read_only) / sizeof(*read_only); i++) {
 		fake_set_msr(read_only[i], 7);
 		for (unsigned int bit = 0; bit < 64; bit++)
-			CHECK(!msr_write_root(read_only[i], 1ull << bit));
+			CHECK(!root_writes(read_only[i], 1ull << bit));
 		CHECK(msr_read_root(read_only[i], &value));
 		CHECK_EQUAL(value, 7);
 	}
@@ -607,7 +614,7 @@ static void check_root_takes(uint32_t msr, uint64_t value, bool is_legal)
 	uint64_t before, after;
 
 	CHECK(virt_rdmsr(msr, &before));
-	CHECK_EQUAL(msr_write_root(msr, value), is_legal);
+	CHECK_EQUAL(root_writes(msr, value), is_legal);
 	CHECK(virt_rdmsr(msr, &after));
 	CHECK_EQUAL(after, is_legal ? value : before);
 }
@@ -648,7 +655,7 @@ static void root_microcode_update_is_dropped(void)
 {
 	world_init();
 	fake_set_msr(0x79, 0);
-	CHECK(msr_write_root(0x79, 0xffff800012345000ull));
+	CHECK(root_writes(0x79, 0xffff800012345000ull));
 	CHECK_EQUAL(fake.msr[0].value, 0);
 }
 
@@ -661,30 +668,118 @@ static void root_feature_control_is_locked_without_vmx(void)
 	fake_set_msr(MSR_FEATURE_CONTROL, 0x10ff06);
 	CHECK(msr_read_root(MSR_FEATURE_CONTROL, &value));
 	CHECK_EQUAL(value, 0x100001); /* LMCE stays as firmware chose */
-	CHECK(!msr_write_root(MSR_FEATURE_CONTROL, 5));
+	CHECK(!root_writes(MSR_FEATURE_CONTROL, 5));
 	CHECK_EQUAL(fake.msr[0].value, 0x10ff06);
+}
+
+static bool is_mtrr(uint32_t msr)
+{
+	return (msr >= 0x200 && msr < 0x210) || is_fixed_mtrr(msr) || msr == 0x2ff;
+}
+
+/* The hypervisor's own accesses have the types that the machine's MTRRs give them, whatever the root writes. */
+static void root_mtrrs_never_reach_the_machine(void)
+{
+	for (uint32_t msr = 0x200; msr < 0x300; msr++) {
+		const bool is_mask = msr < 0x210 && msr & 1;
+		uint64_t value = 0;
+
+		if (!is_mtrr(msr))
+			continue;
+		world_init();
+		fake_set_msr(msr, 0xdead);
+		CHECK(root_writes(msr, is_mask ? 0x1000 : 6));
+		CHECK(msr_read_root(msr, &value));
+		CHECK_EQUAL(value, is_mask ? 0x1000 : 6);
+		CHECK_EQUAL(fake.msr[0].value, 0xdead);
+	}
+	world_init();
+	fake_set_msr(0x210, 0);
+	fake_set_msr(0x23f, 0);
+	CHECK(!root_writes(0x210, 0)); /* beyond the eight */
+	CHECK(!root_writes(0x23f, 0));
 }
 
 static void root_mtrr_write_retypes_memory(void)
 {
 	world_init();
-	fake_set_msr(MSR_MTRRCAP, 0x508);
-	fake_set_msr(MSR_MTRR_DEF_TYPE, 0xc06);
-	fake_set_msr(0x20f, 0);
-	fake_set_msr(0x250, 0);
-	fake_set_msr(0x210, 0); /* beyond the eight */
-	CHECK(msr_write_root(MSR_MTRR_DEF_TYPE, 0xc00));
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800));
 	CHECK_EQUAL(script.n_retypes, 1);
-	CHECK(msr_write_root(MSR_MTRR_DEF_TYPE, 0xc00)); /* nothing new */
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800)); /* nothing new */
 	CHECK_EQUAL(script.n_retypes, 1);
-	CHECK(msr_write_root(0x20f, 0x800));
-	CHECK(msr_write_root(0x250, 6));
+	CHECK(root_writes(0x20f, 0x800));
+	CHECK(root_writes(0x250, 6));
 	CHECK_EQUAL(script.n_retypes, 3);
 	CHECK_EQUAL(fake.n_type_changes, 3);
-	CHECK(msr_write_root(0x210, 1));
+	CHECK(!root_writes(0x268, 2)); /* no type */
 	CHECK_EQUAL(script.n_retypes, 3);
-	CHECK(!msr_write_root(0x268, 1)); /* the processor refuses */
-	CHECK_EQUAL(script.n_retypes, 3);
+}
+
+/* As systems write them: off, one after the other, and on. Only then does anything follow, once. */
+static void root_mtrrs_that_are_off_cost_nothing(void)
+{
+	world_init();
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 6));
+	for (uint32_t msr = 0x200; msr < 0x210; msr += 2) {
+		CHECK(root_writes(msr, (uint64_t)msr << 24));
+		CHECK(root_writes(msr + 1, 0xffff000800));
+	}
+	CHECK(root_writes(0x250, 0x0606060606060606));
+	CHECK_EQUAL(script.n_retypes, 0);
+	CHECK_EQUAL(fake.n_type_changes, 0);
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x806));
+	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK_EQUAL(fake.n_type_changes, 1);
+}
+
+static void root_mtrr_write_is_executed_again_until_it_is_done(void)
+{
+	world_init();
+	script.n_parts = 3;
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQUAL(msr_write_root(0x250, 6), MSR_AGAIN);
+	CHECK_EQUAL(msr_write_root(0x250, 6), MSR_DONE);
+	CHECK_EQUAL(script.n_retypes, 1);
+}
+
+/* SDM 3A "Memory Type Range Registers", with 40 bits of physical addresses. */
+static void root_mtrr_values_are_the_manuals(void)
+{
+	world_init();
+	for (unsigned int type = 0; type < 256; type++) {
+		CHECK_EQUAL(root_writes(MSR_MTRR_DEF_TYPE, type | 0xc00), is_type(type));
+		CHECK_EQUAL(root_writes(0x202, 0xabcde000 | type), is_type(type));
+		CHECK_EQUAL(root_writes(0x26f, (uint64_t)type << 56), is_type(type));
+	}
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		const bool is_address = bit >= 12 && bit < 40;
+
+		CHECK_EQUAL(root_writes(0x203, 1ull << bit), is_address || bit == 11);
+		if (bit >= 8)
+			CHECK_EQUAL(root_writes(0x202, 1ull << bit), is_address);
+	}
+}
+
+/* With holes in it a mask could want a leaf for each page of the machine. */
+static void root_mtrr_masks_have_no_holes(void)
+{
+	world_init();
+	for (unsigned int low = 12; low <= 40; low++) {
+		const uint64_t mask = (1ull << 40) - (1ull << low);
+
+		CHECK(root_writes(0x203, mask | 0x800));
+		for (unsigned int bit = low; bit < 40; bit++)
+			if (bit > low)
+				CHECK(!root_writes(0x203, (mask | 0x800) ^ 1ull << bit));
+		CHECK(root_writes(0x203, mask & ~(1ull << 39))); /* not in use */
+	}
+	/* What firmware has left can be written again. */
+	fake.mtrr[3].value = 0xff80000800;
+	CHECK(root_writes(0x203, 0xff80000800));
+	fake.mtrr[3].value = 0x0f80000800;
+	CHECK(root_writes(0x203, 0x0f80000800));
+	CHECK(root_writes(0x203, 0));
+	CHECK(!root_writes(0x203, 0x0f80000800));
 }
 
 static void root_other_msrs_pass(void)
@@ -695,7 +790,7 @@ static void root_other_msrs_pass(void)
 	world_init();
 	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
 		CHECK(!msr_read_root(msrs[i], &value));
-		CHECK(!msr_write_root(msrs[i], 0));
+		CHECK(!root_writes(msrs[i], 0));
 		fake_set_msr(msrs[i], 3);
 		CHECK(msr_read_root(msrs[i], &value));
 		CHECK_EQUAL(value, 3);
@@ -747,7 +842,12 @@ int main(void)
 	RUN(root_cannot_have_intel_pt_by_xrstors);
 	RUN(root_microcode_update_is_dropped);
 	RUN(root_feature_control_is_locked_without_vmx);
+	RUN(root_mtrrs_never_reach_the_machine);
 	RUN(root_mtrr_write_retypes_memory);
+	RUN(root_mtrrs_that_are_off_cost_nothing);
+	RUN(root_mtrr_write_is_executed_again_until_it_is_done);
+	RUN(root_mtrr_values_are_the_manuals);
+	RUN(root_mtrr_masks_have_no_holes);
 	RUN(root_other_msrs_pass);
 	RUN(root_has_nothing_outside_the_bitmaps);
 	return test_has_failed;

@@ -48,6 +48,7 @@ static struct {
 	unsigned int n_io, n_memory, n_continue, n_accepts;
 	uint8_t accepted; /* the first byte of the answer */
 	unsigned int n_hypercalls, n_root_faults, n_retypes;
+	unsigned int n_parts; /* calls of root_memory_retype() that do not finish */
 	void (*hypercall)(struct root *root);
 	/* The APIC: what it does, and how often it was asked. */
 	void (*apic_prepare)(struct vp *vp);
@@ -199,11 +200,15 @@ void root_memory_fault(struct root *r, const struct virt_exit *exit)
 	script.n_root_faults++;
 }
 
-void root_memory_retype(void)
+bool root_memory_retype(bool has_changed)
 {
 	if (!fake.n_type_changes)
 		fake_scream("retype before virt_memory_type_changed()");
-	script.n_retypes++;
+	script.n_retypes += has_changed;
+	if (!script.n_parts)
+		return true;
+	script.n_parts--;
+	return false;
 }
 
 /* The root's RAM in this world is all that there is. */
