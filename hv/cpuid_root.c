@@ -7,12 +7,16 @@
 /* Bits that only this file speaks of. */
 #define LEAF6_EAX_FEEDBACK (1u << 19 | 1u << 23) /* of the package, of threads */
 #define LEAF7_ECX_OSPKE	   (1u << 4)
+#define LEAF7_EDX_PCONFIG  (1u << 18)
+#define LEAF7_EDX_LBR	   (1u << 19)
 #define LEAF23_EAX_PEBS	   (1u << 4 | 1u << 5) /* subleaves */
 #define LEAF81_ECX_SKINIT  (1u << 12)
 
 #define FIRST_EXTENDED	0x80000000u
 #define LEAF_XSAVE	0xdu
 #define LEAF_PT		0x14u
+#define LEAF_PCONFIG	0x1bu
+#define LEAF_LBR	0x1cu
 #define LEAF_PERFMON	0x23u
 #define LEAF_SVM	0x8000000au
 #define LAST_HYPERVISOR 0x4fffffffu
@@ -32,12 +36,16 @@ static const struct {
 	  { .ecx = CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_DTES64 | CPUID1_ECX_DS_CPL,
 	    .edx = CPUID1_EDX_DS }, "VMX and SMX; PEBS and branch traces, by the debug store" },
 	{ 6, ANY_SUBLEAF, { .eax = LEAF6_EAX_FEEDBACK, .edx = ~0u }, "hardware feedback" },
-	{ 7, 0, { .ebx = CPUID7_EBX_PT }, "Intel PT" },
+	{ 7, 0, { .ebx = CPUID7_EBX_PT, .edx = LEAF7_EDX_PCONFIG | LEAF7_EDX_LBR },
+	  "Intel PT; keys of memory; the LBRs of leaf 1Ch" },
 	{ LEAF_XSAVE, 0, { .eax = (uint32_t)~XCR0_DEFINED, .edx = (uint32_t)(~XCR0_DEFINED >> 32) },
 	  "XCR0 bits that XSETBV refuses" },
-	{ LEAF_XSAVE, 1, { .ecx = (uint32_t)XSS_PT }, "Intel PT" },
+	{ LEAF_XSAVE, 1, { .ecx = (uint32_t)~XSS_ROOT, .edx = ~0u }, "IA32_XSS bits that hv/msr_root.c refuses" },
 	{ LEAF_XSAVE, 8, ALL, "Intel PT" },
+	{ LEAF_XSAVE, 15, ALL, "the LBRs" },
 	{ LEAF_PT, ANY_SUBLEAF, ALL, "Intel PT" },
+	{ LEAF_PCONFIG, ANY_SUBLEAF, ALL, "keys of memory" },
+	{ LEAF_LBR, ANY_SUBLEAF, ALL, "the LBRs" },
 	{ LEAF_PERFMON, 0, { .eax = LEAF23_EAX_PEBS }, "architectural PEBS" },
 	{ LEAF_PERFMON, 4, ALL, "architectural PEBS" },
 	{ LEAF_PERFMON, 5, ALL, "architectural PEBS" },

@@ -1,18 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root's MSRs are the machine's, and do not exit; those of the rows here do. Guarded are what comes with
- * VMX and SMX, what memory types follow from, and what would get round the nested page tables: addresses at
- * which the processor itself writes, physical ones or those of whoever happens to run when it does.
+ * The root's MSRs are the machine's, and do not exit; those of the rows here do. Guarded is
+ *   - what comes with VMX and SMX;
+ *   - what would get round the nested page tables: addresses at which the processor itself writes, physical ones or those
+ *     of whoever happens to run when it does; ranges and keys by which memory becomes another;
+ *   - what would reach the hypervisor while it runs, and no VM exit puts right: exceptions that nothing expects there, a
+ *     record of its branches;
+ *   - what would change the processor under the children, who have been told what it is.
+ * A row names the bits that the root may change. What only slows the processor down is the root's affair.
  */
 #include "hv/msr.h"
 
 #include "hv/root.h"
+#include "whit/log.h"
+#include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
 
 #define FEATURE_CONTROL_SMX 0xff02ull /* SENTER's enables and VMX inside SMX */
 #define KVM_WALL_CLOCK	    0x11
 #define KVM_SYSTEM_TIME	    0x12
+#define APIC_BASE_MODE	    0xfffull /* all but the address */
+
+/*
+ * IA32_MISC_ENABLE without 18 (MONITOR), 22 (limit CPUID) and 34 (no XD): fast strings, thermal monitors and their lock,
+ * SpeedStep and its lock, prefetchers, xTPR messages, turbo.
+ */
+#define MISC_ENABLE_ROOT 0x000000e0009b2209ull
 
 /* SDM 3C "MSR-Bitmap Address" */
 #define BITMAP_RANGE 0x2000u
@@ -20,17 +34,28 @@
 
 struct root_row {
 	uint32_t first, last;
-	bool (*read)(uint32_t msr, uint64_t *value); /* NULL: reads do not exit */
+	bool (*read)(const struct root_row *row, uint32_t msr, uint64_t *value); /* NULL: no exit */
 	enum msr_outcome (*write)(const struct root_row *row, uint32_t msr, uint64_t value);
-	uint64_t kept; /* by root_keep(): bits that a write must leave as they are */
+	uint64_t changes; /* by root_change(): bits that a write may change */
+	uint64_t hidden;  /* by root_read_less(): bits that read as 0 */
+	uint64_t cleared; /* at the start: bits that firmware may have left set */
 	const char *reason;
 };
 
-static bool root_read_refused(uint32_t msr, uint64_t *value)
+static bool root_read_refused(const struct root_row *row, uint32_t msr, uint64_t *value)
 {
+	(void)row;
 	(void)msr;
 	(void)value;
 	return false;
+}
+
+static bool root_read_less(const struct root_row *row, uint32_t msr, uint64_t *value)
+{
+	if (!virt_rdmsr(msr, value))
+		return false;
+	*value &= ~row->hidden;
+	return true;
 }
 
 static enum msr_outcome root_refuse(const struct root_row *row, uint32_t msr, uint64_t value)
@@ -49,27 +74,28 @@ static enum msr_outcome root_drop(const struct root_row *row, uint32_t msr, uint
 	return MSR_DONE;
 }
 
-static enum msr_outcome root_keep(const struct root_row *row, uint32_t msr, uint64_t value)
+/* What stays as it is is not written: some of these MSRs do something at every write. */
+static enum msr_outcome root_change(const struct root_row *row, uint32_t msr, uint64_t value)
 {
 	uint64_t before;
 
-	return virt_rdmsr(msr, &before) && !((value ^ before) & row->kept) && virt_wrmsr(msr, value)
-		       ? MSR_DONE
-		       : MSR_FAULT;
+	if (!virt_rdmsr(msr, &before) || ((value ^ before) & ~row->changes))
+		return MSR_FAULT;
+	return value == before || virt_wrmsr(msr, value) ? MSR_DONE : MSR_FAULT;
 }
 
 /* What firmware chose for other features stands; VMX it has locked off. */
-static bool root_read_feature_control(uint32_t msr, uint64_t *value)
+static bool root_read_feature_control(const struct root_row *row, uint32_t msr, uint64_t *value)
 {
-	if (!virt_rdmsr(msr, value))
+	if (!root_read_less(row, msr, value))
 		return false;
-	*value &= ~(FEATURE_CONTROL_SMX | FEATURE_CONTROL_VMX);
 	*value |= FEATURE_CONTROL_LOCKED;
 	return true;
 }
 
-static bool root_read_mtrr(uint32_t msr, uint64_t *value)
+static bool root_read_mtrr(const struct root_row *row, uint32_t msr, uint64_t *value)
 {
+	(void)row;
 	return virt_mtrr_get(msr, value);
 }
 
@@ -99,38 +125,73 @@ static enum msr_outcome root_write_mtrr(const struct root_row *row, uint32_t msr
 }
 
 /* clang-format off */
+#define NONE root_read_refused, root_refuse, 0, 0, 0 /* as on a processor without it */
+#define AS_IT_IS NULL, root_change, 0, 0, 0
+#define MTRR root_read_mtrr, root_write_mtrr, 0, 0, 0, "memory types"
+
 static const struct root_row root_rows[] = {
-	{ KVM_WALL_CLOCK, KVM_SYSTEM_TIME, root_read_refused, root_refuse, 0,
+	{ KVM_WALL_CLOCK, KVM_SYSTEM_TIME, NONE,
 	  "a KVM below Whit writes its clocks to the address given here; no processor has them" },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, root_keep, PAGE_MASK,
+	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, root_change, APIC_BASE_MODE, 0, 0,
 	  "the page's accesses go to the APIC, whatever memory is there: it must not come to lie over "
 	  "memory that is hidden, lent or mapped" },
-	{ MSR_TEST_CTRL, MSR_TEST_CTRL, NULL, root_refuse, 0,
-	  "#AC for split locks and the like, in the hypervisor too" },
-	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, root_read_feature_control, root_refuse, 0, "VMX" },
-	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, NULL, root_drop, 0,
+	{ MSR_TEST_CTRL, MSR_TEST_CTRL, NULL, root_change, 0, 0, TEST_CTRL_FAULTS,
+	  "#AC and #GP for split locks and locks on uncached memory, in the hypervisor too, which panics" },
+	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, root_read_feature_control, root_refuse, 0,
+	  FEATURE_CONTROL_SMX | FEATURE_CONTROL_VMX, 0, "VMX" },
+	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, NULL, root_drop, 0, 0, 0,
 	  "reads an update at a linear address, now the hypervisor's; dropped without a word, as KVM "
 	  "does: systems look at the revision afterwards" },
-	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL, root_read_refused, root_refuse, 0, "VMX" },
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, NULL, root_keep, MISC_ENABLE_XD_DISABLE,
-	  "no VM exit could load an EFER with NXE any more" },
-	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYS_LAST, root_read_mtrr, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, root_read_mtrr, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, root_read_mtrr, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, root_read_mtrr, root_write_mtrr, 0, "memory types" },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, root_read_mtrr, root_write_mtrr, 0, "memory types" },
-	{ MSR_PEBS_ENABLE, MSR_PEBS_ENABLE, NULL, root_refuse, 0,
+	{ MSR_FZM_RANGE_INDEX, MSR_FZM_RANGE_INDEX, AS_IT_IS,
+	  "fast zeroing of memory, at physical addresses" },
+	{ MSR_FZM_FIRST, MSR_FZM_LAST, AS_IT_IS, "the same" },
+	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL, NONE, "VMX" },
+	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, root_read_less, root_change, 0, PLATFORM_INFO_CPUID_FAULT, 0,
+	  "says that CPUID can be made to fault" },
+	{ MSR_CORE_CAPABILITIES, MSR_CORE_CAPABILITIES, root_read_less, root_refuse, 0, CORE_CAP_LOCKS, 0,
+	  "says what IA32_TEST_CTRL can do" },
+	{ MSR_PMG_IO_CAPTURE, MSR_PMG_IO_CAPTURE, AS_IT_IS,
+	  "an IN from a port in this range becomes an MWAIT: the hypervisor's serial port, say" },
+	{ MSR_FEATURE_CONFIG, MSR_FEATURE_CONFIG, AS_IT_IS,
+	  "takes AES away from children who have been told that they have it" },
+	{ MSR_MISC_FEATURES, MSR_MISC_FEATURES, NULL, root_change, MISC_FEATURES_MWAIT, 0, MISC_FEATURES_CPUID_FAULT,
+	  "#GP for CPUID at CPL 3 comes before the exit: children would get it" },
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, NULL, root_change, MISC_ENABLE_ROOT, 0, 0,
+	  "without XD no VM exit could load an EFER with NXE; MONITOR and the limit of CPUID change the "
+	  "processor that the children have been told of" },
+	{ MSR_XFD, MSR_XFD, NULL, root_change, XCR0_TILECFG | XCR0_TILEDATA, 0, 0,
+	  "XRSTOR of what children have would be #NM in the hypervisor; they have no tiles" },
+	{ MSR_SMRR_FIRST, MSR_PRMRR_LAST, AS_IT_IS,
+	  "ranges of memory for SMM and for enclaves: the hypervisor's would read as ones" },
+	{ MSR_PRMRR_BASE_FIRST, MSR_PRMRR_BASE_LAST, AS_IT_IS, "the same" },
+	{ MSR_UNCORE_PRMRR, MSR_UNCORE_PRMRR + 1, AS_IT_IS, "the same" },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYS_LAST, MTRR },
+	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, MTRR },
+	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, MTRR },
+	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, MTRR },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, MTRR },
+	{ MSR_PEBS_ENABLE, MSR_PEBS_ENABLE, AS_IT_IS,
 	  "records at linear addresses, and late: after a VM exit they would be the hypervisor's" },
-	{ MSR_PEBS_BASE, MSR_PEBS_BASE, NULL, root_refuse, 0,
+	{ MSR_PEBS_BASE, MSR_PEBS_BASE, AS_IT_IS,
 	  "the same of architectural PEBS, at a physical address" },
-	{ MSR_VMX_BASIC, MSR_VMX_LAST, root_read_refused, root_refuse, 0, "VMX" },
-	{ MSR_RTIT_FIRST, MSR_RTIT_LAST, root_read_refused, root_refuse, 0,
-	  "Intel PT writes at physical addresses" },
-	{ MSR_DS_AREA, MSR_DS_AREA, NULL, root_refuse, 0, "PEBS and branch traces, as above" },
-	{ MSR_XSS, MSR_XSS, NULL, root_keep, XSS_PT, "XRSTORS would write the MSRs of Intel PT" },
-	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, NULL, root_refuse, 0,
+	{ MSR_VMX_BASIC, MSR_VMX_LAST, NONE, "VMX" },
+	{ MSR_RTIT_FIRST, MSR_RTIT_LAST, NONE, "Intel PT writes at physical addresses" },
+	{ MSR_DS_AREA, MSR_DS_AREA, AS_IT_IS, "PEBS and branch traces, as above" },
+	{ MSR_TME_FIRST, MSR_TME_LAST, AS_IT_IS,
+	  "what is in memory would be read with another key" },
+	{ MSR_XSS, MSR_XSS, NULL, root_change, XSS_ROOT, 0, 0,
+	  "XRSTORS would write the MSRs of Intel PT and of the LBRs" },
+	{ MSR_SEAMRR_FIRST, MSR_SEAMRR_LAST, AS_IT_IS, "a range as SMRR, for SEAM" },
+	{ MSR_LBR_CTL, MSR_LBR_CTL, root_read_refused, root_refuse, 0, 0, LBR_CTL_EN,
+	  "no VM exit stops it: it would record the hypervisor's branches" },
+	{ MSR_LBR_DEPTH, MSR_LBR_DEPTH, NONE, "comes with it" },
+	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, AS_IT_IS,
 	  "the processor writes a table at this physical address" },
 };
+
+#undef MTRR
+#undef AS_IT_IS
+#undef NONE
 /* clang-format on */
 
 #define N_ROOT_ROWS (sizeof(root_rows) / sizeof(*root_rows))
@@ -157,7 +218,7 @@ bool msr_read_root(uint32_t msr, uint64_t *value)
 	const struct root_row *const row = find_root(msr);
 
 	if (row && row->read)
-		return row->read(msr, value);
+		return row->read(row, msr, value);
 	return is_in_bitmap(msr) && virt_rdmsr(msr, value);
 }
 
@@ -172,7 +233,15 @@ enum msr_outcome msr_write_root(uint32_t msr, uint64_t value)
 
 void msr_guard_root(struct root *root)
 {
-	for (unsigned int i = 0; i < N_ROOT_ROWS; i++)
-		for (uint32_t msr = root_rows[i].first; msr <= root_rows[i].last; msr++)
-			virt_root_guard_msr(root->virt, msr, root_rows[i].read, true);
+	for (unsigned int i = 0; i < N_ROOT_ROWS; i++) {
+		const struct root_row *const row = &root_rows[i];
+		uint64_t value;
+
+		for (uint32_t msr = row->first; msr <= row->last; msr++)
+			virt_root_guard_msr(root->virt, msr, row->read, true);
+		if (row->cleared && virt_rdmsr(row->first, &value) && (value & row->cleared) &&
+		    !virt_wrmsr(row->first, value & ~row->cleared))
+			log_line(LOG_ERROR, "root: MSR %x keeps %llx", row->first,
+				 (unsigned long long)(value & row->cleared));
+	}
 }

@@ -14,13 +14,20 @@
 #define MSR_SPEC_CTRL	      0x48
 #define MSR_PRED_CMD	      0x49
 #define MSR_BIOS_UPDT_TRIG    0x79
+#define MSR_FZM_RANGE_INDEX   0x7d
+#define MSR_FZM_FIRST	      0x82
+#define MSR_FZM_LAST	      0x85
 #define MSR_BIOS_SIGN_ID      0x8b
 #define MSR_SMM_MONITOR_CTL   0x9b
 #define MSR_PLATFORM_INFO     0xce
+#define MSR_CORE_CAPABILITIES 0xcf
 #define MSR_UMWAIT_CONTROL    0xe1
+#define MSR_PMG_IO_CAPTURE    0xe4
 #define MSR_MTRRCAP	      0xfe
 #define MSR_ARCH_CAPABILITIES 0x10a
 #define MSR_FLUSH_CMD	      0x10b
+#define MSR_FEATURE_CONFIG    0x13c
+#define MSR_MISC_FEATURES     0x140 /* MISC_FEATURES_ENABLES */
 #define MSR_SYSENTER_CS	      0x174
 #define MSR_SYSENTER_ESP      0x175
 #define MSR_SYSENTER_EIP      0x176
@@ -28,9 +35,12 @@
 #define MSR_MCG_STATUS	      0x17a
 #define MSR_PERF_STATUS	      0x198
 #define MSR_MISC_ENABLE	      0x1a0
+#define MSR_XFD		      0x1c4
 #define MSR_DEBUGCTL	      0x1d9
 #define MSR_LASTBRANCH_FIRST  0x1db /* P6: from, to; last exception from, to */
 #define MSR_LASTBRANCH_LAST   0x1de
+#define MSR_SMRR_FIRST	      0x1f2
+#define MSR_PRMRR_LAST	      0x1f7
 #define MSR_MTRR_PHYSBASE0    0x200
 #define MSR_MTRR_PHYSMASK0    0x201
 #define MSR_MTRR_PHYS_LAST    0x23f /* of 32 pairs, more than any processor has */
@@ -40,6 +50,9 @@
 #define MSR_MTRR_FIX4K_C0000  0x268
 #define MSR_MTRR_FIX4K_F8000  0x26f
 #define MSR_PAT		      0x277
+#define MSR_PRMRR_BASE_FIRST  0x2a0
+#define MSR_PRMRR_BASE_LAST   0x2a7
+#define MSR_UNCORE_PRMRR      0x2f4 /* base, and mask */
 #define MSR_MTRR_DEF_TYPE     0x2ff
 #define MSR_PEBS_ENABLE	      0x3f1
 #define MSR_PEBS_BASE	      0x3f4
@@ -66,7 +79,14 @@
 #define MSR_TSC_DEADLINE      0x6e0
 #define MSR_X2APIC_FIRST      0x800
 #define MSR_X2APIC_LAST	      0x8ff
+#define MSR_TME_FIRST	      0x981 /* capability */
+#define MSR_TME_ACTIVATE      0x982
+#define MSR_TME_LAST	      0x984 /* mask and base of what is left out */
 #define MSR_XSS		      0xda0
+#define MSR_SEAMRR_FIRST      0x1400
+#define MSR_SEAMRR_LAST	      0x1402
+#define MSR_LBR_CTL	      0x14ce
+#define MSR_LBR_DEPTH	      0x14cf
 #define MSR_HW_FEEDBACK_PTR   0x17d0
 #define MSR_EFER	      0xc0000080u
 #define MSR_STAR	      0xc0000081u
@@ -86,6 +106,18 @@
 /* IA32_MISC_ENABLE */
 #define MISC_ENABLE_XD_DISABLE (1ull << 34)
 
+/* TEST_CTRL: #GP or #AC for locks on uncached memory, #AC for split locks; and what announces them */
+#define TEST_CTRL_FAULTS (1ull << 28 | 1ull << 29)
+#define CORE_CAP_LOCKS	 (1ull << 4 | 1ull << 5)
+
+/* MISC_FEATURES_ENABLES, MSR_PLATFORM_INFO */
+#define MISC_FEATURES_CPUID_FAULT (1ull << 0)
+#define MISC_FEATURES_MWAIT	  (1ull << 1) /* at CPL 3 */
+#define PLATFORM_INFO_CPUID_FAULT (1ull << 31)
+
+/* IA32_LBR_CTL */
+#define LBR_CTL_EN (1ull << 0)
+
 /* IA32_SPEC_CTRL; those of two bits are for CPL 3 and for the others */
 #define SPEC_CTRL_IBRS	(1ull << 0)
 #define SPEC_CTRL_STIBP (1ull << 1)
@@ -102,8 +134,10 @@
 /* IA32_PRED_CMD */
 #define PRED_CMD_IBPB (1ull << 0)
 
-/* IA32_XSS */
-#define XSS_PT (1ull << 8)
+/* IA32_XSS; of the rest the root may have all but Intel PT and the LBRs: PASID, CET, HDC, user interrupts, HWP */
+#define XSS_PT	 (1ull << 8)
+#define XSS_LBR	 (1ull << 15)
+#define XSS_ROOT (1ull << 10 | 1ull << 11 | 1ull << 12 | 1ull << 13 | 1ull << 14 | 1ull << 16)
 
 /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_PHYSMASKn */
 #define MTRRCAP_VCNT	 0xffull

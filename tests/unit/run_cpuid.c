@@ -15,11 +15,11 @@ static const uint32_t interesting[] = {
 	0,	    1,		2,	    3,		4,	    5,		6,
 	7,	    8,		9,	    0xa,	0xb,	    0xd,	0xf,
 	0x10,	    0x12,	0x14,	    0x15,	0x16,	    0x18,	0x19,
-	0x1f,	    0x20,	0x23,	    0x24,	0x3fffffff, 0x40000000, 0x40000001,
-	0x40000010, 0x400000ff, 0x4fffffff, 0x50000000, 0x7fffffff, 0x80000000, 0x80000001,
-	0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006, 0x80000007, 0x80000008,
-	0x80000009, 0x8000000a, 0x8000001b, 0x8000001d, 0x8000001e, 0x8000001f, 0x80000021,
-	0xc0000000, 0xffffffff,
+	0x1b,	    0x1c,	0x1f,	    0x20,	0x23,	    0x24,	0x3fffffff,
+	0x40000000, 0x40000001, 0x40000010, 0x400000ff, 0x4fffffff, 0x50000000, 0x7fffffff,
+	0x80000000, 0x80000001, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006,
+	0x80000007, 0x80000008, 0x80000009, 0x8000000a, 0x8000001b, 0x8000001d, 0x8000001e,
+	0x8000001f, 0x80000021, 0xc0000000, 0xffffffff,
 };
 
 #define N_INTERESTING (sizeof(interesting) / sizeof(*interesting))
@@ -450,16 +450,18 @@ static struct x86_cpuid root_lacks(uint32_t leaf, uint32_t subleaf)
 					    1u << 21 };
 	case 6: /* feedback 19, thread director 23, the table's size and shape */
 		return (struct x86_cpuid) { 1u << 19 | 1u << 23, 0, 0, ~0u };
-	case 7: /* PT 25; OSPKE 4, which is CR4's */
+	case 7: /* PT 25; OSPKE 4, which is CR4's; PCONFIG 18, LBRs 19 */
 		return subleaf ? (struct x86_cpuid) { 0 }
-			       : (struct x86_cpuid) { 0, 1u << 25, 1u << 4, 0 };
-	case 0xd: /* unknown components; PT 8 of XSS, and its place */
-		return subleaf == 0   ? (struct x86_cpuid) { ~0xe02ffu, 0, 0, ~0u }
-		       : subleaf == 1 ? (struct x86_cpuid) { 0, 0, 1u << 8, 0 }
-		       : subleaf == 8 ? all
-				      : (struct x86_cpuid) { 0 };
+			       : (struct x86_cpuid) { 0, 1u << 25, 1u << 4, 3u << 18 };
+	case 0xd: /* unknown components; all but 10 to 14 and 16 of XSS; the places of PT and LBRs */
+		return subleaf == 0		       ? (struct x86_cpuid) { ~0xe02ffu, 0, 0, ~0u }
+		       : subleaf == 1		       ? (struct x86_cpuid) { 0, 0, ~0x17c00u, ~0u }
+		       : subleaf == 8 || subleaf == 15 ? all
+						       : (struct x86_cpuid) { 0 };
 	case 0x14: return all;
-	case 0x23: /* which subleaves there are; 4 and 5 speak of PEBS */
+	case 0x1b: return all; /* PCONFIG */
+	case 0x1c: return all; /* LBRs */
+	case 0x23:	       /* which subleaves there are; 4 and 5 speak of PEBS */
 		return subleaf == 0		      ? (struct x86_cpuid) { 3u << 4, 0, 0, 0 }
 		       : subleaf == 4 || subleaf == 5 ? all
 						      : (struct x86_cpuid) { 0 };
@@ -473,7 +475,7 @@ static void root_sees_its_processor_but_for_what_is_hidden(void)
 {
 	world_init();
 	for (unsigned int i = 0; i < N_INTERESTING; i++) {
-		for (uint32_t subleaf = 0; subleaf < 10; subleaf++) {
+		for (uint32_t subleaf = 0; subleaf < 17; subleaf++) {
 			const uint32_t leaf = interesting[i];
 			const struct x86_cpuid lacks = root_lacks(leaf, subleaf);
 			struct x86_cpuid got;
