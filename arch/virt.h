@@ -228,8 +228,8 @@ enum virt_reg {
 	VIRT_CSTAR,
 	VIRT_FMASK,
 	VIRT_KERNEL_GS_BASE,
-	VIRT_TSC_OFFSET,
-	VIRT_PDPTE0, /* used while the guest runs with PAE paging */
+	VIRT_TSC_OFFSET, /* the root's too: RDTSC, RDTSCP and RDMSR give the machine's TSC and this */
+	VIRT_PDPTE0,	 /* used while the guest runs with PAE paging */
 	VIRT_PDPTE1,
 	VIRT_PDPTE2,
 	VIRT_PDPTE3,

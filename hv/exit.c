@@ -286,12 +286,17 @@ void exit_apic(struct vp *vp)
 	}
 }
 
-void exit_turn(struct vp *vp, uint32_t kind, bool has_run, uint64_t deadline)
+void exit_turn(struct vp *vp, uint32_t kind, bool has_run)
 {
 	struct whit_turn *const turn =
 		(struct whit_turn *)(void *)begin(vp, WhitRunVpExitReasonTurn, 0)->AsUINT64;
 
 	turn->kind = kind;
 	turn->has_run = has_run;
-	turn->deadline = deadline;
+	turn->deadline = 0;
+}
+
+void exit_turn_until(struct vp *vp, uint64_t deadline)
+{
+	((struct whit_turn *)(void *)record_of(vp)->AsUINT64)->deadline = deadline;
 }

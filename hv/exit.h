@@ -24,8 +24,9 @@ void exit_rdtsc(struct vp *vp, const struct virt_exit *exit);
 void exit_hypercall(struct vp *vp, const struct virt_exit *exit);
 void exit_apic(struct vp *vp);
 
-/* WhitRunVpExitReasonTurn; kind: WHIT_TURN_… */
-void exit_turn(struct vp *vp, uint32_t kind, bool has_run, uint64_t deadline);
+/* WhitRunVpExitReasonTurn; kind: WHIT_TURN_…; and until when, by the root's TSC, which is 0 before. */
+void exit_turn(struct vp *vp, uint32_t kind, bool has_run);
+void exit_turn_until(struct vp *vp, uint64_t deadline);
 
 /* deliverable: WHV_X64_PENDING_INTERRUPTION_TYPE. */
 void exit_interrupt_window(struct vp *vp, uint32_t deliverable);

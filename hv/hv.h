@@ -22,6 +22,7 @@ struct root {
 	struct virt_vp *virt;
 	uint32_t cpu;
 	uint64_t xcr0;			       /* the root's, as it last set it */
+	uint64_t tsc_offset;		       /* its TSC less the machine's: time_move_root() */
 	uint64_t child_exits[VIRT_EXIT_COUNT]; /* of all children on this processor */
 };
 

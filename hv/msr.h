@@ -40,8 +40,8 @@ bool mtrr_is_contiguous(uint32_t msr, uint64_t value, unsigned int width);
  * The root's RDMSR and WRMSR of a guarded MSR, or of one that exits by itself. FAULT: #GP(0), and nothing has changed. AGAIN: not
  * done yet; the root is to execute the instruction again, and may take its interrupts before.
  */
-bool msr_read_root(uint32_t msr, uint64_t *value);
-enum msr_outcome msr_write_root(uint32_t msr, uint64_t value);
+bool msr_read_root(struct root *root, uint32_t msr, uint64_t *value);
+enum msr_outcome msr_write_root(struct root *root, uint32_t msr, uint64_t value);
 
 /* Guard what the two functions above have an opinion on. Once, after virt_root_create(). */
 void msr_guard_root(struct root *root);

@@ -12,6 +12,7 @@
 #include "hv/msr.h"
 
 #include "hv/root.h"
+#include "hv/time.h"
 #include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -34,40 +35,50 @@
 
 struct root_row {
 	uint32_t first, last;
-	bool (*read)(const struct root_row *row, uint32_t msr, uint64_t *value); /* NULL: no exit */
-	enum msr_outcome (*write)(const struct root_row *row, uint32_t msr, uint64_t value);
+	bool (*read)(struct root *root, const struct root_row *row, uint32_t msr,
+		     uint64_t *value); /* NULL: no exit */
+	enum msr_outcome (*write)(struct root *root, const struct root_row *row, uint32_t msr,
+				  uint64_t value);
 	uint64_t changes; /* by root_change(): bits that a write may change */
 	uint64_t hidden;  /* by root_read_less(): bits that read as 0 */
 	uint64_t cleared; /* at the start: bits that firmware may have left set */
 	const char *reason;
 };
 
-static bool root_read_refused(const struct root_row *row, uint32_t msr, uint64_t *value)
+static bool root_read_refused(struct root *root, const struct root_row *row, uint32_t msr,
+			      uint64_t *value)
 {
+	(void)root;
 	(void)row;
 	(void)msr;
 	(void)value;
 	return false;
 }
 
-static bool root_read_less(const struct root_row *row, uint32_t msr, uint64_t *value)
+static bool root_read_less(struct root *root, const struct root_row *row, uint32_t msr,
+			   uint64_t *value)
 {
+	(void)root;
 	if (!virt_rdmsr(msr, value))
 		return false;
 	*value &= ~row->hidden;
 	return true;
 }
 
-static enum msr_outcome root_refuse(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_refuse(struct root *root, const struct root_row *row, uint32_t msr,
+				    uint64_t value)
 {
+	(void)root;
 	(void)row;
 	(void)msr;
 	(void)value;
 	return MSR_FAULT;
 }
 
-static enum msr_outcome root_drop(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_drop(struct root *root, const struct root_row *row, uint32_t msr,
+				  uint64_t value)
 {
+	(void)root;
 	(void)row;
 	(void)msr;
 	(void)value;
@@ -75,26 +86,31 @@ static enum msr_outcome root_drop(const struct root_row *row, uint32_t msr, uint
 }
 
 /* What stays as it is is not written: some of these MSRs do something at every write. */
-static enum msr_outcome root_change(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_change(struct root *root, const struct root_row *row, uint32_t msr,
+				    uint64_t value)
 {
 	uint64_t before;
 
+	(void)root;
 	if (!virt_rdmsr(msr, &before) || ((value ^ before) & ~row->changes))
 		return MSR_FAULT;
 	return value == before || virt_wrmsr(msr, value) ? MSR_DONE : MSR_FAULT;
 }
 
 /* What firmware chose for other features stands; VMX it has locked off. */
-static bool root_read_feature_control(const struct root_row *row, uint32_t msr, uint64_t *value)
+static bool root_read_feature_control(struct root *root, const struct root_row *row, uint32_t msr,
+				      uint64_t *value)
 {
-	if (!root_read_less(row, msr, value))
+	if (!root_read_less(root, row, msr, value))
 		return false;
 	*value |= FEATURE_CONTROL_LOCKED;
 	return true;
 }
 
-static bool root_read_mtrr(const struct root_row *row, uint32_t msr, uint64_t *value)
+static bool root_read_mtrr(struct root *root, const struct root_row *row, uint32_t msr,
+			   uint64_t *value)
 {
+	(void)root;
 	(void)row;
 	return virt_mtrr_get(msr, value);
 }
@@ -104,11 +120,13 @@ static bool root_read_mtrr(const struct root_row *row, uint32_t msr, uint64_t *v
  * before stay so. A mask with holes is refused: it could ask for a leaf for every page of the machine, and no system
  * writes one. What firmware has left there can be written again.
  */
-static enum msr_outcome root_write_mtrr(const struct root_row *row, uint32_t msr, uint64_t value)
+static enum msr_outcome root_write_mtrr(struct root *root, const struct root_row *row, uint32_t msr,
+					uint64_t value)
 {
 	const unsigned int width = virt_machine.physical_bits;
 	uint64_t before, def_type;
 
+	(void)root;
 	(void)row;
 	if (!virt_mtrr_get(msr, &before))
 		return MSR_FAULT;
@@ -124,6 +142,60 @@ static enum msr_outcome root_write_mtrr(const struct root_row *row, uint32_t msr
 	return root_memory_retype(value != before) ? MSR_DONE : MSR_AGAIN;
 }
 
+/* ---- Time: hv/time.h says how ------------------------------------------------------------ */
+
+static enum msr_outcome root_write_tsc(struct root *root, const struct root_row *row, uint32_t msr,
+				       uint64_t value)
+{
+	(void)row;
+	(void)msr;
+	return time_move_root(root, value - time_of_root(root, virt_tsc())) ? MSR_DONE : MSR_FAULT;
+}
+
+static bool root_read_adjust(struct root *root, const struct root_row *row, uint32_t msr,
+			     uint64_t *value)
+{
+	(void)row;
+	if (!virt_rdmsr(msr, value))
+		return false;
+	*value += root->tsc_offset;
+	return true;
+}
+
+static enum msr_outcome root_write_adjust(struct root *root, const struct root_row *row,
+					  uint32_t msr, uint64_t value)
+{
+	uint64_t before;
+
+	return root_read_adjust(root, row, msr, &before) && time_move_root(root, value - before)
+		       ? MSR_DONE
+		       : MSR_FAULT;
+}
+
+static bool root_read_deadline(struct root *root, const struct root_row *row, uint32_t msr,
+			       uint64_t *value)
+{
+	(void)row;
+	if (!virt_rdmsr(msr, value))
+		return false;
+	*value += *value ? root->tsc_offset : 0;
+	return true;
+}
+
+static enum msr_outcome root_write_deadline(struct root *root, const struct root_row *row,
+					    uint32_t msr, uint64_t value)
+{
+	(void)row;
+	return virt_wrmsr(msr, value ? time_of_machine(root, value) : 0) ? MSR_DONE : MSR_FAULT;
+}
+
+/* It exits once the root's TSC is not the machine's any more: time_move_root(). */
+static const struct root_row deadline_row = {
+	.read = root_read_deadline,
+	.write = root_write_deadline,
+	.reason = "the APIC's timer compares with the machine's TSC",
+};
+
 /* clang-format off */
 #define NONE root_read_refused, root_refuse, 0, 0, 0 /* as on a processor without it */
 #define AS_IT_IS NULL, root_change, 0, 0, 0
@@ -132,6 +204,8 @@ static enum msr_outcome root_write_mtrr(const struct root_row *row, uint32_t msr
 static const struct root_row root_rows[] = {
 	{ KVM_WALL_CLOCK, KVM_SYSTEM_TIME, NONE,
 	  "a KVM below Whit writes its clocks to the address given here; no processor has them" },
+	{ MSR_TSC, MSR_TSC, NULL, root_write_tsc, 0, 0, 0, "children's time is the machine's TSC" },
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, root_read_adjust, root_write_adjust, 0, 0, 0, "moves the TSC" },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, root_change, APIC_BASE_MODE, 0, 0,
 	  "the page's accesses go to the APIC, whatever memory is there: it must not come to lie over "
 	  "memory that is hidden, lent or mapped" },
@@ -198,6 +272,8 @@ static const struct root_row root_rows[] = {
 
 static const struct root_row *find_root(uint32_t msr)
 {
+	if (msr == MSR_TSC_DEADLINE)
+		return &deadline_row;
 	for (unsigned int i = 0; i < N_ROOT_ROWS; i++)
 		if (msr >= root_rows[i].first && msr <= root_rows[i].last)
 			return &root_rows[i];
@@ -213,21 +289,21 @@ static bool is_in_bitmap(uint32_t msr)
 	return msr < BITMAP_RANGE || msr - BITMAP_HIGH < BITMAP_RANGE;
 }
 
-bool msr_read_root(uint32_t msr, uint64_t *value)
+bool msr_read_root(struct root *root, uint32_t msr, uint64_t *value)
 {
 	const struct root_row *const row = find_root(msr);
 
 	if (row && row->read)
-		return row->read(row, msr, value);
+		return row->read(root, row, msr, value);
 	return is_in_bitmap(msr) && virt_rdmsr(msr, value);
 }
 
-enum msr_outcome msr_write_root(uint32_t msr, uint64_t value)
+enum msr_outcome msr_write_root(struct root *root, uint32_t msr, uint64_t value)
 {
 	const struct root_row *const row = find_root(msr);
 
 	if (row)
-		return row->write(row, msr, value);
+		return row->write(root, row, msr, value);
 	return is_in_bitmap(msr) && virt_wrmsr(msr, value) ? MSR_DONE : MSR_FAULT;
 }
 

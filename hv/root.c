@@ -101,7 +101,7 @@ static void root_rdmsr(struct root *root, const struct virt_exit *exit)
 {
 	struct virt_regs *const regs = virt_regs(root->virt);
 	uint64_t value;
-	const bool is_done = msr_read_root((uint32_t)regs->gpr[1], &value);
+	const bool is_done = msr_read_root(root, (uint32_t)regs->gpr[1], &value);
 
 	if (is_done) {
 		regs->gpr[0] = value & LOW_32;
@@ -115,7 +115,7 @@ static void root_wrmsr(struct root *root, const struct virt_exit *exit)
 	const struct virt_regs *const regs = virt_regs(root->virt);
 	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
 
-	const enum msr_outcome outcome = msr_write_root((uint32_t)regs->gpr[1], value);
+	const enum msr_outcome outcome = msr_write_root(root, (uint32_t)regs->gpr[1], value);
 
 	if (outcome != MSR_AGAIN)
 		root_skip_or_gp(root, exit, outcome == MSR_DONE);

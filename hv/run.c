@@ -34,6 +34,7 @@ enum next {
 	NEXT_ENTER, /* the guest again */
 	NEXT_LEAVE, /* the client: the record is written */
 	NEXT_AGAIN, /* the root, for a moment: the client sees nothing */
+	NEXT_TURN,  /* the client: the same as an exit */
 	NEXT_IDLE   /* the root, until something wakes the VP */
 };
 
@@ -288,8 +289,8 @@ static enum next run_suspended(struct vp *vp, bool has_run)
 		return leave(vp, WHvRunVpExitReasonX64Halt);
 	if (!(vp->partition->properties.turn_exits & WHIT_TURN_HALT))
 		return NEXT_IDLE;
-	exit_turn(vp, WHIT_TURN_HALT, has_run, apic_wake_time(&vp->apic));
-	return NEXT_LEAVE;
+	exit_turn(vp, WHIT_TURN_HALT, has_run);
+	return NEXT_TURN;
 }
 
 /* The APIC has something for the VP, which may be to start it anew. */
@@ -315,7 +316,7 @@ static enum next run_pause(struct vp *vp, const struct virt_exit *exit)
 	virt_skip(vp->virt, exit);
 	if (!(vp->partition->properties.turn_exits & WHIT_TURN_SPIN))
 		return NEXT_ENTER;
-	exit_turn(vp, WHIT_TURN_SPIN, true, 0);
+	exit_turn(vp, WHIT_TURN_SPIN, true);
 	return NEXT_LEAVE;
 }
 
@@ -523,14 +524,22 @@ static inline bool is_ready(const struct vp *vp)
 		 vp->partition->time_stopped);
 }
 
-static inline uint32_t run_result(struct vp *vp, enum next next, uint64_t *wake_time)
+static inline uint32_t run_result(struct vp *vp, const struct root *root, enum next next,
+				  uint64_t *wake_time)
 {
+	uint64_t wakes;
+
 	vp_page_publish(vp);
 	if (next == NEXT_LEAVE)
 		return RESULT(S_OK);
 	if (next == NEXT_AGAIN)
 		return WHIT_S_AGAIN;
-	*wake_time = apic_wake_time(&vp->apic);
+	wakes = time_of_root(root, apic_wake_time(&vp->apic));
+	if (next == NEXT_TURN) {
+		exit_turn_until(vp, wakes);
+		return RESULT(S_OK);
+	}
+	*wake_time = wakes;
 	return WHIT_S_IDLE;
 }
 
@@ -554,5 +563,5 @@ __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint
 		virt_switch(vp->virt, root->virt);
 		vp->run_ticks += virt_tsc();
 	}
-	return run_result(vp, next, wake_time);
+	return run_result(vp, root, next, wake_time);
 }

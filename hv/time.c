@@ -87,6 +87,41 @@ void time_set_reference(struct partition *partition, uint64_t value)
 		partition->time_start = time_now(partition);
 }
 
+/* ---- The root's -------------------------------------------------------------------------- */
+
+uint64_t time_of_machine(const struct root *root, uint64_t deadline)
+{
+	const uint64_t now = virt_tsc(), at = deadline - root->tsc_offset;
+
+	if (deadline <= now + root->tsc_offset)
+		return 1;
+	return at < now ? ~0ull : at;
+}
+
+bool time_move_root(struct root *root, uint64_t delta)
+{
+	uint64_t deadline = 0, adjust;
+	bool is_done = true;
+
+	lock_take(&hv.lock);
+	if (!hv.stats.partitions) {
+		/* The machine's itself, as without Whit: nobody's time moves, and the root's timer needs no exit. */
+		is_done = virt_rdmsr(MSR_TSC_ADJUST, &adjust)
+				  ? virt_wrmsr(MSR_TSC_ADJUST, adjust + delta)
+				  : virt_wrmsr(MSR_TSC, virt_tsc() + delta);
+	} else {
+		if (virt_rdmsr(MSR_TSC_DEADLINE, &deadline) && deadline)
+			deadline += root->tsc_offset;
+		root->tsc_offset += delta;
+		virt_set(root->virt, VIRT_TSC_OFFSET, root->tsc_offset);
+		virt_root_guard_msr(root->virt, MSR_TSC_DEADLINE, true, true);
+		if (deadline)
+			(void)virt_wrmsr(MSR_TSC_DEADLINE, time_of_machine(root, deadline));
+	}
+	lock_drop(&hv.lock);
+	return is_done;
+}
+
 /* ---- One VP's ---------------------------------------------------------------------------- */
 
 uint64_t time_tsc(struct vp *vp)

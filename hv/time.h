@@ -7,6 +7,7 @@
 #ifndef HV_TIME_H
 #define HV_TIME_H
 
+#include "hv/hv.h"
 #include "hv/partition.h"
 
 /* The host's TSC, or what it was when the time was suspended: what VIRT_TSC_OFFSET is to be added to. */
@@ -14,6 +15,24 @@ static inline uint64_t time_now(const struct partition *partition)
 {
 	return partition->time_stopped ? partition->time_stopped : virt_tsc();
 }
+
+/*
+ * The root's TSC. Children's time is the machine's, so the machine's TSC stands still against every write of the root
+ * while a partition exists: an offset moves the root's own, with IA32_TSC_ADJUST and the deadline of its APIC, which the
+ * root reads and writes in its own time.
+ *
+ * time_of_root(): what the root's TSC is when the machine's is `tsc`; never stays never. time_of_machine(): the other way,
+ * for a deadline; one that has passed is 1, and one beyond the end of time never comes.
+ */
+static inline uint64_t time_of_root(const struct root *root, uint64_t tsc)
+{
+	return tsc == ~0ull ? tsc : tsc + root->tsc_offset;
+}
+
+uint64_t time_of_machine(const struct root *root, uint64_t deadline);
+
+/* The root's WRMSR makes its TSC jump by delta. False: the processor refuses. */
+bool time_move_root(struct root *root, uint64_t delta);
 
 /* Ticks of the TSC in units of 100 ns; at 1 GHz, if nobody knows better. */
 uint64_t time_units(uint64_t ticks);

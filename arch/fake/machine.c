@@ -225,6 +225,10 @@ bool virt_wrmsr(uint32_t msr, uint64_t value)
 
 	if (!virt_rdmsr(msr, &old))
 		return false;
+	if (msr == MSR_TSC)
+		fake.tsc = value;
+	if (msr == MSR_TSC_ADJUST)
+		fake.tsc += value - old;
 	fake_set_msr(msr, value);
 	return true;
 }

@@ -43,7 +43,7 @@ static const struct row pin_rows[] = {
 
 static const struct row proc_rows[] = {
 	{ 2, OFF, LATER, "interrupt-window exiting" },
-	{ 3, OFF, ON, "use TSC offsetting" },
+	{ 3, LATER, ON, "use TSC offsetting" },
 	{ 7, OFF, ON, "HLT exiting" },
 	{ 9, OFF, OFF, "INVLPG exiting" },
 	{ 10, OFF, ON, "MWAIT exiting" },

@@ -166,10 +166,6 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 	case VIRT_XSS: return vp->xss;
 	case VIRT_SPEC_CTRL: return vp->spec_ctrl;
 	case VIRT_SHADOW: return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS;
-	case VIRT_TSC_OFFSET:
-		if (vp->is_root)
-			return 0;
-		break;
 	default: break;
 	}
 	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
@@ -227,6 +223,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_TSC_AUX: set_tsc_aux(vp, value); return;
 	case VIRT_SPEC_CTRL: vmx_spec_ctrl_set(vp, value); return;
 	case VIRT_CR3: vp->due |= DUE_FLUSH; break;
+	case VIRT_TSC_OFFSET: vmx_set_proc(vp, vp->proc | PROC_TSC_OFFSETTING); break;
 	case VIRT_PENDING_DEBUG: value = pending_debug(value); break;
 	default: break;
 	}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/time.c: partitions whose time stands still, jumps, and never goes back by itself. virt_tsc() of the fake adds 1000. */
 #include "hv/time.h"
+#include "hv/msr.h"
 #include "tests/unit/hv_test.h"
+#include "x86/msr.h"
 
 static uint64_t handle;
 static struct partition *partition;
@@ -147,6 +149,128 @@ static void reference_time_is_in_100_ns(void)
 	check_clean();
 }
 
+/* ---- The root's own TSC ------------------------------------------------------------------ */
+
+/* What RDTSC and RDMSR give in the root, without the clock moving. */
+static uint64_t root_tsc(void)
+{
+	return fake.tsc + virt_get(test_root.virt, VIRT_TSC_OFFSET);
+}
+
+static void root_writes(uint32_t msr, uint64_t value)
+{
+	CHECK_EQ(msr_write_root(&test_root, msr, value), MSR_DONE);
+}
+
+static uint64_t root_reads(uint32_t msr)
+{
+	uint64_t value = 0xbad;
+
+	CHECK(msr_read_root(&test_root, msr, &value));
+	return value;
+}
+
+static void root_msrs(void)
+{
+	fake_set_msr(MSR_TSC, 0);
+	fake_set_msr(MSR_TSC_ADJUST, 0x700);
+	fake_set_msr(MSR_TSC_DEADLINE, 0);
+}
+
+/* Far forth, far back, by both MSRs, at the end of time: the root's TSC follows, and nobody else's time moves. */
+static void the_roots_writes_of_its_tsc_move_no_child(void)
+{
+	static const struct {
+		uint32_t msr;
+		uint64_t value;
+	} writes[] = {
+		{ MSR_TSC, 0 },
+		{ MSR_TSC, 1ull << 62 },
+		{ MSR_TSC, ~0ull - 100000 },
+		{ MSR_TSC_ADJUST, 0 },
+		{ MSR_TSC_ADJUST, 1ull << 40 },
+		{ MSR_TSC, 1000 },
+		{ MSR_TSC_ADJUST, ~0ull },
+		{ MSR_TSC_ADJUST, 1ull << 63 },
+	};
+
+	time_machine();
+	root_msrs();
+	vp_of(handle, 1)->apic.deadline = fake.tsc + 5000000;
+	for (unsigned int is_stopped = 0; is_stopped < 2; is_stopped++) {
+		if (is_stopped)
+			CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
+		for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+			const uint64_t tsc = tsc_of(0), reference = time_reference(partition),
+				       left = vp_of(handle, 1)->apic.deadline - fake.tsc,
+				       root = root_tsc(), adjust = root_reads(MSR_TSC_ADJUST);
+
+			root_writes(writes[i].msr, writes[i].value);
+			CHECK(tsc_of(0) - tsc <= 20000);
+			CHECK_EQ(tsc_of(1), tsc_of(0));
+			CHECK(time_reference(partition) - reference <= 200);
+			CHECK(left - (vp_of(handle, 1)->apic.deadline - fake.tsc) <= 20000);
+			/* SDM 3B "IA32_TSC_ADJUST Register": the two move together. */
+			if (writes[i].msr == MSR_TSC)
+				CHECK(root_tsc() - writes[i].value <= 10000);
+			else
+				CHECK_EQ(root_reads(MSR_TSC_ADJUST), writes[i].value);
+			CHECK(root_tsc() - root - (root_reads(MSR_TSC_ADJUST) - adjust) <= 20000);
+		}
+	}
+	CHECK_EQ(fake.msr[1].value, 0x700); /* the machine's own */
+	delete_all(handle);
+}
+
+/* Linux and firmware set it to zero at their start: then as without Whit, and nothing exits afterwards. */
+static void without_a_partition_the_tsc_is_the_machines(void)
+{
+	uint64_t before;
+
+	machine(256 * MIB);
+	root_msrs();
+	before = fake.tsc;
+	root_writes(MSR_TSC_ADJUST, 0);
+	CHECK_EQ(root_reads(MSR_TSC_ADJUST), 0);
+	CHECK_EQ(fake.msr[1].value, 0);
+	CHECK_EQ(fake.tsc, before - 0x700);
+	CHECK_EQ(virt_get(test_root.virt, VIRT_TSC_OFFSET), 0);
+	root_writes(MSR_TSC, 1ull << 50);
+	CHECK(root_tsc() - (1ull << 50) <= 10000);
+	CHECK_EQ(virt_get(test_root.virt, VIRT_TSC_OFFSET), 0);
+	/* A processor without either says so. */
+	fake.n_msrs = 0;
+	CHECK_EQ(msr_write_root(&test_root, MSR_TSC_ADJUST, 0), MSR_FAULT);
+}
+
+/* The APIC compares with the machine's TSC, the root sets and reads the deadline by its own. */
+static void the_roots_timer_keeps_its_moment(void)
+{
+	time_machine();
+	root_msrs();
+	root_writes(MSR_TSC, 1ull << 50);
+	root_writes(MSR_TSC_DEADLINE, root_tsc() + 70000);
+	CHECK_EQ(root_reads(MSR_TSC_DEADLINE),
+		 root_tsc() + 70000 - 1000); /* one look at the clock */
+	CHECK_EQ(fake.msr[2].value, fake.tsc + 70000 - 1000);
+	/* A jump across it, and one back: it stays where it was by the root's TSC. */
+	root_writes(MSR_TSC, (1ull << 50) - 1000000);
+	CHECK(root_reads(MSR_TSC_DEADLINE) - (1ull << 50) <= 80000);
+	CHECK(fake.msr[2].value - fake.tsc > 1000000);
+	root_writes(MSR_TSC, 1ull << 51);
+	CHECK_EQ(fake.msr[2].value, 1);	  /* at once */
+	root_writes(MSR_TSC_DEADLINE, 5); /* past, though before the machine's own beginning */
+	CHECK_EQ(fake.msr[2].value, 1);
+	root_writes(MSR_TSC_DEADLINE, 0); /* off */
+	CHECK_EQ(fake.msr[2].value, 0);
+	CHECK_EQ(root_reads(MSR_TSC_DEADLINE), 0);
+	root_writes(MSR_TSC, 0);
+	CHECK_EQ(fake.msr[2].value, 0);
+	root_writes(MSR_TSC_DEADLINE, ~0ull - 5); /* the machine's TSC never comes to it */
+	CHECK_EQ(fake.msr[2].value, ~0ull);
+	delete_all(handle);
+}
+
 static void time_needs_a_set_up(void)
 {
 	static const uint32_t calls[] = { WHIT_CALL_SUSPEND_TIME, WHIT_CALL_RESUME_TIME,
@@ -171,6 +295,9 @@ int main(void)
 		TEST(one_call_sets_every_tsc),
 		TEST(tsc_adjust_follows_the_guest),
 		TEST(reference_time_is_in_100_ns),
+		TEST(the_roots_writes_of_its_tsc_move_no_child),
+		TEST(without_a_partition_the_tsc_is_the_machines),
+		TEST(the_roots_timer_keeps_its_moment),
 		TEST(time_needs_a_set_up),
 	};
 

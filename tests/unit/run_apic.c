@@ -224,6 +224,28 @@ static void hlt_sleeps_inside(void)
 	CHECK_EQUAL(script.n_prepares, 2);
 }
 
+/* The root sleeps by its own TSC, which it may have moved; for ever is for ever. */
+static void sleep_ends_by_the_roots_own_time(void)
+{
+	uint64_t until;
+
+	init();
+	root.tsc_offset = 0 - 7000000ull;
+	child.apic.deadline = 77000000;
+	fake_push(&hlt, NULL);
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(wake_time, 70000000);
+	child.apic.deadline = APIC_NEVER;
+	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
+	CHECK_EQUAL(wake_time, ~0ull);
+	/* The same told by an exit. */
+	part.properties.turn_exits = WHIT_TURN_HALT;
+	child.apic.deadline = 77000000;
+	CHECK_EQUAL(run_child(), S_OK);
+	memcpy(&until, child.page->exit + 48 + offsetof(struct whit_turn, deadline), sizeof(until));
+	CHECK_EQUAL(until, 70000000);
+}
+
 static void hlt_does_not_sleep_on_what_is_there(void)
 {
 	init();
@@ -454,6 +476,7 @@ int main(void)
 	RUN(its_page_goes_to_the_emulator);
 	RUN(traps_leave_when_the_instruction_is_over);
 	RUN(hlt_sleeps_inside);
+	RUN(sleep_ends_by_the_roots_own_time);
 	RUN(hlt_does_not_sleep_on_what_is_there);
 	RUN(what_the_client_sets_wakes);
 	RUN(single_step_over_hlt_does_not_sleep);
