@@ -57,8 +57,9 @@ static inline void virt_pages_give(struct virt_pages *pages, spa_t page)
 
 /* Facts of the processor that hv/ needs for its policies; the same on all processors. */
 struct virt_machine {
-	uint8_t vendor;		/* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
-	uint8_t physical_bits;	/* MAXPHYADDR, 32 to 52 */
+	uint8_t vendor;	       /* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
+	uint8_t physical_bits; /* MAXPHYADDR, 32 to 52 */
+	uint8_t memory_bits; /* those of them that choose memory; above they choose its key (MKTME) */
 	uint8_t linear_bits;	/* 48 or 57 */
 	uint8_t max_leaf_level; /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
 	bool has_1g_pages;	/* in page tables that are not nested */

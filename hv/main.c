@@ -56,7 +56,7 @@ static const char *handover_fault(const struct whit_handover *handover)
 			return "the loader's record: the hypervisor's block is listed as RAM";
 	}
 	if (end > handover->direct_bytes || block_end > handover->direct_bytes ||
-	    (end - 1) >> virt_machine.physical_bits)
+	    (end - 1) >> virt_machine.memory_bits)
 		return "the loader's record: there is RAM that the hypervisor cannot see";
 	return NULL;
 }

@@ -124,6 +124,7 @@ static enum msr_outcome root_write_mtrr(struct root *root, const struct root_row
 					uint64_t value)
 {
 	const unsigned int width = virt_machine.physical_bits;
+	const unsigned int memory_bits = virt_machine.memory_bits;
 	uint64_t before, def_type;
 
 	(void)root;
@@ -131,7 +132,8 @@ static enum msr_outcome root_write_mtrr(struct root *root, const struct root_row
 	if (!virt_mtrr_get(msr, &before))
 		return MSR_FAULT;
 	if (value != before) {
-		if (!mtrr_is_legal(msr, value, width) || !mtrr_is_contiguous(msr, value, width))
+		if (!mtrr_is_legal(msr, value, width) ||
+		    !mtrr_is_contiguous(msr, value, memory_bits))
 			return MSR_FAULT;
 		virt_mtrr_set(msr, value);
 	}

@@ -130,7 +130,7 @@ bool root_memory_init(const struct whit_handover *handover)
 {
 	const struct whit_ram *last = &handover->ram[handover->n_ram - 1];
 	const uint64_t block_end = handover->block_base + handover->block_bytes;
-	const uint64_t physical_end = 1ull << virt_machine.physical_bits;
+	const uint64_t physical_end = 1ull << virt_machine.memory_bits;
 	uint64_t ram_end = last->base + last->n_bytes;
 
 	hv.hidden_base = handover->block_base;
@@ -303,7 +303,8 @@ static bool let_happen(const struct virt_exit *exit)
 	const uint64_t gpa = exit->memory.gpa.a, page = gpa & PAGE_MASK;
 	bool has_table;
 
-	if (gpa >> virt_machine.physical_bits)
+	/* With the number of a key above it an address is another name of memory that may be hidden. */
+	if (gpa >> virt_machine.memory_bits)
 		return false;
 	/* Mapped by now: another processor was faster, or the translation was an old one. */
 	if (virt_space_lookup(&hv.root_space, GPA(gpa)).rights == RIGHTS_ALL)

@@ -57,6 +57,7 @@ static void default_machine(void)
 	virt_machine = (struct virt_machine) {
 		.vendor = 1,
 		.physical_bits = 40,
+		.memory_bits = 40,
 		.linear_bits = 48,
 		.max_leaf_level = LEVEL_1G,
 		.has_1g_pages = true,

@@ -78,7 +78,8 @@ static const struct row proc2_rows[] = {
 	{ 9, OFF, MAY_LATER, "virtual-interrupt delivery" },
 	{ 10, OFF, MAY_LATER, "PAUSE-loop exiting" },
 	{ 15, OFF, MAY, "ENCLS exiting" },
-	{ 27, MAY, OFF, "enable PCONFIG" },
+	/* PCONFIG gives keys to memory. */
+	{ 27, OFF, OFF, "enable PCONFIG" },
 };
 
 static const struct row exit_rows[] = {
@@ -304,6 +305,13 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->cr4_must_be_one = raw->cr4_fixed0;
 	caps->cr4_possible = raw->cr4_fixed1 & ~(CR4_VMXE | CR4_SMXE);
 	return true;
+}
+
+unsigned int caps_key_bits(uint64_t tme_activate)
+{
+	const uint64_t on = TME_ACTIVATE_LOCKED | TME_ACTIVATE_ENABLED;
+
+	return (tme_activate & on) == on ? (unsigned int)TME_ACTIVATE_KEY_BITS(tme_activate) : 0;
 }
 
 /*

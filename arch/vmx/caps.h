@@ -53,6 +53,12 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 /* The most that an image of a child's extended state may take; in the root's page its FXSAVE image comes behind. */
 #define XSTATE_BYTES 3072u
 
+/*
+ * How many of the upper bits of a physical address choose a key of memory encryption, by IA32_TME_ACTIVATE; keys that are
+ * kept for TDX are among them.
+ */
+unsigned int caps_key_bits(uint64_t tme_activate);
+
 #define XSTATE_COMPONENTS 20u
 
 /*

@@ -211,7 +211,6 @@
 #define PROC2_ENCLS_EXITING	  (1u << 15)
 #define PROC2_XSAVES		  (1u << 20)
 #define PROC2_USER_WAIT_AND_PAUSE (1u << 26)
-#define PROC2_PCONFIG		  (1u << 27)
 
 /* SDM 3C "VM-Exit Controls" */
 #define EXIT_SAVE_DEBUG_CONTROLS   (1u << 2)

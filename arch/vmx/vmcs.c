@@ -150,8 +150,6 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 		vmwrite(VMCS_XSS_EXITING_BITMAP, 0);
 	if (controls->proc2 & PROC2_ENCLS_EXITING)
 		vmwrite(VMCS_ENCLS_EXITING_BITMAP, ~0ull);
-	if (controls->proc2 & PROC2_PCONFIG)
-		vmwrite(VMCS_PCONFIG_EXITING_BITMAP, 0);
 	vmwrite(VMCS_TSC_OFFSET, 0);
 	/* None of these is loaded with a value of its own by what follows. */
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);

@@ -94,6 +94,14 @@ static void fill_features(uint32_t extended_edx)
 		leaf7.edx & (CPUID7_EDX_SPEC_CTRL | CPUID7_EDX_STIBP | CPUID7_EDX_SSBD);
 }
 
+/* SDM 4 "IA32_TME_ACTIVATE", which is there with TME; the root cannot write it any more. */
+static uint8_t key_bits(void)
+{
+	if (x86_cpuid(0, 0).eax < 7 || !(x86_cpuid(7, 0).ecx & CPUID7_ECX_TME))
+		return 0;
+	return (uint8_t)caps_key_bits(x86_rdmsr(MSR_TME_ACTIVATE));
+}
+
 static void fill_machine(const struct caps *caps)
 {
 	struct x86_cpuid extended = { 0 }, sizes = { .eax = 36 | 48 << 8 };
@@ -121,6 +129,7 @@ static void fill_machine(const struct caps *caps)
 		.cr4_must_be_one = caps->cr4_must_be_one,
 		.cr4_possible = caps->cr4_possible,
 	};
+	virt_machine.memory_bits = (uint8_t)(virt_machine.physical_bits - key_bits());
 	if (extended.edx & CPUID81_EDX_SYSCALL)
 		virt_machine.efer_possible |= EFER_SCE;
 	if (extended.edx & CPUID81_EDX_NX)

@@ -93,7 +93,7 @@ void machine_read_mtrrs(void)
 {
 	struct mtrr_state *mtrr = &percpu()->mtrr_written;
 
-	*mtrr = (struct mtrr_state) { .physical_bits = virt_machine.physical_bits };
+	*mtrr = (struct mtrr_state) { .physical_bits = virt_machine.memory_bits };
 	/* Without MTRRs there is no other word on memory types: all of it is left to the PAT. */
 	mtrr->def_type = MTRR_DEF_TYPE_E | MEMTYPE_WB;
 	if (x86_cpuid(1, 0).edx & CPUID1_EDX_MTRR) {

@@ -98,6 +98,7 @@ struct x86_cpuid {
 #define CPUID7_ECX_VPCLMUL	(1u << 10)
 #define CPUID7_ECX_AVX512VNNI	(1u << 11)
 #define CPUID7_ECX_BITALG	(1u << 12)
+#define CPUID7_ECX_TME		(1u << 13)
 #define CPUID7_ECX_VPOPCNTDQ	(1u << 14)
 #define CPUID7_ECX_LA57		(1u << 16)
 #define CPUID7_ECX_RDPID	(1u << 22)

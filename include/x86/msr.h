@@ -115,6 +115,11 @@
 #define MISC_FEATURES_MWAIT	  (1ull << 1) /* at CPL 3 */
 #define PLATFORM_INFO_CPUID_FAULT (1ull << 31)
 
+/* IA32_TME_ACTIVATE */
+#define TME_ACTIVATE_LOCKED	     (1ull << 0)
+#define TME_ACTIVATE_ENABLED	     (1ull << 1)
+#define TME_ACTIVATE_KEY_BITS(value) ((value) >> 32 & 0xf)
+
 /* IA32_LBR_CTL */
 #define LBR_CTL_EN (1ull << 0)
 

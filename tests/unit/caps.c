@@ -163,6 +163,24 @@ static void machines_are_accepted_with_what_they_have(void)
 	CHECK_EQ(caps.revision, 0x11e57ed0);
 }
 
+/* PCONFIG is off even where it could be on: keys of memory would make another name for hidden memory useful. */
+static void nobody_gives_keys_to_memory(void)
+{
+	struct caps_raw raw = skylake;
+	struct caps caps;
+
+	raw.proc2 |= 1ull << (32 + 27);
+	CHECK(accepts(&raw, &caps));
+	CHECK(!((caps.root.proc2 | caps.child.proc2 | caps.later.proc2) & 1u << 27));
+	/* SDM 4 "IA32_TME_ACTIVATE": locked, enabled, key bits 35:32, those for TDX 39:36 among them. */
+	CHECK_EQ(caps_key_bits(0), 0);
+	CHECK_EQ(caps_key_bits(0x600000000 | 3), 6);
+	CHECK_EQ(caps_key_bits(0x0001003600000003), 6);
+	CHECK_EQ(caps_key_bits(0xf00000003), 15);
+	CHECK_EQ(caps_key_bits(0x600000000 | 1), 0);
+	CHECK_EQ(caps_key_bits(0x600000000 | 2), 0);
+}
+
 static void basics_are_named(void)
 {
 	struct caps_raw raw = { .has_vmx = false };
@@ -495,6 +513,7 @@ int main(void)
 {
 	RUN(skylake_gets_the_words_of_the_manual);
 	RUN(machines_are_accepted_with_what_they_have);
+	RUN(nobody_gives_keys_to_memory);
 	RUN(basics_are_named);
 	RUN(each_missing_requirement_is_named);
 	RUN(options_may_be_missing_one_and_all);

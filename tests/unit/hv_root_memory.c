@@ -239,6 +239,38 @@ static void hidden_memory_reads_as_ones(void)
 	check_clean();
 }
 
+/* MKTME: the upper bits of an address are the number of a key, and the rest is the same memory. */
+static void an_address_with_a_key_leads_nowhere(void)
+{
+	static const struct virt_exit accesses[] = {
+		{ .memory = { .is_read = true } },
+		{ .memory = { .is_write = true } },
+		{ .memory = { .is_fetch = true } },
+		{ .memory = { .is_read = true, .is_write = true, .is_walk = true } },
+	};
+	uint64_t handle, lent;
+
+	fake_reset(256 * MIB);
+	virt_machine.memory_bits = 34; /* of 40 */
+	machine_of(256 * MIB, 32 * MIB);
+	lent = next_page;
+	handle = created(4);
+	for (uint64_t key = 1; key < 64; key++)
+		for (unsigned int i = 0; i < 4; i++) {
+			struct virt_exit exit = accesses[i];
+
+			exit.memory.gpa = GPA(key << 34 | (i % 2 ? BLOCK_BASE + 8 : lent + 8));
+			CHECK_EQ(fault_of(exit).vector, EXC_GP);
+			CHECK_EQ(look(exit.memory.gpa.a).rights, 0);
+		}
+	/* Nor by a call. */
+	CHECK_EQ(CALL(WHIT_CALL_LEND, handle, 1ull << 34 | next_page, 1), E_ACCESSDENIED);
+	CHECK_EQ(CALL(WHIT_CALL_STATS, 1ull << 34 | next_page, sizeof(struct whit_stats)),
+		 E_POINTER);
+	delete_all(handle);
+	check_clean();
+}
+
 /* Code of ones is #UD, and tables of ones have reserved bits: by the processor, which combines faults itself. */
 static void fetch_and_walk_meet_ones_too(void)
 {
@@ -663,6 +695,7 @@ int main(void)
 		TEST(a_fault_in_a_delivery_is_combined),
 		TEST(a_fault_in_the_delivery_of_a_double_fault_resets),
 		TEST(only_the_roots_own_ram_is_read),
+		TEST(an_address_with_a_key_leads_nowhere),
 	};
 
 	return RUN(tests);
