@@ -33,86 +33,71 @@
 #define BITMAP_RANGE 0x2000u
 #define BITMAP_HIGH  0xc0000000u
 
+/* One RDMSR or WRMSR: `value` is what it writes, or has read. */
+struct access {
+	struct root *root;
+	const struct root_row *row;
+	uint32_t msr;
+	uint64_t value;
+};
+
 struct root_row {
 	uint32_t first, last;
-	bool (*read)(struct root *root, const struct root_row *row, uint32_t msr,
-		     uint64_t *value); /* NULL: no exit */
-	enum msr_outcome (*write)(struct root *root, const struct root_row *row, uint32_t msr,
-				  uint64_t value);
+	enum msr_outcome (*read)(struct access *a); /* NULL: reads do not exit */
+	enum msr_outcome (*write)(struct access *a);
 	uint64_t changes; /* by root_change(): bits that a write may change */
 	uint64_t hidden;  /* by root_read_less(): bits that read as 0 */
 	uint64_t cleared; /* at the start: bits that firmware may have left set */
 	const char *reason;
 };
 
-static bool root_read_refused(struct root *root, const struct root_row *row, uint32_t msr,
-			      uint64_t *value)
+static enum msr_outcome outcome(bool is_done)
 {
-	(void)root;
-	(void)row;
-	(void)msr;
-	(void)value;
-	return false;
+	return is_done ? MSR_DONE : MSR_FAULT;
 }
 
-static bool root_read_less(struct root *root, const struct root_row *row, uint32_t msr,
-			   uint64_t *value)
+static enum msr_outcome root_refuse(struct access *a)
 {
-	(void)root;
-	if (!virt_rdmsr(msr, value))
-		return false;
-	*value &= ~row->hidden;
-	return true;
-}
-
-static enum msr_outcome root_refuse(struct root *root, const struct root_row *row, uint32_t msr,
-				    uint64_t value)
-{
-	(void)root;
-	(void)row;
-	(void)msr;
-	(void)value;
+	(void)a;
 	return MSR_FAULT;
 }
 
-static enum msr_outcome root_drop(struct root *root, const struct root_row *row, uint32_t msr,
-				  uint64_t value)
+static enum msr_outcome root_drop(struct access *a)
 {
-	(void)root;
-	(void)row;
-	(void)msr;
-	(void)value;
+	(void)a;
 	return MSR_DONE;
 }
 
+static enum msr_outcome root_read_less(struct access *a)
+{
+	const bool is_done = virt_rdmsr(a->msr, &a->value);
+
+	a->value &= ~a->row->hidden;
+	return outcome(is_done);
+}
+
 /* What stays as it is is not written: some of these MSRs do something at every write. */
-static enum msr_outcome root_change(struct root *root, const struct root_row *row, uint32_t msr,
-				    uint64_t value)
+static enum msr_outcome root_change(struct access *a)
 {
 	uint64_t before;
 
-	(void)root;
-	if (!virt_rdmsr(msr, &before) || ((value ^ before) & ~row->changes))
+	if (!virt_rdmsr(a->msr, &before) || ((a->value ^ before) & ~a->row->changes))
 		return MSR_FAULT;
-	return value == before || virt_wrmsr(msr, value) ? MSR_DONE : MSR_FAULT;
+	return outcome(a->value == before || virt_wrmsr(a->msr, a->value));
 }
 
 /* What firmware chose for other features stands; VMX it has locked off. */
-static bool root_read_feature_control(struct root *root, const struct root_row *row, uint32_t msr,
-				      uint64_t *value)
+static enum msr_outcome root_read_feature_control(struct access *a)
 {
-	if (!root_read_less(root, row, msr, value))
-		return false;
-	*value |= FEATURE_CONTROL_LOCKED;
-	return true;
+	const enum msr_outcome result = root_read_less(a);
+
+	a->value |= FEATURE_CONTROL_LOCKED;
+	return result;
 }
 
-static bool root_read_mtrr(struct root *root, const struct root_row *row, uint32_t msr,
-			   uint64_t *value)
+static enum msr_outcome root_read_mtrr(struct access *a)
 {
-	(void)root;
-	(void)row;
-	return virt_mtrr_get(msr, value);
+	return outcome(virt_mtrr_get(a->msr, &a->value));
 }
 
 /*
@@ -120,75 +105,61 @@ static bool root_read_mtrr(struct root *root, const struct root_row *row, uint32
  * before stay so. A mask with holes is refused: it could ask for a leaf for every page of the machine, and no system
  * writes one. What firmware has left there can be written again.
  */
-static enum msr_outcome root_write_mtrr(struct root *root, const struct root_row *row, uint32_t msr,
-					uint64_t value)
+static enum msr_outcome root_write_mtrr(struct access *a)
 {
-	const unsigned int width = virt_machine.physical_bits;
-	const unsigned int memory_bits = virt_machine.memory_bits;
-	uint64_t before, def_type;
+	uint64_t before, def_type = 0;
+	bool has_changed;
 
-	(void)root;
-	(void)row;
-	if (!virt_mtrr_get(msr, &before))
+	if (!virt_mtrr_get(a->msr, &before))
 		return MSR_FAULT;
-	if (value != before) {
-		if (!mtrr_is_legal(msr, value, width) ||
-		    !mtrr_is_contiguous(msr, value, memory_bits))
-			return MSR_FAULT;
-		virt_mtrr_set(msr, value);
-	}
-	if (!virt_mtrr_get(MSR_MTRR_DEF_TYPE, &def_type) || !(def_type & MTRR_DEF_TYPE_E))
+	has_changed = a->value != before;
+	if (has_changed && (!mtrr_is_legal(a->msr, a->value, virt_machine.physical_bits) ||
+			    !mtrr_is_contiguous(a->msr, a->value, virt_machine.memory_bits)))
+		return MSR_FAULT;
+	virt_mtrr_set(a->msr, a->value);
+	virt_mtrr_get(MSR_MTRR_DEF_TYPE, &def_type);
+	if (!(def_type & MTRR_DEF_TYPE_E))
 		return MSR_DONE;
-	if (value != before)
+	if (has_changed)
 		virt_memory_type_changed();
-	return root_memory_retype(value != before) ? MSR_DONE : MSR_AGAIN;
+	return root_memory_retype(has_changed) ? MSR_DONE : MSR_AGAIN;
 }
 
 /* ---- Time: hv/time.h says how ------------------------------------------------------------ */
 
-static enum msr_outcome root_write_tsc(struct root *root, const struct root_row *row, uint32_t msr,
-				       uint64_t value)
+static enum msr_outcome root_write_tsc(struct access *a)
 {
-	(void)row;
-	(void)msr;
-	return time_move_root(root, value - time_of_root(root, virt_tsc())) ? MSR_DONE : MSR_FAULT;
+	return outcome(time_move_root(a->root, a->value - time_of_root(a->root, virt_tsc())));
 }
 
-static bool root_read_adjust(struct root *root, const struct root_row *row, uint32_t msr,
-			     uint64_t *value)
+static enum msr_outcome root_read_adjust(struct access *a)
 {
-	(void)row;
-	if (!virt_rdmsr(msr, value))
-		return false;
-	*value += root->tsc_offset;
-	return true;
+	const bool is_done = virt_rdmsr(a->msr, &a->value);
+
+	a->value += a->root->tsc_offset;
+	return outcome(is_done);
 }
 
-static enum msr_outcome root_write_adjust(struct root *root, const struct root_row *row,
-					  uint32_t msr, uint64_t value)
+static enum msr_outcome root_write_adjust(struct access *a)
 {
-	uint64_t before;
+	struct access now = *a;
 
-	return root_read_adjust(root, row, msr, &before) && time_move_root(root, value - before)
-		       ? MSR_DONE
-		       : MSR_FAULT;
+	if (root_read_adjust(&now) != MSR_DONE)
+		return MSR_FAULT;
+	return outcome(time_move_root(a->root, a->value - now.value));
 }
 
-static bool root_read_deadline(struct root *root, const struct root_row *row, uint32_t msr,
-			       uint64_t *value)
+static enum msr_outcome root_read_deadline(struct access *a)
 {
-	(void)row;
-	if (!virt_rdmsr(msr, value))
-		return false;
-	*value += *value ? root->tsc_offset : 0;
-	return true;
+	const bool is_done = virt_rdmsr(a->msr, &a->value);
+
+	a->value += a->value ? a->root->tsc_offset : 0;
+	return outcome(is_done);
 }
 
-static enum msr_outcome root_write_deadline(struct root *root, const struct root_row *row,
-					    uint32_t msr, uint64_t value)
+static enum msr_outcome root_write_deadline(struct access *a)
 {
-	(void)row;
-	return virt_wrmsr(msr, value ? time_of_machine(root, value) : 0) ? MSR_DONE : MSR_FAULT;
+	return outcome(virt_wrmsr(a->msr, a->value ? time_of_machine(a->root, a->value) : 0));
 }
 
 /* It exits once the root's TSC is not the machine's any more: time_move_root(). */
@@ -199,7 +170,7 @@ static const struct root_row deadline_row = {
 };
 
 /* clang-format off */
-#define NONE root_read_refused, root_refuse, 0, 0, 0 /* as on a processor without it */
+#define NONE root_refuse, root_refuse, 0, 0, 0 /* as on a processor without it */
 #define AS_IT_IS NULL, root_change, 0, 0, 0
 #define MTRR root_read_mtrr, root_write_mtrr, 0, 0, 0, "memory types"
 
@@ -258,7 +229,7 @@ static const struct root_row root_rows[] = {
 	{ MSR_XSS, MSR_XSS, NULL, root_change, XSS_ROOT, 0, 0,
 	  "XRSTORS would write the MSRs of Intel PT and of the LBRs" },
 	{ MSR_SEAMRR_FIRST, MSR_SEAMRR_LAST, AS_IT_IS, "a range as SMRR, for SEAM" },
-	{ MSR_LBR_CTL, MSR_LBR_CTL, root_read_refused, root_refuse, 0, 0, LBR_CTL_EN,
+	{ MSR_LBR_CTL, MSR_LBR_CTL, root_refuse, root_refuse, 0, 0, LBR_CTL_EN,
 	  "no VM exit stops it: it would record the hypervisor's branches" },
 	{ MSR_LBR_DEPTH, MSR_LBR_DEPTH, NONE, "comes with it" },
 	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, AS_IT_IS,
@@ -293,20 +264,23 @@ static bool is_in_bitmap(uint32_t msr)
 
 bool msr_read_root(struct root *root, uint32_t msr, uint64_t *value)
 {
-	const struct root_row *const row = find_root(msr);
+	struct access a = { .root = root, .row = find_root(msr), .msr = msr };
 
-	if (row && row->read)
-		return row->read(root, row, msr, value);
-	return is_in_bitmap(msr) && virt_rdmsr(msr, value);
+	if (!a.row || !a.row->read)
+		return is_in_bitmap(msr) && virt_rdmsr(msr, value);
+	if (a.row->read(&a) != MSR_DONE)
+		return false;
+	*value = a.value;
+	return true;
 }
 
 enum msr_outcome msr_write_root(struct root *root, uint32_t msr, uint64_t value)
 {
-	const struct root_row *const row = find_root(msr);
+	struct access a = { root, find_root(msr), msr, value };
 
-	if (row)
-		return row->write(root, row, msr, value);
-	return is_in_bitmap(msr) && virt_wrmsr(msr, value) ? MSR_DONE : MSR_FAULT;
+	if (a.row)
+		return a.row->write(&a);
+	return outcome(is_in_bitmap(msr) && virt_wrmsr(msr, value));
 }
 
 void msr_guard_root(struct root *root)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Host tests of hv/{run,exit,entry,root,cr,cpuid,msr}.c on the fake machine: tests/unit/run_NAME.c.
 
-RUN_TESTS := cr cpuid model msr entry exit loop event apic root docs
+RUN_TESTS := cr cpuid model msr msr_root entry exit loop event apic root docs
 RUN_SOURCES := $(addprefix hv/,run.c exit.c entry.c root.c cr.c model.c cpuid.c cpuid_root.c msr.c msr_root.c mtrr.c xsave.c buffer.c walk.c walk_memo.c fetch.c event.c vp_page.c time.c) \
 	$(addprefix arch/fake/,machine.c space.c vp.c apic.c)
 RUN_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -17,7 +17,7 @@ $(RUN_TESTS:%=$(B)/unit/run_%): $(B)/unit/run_%: tests/unit/run_%.c tests/unit/r
 	@mkdir -p $(@D)
 	$(CC) $(RUN_TEST_CFLAGS) $(RUN_LDFLAGS) $(filter %.c %.o,$^) -o $@
 
-$(B)/unit/run_msr: RUN_LDFLAGS := -Wl,--wrap=virt_root_guard_msr
+$(B)/unit/run_msr_root: RUN_LDFLAGS := -Wl,--wrap=virt_root_guard_msr
 $(B)/unit/run_root: RUN_LDFLAGS := -Wl,--wrap=virt_inject
 
 HOST_TESTS += $(RUN_TESTS:%=$(B)/unit/run_%)

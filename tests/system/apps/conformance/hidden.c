@@ -10,6 +10,7 @@
 
 #include "root/lib/hypercall.h"
 #include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/hidden.h"
 #include "tests/system/apps/conformance/hidden_insn.h"
 #include "tests/system/apps/conformance/probe.h"
 #include "tests/system/apps/insn.h"
@@ -48,19 +49,19 @@ static bool next_reserved(uint64_t *from, uint64_t *n_bytes)
 	return best != ~0ull;
 }
 
-static bool reads_as_ones(volatile const uint64_t *page)
+bool hidden_reads_as_ones(volatile const uint64_t *page)
 {
 	return page[0] == ~0ull && page[1] == ~0ull && page[511] == ~0ull;
 }
 
 /* Ranges that begin with a page of ones are the hypervisor's: firmware's are not. */
-static bool find_hidden(uint64_t *base, uint64_t *n_bytes)
+bool hidden_find(uint64_t *base, uint64_t *n_bytes)
 {
 	for (*base = 0; next_reserved(base, n_bytes); *base += 4096) {
 		uint64_t first = (*base + BLOCK - 1) & ~(BLOCK - 1);
 
 		if (first + BLOCK <= *base + *n_bytes &&
-		    reads_as_ones((const uint64_t *)(uintptr_t)first)) {
+		    hidden_reads_as_ones((const uint64_t *)(uintptr_t)first)) {
 			*n_bytes -= first - *base;
 			*base = first;
 			return true;
@@ -74,14 +75,14 @@ static void root_memory_of_the_hypervisor_is_hidden(void)
 	struct whit_stats before, after;
 	uint64_t base, n_bytes;
 
-	EXPECT(find_hidden(&base, &n_bytes));
+	EXPECT(hidden_find(&base, &n_bytes));
 	if (check_has_failed())
 		return;
 	EXPECT_HR(WhitGetStats(&before), S_OK);
 	for (uint64_t offset = 0; offset < n_bytes; offset += STEP) {
 		volatile uint64_t *page = (uint64_t *)(uintptr_t)(base + offset);
 
-		EXPECT(reads_as_ones(page));
+		EXPECT(hidden_reads_as_ones(page));
 		page[1] = 0x1badb002;
 		*(volatile uint8_t *)page = 0;
 		/* What was written is the root's own, and nothing else is seen. */
@@ -91,7 +92,7 @@ static void root_memory_of_the_hypervisor_is_hidden(void)
 	}
 	/* It has disappeared, but from the last pages. */
 	for (uint64_t offset = 0; offset + SINKS_AT_MOST * STEP < n_bytes; offset += STEP)
-		EXPECT(reads_as_ones((uint64_t *)(uintptr_t)(base + offset)));
+		EXPECT(hidden_reads_as_ones((uint64_t *)(uintptr_t)(base + offset)));
 	EXPECT_HR(WhitGetStats(&after), S_OK);
 	EXPECT(after.hidden_reads >= before.hidden_reads);
 	EXPECT(after.hidden_reads > 0);
@@ -104,7 +105,7 @@ static void root_cannot_give_away_what_is_hidden(void)
 	struct child child;
 	uint64_t base, n_bytes;
 
-	EXPECT(find_hidden(&base, &n_bytes));
+	EXPECT(hidden_find(&base, &n_bytes));
 	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
@@ -159,7 +160,7 @@ static void root_instructions_work_on_the_hypervisors_memory(void)
 {
 	uint64_t base, n_bytes;
 
-	EXPECT(find_hidden(&base, &n_bytes));
+	EXPECT(hidden_find(&base, &n_bytes));
 	if (check_has_failed())
 		return;
 	try_all(base);
@@ -203,7 +204,7 @@ static void root_xsave_works_on_hidden_memory(void)
 	struct x86_cpuid leaf;
 	uint64_t base, n_bytes;
 
-	EXPECT(find_hidden(&base, &n_bytes));
+	EXPECT(hidden_find(&base, &n_bytes));
 	insn_cpuid(1, 0, &leaf);
 	if (check_has_failed() || !(leaf.ecx & CPUID1_ECX_XSAVE))
 		return;

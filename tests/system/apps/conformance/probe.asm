@@ -169,6 +169,13 @@ function probe_write_vmx_basic
 	wrmsr
 	ret
 
+function probe_wrmsr
+	mov	ecx, [probe_msr]
+	mov	eax, [probe_value]
+	mov	edx, [probe_value + 4]
+	wrmsr
+	ret
+
 function probe_xsetbv_bad
 	xor	ecx, ecx
 	xor	eax, eax
@@ -242,6 +249,11 @@ old_cr3:	dq 0
 saved_rsp:	dq 0
 old_cs:		dw 0
 old_ss:		dw 0
+align 16
+global probe_msr:data hidden
+global probe_value:data hidden
+probe_value:	dq 0
+probe_msr:	dd 0
 align 16
 operand:	times 16 db 0
 idt:		times 16 * 16 db 0

@@ -33,6 +33,10 @@ void probe_set_vmxe(void); /* CR4.VMXE = 1, and back to 0 if that was possible *
 void probe_read_vmx_basic(void);
 void probe_write_vmx_basic(void);
 void probe_xsetbv_bad(void); /* XCR0 = 0 */
+void probe_wrmsr(void);	     /* of the two below */
+
+extern uint32_t probe_msr;
+extern uint64_t probe_value;
 
 /* The tables, set up by probe_init(). */
 void probe_init(void);

@@ -3,10 +3,14 @@
 #include "tests/system/apps/conformance/check.h"
 
 #include "root/lib/hypercall.h"
+#include "tests/system/apps/conformance/board.h"
 #include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/hidden.h"
 #include "tests/system/apps/conformance/probe.h"
 #include "tests/system/apps/insn.h"
+#include "whit/whp_extension.h"
 #include "x86/cpuid.h"
+#include "x86/msr.h"
 #include "x86/paging.h"
 
 DECLARE_GUEST(halt);
@@ -115,6 +119,68 @@ static void root_xcr0_must_be_legal(void)
 	EXPECT_EQ(probe_call(probe_xsetbv_bad), r.ecx & CPUID1_ECX_OSXSAVE ? PROBE_GP : PROBE_UD);
 }
 
+static uint32_t try_wrmsr(uint32_t msr, uint64_t value)
+{
+	probe_msr = msr;
+	probe_value = value;
+	return probe_call(probe_wrmsr);
+}
+
+/* CPUID is as it was, and so is all that has been worked out from it. */
+static void root_cannot_change_what_the_processor_is(void)
+{
+	const uint64_t enable = insn_rdmsr(MSR_MISC_ENABLE);
+	struct x86_cpuid before, after;
+
+	insn_cpuid(0, 0, &before);
+	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable | 1 << 22), PROBE_GP);
+	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable ^ 1 << 18), PROBE_GP);
+	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable | 1ull << 34), PROBE_GP);
+	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable), 0);
+	EXPECT_EQ(insn_rdmsr(MSR_MISC_ENABLE), enable);
+	insn_cpuid(0, 0, &after);
+	EXPECT_EQ(after.eax, before.eax);
+}
+
+/*
+ * As systems write them: off, all of them, and on. The types change under everything that is here, hidden memory
+ * stays what it is, and no exit takes long.
+ */
+static void root_mtrrs_are_its_own_and_take_their_time(void)
+{
+	const unsigned int wrmsr = 9; /* VIRT_EXIT_WRMSR */
+	const uint64_t def_type = insn_rdmsr(MSR_MTRR_DEF_TYPE),
+		       base = insn_rdmsr(MSR_MTRR_PHYSBASE0), mask = insn_rdmsr(MSR_MTRR_PHYSMASK0);
+	struct whit_stats before, after;
+	uint64_t hidden, n_bytes, ticks, page_mask;
+	struct x86_cpuid widths;
+
+	insn_cpuid(0x80000008, 0, &widths);
+	page_mask = (1ull << (widths.eax & 0xff)) - 0x1000;
+	EXPECT(hidden_find(&hidden, &n_bytes));
+	EXPECT_HR(WhitGetStats(&before), S_OK);
+	ticks = board_tsc();
+	insn_wrmsr(MSR_MTRR_DEF_TYPE, def_type & ~MTRR_DEF_TYPE_E);
+	insn_wrmsr(MSR_MTRR_PHYSBASE0, hidden); /* the hypervisor's memory uncached, page by page */
+	insn_wrmsr(MSR_MTRR_PHYSMASK0, page_mask | MTRR_PHYSMASK_V);
+	EXPECT_EQ(try_wrmsr(MSR_MTRR_PHYSMASK0, 0x1000 | MTRR_PHYSMASK_V), PROBE_GP);
+	EXPECT_EQ(insn_rdmsr(MSR_MTRR_PHYSBASE0), hidden);
+	EXPECT_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type & ~MTRR_DEF_TYPE_E);
+	insn_wrmsr(MSR_MTRR_DEF_TYPE, (def_type & ~0xffull) | MTRR_DEF_TYPE_E); /* all uncached */
+	insn_wrmsr(MSR_MTRR_DEF_TYPE, def_type & ~MTRR_DEF_TYPE_E);
+	insn_wrmsr(MSR_MTRR_PHYSBASE0, base);
+	insn_wrmsr(MSR_MTRR_PHYSMASK0, mask);
+	insn_wrmsr(MSR_MTRR_DEF_TYPE, def_type);
+	ticks = board_tsc() - ticks;
+	EXPECT_HR(WhitGetStats(&after), S_OK);
+	EXPECT_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type);
+	EXPECT(after.root_exits[wrmsr] - before.root_exits[wrmsr] > 10);
+	EXPECT(ticks / (after.root_exits[wrmsr] - before.root_exits[wrmsr]) < 300000);
+	EXPECT_EQ(after.heap_free_pages, before.heap_free_pages);
+	EXPECT(hidden_reads_as_ones((const uint64_t *)(uintptr_t)hidden));
+	root_keeps_its_registers_through_children();
+}
+
 void root_checks(void)
 {
 	probe_init();
@@ -126,4 +192,6 @@ void root_checks(void)
 	RUN(root_unknown_hypercalls_are_refused);
 	RUN(root_keeps_its_registers_through_children);
 	RUN(root_xcr0_must_be_legal);
+	RUN(root_cannot_change_what_the_processor_is);
+	RUN(root_mtrrs_are_its_own_and_take_their_time);
 }

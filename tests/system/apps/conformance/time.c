@@ -5,7 +5,9 @@
  */
 #include "tests/system/apps/conformance/board.h"
 #include "tests/system/apps/conformance/check.h"
+#include "tests/system/apps/insn.h"
 #include "whit/whp_extension.h"
+#include "x86/cpuid.h"
 #include "x86/msr.h"
 
 #define VPS 3u
@@ -296,6 +298,43 @@ static void tsc_survives_a_reset_of_the_partition(void)
 	end();
 }
 
+/* Whatever the root writes to its TSC, and whenever: a child's goes on, and the root's own is what was written. */
+static void time_of_the_root_is_its_own(void)
+{
+	struct x86_cpuid leaf7;
+	uint64_t before, last;
+
+	begin(0);
+	before = board_tsc();
+	last = read_in(0);
+	for (unsigned int i = 0; i < 4; i++) {
+		static const uint64_t values[] = { 0, 1ull << 60, 5000, ~0ull >> 1 };
+		uint64_t now;
+
+		insn_wrmsr(MSR_TSC, values[i]);
+		EXPECT(board_tsc() - values[i] < SHORT);
+		EXPECT(insn_rdmsr(MSR_TSC) - values[i] < SHORT);
+		now = read_in(i % VPS);
+		EXPECT(now > last && now - last < SHORT);
+		EXPECT_HR(WHvSuspendPartitionTime(board.partition), S_OK);
+		insn_wrmsr(MSR_TSC, values[i] / 2);
+		EXPECT_HR(WHvResumePartitionTime(board.partition), S_OK);
+		last = read_in(i % VPS);
+		EXPECT(last > now && last - now < SHORT);
+	}
+	insn_cpuid(7, 0, &leaf7);
+	if (leaf7.ebx & CPUID7_EBX_TSC_ADJUST) {
+		const uint64_t adjust = insn_rdmsr(MSR_TSC_ADJUST), start = board_tsc();
+
+		insn_wrmsr(MSR_TSC_ADJUST, adjust + (1ull << 40));
+		EXPECT_EQ(insn_rdmsr(MSR_TSC_ADJUST), adjust + (1ull << 40));
+		EXPECT(board_tsc() - start - (1ull << 40) < SHORT);
+	}
+	insn_wrmsr(MSR_TSC, before + LONG);
+	EXPECT(read_in(0) - last < SHORT);
+	end();
+}
+
 void time_checks(void)
 {
 	RUN(tsc_never_goes_back_in_a_vp);
@@ -312,4 +351,5 @@ void time_checks(void)
 	RUN(reference_time_goes_with_the_partition);
 	RUN(time_of_no_partition_is_refused);
 	RUN(tsc_survives_a_reset_of_the_partition);
+	RUN(time_of_the_root_is_its_own);
 }

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/* MSRs of the root: the processor's, but for those that reach further than the root. */
+#include "hv/msr.h"
+#include "tests/unit/run_world.h"
+
+static bool is_type(uint64_t type)
+{
+	return type == 0 || type == 1 || (type >= 4 && type <= 6);
+}
+
+static bool root_writes(uint32_t msr, uint64_t value)
+{
+	const enum msr_outcome outcome = msr_write_root(&root, msr, value);
+
+	CHECK(outcome == MSR_DONE || outcome == MSR_FAULT);
+	return outcome == MSR_DONE;
+}
+
+static uint8_t guarded[0x2000]; /* 1 reads, 2 writes */
+
+void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes);
+void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes)
+{
+	CHECK(virt == root.virt);
+	CHECK(msr < sizeof(guarded));
+	if (msr < sizeof(guarded))
+		guarded[msr] |= (uint8_t)(reads | writes << 1);
+}
+
+/* SDM 3A "Memory Type Range Registers": the fixed ranges, one by one. */
+static bool is_fixed_mtrr(uint32_t msr)
+{
+	return msr == 0x250 || msr == 0x258 || msr == 0x259 || (msr >= 0x268 && msr <= 0x26f);
+}
+
+/* VMX; Intel PT; architectural LBRs; the clocks of a KVM below. */
+static bool is_absent(uint32_t msr)
+{
+	return msr == 0x9b || (msr >= 0x480 && msr <= 0x493) || (msr >= 0x560 && msr <= 0x587) ||
+	       msr == 0x14ce || msr == 0x14cf || msr == 0x11 || msr == 0x12;
+}
+
+/*
+ * What stays as it is: TEST_CTRL; fast zeroing of memory; what an IN from some ports becomes; AES; SMRR and PRMRR; PEBS
+ * twice; the debug store; TME; SEAMRR; hardware feedback.
+ */
+static const uint32_t read_only[] = { 0x33,  0x7d,  0x82,  0x83,   0x84,   0x85,   0xe4,
+				      0x13c, 0x1f2, 0x1f3, 0x1f4,  0x1f5,  0x1f6,  0x1f7,
+				      0x2a0, 0x2a1, 0x2a2, 0x2a3,  0x2a4,  0x2a5,  0x2a6,
+				      0x2a7, 0x2f4, 0x2f5, 0x3f1,  0x3f4,  0x600,  0x981,
+				      0x982, 0x983, 0x984, 0x1400, 0x1401, 0x1402, 0x17d0 };
+
+static bool is_read_only(uint32_t msr)
+{
+	for (unsigned int i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
+		if (read_only[i] == msr)
+			return true;
+	return false;
+}
+
+/* MSRs of which the root may change these bits and no other. SDM 4, by their names there. */
+static const struct {
+	uint32_t msr;
+	uint64_t may_change;
+} partly[] = {
+	{ 0x1b, 0xfff },	 /* IA32_APIC_BASE: all but the address */
+	{ 0x140, 1 << 1 },	 /* MISC_FEATURES_ENABLES: MWAIT at CPL 3, not CPUID faults */
+	{ 0x1a0, 0xe0009b2209 }, /* IA32_MISC_ENABLE, see below */
+	{ 0x1c4, 3ull << 17 },	 /* IA32_XFD: tiles, which children do not have */
+	{ 0xda0, 0x1f << 10 | 1 << 16 }, /* IA32_XSS: not PT 8, not LBR 15 */
+};
+
+#define N_PARTLY (sizeof(partly) / sizeof(*partly))
+
+/*
+ * Siblings of those, which could be thought to reach the hypervisor while it runs or to get round nested paging, and why
+ * they do not. They pass.
+ */
+static const struct {
+	uint32_t msr;
+	const char *why;
+} harmless[] = {
+	{ 0x1c, "IA32_USER_MSR_CTL: URDMSR and UWRMSR obey the bitmaps, too" },
+	{ 0x48, "IA32_SPEC_CTRL: the hypervisor becomes slower; children have their own" },
+	{ 0x8c,
+	  "IA32_SGXLEPUBKEYHASH0: which enclaves start; their memory is the root's own range" },
+	{ 0xbc, "IA32_MISC_PACKAGE_CTLS: energy reports" },
+	{ 0xe1, "IA32_UMWAIT_CONTROL: the hypervisor does not wait so, and children exit" },
+	{ 0xe2, "MSR_PKG_CST_CONFIG_CONTROL: sleep states; the ports of E4h stay" },
+	{ 0x122, "IA32_TSX_CTRL: nobody else has transactions" },
+	{ 0x174, "IA32_SYSENTER_CS: every VM exit loads the hypervisor's" },
+	{ 0x19a, "IA32_CLOCK_MODULATION: slower, as the root wishes" },
+	{ 0x1c5, "IA32_XFD_ERR: a note for the handler of #NM" },
+	{ 0x1cc, "IA32_FRED_RSP0: the hypervisor's CR4.FRED is 0" },
+	{ 0x1d9, "IA32_DEBUGCTL: VM exits clear it, entries of children load theirs" },
+	{ 0x277, "IA32_PAT: every VM exit loads the hypervisor's" },
+	{ 0x280, "IA32_MC0_CTL2: an interrupt for corrected errors, the root's" },
+	{ 0x38d, "IA32_FIXED_CTR_CTRL: counters may count the hypervisor's work; an NMI goes to "
+		 "the root" },
+	{ 0x38f, "IA32_PERF_GLOBAL_CTRL: the same" },
+	{ 0x400, "IA32_MC0_CTL: which machine checks are reported" },
+	{ 0x6a0, "IA32_U_CET: the hypervisor's CR4.CET is 0, and that of children" },
+	{ 0x6a2, "IA32_S_CET: the same" },
+	{ 0x6a4, "IA32_PL0_SSP: the same" },
+	{ 0x6e1, "IA32_PKRS: the hypervisor's CR4.PKS is 0, and that of children" },
+	{ 0x770, "IA32_PM_ENABLE: clock rates are the root's" },
+	{ 0x830, "x2APIC ICR: interrupts wait while the hypervisor runs; NMIs are the root's" },
+	{ 0x985, "IA32_UINTR_RR: the hypervisor's CR4.UINTR is 0" },
+	{ 0xc8f, "IA32_PQR_ASSOC: shares of caches, slower at worst" },
+	{ 0xd93, "IA32_PASID: of ENQCMD, which neither hypervisor nor children have" },
+	{ 0xdb0, "IA32_PKG_HDC_CTL: forced idling, slower" },
+	{ 0x17d1, "IA32_HW_FEEDBACK_CONFIG: the table's address stays" },
+	{ 0x17da, "IA32_HRESET_ENABLE: history of the thread director" },
+	{ 0xc0000080, "IA32_EFER: every VM exit loads the hypervisor's" },
+	{ 0xc0000101, "IA32_GS_BASE: the same" },
+};
+
+static bool is_partly(uint32_t msr)
+{
+	for (unsigned int i = 0; i < N_PARTLY; i++)
+		if (partly[i].msr == msr)
+			return true;
+	return false;
+}
+
+static void root_guards_what_is_listed_and_nothing_else(void)
+{
+	world_init();
+	memset(guarded, 0, sizeof(guarded));
+	root_prepare(&root);
+	for (uint32_t msr = 0; msr < sizeof(guarded); msr++) {
+		unsigned int wanted = 0;
+
+		if (msr == 0x3a || msr == 0xce || msr == 0xcf || is_absent(msr))
+			wanted = 3;
+		else if ((msr >= 0x200 && msr < 0x240) || is_fixed_mtrr(msr) || msr == 0x2ff)
+			wanted = 3;
+		else if (msr == 0x3b) /* IA32_TSC_ADJUST, which reads with the root's offset */
+			wanted = 3;
+		else if (msr == 0x10 || msr == 0x79 || is_partly(msr) || is_read_only(msr))
+			wanted = 2;
+		CHECK_EQUAL((uint64_t)msr << 8 | guarded[msr], (uint64_t)msr << 8 | wanted);
+	}
+}
+
+static void root_absent_msrs_are_absent_whatever_the_machine_has(void)
+{
+	for (uint32_t msr = 0; msr < 0x2000; msr++) {
+		uint64_t value = 0x1234;
+
+		if (!is_absent(msr))
+			continue;
+		world_init();
+		fake_set_msr(msr, 7);
+		CHECK(!msr_read_root(&root, msr, &value));
+		CHECK_EQUAL(value, 0x1234);
+		CHECK(!root_writes(msr, 8));
+		CHECK_EQUAL(fake.msr[0].value, 7);
+	}
+}
+
+static void root_cannot_write_what_writes_past_nested_paging(void)
+{
+	uint64_t value;
+
+	world_init();
+	for (unsigned int i = 0; i < sizeof(read_only) / sizeof(*read_only); i++) {
+		fake_set_msr(read_only[i], 7);
+		for (unsigned int bit = 0; bit < 64; bit++)
+			CHECK(!root_writes(read_only[i], 1ull << bit));
+		CHECK(msr_read_root(&root, read_only[i], &value));
+		CHECK_EQUAL(value, 7);
+	}
+}
+
+static void check_root_takes(uint32_t msr, uint64_t value, bool is_legal)
+{
+	uint64_t before, after;
+
+	CHECK(virt_rdmsr(msr, &before));
+	CHECK_EQUAL(root_writes(msr, value), is_legal);
+	CHECK(virt_rdmsr(msr, &after));
+	CHECK_EQUAL(after, is_legal ? value : before);
+}
+
+/* Over hidden memory the APIC's page would show the hypervisor what is not there. */
+static void root_apic_stays_where_it_is(void)
+{
+	world_init();
+	fake_set_msr(MSR_APIC_BASE, 0xfee00900);
+	for (unsigned int bit = 12; bit < 64; bit++)
+		check_root_takes(MSR_APIC_BASE, 0xfee00900 ^ 1ull << bit, false);
+	check_root_takes(MSR_APIC_BASE, 0xfee00d00, true); /* x2APIC */
+	check_root_takes(MSR_APIC_BASE, 0xfee00100, true); /* off */
+	check_root_takes(MSR_APIC_BASE, 0xfee00900, true);
+	check_root_takes(MSR_APIC_BASE, 0xfee00800, true); /* BSP */
+}
+
+/* Each bit of each, set and cleared, and nothing of a refused value. */
+static void root_changes_the_bits_of_the_row_and_no_other(void)
+{
+	for (unsigned int i = 0; i < N_PARTLY; i++)
+		for (unsigned int bit = 0; bit < 64; bit++)
+			for (unsigned int is_set = 0; is_set < 2; is_set++) {
+				const uint64_t start = is_set ? ~0ull : 0;
+
+				world_init();
+				fake_set_msr(partly[i].msr, start);
+				check_root_takes(partly[i].msr, start ^ 1ull << bit,
+						 partly[i].may_change >> bit & 1);
+			}
+}
+
+/* SDM 4 "IA32_MISC_ENABLE": MONITOR 18, limit CPUID 22, XD disable 34 change what children have been told. */
+static void root_misc_enable_leaves_the_processor_as_it_is(void)
+{
+	world_init();
+	fake_set_msr(MSR_MISC_ENABLE, 0x850089);
+	check_root_takes(MSR_MISC_ENABLE, 0x850089 ^ 1 << 18, false);
+	check_root_takes(MSR_MISC_ENABLE, 0x850089 | 1 << 22, false);
+	check_root_takes(MSR_MISC_ENABLE, 0x850089 | 1ull << 34, false);
+	check_root_takes(MSR_MISC_ENABLE, 0x850089, true);
+	check_root_takes(MSR_MISC_ENABLE, 0x850088, true);		/* no fast strings */
+	check_root_takes(MSR_MISC_ENABLE, 0x850089 | 1ull << 38, true); /* no turbo */
+}
+
+static uint64_t root_reads(uint32_t msr)
+{
+	uint64_t value = 0xbad;
+
+	CHECK(msr_read_root(&root, msr, &value));
+	return value;
+}
+
+/* What cannot be had is not announced. */
+static void root_is_not_told_of_faults_that_it_cannot_have(void)
+{
+	world_init();
+	fake_set_msr(0xce, ~0ull);
+	fake_set_msr(0xcf, ~0ull);
+	CHECK_EQUAL(root_reads(0xce), ~(1ull << 31)); /* CPUID faulting */
+	CHECK_EQUAL(root_reads(0xcf),
+		    ~(3ull << 4)); /* #GP for locks on UC memory, #AC for split locks */
+	CHECK(!root_writes(0xcf, 0));
+}
+
+/* What firmware has left on would reach the hypervisor, or the children, all the same. */
+static void root_start_clears_what_firmware_left_on(void)
+{
+	static const struct {
+		uint32_t msr;
+		uint64_t left, kept;
+	} rows[] = {
+		{ 0x33, 0xb0000001, 0x80000001 }, /* TEST_CTRL: 28 and 29 */
+		{ 0x140, 3, 2 },		  /* CPUID faulting */
+		{ 0x14ce, 0xf0003, 0xf0002 },	  /* IA32_LBR_CTL */
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		world_init();
+		fake_set_msr(rows[i].msr, rows[i].left);
+		root_prepare(&root);
+		CHECK_EQUAL(fake.msr[0].value, rows[i].kept);
+	}
+	world_init();
+	root_prepare(&root); /* a machine that has none of them */
+	CHECK_EQUAL(fake.n_msrs, 0);
+}
+
+static void root_has_what_is_harmless(void)
+{
+	for (unsigned int i = 0; i < sizeof(harmless) / sizeof(*harmless); i++) {
+		CHECK(strlen(harmless[i].why) > 10);
+		world_init();
+		fake_set_msr(harmless[i].msr, 0);
+		check_root_takes(harmless[i].msr, ~0ull, true);
+		CHECK_EQUAL(root_reads(harmless[i].msr), ~0ull);
+	}
+}
+
+static void root_microcode_update_is_dropped(void)
+{
+	world_init();
+	fake_set_msr(0x79, 0);
+	CHECK(root_writes(0x79, 0xffff800012345000ull));
+	CHECK_EQUAL(fake.msr[0].value, 0);
+}
+
+static void root_feature_control_is_locked_without_vmx(void)
+{
+	uint64_t value = 0;
+
+	world_init();
+	CHECK(!msr_read_root(&root, MSR_FEATURE_CONTROL, &value)); /* a processor without it */
+	fake_set_msr(MSR_FEATURE_CONTROL, 0x10ff06);
+	CHECK(msr_read_root(&root, MSR_FEATURE_CONTROL, &value));
+	CHECK_EQUAL(value, 0x100001); /* LMCE stays as firmware chose */
+	CHECK(!root_writes(MSR_FEATURE_CONTROL, 5));
+	CHECK_EQUAL(fake.msr[0].value, 0x10ff06);
+}
+
+static bool is_mtrr(uint32_t msr)
+{
+	return (msr >= 0x200 && msr < 0x210) || is_fixed_mtrr(msr) || msr == 0x2ff;
+}
+
+/* The hypervisor's own accesses have the types that the machine's MTRRs give them, whatever the root writes. */
+static void root_mtrrs_never_reach_the_machine(void)
+{
+	for (uint32_t msr = 0x200; msr < 0x300; msr++) {
+		const bool is_mask = msr < 0x210 && msr & 1;
+		uint64_t value = 0;
+
+		if (!is_mtrr(msr))
+			continue;
+		world_init();
+		fake_set_msr(msr, 0xdead);
+		CHECK(root_writes(msr, is_mask ? 0x1000 : 6));
+		CHECK(msr_read_root(&root, msr, &value));
+		CHECK_EQUAL(value, is_mask ? 0x1000 : 6);
+		CHECK_EQUAL(fake.msr[0].value, 0xdead);
+	}
+	world_init();
+	fake_set_msr(0x210, 0);
+	fake_set_msr(0x23f, 0);
+	CHECK(!root_writes(0x210, 0)); /* beyond the eight */
+	CHECK(!root_writes(0x23f, 0));
+}
+
+static void root_mtrr_write_retypes_memory(void)
+{
+	world_init();
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800));
+	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800)); /* nothing new */
+	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK(root_writes(0x20f, 0x800));
+	CHECK(root_writes(0x250, 6));
+	CHECK_EQUAL(script.n_retypes, 3);
+	CHECK_EQUAL(fake.n_type_changes, 3);
+	CHECK(!root_writes(0x268, 2)); /* no type */
+	CHECK_EQUAL(script.n_retypes, 3);
+}
+
+/* As systems write them: off, one after the other, and on. Only then does anything follow, once. */
+static void root_mtrrs_that_are_off_cost_nothing(void)
+{
+	world_init();
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 6));
+	for (uint32_t msr = 0x200; msr < 0x210; msr += 2) {
+		CHECK(root_writes(msr, (uint64_t)msr << 24));
+		CHECK(root_writes(msr + 1, 0xffff000800));
+	}
+	CHECK(root_writes(0x250, 0x0606060606060606));
+	CHECK_EQUAL(script.n_retypes, 0);
+	CHECK_EQUAL(fake.n_type_changes, 0);
+	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x806));
+	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK_EQUAL(fake.n_type_changes, 1);
+}
+
+static void root_mtrr_write_is_executed_again_until_it_is_done(void)
+{
+	world_init();
+	script.n_parts = 3;
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQUAL(msr_write_root(&root, 0x250, 6), MSR_AGAIN);
+	CHECK_EQUAL(msr_write_root(&root, 0x250, 6), MSR_DONE);
+	CHECK_EQUAL(script.n_retypes, 1);
+}
+
+/* SDM 3A "Memory Type Range Registers", with 40 bits of physical addresses. */
+static void root_mtrr_values_are_the_manuals(void)
+{
+	world_init();
+	for (unsigned int type = 0; type < 256; type++) {
+		CHECK_EQUAL(root_writes(MSR_MTRR_DEF_TYPE, type | 0xc00), is_type(type));
+		CHECK_EQUAL(root_writes(0x202, 0xabcde000 | type), is_type(type));
+		CHECK_EQUAL(root_writes(0x26f, (uint64_t)type << 56), is_type(type));
+	}
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		const bool is_address = bit >= 12 && bit < 40;
+
+		CHECK_EQUAL(root_writes(0x203, 1ull << bit), is_address || bit == 11);
+		if (bit >= 8)
+			CHECK_EQUAL(root_writes(0x202, 1ull << bit), is_address);
+	}
+}
+
+/* With holes in it a mask could want a leaf for each page of the machine. */
+static void root_mtrr_masks_have_no_holes(void)
+{
+	world_init();
+	for (unsigned int low = 12; low <= 40; low++) {
+		const uint64_t mask = (1ull << 40) - (1ull << low);
+
+		CHECK(root_writes(0x203, mask | 0x800));
+		for (unsigned int bit = low; bit < 40; bit++)
+			if (bit > low)
+				CHECK(!root_writes(0x203, (mask | 0x800) ^ 1ull << bit));
+		CHECK(root_writes(0x203, mask & ~(1ull << 39))); /* not in use */
+	}
+	/* What firmware has left can be written again. */
+	fake.mtrr[3].value = 0xff80000800;
+	CHECK(root_writes(0x203, 0xff80000800));
+	fake.mtrr[3].value = 0x0f80000800;
+	CHECK(root_writes(0x203, 0x0f80000800));
+	CHECK(root_writes(0x203, 0));
+	CHECK(!root_writes(0x203, 0x0f80000800));
+}
+
+static void root_other_msrs_pass(void)
+{
+	static const uint32_t msrs[] = { 0x8b, 0x1fff, 0xc0000000, 0xc0001fff };
+	uint64_t value;
+
+	world_init();
+	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
+		CHECK(!msr_read_root(&root, msrs[i], &value));
+		CHECK(!root_writes(msrs[i], 0));
+		fake_set_msr(msrs[i], 3);
+		CHECK(msr_read_root(&root, msrs[i], &value));
+		CHECK_EQUAL(value, 3);
+		check_root_takes(msrs[i], 4, true);
+	}
+}
+
+/* SDM 3C "MSR-Bitmap Address": those of a hypervisor below exit, and are not the root's. */
+static void root_has_nothing_outside_the_bitmaps(void)
+{
+	static const uint32_t msrs[] = { 0x2000,     0x40000000, 0x4b564d00, 0x4b564d01,
+					 0xbfffffff, 0xc0002000, 0xc0010000, 0xffffffff };
+
+	world_init();
+	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
+		uint64_t value = 0x1234;
+
+		fake_set_msr(msrs[i], 3);
+		CHECK(!msr_read_root(&root, msrs[i], &value));
+		CHECK_EQUAL(value, 0x1234);
+		check_root_takes(msrs[i], 4, false);
+	}
+}
+
+int main(void)
+{
+	RUN(root_guards_what_is_listed_and_nothing_else);
+	RUN(root_absent_msrs_are_absent_whatever_the_machine_has);
+	RUN(root_cannot_write_what_writes_past_nested_paging);
+	RUN(root_apic_stays_where_it_is);
+	RUN(root_changes_the_bits_of_the_row_and_no_other);
+	RUN(root_misc_enable_leaves_the_processor_as_it_is);
+	RUN(root_is_not_told_of_faults_that_it_cannot_have);
+	RUN(root_start_clears_what_firmware_left_on);
+	RUN(root_has_what_is_harmless);
+	RUN(root_microcode_update_is_dropped);
+	RUN(root_feature_control_is_locked_without_vmx);
+	RUN(root_mtrrs_never_reach_the_machine);
+	RUN(root_mtrr_write_retypes_memory);
+	RUN(root_mtrrs_that_are_off_cost_nothing);
+	RUN(root_mtrr_write_is_executed_again_until_it_is_done);
+	RUN(root_mtrr_values_are_the_manuals);
+	RUN(root_mtrr_masks_have_no_holes);
+	RUN(root_other_msrs_pass);
+	RUN(root_has_nothing_outside_the_bitmaps);
+	return test_has_failed;
+}
