@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "x86/static_assert.h"
+
 /*
  * Partition property, uint32_t, before WHvSetupPartition: route exits to the instruction emulator in the
  * hypervisor. The client then gets WhitRunVpExitReasonDeviceAccess for what the emulator could not

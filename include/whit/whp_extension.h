@@ -9,6 +9,10 @@
 #include "whit/extension.h"
 #include "whp/WinHvPlatform.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * WHvTranslateGva for Count addresses at once, any number. In: the `gva` of each record. Out: the rest of it, by
  * struct whit_translation. Flags: WHV_TRANSLATE_GVA_FLAGS; with WHIT_TRANSLATE_RUN only the first record's GVA is
@@ -50,5 +54,9 @@ typedef struct WHIT_MEMORY_EXTENT {
 HRESULT WhitMapGpaList(WHV_PARTITION_HANDLE Partition, WHV_GUEST_PHYSICAL_ADDRESS GuestAddress,
 		       const WHIT_MEMORY_EXTENT *Extents, UINT32 ExtentCount,
 		       WHV_MAP_GPA_RANGE_FLAGS Flags);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include "whit/hypercall.h"
 #include "whp/WinHvPlatform.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * The page that the hypervisor shares with the root for this VP; NULL if the handle is bad or the VP does
  * not exist. It stays where it is until the VP is deleted. The rules are those of struct whit_vp_page:
@@ -51,5 +55,9 @@ HRESULT WhitGetStats(struct whit_stats *Stats);
  * At most 4096 bytes at once. *Written is 0 at the end.
  */
 HRESULT WhitReadLog(UINT64 *Position, VOID *Buffer, UINT32 BufferSizeInBytes, UINT32 *Written);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

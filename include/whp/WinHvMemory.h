@@ -50,6 +50,7 @@ typedef enum WHV_MAP_GPA_RANGE_FLAGS {
 	WHvMapGpaRangeFlagTrackDirtyPages = 0x8,
 } WHV_MAP_GPA_RANGE_FLAGS;
 WHP_ASSERT_SIZE(WHV_MAP_GPA_RANGE_FLAGS, 4);
+DEFINE_ENUM_FLAG_OPERATORS(WHV_MAP_GPA_RANGE_FLAGS)
 
 /*
  * None of the Validate flags: presence and reserved bits alone are checked. PrivilegeExempt walks
@@ -66,6 +67,7 @@ typedef enum WHV_TRANSLATE_GVA_FLAGS {
 	WHvTranslateGvaFlagOverrideSmap = 0x200,
 } WHV_TRANSLATE_GVA_FLAGS;
 WHP_ASSERT_SIZE(WHV_TRANSLATE_GVA_FLAGS, 4);
+DEFINE_ENUM_FLAG_OPERATORS(WHV_TRANSLATE_GVA_FLAGS)
 
 /* The same flags with a trust level in the top byte. No function takes it yet. */
 typedef union WHV_TRANSLATE_GVA_2_FLAGS {

@@ -55,6 +55,27 @@ typedef int32_t HRESULT;
 typedef void *PVOID;
 typedef void *HANDLE;
 
+/*
+ * Operators of an enumeration whose values are flags: C++ would make int of them, which it does not take back. As winnt.h
+ * has it, by the same name.
+ */
+#ifndef DEFINE_ENUM_FLAG_OPERATORS
+#ifdef __cplusplus
+/* clang-format off */
+#define DEFINE_ENUM_FLAG_OPERATORS(type)                                                            \
+	inline constexpr type operator|(type a, type b) { return type(UINT32(a) | UINT32(b)); }     \
+	inline constexpr type operator&(type a, type b) { return type(UINT32(a) & UINT32(b)); }     \
+	inline constexpr type operator^(type a, type b) { return type(UINT32(a) ^ UINT32(b)); }     \
+	inline constexpr type operator~(type a) { return type(~UINT32(a)); }                        \
+	inline type &operator|=(type &a, type b) { return a = a | b; }                              \
+	inline type &operator&=(type &a, type b) { return a = a & b; }                              \
+	inline type &operator^=(type &a, type b) { return a = a ^ b; }
+/* clang-format on */
+#else
+#define DEFINE_ENUM_FLAG_OPERATORS(type)
+#endif
+#endif
+
 #ifndef TRUE
 #define TRUE 1
 #endif

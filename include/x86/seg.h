@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "x86/static_assert.h"
+
 /* ModRM order, the order of the reg field of MOV Sreg; LDTR and TR follow. */
 enum x86_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
