@@ -249,6 +249,9 @@ static void write(struct vp *vp, unsigned int n, uint64_t value)
 	struct apic *const apic = &vp->apic;
 	const uint32_t word = (uint32_t)value;
 
+	if (apic->kept)
+		apic_settle(
+			vp); /* an instruction that waited for a device goes on before the entry */
 	switch (n) {
 	case APIC_TPR:
 		apic->tprs++;
@@ -351,7 +354,7 @@ bool apic_read_msr(struct vp *vp, uint32_t msr, uint64_t *value)
 		return true;
 	}
 	if (msr == MSR_TSC_DEADLINE) {
-		*value = apic->tsc_deadline;
+		*value = apic->kept & KEPT_DEADLINE ? apic->kept_deadline : apic->tsc_deadline;
 		return true;
 	}
 	if (apic->mode != VIRT_APIC_X2APIC || n >= APIC_REGISTERS || !(rules[n].access & X2_R))
@@ -446,6 +449,8 @@ void apic_prepare(struct vp *vp)
 
 	/* First: who posts from now on sets it again. */
 	__atomic_store_n(&apic->is_due, false, __ATOMIC_SEQ_CST);
+	if (apic->kept)
+		apic_settle(vp);
 	apic_take(vp);
 	if (apic->deadline != APIC_NEVER) {
 		now = time_now(vp->partition);

@@ -45,6 +45,9 @@ struct apic {
 	uint8_t timer_mode;  /* of the LVT: bits 18 and 17 */
 	uint8_t timer_shift; /* of the divider */
 	bool is_due; /* something has changed that apic_prepare() must look at; else it is not called */
+	uint8_t kept; /* KEPT_…: a client has set registers that wait for the others, until apic_prepare() */
+	uint32_t kept_count;
+	uint64_t kept_deadline;
 	struct apic_trap trap; /* to be reported when the instruction is over; hv/run.c clears it */
 	uint64_t deadline;     /* of the timer, by virt_tsc(); APIC_NEVER: it does not run */
 	uint64_t tsc_deadline; /* IA32_TSC_DEADLINE as the guest reads it */
@@ -82,9 +85,6 @@ void apic_prepare(struct vp *vp);
 /* The highest vector that PPR lets through, or -1: what wakes a halted VP with RFLAGS.IF set. */
 int apic_deliverable(const struct vp *vp);
 
-/* The host's TSC jumps by delta for this VP, whose own goes on: what the timer waits for moves along. hv/apic_timer.c */
-void apic_move_time(struct vp *vp, uint64_t delta);
-
 /* When the VP would wake by itself, by virt_tsc(); APIC_NEVER. */
 static inline uint64_t apic_wake_time(const struct apic *apic)
 {
@@ -99,8 +99,9 @@ bool apic_owns_msr(const struct vp *vp, uint32_t msr);
 bool apic_read_msr(struct vp *vp, uint32_t msr, uint64_t *value);
 bool apic_write_msr(struct vp *vp, uint32_t msr, uint64_t value);
 
-/* IA32_APIC_BASE as a client sets it: any mode after any other. False: no such value. */
+/* The same two as a client sets them: any mode after any other (false: no such value); a deadline for any mode. */
 bool apic_set_base(struct vp *vp, uint64_t value);
+void apic_set_deadline(struct vp *vp, uint64_t tsc);
 
 /*
  * The page at IA32_APIC_BASE: is the address of a device access in it? Then read and write by the rules of SDM 3A "APIC

@@ -34,6 +34,7 @@ static void reset_registers(struct vp *vp)
 	apic_timer_mode(vp);
 	apic_timer_divide(vp);
 	apic->errors = 0;
+	apic->kept = 0;
 	apic->trap.reason = 0;
 	vp->wants_window = false;
 }
@@ -62,26 +63,23 @@ static void enter_mode(struct vp *vp)
 	apic_set_due(apic);
 }
 
-static void change_base(struct vp *vp, uint64_t base)
+/* True if that is another mode. The registers stay: the ICR is kept in another form in each. */
+static bool change_base(struct vp *vp, uint64_t base)
 {
 	struct apic *const apic = &vp->apic;
+	const uint64_t icr = apic_icr(apic);
 	const uint8_t mode = !(base & BASE_ENABLED) ? VIRT_APIC_OFF
 			     : base & BASE_EXTD	    ? VIRT_APIC_X2APIC
 						    : VIRT_APIC_XAPIC;
-	const uint8_t before = apic->mode;
 
 	vp->apic_base = base;
-	if (mode == before)
-		return;
-	/* Without an APIC nothing of it is left; the ICR's destination has another form in each mode. */
-	if (mode == VIRT_APIC_OFF)
-		reset_registers(vp);
-	else
-		apic_put_icr(apic, (uint32_t)apic_icr(apic));
-	if (before == VIRT_APIC_X2APIC)
-		apic_put(apic, APIC_LDR, 0);
+	if (mode == apic->mode)
+		return false;
+	apic_put_icr(apic, 0);
 	apic->mode = mode;
+	apic_put_icr(apic, icr);
 	enter_mode(vp);
+	return true;
 }
 
 /* ---- IA32_APIC_BASE ---------------------------------------------------------------------- */
@@ -112,13 +110,29 @@ bool apic_set_base(struct vp *vp, uint64_t value)
 {
 	if (!is_base(vp, value))
 		return false;
-	change_base(vp, value);
+	if (change_base(vp, value))
+		apic_keep(&vp->apic, 0);
 	return true;
 }
 
+/* Without an APIC nothing of it is left; the ICR's destination and the LDR mean something else in another mode. */
 bool apic_write_base(struct vp *vp, uint64_t value)
 {
-	return may_become(vp, value) && apic_set_base(vp, value);
+	struct apic *const apic = &vp->apic;
+	const uint8_t before = apic->mode;
+
+	if (!may_become(vp, value) || !is_base(vp, value))
+		return false;
+	if (!change_base(vp, value))
+		return true;
+	apic_put_icr(apic, (uint32_t)apic_icr(apic));
+	if (before == VIRT_APIC_OFF || apic->mode == VIRT_APIC_OFF) {
+		reset_registers(vp);
+		enter_mode(vp);
+	} else if (before == VIRT_APIC_X2APIC) {
+		apic_put(apic, APIC_LDR, 0);
+	}
+	return true;
 }
 
 /* ---- The VP's life ----------------------------------------------------------------------- */

@@ -103,6 +103,18 @@ static inline void apic_set_due(struct apic *apic)
 	__atomic_store_n(&apic->is_due, true, __ATOMIC_RELEASE);
 }
 
+/* What a client has set since the last entry; of the timer it counts when the rest of it is known. */
+#define KEPT_ANY      (1u << 0)
+#define KEPT_START    (1u << 1) /* INITIAL_COUNT */
+#define KEPT_COUNT    (1u << 2) /* CURRENT_COUNT: kept_count; goes before KEPT_START */
+#define KEPT_DEADLINE (1u << 3) /* IA32_TSC_DEADLINE: kept_deadline */
+
+static inline void apic_keep(struct apic *apic, unsigned int what)
+{
+	apic->kept |= (uint8_t)(KEPT_ANY | what);
+	apic_set_due(apic);
+}
+
 /* ---- hv/apic.c: the VP's own ---- */
 
 /* What the guest reads: a word of the page, or worked out. */
@@ -118,6 +130,11 @@ void apic_local(struct vp *vp, unsigned int lvt);
 /* An error for the ESR, and LVT_ERROR. */
 void apic_error(struct vp *vp, uint32_t bit);
 
+/* ---- hv/apic_state.c ---- */
+
+/* apic->kept is set: what a client has set, in whatever order, becomes what the registers can be together. */
+void apic_settle(struct vp *vp);
+
 /* ---- hv/apic_mode.c ---- */
 
 /* The guest writes IA32_APIC_BASE. False: #GP(0). */
@@ -131,9 +148,11 @@ void apic_timer_divide(struct vp *vp);
 void apic_timer_mode(struct vp *vp);
 void apic_timer_stop(struct vp *vp);
 
-/* What CURRENT_COUNT reads, and what it is to go on from. */
+/* What CURRENT_COUNT reads. */
 uint32_t apic_timer_count(struct vp *vp);
-void apic_timer_set_count(struct vp *vp, uint32_t count);
+
+/* Take over what a client has set, apic->kept: the timer goes on by all of it, from now. */
+void apic_timer_settle(struct vp *vp, unsigned int kept);
 
 /* A write of IA32_TSC_DEADLINE. */
 void apic_timer_set_deadline(struct vp *vp, uint64_t tsc);

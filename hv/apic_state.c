@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A local APIC as its client sees and sets it: register by register, and in one piece. Setting is restoring: no
- * interrupt is sent, nothing is acknowledged; the timer goes on from the count that is set.
+ * interrupt is sent, nothing is acknowledged; the timer goes on from the count that is set. Registers come in any order:
+ * each is kept as it is given, and what it means beside the others is worked out when the VP runs.
  */
 #include "hv/apic_page.h"
 
@@ -50,10 +51,8 @@ static const char *refusal(struct vp *vp, unsigned int n, uint64_t value)
 	case APIC_VERSION: return value == apic_get(&vp->apic, n) ? NULL : "the version is fixed";
 	case APIC_EOI:
 	case APIC_SELF_IPI: return value ? "write-only: there is nothing to restore" : NULL;
-	case APIC_LDR:
-		if (is_x2(vp) && value != apic_get(&vp->apic, n))
-			return "in x2APIC mode the LDR follows from the ID";
-		if (is_x2(vp))
+	case APIC_LDR: /* the mode may still change */
+		if (value == apic_logical_x2(vp->index))
 			return NULL;
 		break;
 	case APIC_PPR:
@@ -76,7 +75,7 @@ static const char *refusal(struct vp *vp, unsigned int n, uint64_t value)
 	return value & ~legal ? "a reserved bit is set" : NULL;
 }
 
-/* What refusal() has nothing against. */
+/* What refusal() has nothing against: as it is. What hangs on other registers is for apic_settle(). */
 static void restore(struct vp *vp, unsigned int n, uint64_t value)
 {
 	struct apic *const apic = &vp->apic;
@@ -88,27 +87,49 @@ static void restore(struct vp *vp, unsigned int n, uint64_t value)
 	case APIC_PPR:
 	case APIC_EOI:
 	case APIC_SELF_IPI: return;
-	case APIC_LDR:
-		if (!is_x2(vp))
-			apic_put(apic, n, word);
-		return;
 	case APIC_DFR: apic_put(apic, n, word | 0x0fffffff); return;
 	case APIC_ICR: apic_put_icr(apic, value); return;
 	case APIC_LVT_TIMER ... APIC_LVT_ERROR:
-		apic_put(apic, n,
-			 (word & ~LVT_READ_ONLY) |
-				 (apic_get(apic, APIC_SVR) & SVR_ENABLED ? 0 : LVT_MASKED));
-		if (n == APIC_LVT_TIMER)
-			apic_timer_mode(vp);
+		apic_put(apic, n, word & ~LVT_READ_ONLY);
+		apic_keep(apic, 0);
 		return;
-	case APIC_INITIAL_COUNT: apic_timer_start(vp, word); return;
-	case APIC_CURRENT_COUNT: apic_timer_set_count(vp, word); return;
-	case APIC_DIVIDE:
+	case APIC_INITIAL_COUNT:
 		apic_put(apic, n, word);
-		apic_timer_divide(vp);
+		apic_keep(apic, KEPT_START);
 		return;
-	default: apic_put(apic, n, word); return;
+	case APIC_CURRENT_COUNT:
+		apic->kept_count = word;
+		apic_keep(apic, KEPT_COUNT);
+		return;
+	default:
+		apic_put(apic, n, word);
+		apic_keep(apic, 0);
+		return;
 	}
+}
+
+void apic_set_deadline(struct vp *vp, uint64_t tsc)
+{
+	vp->apic.kept_deadline = tsc;
+	apic_keep(&vp->apic, KEPT_DEADLINE);
+}
+
+void apic_settle(struct vp *vp)
+{
+	struct apic *const apic = &vp->apic;
+	const unsigned int kept = apic->kept;
+
+	apic->kept = 0;
+	apic_put(apic, APIC_LDR,
+		 is_x2(vp) ? apic_logical_x2(vp->index)
+			   : apic_get(apic, APIC_LDR) & (uint32_t)apic_writable(APIC_LDR, false));
+	if (!(apic_get(apic, APIC_SVR) & SVR_ENABLED))
+		for (unsigned int n = APIC_LVT_TIMER; n <= APIC_LVT_ERROR; n++)
+			apic_put(apic, n, apic_get(apic, n) | LVT_MASKED);
+	if (apic->mode == VIRT_APIC_OFF)
+		apic_timer_stop(vp);
+	else
+		apic_timer_settle(vp, kept);
 }
 
 /* WHvX64RegisterApic…: not APR, RRD, DFR and the upper half of the ICR. */
@@ -184,21 +205,18 @@ static bool set_words(struct vp *vp, uint32_t words[APIC_REGISTERS])
 	words[APIC_ID] = apic_get(&vp->apic, APIC_ID);
 	words[APIC_VERSION] = apic_get(&vp->apic, APIC_VERSION);
 	words[APIC_PPR] = words[APIC_EOI] = words[APIC_SELF_IPI] = 0;
-	if (is_x2(vp))
-		words[APIC_LDR] = apic_get(&vp->apic, APIC_LDR);
+	if (refusal(vp, APIC_LDR, words[APIC_LDR]))
+		words[APIC_LDR] = 0;
 	words[APIC_IRR] &= ~NMI_BIT;
 	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
 		if (has_name(n) && refusal(vp, n, words[n]))
 			return false;
-	if (!is_x2(vp) && words[APIC_ICR_HIGH] & ~apic_writable(APIC_ICR_HIGH, false))
-		return false;
 	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
 		if (has_name(n))
 			restore(vp, n,
 				n == APIC_ICR ? words[n] | (uint64_t)words[APIC_ICR_HIGH] << 32
 					      : words[n]);
-	if (!is_x2(vp))
-		restore(vp, APIC_DFR, words[APIC_DFR]);
+	restore(vp, APIC_DFR, words[APIC_DFR]);
 	vp->nmi_requested = has_nmi;
 	vp->apic.errors = 0;
 	apic_set_due(&vp->apic);

@@ -72,31 +72,29 @@ void apic_timer_stop(struct vp *vp)
 	arm(vp, APIC_NEVER);
 }
 
-/* In the deadline mode there is no count: writes are ignored, it reads as zero. */
-void apic_timer_start(struct vp *vp, uint32_t count)
+static void count_down(struct vp *vp, uint32_t count)
 {
-	if (vp->apic.timer_mode & MODE_DEADLINE)
-		return;
-	apic_put(&vp->apic, APIC_INITIAL_COUNT, count);
-	apic_timer_set_count(vp, count);
-}
-
-void apic_timer_set_count(struct vp *vp, uint32_t count)
-{
-	if (vp->apic.timer_mode & MODE_DEADLINE)
-		return;
 	if (count)
 		run_from(vp, timer_now(vp), 0, count);
 	else
 		arm(vp, APIC_NEVER);
 }
 
+/* In the deadline mode there is no count: writes are ignored, it reads as zero. */
+void apic_timer_start(struct vp *vp, uint32_t count)
+{
+	if (vp->apic.timer_mode & MODE_DEADLINE)
+		return;
+	apic_put(&vp->apic, APIC_INITIAL_COUNT, count);
+	count_down(vp, count);
+}
+
+/* What has run out and has not fired yet stands at 1: a client that saves it does not lose it. */
 static uint32_t count_at(const struct apic *apic, uint64_t now)
 {
 	uint64_t elapsed, rest;
 
-	if (apic->deadline <= now || apic->deadline == APIC_NEVER ||
-	    (apic->timer_mode & MODE_DEADLINE))
+	if (apic->deadline == APIC_NEVER || (apic->timer_mode & MODE_DEADLINE))
 		return 0;
 	if (now <= apic->count_start)
 		return apic->count_from;
@@ -107,18 +105,26 @@ static uint32_t count_at(const struct apic *apic, uint64_t now)
 
 uint32_t apic_timer_count(struct vp *vp)
 {
+	if (vp->apic.kept & KEPT_COUNT)
+		return vp->apic.kept_count;
 	return count_at(&vp->apic, timer_now(vp));
 }
 
-/* SDM 3A "Divide Configuration Register": bits 3, 1 and 0; 7 is 1, and 0 is 2. A count that runs goes on from where it is. */
+/* SDM 3A "Divide Configuration Register": bits 3, 1 and 0; 7 is 1, and 0 is 2. */
+static uint8_t shift_of(const struct apic *apic)
+{
+	const uint32_t divide = apic_get(apic, APIC_DIVIDE);
+
+	return (uint8_t)((((divide & 3) | (divide >> 1 & 4)) + 1) & 7);
+}
+
+/* A count that runs goes on from where it is. */
 void apic_timer_divide(struct vp *vp)
 {
-	struct apic *const apic = &vp->apic;
-	const uint32_t divide = apic_get(apic, APIC_DIVIDE);
 	const uint64_t now = timer_now(vp);
-	const uint32_t count = count_at(apic, now);
+	const uint32_t count = count_at(&vp->apic, now);
 
-	apic->timer_shift = (uint8_t)((((divide & 3) | (divide >> 1 & 4)) + 1) & 7);
+	vp->apic.timer_shift = shift_of(&vp->apic);
 	if (count)
 		run_from(vp, now, 0, count);
 }
@@ -153,6 +159,26 @@ void apic_timer_set_deadline(struct vp *vp, uint64_t tsc)
 	} else {
 		arm(vp, now + (tsc - guest_now < longest ? tsc - guest_now : longest));
 	}
+}
+
+/* A count that has been set goes on from now, any other from where it is; a periodic one never rests at zero. */
+void apic_timer_settle(struct vp *vp, unsigned int kept)
+{
+	struct apic *const apic = &vp->apic;
+	const uint32_t initial = apic_get(apic, APIC_INITIAL_COUNT);
+	uint32_t count = kept & KEPT_COUNT ? apic->kept_count : initial;
+
+	apic_timer_mode(vp);
+	if ((apic->timer_mode & MODE_DEADLINE) || !(kept & (KEPT_COUNT | KEPT_START))) {
+		apic_timer_divide(vp);
+		if (kept & KEPT_DEADLINE)
+			apic_timer_set_deadline(vp, apic->kept_deadline);
+		return;
+	}
+	apic->timer_shift = shift_of(apic);
+	if (!count && apic->timer_mode == MODE_PERIODIC)
+		count = initial;
+	count_down(vp, count);
 }
 
 static void run_shortest(struct vp *vp, uint64_t now, uint32_t count)
@@ -197,5 +223,5 @@ void apic_move_time(struct vp *vp, uint64_t delta)
 	if (apic->deadline == APIC_NEVER)
 		return;
 	apic->count_start += delta;
-	arm(vp, apic->deadline + delta);
+	arm(vp, delta < APIC_NEVER - 1 - apic->deadline ? apic->deadline + delta : APIC_NEVER - 1);
 }

@@ -206,7 +206,7 @@ static void set_apic_base(REGISTER_SET)
 static void set_deadline(REGISTER_SET)
 {
 	REGISTER_UNUSED;
-	(void)apic_write_msr(vp, MSR_TSC_DEADLINE, value->Reg64);
+	apic_set_deadline(vp, value->Reg64);
 }
 
 #define NO_MSR	 "the processor model does not have this register"

@@ -242,6 +242,30 @@ static void time_that_stands_still_delays(void)
 	CHECK_EQ(vp->virt->deadline, 15000000);
 }
 
+/* Deadlines of the far future stay there, however long the time stands still. */
+static void no_sum_of_times_wraps(void)
+{
+	static const uint64_t deadlines[] = { ~0ull, ~0ull - 1, ~0ull - 1000000, 1ull << 63 };
+	static const uint64_t whiles[] = { 1, 999999, 1ull << 40, 1ull << 62 };
+
+	for (size_t i = 0; i < 16; i++) {
+		begin(DEADLINE);
+		virt_set(vp->virt, VIRT_TSC_OFFSET, 0);
+		CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, deadlines[i / 4]));
+		CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
+		set_clock(2000000 + whiles[i % 4]);
+		CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
+		CHECK(vp->virt->deadline > 1ull << 62 && vp->virt->deadline != APIC_NEVER);
+		CHECK_EQ(vector_at(clock_now + 2000), -1);
+		/* And again, from the end. */
+		CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
+		set_clock(clock_now + whiles[i % 4]);
+		CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
+		CHECK_EQ(vector_at(clock_now + 2000), -1);
+		CHECK(vp->virt->deadline != APIC_NEVER);
+	}
+}
+
 static void reset_stops_it(void)
 {
 	begin(PERIODIC);
@@ -257,10 +281,15 @@ static void reset_stops_it(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		TEST(one_shot_counts_down_once),       TEST(zero_stops_and_masked_is_silent),
-		TEST(longest_count_does_not_overflow), TEST(periods_neither_drift_nor_pile_up),
-		TEST(divider_changes_on_the_way),      TEST(deadline_is_of_the_guests_tsc),
-		TEST(time_that_stands_still_delays),   TEST(reset_stops_it),
+		TEST(one_shot_counts_down_once),
+		TEST(zero_stops_and_masked_is_silent),
+		TEST(longest_count_does_not_overflow),
+		TEST(periods_neither_drift_nor_pile_up),
+		TEST(divider_changes_on_the_way),
+		TEST(deadline_is_of_the_guests_tsc),
+		TEST(time_that_stands_still_delays),
+		TEST(no_sum_of_times_wraps),
+		TEST(reset_stops_it),
 	};
 
 	return RUN(tests);
