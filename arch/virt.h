@@ -240,6 +240,7 @@ enum virt_reg {
 	VIRT_XSS,	    /* of a child; legal by xss_child */
 	VIRT_TSC_AUX,	    /* what RDTSCP and RDPID give */
 	VIRT_SPEC_CTRL,	    /* IA32_SPEC_CTRL while the VP runs; only bits that the processor has */
+	VIRT_DEBUGCTL,	    /* IA32_DEBUGCTL: BTF alone */
 	VIRT_REG_COUNT
 };
 
@@ -417,6 +418,7 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit);
 /* Any VP that no other processor runs. Setting checks nothing: hv/ has. */
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg);
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
+/* Bits 8 to 11 of the attributes, where a descriptor has bits of its limit, are dropped. */
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value);
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value);
 /* table: 0 GDTR, 1 IDTR */
@@ -532,6 +534,12 @@ void virt_root_sipi(struct virt_vp *root, uint8_t vector);
 
 /* Go past the instruction of the exit: RIP (cut to the mode's width), interrupt shadow and RF cleared, TF honoured. */
 void virt_skip(struct virt_vp *vp, const struct virt_exit *exit);
+
+/*
+ * An instruction that was begun with RFLAGS.TF set has been done without the processor: the single-step trap follows, unless the
+ * guest steps from branch to branch (VIRT_DEBUGCTL) and it was none.
+ */
+void virt_step(struct virt_vp *vp, bool is_branch);
 
 /* ---- The other direction ----------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@
 #include "hv/xsave.h"
 #include "whp/WinHvPlatformDefs.h"
 #include "x86/cr.h"
+#include "x86/msr.h"
 
 /* Bits of one register of a leaf: `pass` as the processor has them, `set` in any case; both only with what it needs. */
 struct cpuid_row {
@@ -62,6 +63,7 @@ struct cpuid_leaf {
 #define LAST_EXTENDED  0x80000008u
 #define LAST_BASIC \
 	0x16u /* given where the processor has leaf 0Bh, for 15h and 16h are Whit's own */
+#define LIMITED_BASIC	2u
 #define LEAF_TOPOLOGY	0xbu
 #define LEAF_XSAVE	0xdu
 #define LEAF_TIMING	0x40000010u
@@ -550,6 +552,15 @@ static struct x86_cpuid plain(const struct model *model, uint32_t leaf, uint32_t
 				  : 0];
 }
 
+/* SDM 4 "IA32_MISC_ENABLE": what the guest has turned off. */
+static void apply_misc_enable(const struct vp *vp, uint32_t leaf, struct x86_cpuid *out)
+{
+	if (leaf == 0 && (vp->misc_enable & MISC_LIMIT_CPUID))
+		out->eax = at_most(out->eax, LIMITED_BASIC);
+	if (leaf == FIRST_EXTENDED + 1 && (vp->misc_enable & MISC_XD_DISABLE))
+		out->edx &= ~CPUID81_EDX_NX;
+}
+
 /* What the slot alone does not say. */
 static struct x86_cpuid look(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
 {
@@ -581,6 +592,8 @@ static struct x86_cpuid look(const struct vp *vp, uint32_t leaf, uint32_t sublea
 			out = hypervisor_leaf(model, leaf);
 		break;
 	}
+	if (vp->cpuid_look)
+		apply_misc_enable(vp, leaf, &out);
 	if (vp->partition->lists && vp->partition->lists->n_cpuid_results)
 		apply_results(vp, leaf, subleaf, &out);
 	return out;
@@ -592,7 +605,7 @@ struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t sublea
 	const uint32_t low = leaf % FIRST_EXTENDED;
 
 	if (low < MODEL_SLOTS) {
-		const uint8_t slot = model->slot[leaf >> 31][low];
+		const uint8_t slot = model->slot[leaf >> 31][low] | vp->cpuid_look;
 
 		if (!(slot & MODEL_LOOK))
 			return model->answers[slot];

@@ -4,6 +4,7 @@
 #include "hv/gpa.h"
 #include "hv/root.h"
 #include "x86/cr.h"
+#include "x86/msr.h"
 #include "x86/paging.h"
 
 /* A write that changes one of these loads the PDPTEs anew, SDM 3A "PDPTE Registers". */
@@ -47,9 +48,15 @@ const char *cr4_refusal(struct vp *vp, uint64_t value)
 	return NULL;
 }
 
+/* Bits that EFER can have: a guest can turn execute-disable off altogether. */
+static uint64_t efer_possible(const struct vp *vp)
+{
+	return vp->partition->model.efer & (vp->misc_enable & MISC_XD_DISABLE ? ~EFER_NXE : ~0ull);
+}
+
 const char *efer_refusal(struct vp *vp, uint64_t value)
 {
-	if (value & ~vp->partition->model.efer)
+	if (value & ~efer_possible(vp))
 		return "EFER has a bit set that the processor model does not offer";
 	if ((value & EFER_LMA) && !(value & EFER_LME))
 		return "EFER.LMA is set without EFER.LME";
@@ -210,7 +217,7 @@ bool cr_write_efer(struct vp *vp, uint64_t value)
 	struct virt_paging now;
 
 	virt_get_paging(vp->virt, &now);
-	if (value & ~vp->partition->model.efer)
+	if (value & ~efer_possible(vp))
 		return false;
 	if (((value ^ now.efer) & EFER_LME) && (now.cr0 & CR0_PG))
 		return false;

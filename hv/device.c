@@ -20,8 +20,6 @@
 /* Exits at one RIP that came to nothing, before the client gets the plain exit. */
 #define DEVICE_MAX_STUCK 4
 
-#define PENDING_DEBUG_STEP (1ull << 14) /* BS, as in DR6 */
-
 /* The record where it stands, in the bytes of the exit context. */
 struct device_record {
 	struct whit_device_access access;
@@ -224,6 +222,7 @@ static void device_commit(struct device_run *run, enum emu_outcome outcome)
 	struct vp *vp = run->vp;
 	struct virt_regs *regs = virt_regs(vp->virt);
 	bool is_step = regs->rflags & RFLAGS_TF;
+	bool is_branch = outcome == EMU_DONE && run->cpu.rip != regs->rip + vp->device.insn.length;
 	uint64_t shadow = run->view->shadow & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
 
 	__builtin_memcpy(regs->gpr, run->cpu.gpr, sizeof(regs->gpr));
@@ -235,8 +234,7 @@ static void device_commit(struct device_run *run, enum emu_outcome outcome)
 	if (shadow != run->view->shadow)
 		virt_set(vp->virt, VIRT_SHADOW, shadow);
 	if (is_step)
-		virt_set(vp->virt, VIRT_PENDING_DEBUG,
-			 virt_get(vp->virt, VIRT_PENDING_DEBUG) | PENDING_DEBUG_STEP);
+		virt_step(vp->virt, is_branch);
 	if (run->has_met_apic)
 		device_write_apic(run);
 	vp->device.n_posted = run->n_posted;

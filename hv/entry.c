@@ -11,9 +11,8 @@
 #include "x86/cr.h"
 #include "x86/rflags.h"
 
-#define UPPER_32      0xffffffff00000000ull
-#define ATTR_RESERVED 0x0f00u
-#define SELECTOR_TI   0x4u
+#define UPPER_32    0xffffffff00000000ull
+#define SELECTOR_TI 0x4u
 
 #define PENDING_STEP (1ull << 14) /* BS of VIRT_PENDING_DEBUG */
 
@@ -100,8 +99,6 @@ static const uint32_t names[SEG_COUNT] = {
 /* Attributes that every usable segment obeys. */
 static const char *check_attributes(const struct x86_segment *seg, bool is_system)
 {
-	if (seg->attributes & ATTR_RESERVED)
-		return "the attributes have a reserved bit set";
 	if (!(seg->attributes & SEG_P))
 		return "the segment is not present";
 	if (is_system != !(seg->attributes & SEG_S))

@@ -18,16 +18,13 @@
 #include "x86/msr.h"
 #include "x86/paging.h"
 
-#define APIC_BASE_BSP	      (1ull << 8)
-#define APIC_BASE_ENABLE      (1ull << 11)
-#define MISC_FAST_STRINGS     (1ull << 0)
-#define MISC_BTS_UNAVAILABLE  (1ull << 11)
-#define MISC_PEBS_UNAVAILABLE (1ull << 12)
-#define MISC_ALWAYS	      (MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE)
-#define MICROCODE_REVISION    (1ull << 32) /* in the upper half; what KVM's guests see, too */
-#define UMWAIT_RESERVED	      (1ull << 1)
-#define LOW_32		      0xffffffffull
-#define MTRRCAP_VALUE	      (MTRR_VARIABLE | MTRRCAP_FIX | MTRRCAP_WC)
+#define APIC_BASE_BSP	   (1ull << 8)
+#define APIC_BASE_ENABLE   (1ull << 11)
+#define MISC_ALWAYS	   (MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE)
+#define MICROCODE_REVISION (1ull << 32) /* in the upper half; what KVM's guests see, too */
+#define UMWAIT_RESERVED	   (1ull << 1)
+#define LOW_32		   0xffffffffull
+#define MTRRCAP_VALUE	   (MTRR_VARIABLE | MTRRCAP_FIX | MTRRCAP_WC)
 
 struct msr_row {
 	uint32_t first, last;
@@ -215,13 +212,66 @@ static bool read_misc_enable(READ)
 	return true;
 }
 
+/*
+ * What comes of each bit that the manual lets software write, or has read-only; the others are reserved. SDM 4 "Architectural MSRs", and
+ * those of the families from Pentium 4 on: guests write them by the family that CPUID shows.
+ */
+enum misc_way { WORKS, KEPT, FIXED };
+
+/* clang-format off */
+static const struct { uint64_t bits; enum misc_way way; const char *reason; } misc_rows[] = {
+	{ MISC_LIMIT_CPUID, WORKS, "CPUID leaf 0 says 2 at most" },
+	{ MISC_XD_DISABLE, WORKS, "CPUID shows no NX, EFER.NXE is clear and cannot be set" },
+	{ MISC_FAST_STRINGS, KEPT, "the processor's strings are as fast as the machine has set them" },
+	{ 1ull << 2, KEPT, "x87 opcode compatibility: the processor's own is as it is" },
+	{ 1ull << 3 | 1ull << 13, KEPT, "thermal control: the machine's" },
+	{ 1ull << 4 | 1ull << 8, KEPT, "locks on the bus: the machine's" },
+	{ 1ull << 6 | 1ull << 24, KEPT, "caches: the machine's" },
+	{ 1ull << 9 | 1ull << 19 | 1ull << 37 | 1ull << 39, KEPT, "prefetchers: the machine's" },
+	{ 1ull << 10, KEPT, "FERR#: there is no pin" },
+	{ 1ull << 23, KEPT, "xTPR messages: there is no bus" },
+	{ 1ull << 38, KEPT, "turbo: the machine's" },
+	{ 1ull << 7, FIXED, "read-only: no performance counters" },
+	{ MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE, FIXED, "read-only: neither is there" },
+	{ 1ull << 16 | 1ull << 20, FIXED, "SpeedStep and its lock: CPUID shows none, and they stay clear" },
+	{ 1ull << 18, FIXED, "MONITOR: CPUID shows none, and it stays clear" },
+};
+/* clang-format on */
+
+/* The bits that go one of these ways (a mask of 1 << enum misc_way). */
+static uint64_t misc_bits(unsigned int ways)
+{
+	uint64_t bits = 0;
+
+	for (unsigned int i = 0; i < sizeof(misc_rows) / sizeof(misc_rows[0]); i++)
+		if (ways >> misc_rows[i].way & 1)
+			bits |= misc_rows[i].bits;
+	return bits;
+}
+
+bool msr_misc_enable_is_legal(uint64_t value)
+{
+	return !(value & ~misc_bits(1u << WORKS | 1u << KEPT | 1u << FIXED));
+}
+
 static bool write_misc_enable(WRITE)
 {
 	UNUSED;
-	if ((value ^ (vp->misc_enable | MISC_ALWAYS)) & ~MISC_FAST_STRINGS)
+	if (!msr_misc_enable_is_legal(value))
 		return false;
-	vp->misc_enable = value;
+	vp->misc_enable = value & misc_bits(1u << WORKS | 1u << KEPT);
+	vp->cpuid_look = value & misc_bits(1u << WORKS) ? MODEL_LOOK : 0;
+	if (value & MISC_XD_DISABLE)
+		virt_set(vp->virt, VIRT_EFER, virt_get(vp->virt, VIRT_EFER) & ~EFER_NXE);
 	return true;
+}
+
+/* Steps from branch to branch are the processor's; of branches there are no records, and the bit that asks for them stays clear. */
+static bool write_debugctl(WRITE)
+{
+	if (value & ~(DEBUGCTL_BTF | DEBUGCTL_LBR))
+		return false;
+	return write_reg(vp, row, msr, value & DEBUGCTL_BTF);
 }
 
 static bool read_mtrr(READ)
@@ -278,6 +328,8 @@ static bool write_umwait(WRITE)
 
 /* clang-format off */
 static const struct msr_row rows[] = {
+	{ MSR_P5_MC_ADDR, MSR_P5_MC_TYPE, 0, 0, read_constant, write_zero,
+	  "CPUID shows MCE, which they came with: no machine check reaches a child" },
 	{ ONE(MSR_TSC), 0, 0, read_tsc, write_tsc, "the VP's own, by the offset" },
 	{ ONE(MSR_PLATFORM_ID), 0, 0, read_constant, NULL, "Linux and Windows read it" },
 	{ ONE(MSR_APIC_BASE), 0, 0, read_apic_base, write_apic_base, "the APIC's, or the client's" },
@@ -304,9 +356,10 @@ static const struct msr_row rows[] = {
 	{ ONE(MSR_MCG_CAP), 0, 0, read_constant, NULL, "MCA without a bank" },
 	{ ONE(MSR_MCG_STATUS), 0, 0, read_constant, write_zero, "MCA without a bank" },
 	{ ONE(MSR_PERF_STATUS), 0, 0, read_constant, NULL, "Windows and macOS read it" },
-	{ ONE(MSR_MISC_ENABLE), 0, 0, read_misc_enable, write_misc_enable,
-	  "guests look for fast strings, and for BTS and PEBS being absent" },
-	{ ONE(MSR_DEBUGCTL), 0, 0, read_constant, write_zero, "no branch records; guests clear it" },
+	{ ONE(MSR_PERF_CTL), 0, 0, read_constant, write_ignored,
+	  "the frequency is the machine's to choose, as systems find without SpeedStep in CPUID" },
+	{ ONE(MSR_MISC_ENABLE), 0, 0, read_misc_enable, write_misc_enable, "bit by bit: misc_rows" },
+	{ ONE(MSR_DEBUGCTL), 0, VIRT_DEBUGCTL, read_reg, write_debugctl, "BTF; no branch records" },
 	{ MSR_LASTBRANCH_FIRST, MSR_LASTBRANCH_LAST, 0, 0, read_constant, NULL,
 	  "the P6's branch records, which 64-bit Windows reads when an exception strikes" },
 	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE - 1, 0, 0, read_mtrr, write_mtrr, "MTRR" },

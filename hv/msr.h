@@ -22,8 +22,9 @@ enum msr_outcome msr_guest_write(struct vp *vp, uint32_t msr, uint64_t value);
 bool msr_read(struct vp *vp, uint32_t msr, uint64_t *value);
 bool msr_write(struct vp *vp, uint32_t msr, uint64_t value);
 
-/* Is the value one that WRMSR of IA32_PAT takes? */
+/* Is the value one that WRMSR of IA32_PAT, of a child's IA32_MISC_ENABLE, takes? */
 bool msr_pat_is_legal(uint64_t value);
+bool msr_misc_enable_is_legal(uint64_t value);
 
 /* Is it the number of a memory type, as MTRRs have it? */
 bool msr_is_memory_type(uint64_t type);

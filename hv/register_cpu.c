@@ -63,21 +63,11 @@ _Static_assert(sizeof(WHV_X64_SEGMENT_REGISTER) == sizeof(struct x86_segment) &&
 		       sizeof(WHV_X64_TABLE_REGISTER) == sizeof(struct x86_table),
 	       "copied without conversion");
 
-#define SEG_RESERVED 0x0f00u
-
 static const char *get_segment(REGISTER_GET)
 {
 	(void)row;
 	virt_get_segment(vp->virt, (enum x86_seg)i, (struct x86_segment *)(void *)&value->Segment);
 	return NULL;
-}
-
-static const char *check_segment(REGISTER_SET)
-{
-	REGISTER_UNUSED;
-	return value->Segment.Attributes & SEG_RESERVED
-		       ? "segment attributes: bits 8 to 11 are reserved"
-		       : NULL;
 }
 
 static void set_segment(REGISTER_SET)
@@ -183,7 +173,7 @@ static const struct register_row rows[] = {
 	[AT(WHvX64RegisterRax) ... AT(WHvX64RegisterR15)] = { get_gpr, NULL, set_gpr, NULL, WHvX64RegisterRax, 0, 0 },
 	[AT(WHvX64RegisterRip)] = { get_rip, NULL, set_rip, NULL, WHvX64RegisterRip, 0, 0 },
 	[AT(WHvX64RegisterRflags)] = { get_rflags, check_rflags, set_rflags, NULL, WHvX64RegisterRflags, 0, 0 },
-	[AT(WHvX64RegisterEs) ... AT(WHvX64RegisterTr)] = { get_segment, check_segment, set_segment, NULL, WHvX64RegisterEs, 0, 0 },
+	[AT(WHvX64RegisterEs) ... AT(WHvX64RegisterTr)] = { get_segment, NULL, set_segment, NULL, WHvX64RegisterEs, 0, 0 },
 	[AT(WHvX64RegisterIdtr) ... AT(WHvX64RegisterGdtr)] = { get_table, NULL, set_table, NULL, WHvX64RegisterIdtr, 0, 0 },
 	[AT(WHvX64RegisterCr0)] = { register_get_virt, check_cr0, set_cr0, NULL, WHvX64RegisterCr0, VIRT_CR0, 0 },
 	[AT(WHvX64RegisterCr2)] = { register_get_virt, NULL, register_set_virt, NULL, WHvX64RegisterCr2, VIRT_CR2, 0 },

@@ -34,12 +34,7 @@ static void set_fx(REGISTER_SET)
 	memcpy(fx(vp, row, i), value, 16);
 }
 
-static const char *check_st(REGISTER_SET)
-{
-	REGISTER_UNUSED;
-	return value->Fp.Reserved ? "an x87 register has 80 bits" : NULL;
-}
-
+/* 80 bits: FXRSTOR looks at no more. */
 static void set_st(REGISTER_SET)
 {
 	memcpy(fx(vp, row, i), value, 10);
@@ -65,7 +60,7 @@ static void set_mxcsr(REGISTER_SET)
 /* clang-format off */
 static const struct register_row rows[] = {
 	[AT(WHvX64RegisterXmm0) ... AT(WHvX64RegisterXmm15)] = { get_fx, NULL, set_fx, NULL, WHvX64RegisterXmm0, FX_XMM, 0 },
-	[AT(WHvX64RegisterFpMmx0) ... AT(WHvX64RegisterFpMmx7)] = { get_fx, check_st, set_st, NULL, WHvX64RegisterFpMmx0, FX_ST, 0 },
+	[AT(WHvX64RegisterFpMmx0) ... AT(WHvX64RegisterFpMmx7)] = { get_fx, NULL, set_st, NULL, WHvX64RegisterFpMmx0, FX_ST, 0 },
 	[AT(WHvX64RegisterFpControlStatus)] = { get_fx, NULL, set_fx, NULL, WHvX64RegisterFpControlStatus, FX_CONTROL, 0 },
 	[AT(WHvX64RegisterXmmControlStatus)] = { get_fx, check_mxcsr, set_mxcsr, NULL, WHvX64RegisterXmmControlStatus, FX_MXCSR, 0 },
 };

@@ -97,6 +97,8 @@ static void set_tsc_adjust(REGISTER_SET)
 
 /* ---- What hv/msr.c has ------------------------------------------------------------------- */
 
+#define RESERVED_BIT "the register has a reserved bit set, or a value that does not exist"
+
 static uint32_t msr_of(const struct register_row *row, uint32_t i)
 {
 	return row->arg + i * row->stride;
@@ -136,9 +138,15 @@ static const char *check_msr(REGISTER_SET)
 	if (value->Reg64 == before)
 		return NULL; /* a register that cannot be changed takes the value that it has */
 	if (!msr_write(vp, msr, value->Reg64))
-		return "the register has a reserved bit set, or a value that does not exist";
+		return RESERVED_BIT;
 	(void)msr_write(vp, msr, before);
 	return NULL;
+}
+
+static const char *check_misc_enable(REGISTER_SET)
+{
+	REGISTER_UNUSED;
+	return msr_misc_enable_is_legal(value->Reg64) ? NULL : RESERVED_BIT;
 }
 
 static void set_msr_if_new(REGISTER_SET)
@@ -255,7 +263,7 @@ static const struct register_row rows[] = {
 	[AT(WHvX64RegisterUmwaitControl)] = { get_msr, check_msr, set_msr, NO_MSR, WHvX64RegisterUmwaitControl, MSR_UMWAIT_CONTROL, 0 },
 	[AT(WHvX64RegisterXfd)] = { get_msr, check_msr, set_msr, NO_MSR, WHvX64RegisterXfd, XFD_MSR, 0 },
 	[AT(WHvX64RegisterXfdErr)] = { get_msr, check_msr, set_msr, NO_MSR, WHvX64RegisterXfdErr, XFD_ERR_MSR, 0 },
-	[AT(WHvX64RegisterMsrIa32MiscEnable)] = { get_msr, check_msr, set_msr_if_new, NO_MSR, WHvX64RegisterMsrIa32MiscEnable, MSR_MISC_ENABLE, 0 },
+	[AT(WHvX64RegisterMsrIa32MiscEnable)] = { get_msr, check_misc_enable, set_msr, NO_MSR, WHvX64RegisterMsrIa32MiscEnable, MSR_MISC_ENABLE, 0 },
 	[AT(WHvX64RegisterIa32FeatureControl)] = { get_msr, check_msr, set_msr_if_new, NO_VMX, WHvX64RegisterIa32FeatureControl, MSR_FEATURE_CONTROL, 0 },
 	[AT(WHvX64RegisterIa32VmxBasic) ... AT(WHvX64RegisterIa32VmxTrueEntryCtls)] = { get_msr, check_msr, register_set_nothing, NO_VMX, WHvX64RegisterIa32VmxBasic, MSR_VMX_BASIC, 1 },
 	[AT(WHvX64RegisterAmdVmHsavePa)] = { get_msr, check_msr, set_msr, NO_VMX, WHvX64RegisterAmdVmHsavePa, AMD_HSAVE_PA_MSR, 0 },

@@ -13,11 +13,11 @@
 #include "hv/cr.h"
 #include "hv/frame.h"
 #include "hv/time.h"
+#include "x86/msr.h"
 
-#define APIC_BASE_RESET	  0xfee00000ull
-#define APIC_BASE_BSP	  (1ull << 8)
-#define APIC_BASE_ENABLE  (1ull << 11)
-#define MISC_FAST_STRINGS (1ull << 0)
+#define APIC_BASE_RESET	 0xfee00000ull
+#define APIC_BASE_BSP	 (1ull << 8)
+#define APIC_BASE_ENABLE (1ull << 11)
 
 #define GPR_RDX 2
 
@@ -35,6 +35,7 @@ static void reset_alone(struct vp *vp)
 {
 	vp->apic_base = APIC_BASE_RESET | APIC_BASE_ENABLE | (vp->index ? 0 : APIC_BASE_BSP);
 	vp->misc_enable = MISC_FAST_STRINGS;
+	vp->cpuid_look = 0;
 	vp->umwait_control = 0;
 	vp->tsc_adjust = 0;
 	memset(&vp->mtrr, 0, sizeof(vp->mtrr));

@@ -72,6 +72,7 @@ struct vp {
 	uint64_t cr8; /* without an APIC: see vp_cr8() */
 	uint64_t apic_base;
 	uint64_t misc_enable;
+	uint8_t cpuid_look; /* MODEL_LOOK: misc_enable changes what CPUID says */
 	uint64_t umwait_control;
 	uint64_t
 		tsc_adjust; /* IA32_TSC_ADJUST: what the guest's own writes have moved its TSC by */

@@ -103,11 +103,17 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	return vp;
 }
 
+/* "… or INIT": the model-specific registers stay. */
 void virt_vp_reset(struct virt_vp *vp, bool is_init)
 {
-	(void)is_init;
-	memset(checked(vp)->regs.gpr, 0, sizeof(vp->regs.gpr));
+	const uint64_t pat = checked(vp)->reg[VIRT_PAT];
+
+	memset(vp->regs.gpr, 0, sizeof(vp->regs.gpr));
 	reset(vp);
+	if (is_init)
+		vp->reg[VIRT_PAT] = pat;
+	else
+		vp->reg[VIRT_SPEC_CTRL] = vp->reg[VIRT_DEBUGCTL] = 0;
 }
 
 void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
@@ -183,6 +189,10 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		if (value & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI))
 			fake_scream("shadow %#llx", (unsigned long long)value);
 		break;
+	case VIRT_DEBUGCTL:
+		if (value & ~DEBUGCTL_BTF)
+			fake_scream("DEBUGCTL %#llx", (unsigned long long)value);
+		break;
 	case VIRT_PENDING_DEBUG:
 		if (value & ~0x400full)
 			fake_scream("pending debug %#llx", (unsigned long long)value);
@@ -215,6 +225,7 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 	if ((unsigned int)seg >= SEG_COUNT)
 		fake_scream("segment %d", (int)seg);
 	checked(vp)->segment[seg] = *value;
+	vp->segment[seg].attributes &= 0xf0ff;
 }
 
 void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value)
@@ -312,6 +323,12 @@ void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 	vp->wants_nmi_window = nmi;
 }
 
+void virt_step(struct virt_vp *vp, bool is_branch)
+{
+	if (is_branch || !(checked(vp)->reg[VIRT_DEBUGCTL] & DEBUGCTL_BTF))
+		vp->reg[VIRT_PENDING_DEBUG] |= 1ull << 14;
+}
+
 void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 {
 	checked(vp);
@@ -324,7 +341,7 @@ void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 	vp->regs.changed = true;
 	vp->reg[VIRT_SHADOW] &= ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
 	if (vp->regs.rflags & RFLAGS_TF)
-		vp->reg[VIRT_PENDING_DEBUG] |= 1ull << 14;
+		virt_step(vp, false);
 	fake.n_skips++;
 }
 

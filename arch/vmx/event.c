@@ -126,12 +126,27 @@ uint64_t vmx_debug_bits(uint32_t type)
 	return type == INTR_PRIVILEGED_SOFT ? bits & ~(uint64_t)PENDING_DEBUG_BS : bits;
 }
 
-/* SDM 3A "Debug Exception (#DB)": DR6 and DR7.GD, which the exit has left as they were. */
+/* SDM 3A "Debug Exception (#DB)", 3B "Single-Stepping on Branches": DR6, DR7.GD and BTF, which the exit has left as they were. */
 void vmx_note_debug(struct virt_vp *vp, uint64_t bits)
 {
 	vp->dr6 = (vp->dr6 & ~0xfull) | bits;
 	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+	vmwrite(VMCS_GUEST_DEBUGCTL, vmread(VMCS_GUEST_DEBUGCTL) & ~DEBUGCTL_BTF);
 	vp->has_view = false;
+}
+
+/* SDM 3B "Single-Stepping on Branches": RFLAGS.TF traps behind branches alone. Of the current VMCS. */
+static bool steps_by_branch(void)
+{
+	return vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF;
+}
+
+void virt_step(struct virt_vp *vp, bool is_branch)
+{
+	vmcs_load(vp);
+	if (is_branch || !steps_by_branch())
+		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }
 
 /*
@@ -143,8 +158,7 @@ void vmx_note_debug(struct virt_vp *vp, uint64_t bits)
 void vmx_match_single_step(struct virt_vp *vp)
 {
 	const uint64_t pending = vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
-	const bool is_step =
-		(vp->regs.rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF);
+	const bool is_step = (vp->regs.rflags & RFLAGS_TF) && !steps_by_branch();
 
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 		is_step ? pending | PENDING_DEBUG_BS : pending & ~PENDING_DEBUG_BS);
@@ -198,13 +212,12 @@ void virt_intercept_spin(struct virt_vp *vp, bool exits)
 }
 
 /* What RF and TF mean for an instruction that is done. */
-static __attribute__((noinline)) void skip_flags(struct virt_regs *regs)
+static __attribute__((noinline)) void skip_flags(struct virt_vp *vp)
 {
-	if ((regs->rflags & RFLAGS_TF) && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
-		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-			vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-	regs->rflags &= ~(uint64_t)RFLAGS_RF;
-	regs->changed = true;
+	if (vp->regs.rflags & RFLAGS_TF)
+		virt_step(vp, false);
+	vp->regs.rflags &= ~(uint64_t)RFLAGS_RF;
+	vp->regs.changed = true;
 }
 
 void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
@@ -228,5 +241,5 @@ void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 		vp->has_view = false;
 	}
 	if (unlikely(regs->rflags & (RFLAGS_RF | RFLAGS_TF)))
-		skip_flags(regs);
+		skip_flags(vp);
 }

@@ -75,7 +75,8 @@ static void reset_child_only(struct virt_vp *vp)
 	virt_set(vp, VIRT_SYSENTER_CS, 0);
 	virt_set(vp, VIRT_SYSENTER_ESP, 0);
 	virt_set(vp, VIRT_SYSENTER_EIP, 0);
-	vmwrite(VMCS_GUEST_DEBUGCTL, 0);
+	virt_set(vp, VIRT_DEBUGCTL, 0);
+	virt_set(vp, VIRT_SPEC_CTRL, 0);
 	for (unsigned int i = 0; i < 4; i++)
 		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, 0);
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++)
@@ -109,7 +110,6 @@ void virt_vp_reset(struct virt_vp *vp, bool is_init)
 	const uint64_t caching = virt_get(vp, VIRT_CR0) & (CR0_CD | CR0_NW);
 
 	vmx_reset_state(vp, is_init ? caching | CR0_ET : RESET_CR0);
-	virt_set(vp, VIRT_SPEC_CTRL, 0);
 	if (!is_init)
 		reset_child_only(vp);
 }

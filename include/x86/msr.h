@@ -3,6 +3,8 @@
 #ifndef X86_MSR_H
 #define X86_MSR_H
 
+#define MSR_P5_MC_ADDR	      0x0
+#define MSR_P5_MC_TYPE	      0x1
 #define MSR_TSC		      0x10
 #define MSR_PLATFORM_ID	      0x17
 #define MSR_APIC_BASE	      0x1b
@@ -34,6 +36,7 @@
 #define MSR_MCG_CAP	      0x179
 #define MSR_MCG_STATUS	      0x17a
 #define MSR_PERF_STATUS	      0x198
+#define MSR_PERF_CTL	      0x199
 #define MSR_MISC_ENABLE	      0x1a0
 #define MSR_XFD		      0x1c4
 #define MSR_DEBUGCTL	      0x1d9
@@ -152,7 +155,15 @@
 #define MTRR_DEF_TYPE_E	 (1ull << 11)
 #define MTRR_PHYSMASK_V	 (1ull << 11)
 
+/* IA32_MISC_ENABLE */
+#define MISC_FAST_STRINGS     (1ull << 0)
+#define MISC_BTS_UNAVAILABLE  (1ull << 11)
+#define MISC_PEBS_UNAVAILABLE (1ull << 12)
+#define MISC_LIMIT_CPUID      (1ull << 22)
+#define MISC_XD_DISABLE	      (1ull << 34)
+
 /* IA32_DEBUGCTL */
+#define DEBUGCTL_LBR (1ull << 0)
 #define DEBUGCTL_BTF (1ull << 1)
 
 /* IA32_PAT after reset. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/device.c on the fake machine: memory, faults and traps. Each test is a root that answers. */
 #include "tests/unit/guest_device.h"
+#include "x86/msr.h"
 
 /* ---- Memory ------------------------------------------------------------------------------ */
 
@@ -611,6 +612,25 @@ static void single_step_and_shadows(void)
 		CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_PENDING_DEBUG), 1u << 14);
 		CHECK_EQUAL(guest_regs()->rip, i ? 0x1002 : 0x1000);
 	}
+	/* From branch to branch: a move is none. */
+	guest_new();
+	CODE(0x89, 0x03);
+	guest_regs()->gpr[3] = DEVICE;
+	guest_regs()->rflags |= RFLAGS_TF;
+	virt_set(guest_vp.virt, VIRT_DEBUGCTL, DEBUGCTL_BTF);
+	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_PENDING_DEBUG), 0);
+	/* A jump is: JMP [RBX]. */
+	guest_new();
+	CODE(0xff, 0x23);
+	guest_regs()->gpr[3] = DEVICE;
+	guest_regs()->rflags |= RFLAGS_TF;
+	virt_set(guest_vp.virt, VIRT_DEBUGCTL, DEBUGCTL_BTF);
+	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	answer_number(0x1100, 4);
+	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQUAL(guest_regs()->rip, 0x1100);
+	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_PENDING_DEBUG), 1u << 14);
 	/* Without TF nothing is pending. */
 	guest_new();
 	CODE(0x89, 0x03);

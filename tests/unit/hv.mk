@@ -2,7 +2,7 @@
 #
 # Tests of hv/ on the host, on the fake machine (arch/fake), under sanitizers. Needs B and CC.
 
-HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall \
+HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall hv_reserved \
 	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \

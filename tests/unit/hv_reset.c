@@ -32,6 +32,8 @@ static void use(struct vp *vp)
 	vp->cr8 = 7;
 	vp->apic_base = 0xfee00000;
 	vp->misc_enable = 0;
+	virt_set(vp->virt, VIRT_SPEC_CTRL, 5);
+	virt_set(vp->virt, VIRT_DEBUGCTL, 2);
 	vp->tsc_adjust = 99;
 	vp->mtrr.def_type = 0xc06;
 	vp->mtrr.base[3] = 1;
@@ -84,6 +86,8 @@ static void reset_is_as_after_creation(void)
 	CHECK_EQ(vp->virt->segment[SEG_CS].base, 0xf0000); /* as WHP has it */
 	CHECK_EQ(vp->apic_base, 0xfee00900);
 	CHECK_EQ(vp->misc_enable & 1, 1);
+	CHECK_EQ(virt_get(vp->virt, VIRT_SPEC_CTRL), 0);
+	CHECK_EQ(virt_get(vp->virt, VIRT_DEBUGCTL), 0);
 	CHECK_EQ(vp->tsc_adjust, 0);
 	CHECK_EQ(vp->mtrr.def_type | vp->mtrr.base[3] | vp->mtrr.fixed[10], 0);
 	CHECK_EQ(vp->deliverability, 0);
@@ -105,6 +109,8 @@ static void init_keeps_what_the_manual_says(void)
 	CHECK_EQ(vp->virt->segment[SEG_CS].base, 0xffff0000u); /* as the architecture has it */
 	CHECK_EQ(vp->apic_base, 0xfee00000);
 	CHECK_EQ(vp->misc_enable, 0);
+	CHECK_EQ(virt_get(vp->virt, VIRT_SPEC_CTRL), 5);
+	CHECK_EQ(virt_get(vp->virt, VIRT_DEBUGCTL), 2);
 	CHECK_EQ(vp->tsc_adjust, 99);
 	CHECK_EQ(vp->mtrr.def_type, 0xc06);
 	CHECK_EQ(vp->mtrr.fixed[10], 6);

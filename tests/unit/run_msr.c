@@ -42,6 +42,7 @@ static const struct {
 	bool can_read, can_write;
 	enum when when;
 } child_msrs[] = {
+	{ 0x0, 0x1, true, true, ALWAYS },
 	{ 0x10, 0x10, true, true, ALWAYS },
 	{ 0x17, 0x17, true, false, ALWAYS },
 	{ 0x1b, 0x1b, true, true, ALWAYS },
@@ -62,6 +63,7 @@ static const struct {
 	{ 0x179, 0x179, true, false, ALWAYS },
 	{ 0x17a, 0x17a, true, true, ALWAYS },
 	{ 0x198, 0x198, true, false, ALWAYS },
+	{ 0x199, 0x199, true, true, ALWAYS },
 	{ 0x1a0, 0x1a0, true, true, ALWAYS },
 	{ 0x1d9, 0x1d9, true, true, ALWAYS },
 	{ 0x1db, 0x1de, true, false, ALWAYS },
@@ -468,7 +470,9 @@ static void outcomes_for_every_configuration(void)
 				CHECK_EQUAL(value, 0);
 			/* A value that PAT and MISC_ENABLE refuse. */
 			outcome = msr_guest_write(&child, accesses[i].msr,
-						  accesses[i].msr == MSR_PAT ? 0x200 : 0x100);
+						  accesses[i].msr == MSR_PAT	       ? 0x200
+						  : accesses[i].msr == MSR_MISC_ENABLE ? 0x20
+										       : 0x100);
 			CHECK_EQUAL(outcome,
 				    expected(i, true, can_exit, bitmap, unimplemented, write));
 		}
@@ -487,14 +491,111 @@ static void child_apic_base_has_no_x2apic(void)
 	CHECK(!msr_write(&child, MSR_APIC_BASE, 1ull << 36 | 0x900));
 }
 
-static void child_misc_enable_says_no_bts_no_pebs(void)
+/* SDM 4 "Architectural MSRs", IA32_MISC_ENABLE, with what the families have beside: bit by bit. */
+static void child_misc_enable_bit_by_bit(void)
+{
+	static const uint8_t kept[] = {
+		0, 2, 3, 4, 6, 8, 9, 10, 13, 19, 22, 23, 24, 34, 37, 38, 39
+	};
+	static const uint8_t fixed[] = { 7, 11, 12, 16, 18, 20 };
+	const uint64_t always = 1 << 11 | 1 << 12;
+
+	world_init();
+	CHECK_EQUAL(read_back(MSR_MISC_ENABLE), 1 | always);
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		bool is_kept = false, is_fixed = false;
+
+		for (unsigned int i = 0; i < sizeof(kept); i++)
+			is_kept |= kept[i] == bit;
+		for (unsigned int i = 0; i < sizeof(fixed); i++)
+			is_fixed |= fixed[i] == bit;
+		CHECK(msr_write(&child, MSR_MISC_ENABLE, 0));
+		CHECK_EQUAL(read_back(MSR_MISC_ENABLE), always);
+		CHECK_EQUAL(msr_write(&child, MSR_MISC_ENABLE, 1ull << bit), is_kept || is_fixed);
+		CHECK_EQUAL(read_back(MSR_MISC_ENABLE), always | (is_kept ? 1ull << bit : 0));
+	}
+}
+
+/* The two that take effect: CPUID and EFER are as if the processor had no execute-disable; leaf 0 says 2. */
+static void child_misc_enable_takes_effect(void)
+{
+	uint32_t most;
+
+	world_init();
+	part.model.efer |= EFER_NXE;
+	most = cpuid_child(&child, 0, 0).eax;
+	CHECK(most > 2);
+	CHECK(msr_write(&child, MSR_EFER, EFER_NXE));
+	CHECK(cpuid_child(&child, 0x80000001, 0).edx & CPUID81_EDX_NX);
+	CHECK(msr_write(&child, MSR_MISC_ENABLE, 1ull << 34));
+	CHECK(!(cpuid_child(&child, 0x80000001, 0).edx & CPUID81_EDX_NX));
+	CHECK_EQUAL(cpuid_child(&child, 0, 0).eax, most);
+	CHECK_EQUAL(read_back(MSR_EFER), 0);
+	CHECK(!msr_write(&child, MSR_EFER, EFER_NXE));
+	CHECK(msr_write(&child, MSR_MISC_ENABLE, 1ull << 22));
+	CHECK(cpuid_child(&child, 0x80000001, 0).edx & CPUID81_EDX_NX);
+	CHECK(msr_write(&child, MSR_EFER, EFER_NXE));
+	CHECK_EQUAL(cpuid_child(&child, 0, 0).eax, 2);
+	CHECK(cpuid_child(&child, 0, 0).ebx != 0);
+	CHECK_EQUAL(cpuid_child(&child, 1, 0).eax, virt_cpuid(1, 0).eax);
+	CHECK(msr_write(&child, MSR_MISC_ENABLE, 1));
+	CHECK_EQUAL(cpuid_child(&child, 0, 0).eax, most);
+}
+
+/* SDM 4 "Architectural MSRs": what has no CPUID bit is there on every processor of the families that there are. */
+static void child_has_what_no_cpuid_bit_announces(void)
+{
+	static const struct {
+		uint32_t msr;
+		uint64_t value; /* that it takes, if it can be written */
+		bool is_read, is_written;
+	} architectural[] = {
+		{ 0x0, 0, true, true },		  { 0x1, 0, true, true },
+		{ 0x10, 5, true, true },	  { 0x17, 0, true, false },
+		{ 0x1b, 0xfee00900, true, true }, { 0x3a, 0, true, false },
+		{ 0x79, 0x1000, false, true },	  { 0x8b, 0, true, true },
+		{ 0x174, 8, true, true },	  { 0x175, 8, true, true },
+		{ 0x176, 8, true, true },	  { 0x179, 0, true, false },
+		{ 0x17a, 0, true, true },	  { 0x198, 0, true, false },
+		{ 0x199, 0x800, true, true },	  { 0x1a0, 1, true, true },
+		{ 0x1d9, 3, true, true },
+	};
+
+	world_init();
+	for (unsigned int i = 0; i < sizeof(architectural) / sizeof(architectural[0]); i++) {
+		uint64_t value = 0;
+
+		CHECK_EQUAL(msr_read(&child, architectural[i].msr, &value),
+			    architectural[i].is_read);
+		CHECK_EQUAL(msr_write(&child, architectural[i].msr, architectural[i].value),
+			    architectural[i].is_written);
+	}
+	CHECK_EQUAL(read_back(0), 0);
+	CHECK_EQUAL(read_back(1), 0);
+	CHECK_EQUAL(read_back(0x199), 0);
+}
+
+/* SDM 3B "IA32_DEBUGCTL MSR" */
+static void child_debugctl_has_btf(void)
 {
 	world_init();
-	CHECK_EQUAL(read_back(MSR_MISC_ENABLE), 1 | 1 << 11 | 1 << 12);
-	CHECK(msr_write(&child, MSR_MISC_ENABLE, 1 << 11 | 1 << 12));
-	CHECK_EQUAL(read_back(MSR_MISC_ENABLE), 1 << 11 | 1 << 12);
-	CHECK(!msr_write(&child, MSR_MISC_ENABLE, 1 << 11 | 1 << 12 | 1 << 22));
-	CHECK(!msr_write(&child, MSR_MISC_ENABLE, 0));
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		CHECK_EQUAL(msr_write(&child, MSR_DEBUGCTL, 1ull << bit), bit < 2);
+		CHECK_EQUAL(read_back(MSR_DEBUGCTL), bit ? 2 : 0);
+	}
+	CHECK(msr_write(&child, MSR_DEBUGCTL, 3));
+	CHECK_EQUAL(read_back(MSR_DEBUGCTL), 2);
+	CHECK_EQUAL(virt_get(child.virt, VIRT_DEBUGCTL), DEBUGCTL_BTF);
+	/* With it an instruction that is done without the processor makes no step, unless it is a branch. */
+	virt_regs(child.virt)->rflags |= RFLAGS_TF;
+	virt_skip(child.virt, &(struct virt_exit) { .insn_length = 2 });
+	CHECK_EQUAL(virt_get(child.virt, VIRT_PENDING_DEBUG), 0);
+	virt_step(child.virt, true);
+	CHECK_EQUAL(virt_get(child.virt, VIRT_PENDING_DEBUG), 1 << 14);
+	CHECK(msr_write(&child, MSR_DEBUGCTL, 0));
+	virt_set(child.virt, VIRT_PENDING_DEBUG, 0);
+	virt_skip(child.virt, &(struct virt_exit) { .insn_length = 2 });
+	CHECK_EQUAL(virt_get(child.virt, VIRT_PENDING_DEBUG), 1 << 14);
 }
 
 static void child_constants(void)
@@ -510,8 +611,6 @@ static void child_constants(void)
 	CHECK_EQUAL(read_back(MSR_MCG_CAP), 0);
 	CHECK(msr_write(&child, MSR_MCG_STATUS, 0));
 	CHECK(!msr_write(&child, MSR_MCG_STATUS, 1));
-	CHECK(msr_write(&child, MSR_DEBUGCTL, 0));
-	CHECK(!msr_write(&child, MSR_DEBUGCTL, 1));
 }
 
 int main(void)
@@ -531,7 +630,10 @@ int main(void)
 	RUN(child_apic_msrs_are_the_apics);
 	RUN(outcomes_for_every_configuration);
 	RUN(child_apic_base_has_no_x2apic);
-	RUN(child_misc_enable_says_no_bts_no_pebs);
+	RUN(child_misc_enable_bit_by_bit);
+	RUN(child_misc_enable_takes_effect);
+	RUN(child_has_what_no_cpuid_bit_announces);
+	RUN(child_debugctl_has_btf);
 	RUN(child_constants);
 	return test_has_failed;
 }

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * docs/registers.md "Reserved bits": each bit of each register is taken and dropped, refused, or means something, as the table
+ * says, and every register that a VP has is in the table.
+ */
+#include <ctype.h>
+
+#include "tests/unit/hv_test.h"
+
+#define MAX_NAMES 320u
+#define MODEL	  "model"
+
+static struct name {
+	char text[48]; /* without WHvX64Register, WHvRegister */
+	uint32_t value;
+	bool is_in_table;
+} names[MAX_NAMES];
+
+static unsigned int n_names;
+static uint64_t handle, names_at, values_at;
+
+static char *read_all(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = calloc(1, 1 << 18);
+
+	CHECK(file && text);
+	CHECK(fread(text, 1, (1 << 18) - 1, file) > 0);
+	fclose(file);
+	return text;
+}
+
+static void read_names(void)
+{
+	char *header = read_all("include/whp/WinHvRegisterNames.h");
+
+	n_names = 0;
+	for (const char *line = header; (line = strstr(line, "\n\tWHv")); line++) {
+		const char *from = strstr(line, "Register") + strlen("Register");
+		const size_t length = strcspn(from, " ");
+
+		CHECK(n_names < MAX_NAMES && length < sizeof(names[0].text));
+		memset(&names[n_names], 0, sizeof(names[0]));
+		memcpy(names[n_names].text, from, length);
+		names[n_names++].value = (uint32_t)strtoul(strstr(line, "= 0x") + 2, NULL, 16);
+	}
+	free(header);
+	CHECK(n_names >= 255);
+}
+
+static void vp_machine(bool has_apic)
+{
+	machine(256 * MIB);
+	handle = created(48);
+	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
+	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeLocalApicEmulationMode, has_apic, 4),
+		 S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
+	names_at = test_pages(1);
+	values_at = test_pages(1);
+}
+
+static uint32_t transfer(uint32_t call, uint32_t name, uint64_t value[2])
+{
+	uint32_t result;
+
+	*(uint32_t *)at(names_at) = name;
+	memcpy(at(values_at), value, 16);
+	result = CALL(call, handle, 0, names_at, 1, values_at);
+	memcpy(value, at(values_at), 16);
+	return result;
+}
+
+#define GET(name, value) transfer(WHIT_CALL_GET_REGISTERS, name, value)
+#define SET(name, value) transfer(WHIT_CALL_SET_REGISTERS, name, value)
+
+/* ---- The table --------------------------------------------------------------------------- */
+
+struct bits {
+	uint64_t words[2];
+};
+
+static void add_bits(struct bits *bits, unsigned long first, unsigned long last)
+{
+	CHECK(first <= last && last < 128);
+	for (unsigned long bit = first; bit <= last; bit++)
+		bits->words[bit / 64] |= 1ull << bit % 64;
+}
+
+/* Bits that the model of the VP lacks, of a register whose column says so. */
+static uint64_t lacking(const char *name)
+{
+	const struct model *const model = &partition_of(handle)->model;
+
+	if (!strcmp(name, "Cr4"))
+		return ~model->cr4;
+	if (!strcmp(name, "Efer"))
+		return ~model->efer;
+	CHECK(!strcmp(name, "XCr0"));
+	return ~(model->xcr0 | 1); /* without XSAVE it is 1, and stays */
+}
+
+/* "4, 64-127", "MAX-63", "model", "—". */
+static struct bits parse_bits(const char *cell, const char *name)
+{
+	struct bits bits = { { 0, 0 } };
+
+	while (*cell) {
+		char *end;
+		unsigned long first, last;
+
+		cell += strspn(cell, ", ");
+		if (!strncmp(cell, "—", strlen("—")) || !*cell)
+			break;
+		if (!strncmp(cell, MODEL, strlen(MODEL))) {
+			bits.words[0] |= lacking(name);
+			cell += strlen(MODEL);
+			continue;
+		}
+		if (!strncmp(cell, "MAX", 3)) {
+			first = virt_machine.physical_bits;
+			end = (char *)(uintptr_t)cell + 3;
+		} else {
+			CHECK(isdigit((unsigned char)*cell));
+			first = strtoul(cell, &end, 10);
+		}
+		last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+		add_bits(&bits, first, last);
+		cell = end;
+	}
+	return bits;
+}
+
+static void check_bit(struct name *name, unsigned int bit, bool is_ignored, bool is_refused)
+{
+	uint64_t before[2] = { 0, 0 }, value[2], after[2] = { 0, 0 };
+	uint32_t result;
+
+	CHECK_EQ(GET(name->value, before), S_OK);
+	memcpy(value, before, sizeof(value));
+	value[bit / 64] ^= 1ull << bit % 64;
+	result = SET(name->value, value);
+	CHECK_EQ(GET(name->value, after), S_OK);
+	if ((is_refused && result != WHIT_E_REGISTER_VALUE) || (is_ignored && result != S_OK) ||
+	    ((is_refused || is_ignored) && memcmp(before, after, sizeof(before)))) {
+		printf("FAIL %s: %s bit %u: %x, docs/registers.md says %s\n", test_name, name->text,
+		       bit, result, is_refused ? "refused" : "ignored");
+		longjmp(test_end, 1);
+	}
+	/* What is in neither column means something: it is kept, or there is a reason that is no reserved bit. */
+	if (!is_refused && !is_ignored && result == S_OK && !memcmp(before, after, 16)) {
+		printf("FAIL %s: %s bit %u is ignored, and not in docs/registers.md\n", test_name,
+		       name->text, bit);
+		longjmp(test_end, 1);
+	}
+	CHECK_EQ(SET(name->value, before), S_OK);
+}
+
+static unsigned int check_register(struct name *name, const char *ignored, const char *refused)
+{
+	const struct bits drops = parse_bits(ignored, name->text);
+	const struct bits refuses = parse_bits(refused, name->text);
+	uint64_t value[2] = { 0, 0 };
+
+	name->is_in_table = true;
+	if (GET(name->value, value) != S_OK)
+		return 0; /* this VP has it not */
+	for (unsigned int bit = 0; bit < 128; bit++)
+		check_bit(name, bit, drops.words[bit / 64] >> bit % 64 & 1,
+			  refuses.words[bit / 64] >> bit % 64 & 1);
+	return 1;
+}
+
+static struct name *name_of(const char *text, size_t length)
+{
+	for (unsigned int i = 0; i < n_names; i++)
+		if (strlen(names[i].text) == length && !memcmp(names[i].text, text, length))
+			return &names[i];
+	printf("FAIL %s: docs/registers.md: no register %.*s\n", test_name, (int)length, text);
+	longjmp(test_end, 1);
+}
+
+/* "Rax … R15, Rip": single names, and ranges by number. */
+static unsigned int check_row(const char *cell, const char *ignored, const char *refused)
+{
+	unsigned int n = 0;
+
+	while (*cell) {
+		const size_t length = strcspn(cell, ", ");
+		const struct name *const first = name_of(cell, length), *last = first;
+
+		cell += length;
+		if (!strncmp(cell, " … ", strlen(" … "))) {
+			cell += strlen(" … ");
+			last = name_of(cell, strcspn(cell, ", "));
+			cell += strcspn(cell, ", ");
+		}
+		for (unsigned int i = 0; i < n_names; i++)
+			if (names[i].value >= first->value && names[i].value <= last->value)
+				n += check_register(&names[i], ignored, refused);
+		cell += strspn(cell, ", ");
+	}
+	return n;
+}
+
+static unsigned int check_table(void)
+{
+	char *document = read_all("docs/registers.md"), *row;
+	unsigned int n = 0;
+
+	row = strstr(document, "## Reserved bits");
+	CHECK(row);
+	row = strstr(row, "|---|");
+	CHECK(row);
+	for (row = strchr(row, '\n') + 1; *row == '|'; row = strchr(row, '\n') + 1) {
+		char cells[3][256];
+		const char *from = row + 2;
+
+		for (unsigned int i = 0; i < 3; i++) {
+			const char *const end = strstr(from, " |");
+
+			CHECK(end && end - from < 256);
+			snprintf(cells[i], sizeof(cells[i]), "%.*s", (int)(end - from), from);
+			from = end + 3;
+		}
+		n += check_row(cells[0], cells[1], cells[2]);
+	}
+	free(document);
+	return n;
+}
+
+/* But for those whose value moves, or is more than a number; docs/registers.md says why. */
+static bool is_apart(uint32_t name)
+{
+	return name == WHvX64RegisterTsc || name == (uint32_t)WHvRegisterPendingInterruption ||
+	       name == (uint32_t)WHvRegisterPendingEvent;
+}
+
+static void every_register_is_in_the_table(void)
+{
+	for (unsigned int i = 0; i < n_names; i++) {
+		uint64_t value[2] = { 0, 0 };
+
+		if (GET(names[i].value, value) == S_OK && !is_apart(names[i].value) &&
+		    !names[i].is_in_table) {
+			printf("FAIL %s: docs/registers.md lacks %s\n", test_name, names[i].text);
+			longjmp(test_end, 1);
+		}
+	}
+}
+
+static void bits_without_a_local_apic(void)
+{
+	read_names();
+	vp_machine(false);
+	CHECK(check_table() > 110);
+	every_register_is_in_the_table();
+	delete_all(handle);
+	check_clean();
+}
+
+static void bits_with_a_local_apic(void)
+{
+	read_names();
+	vp_machine(true);
+	CHECK(check_table() > 150);
+	every_register_is_in_the_table();
+	delete_all(handle);
+	check_clean();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		TEST(bits_without_a_local_apic),
+		TEST(bits_with_a_local_apic),
+	};
+
+	return RUN(tests);
+}
