@@ -44,7 +44,7 @@ static uint32_t call_get_capability(struct call *call)
 
 static uint32_t call_create_partition(struct call *call)
 {
-	return partition_create(call->gpr[RCX], call->gpr[RDX], &call->gpr[RDX]);
+	return partition_create(call->gpr[RCX], call->gpr[RDX], &call->gpr[RDX], &call->gpr[R8]);
 }
 
 static uint32_t call_setup_partition(struct call *call)
@@ -165,7 +165,7 @@ static uint32_t call_set_registers(struct call *call)
 
 static uint32_t call_reset_partition(struct call *call)
 {
-	return vp_reset_all(call->partition);
+	return vp_reset_all(call->partition, call->gpr[RDX], &call->gpr[RDX]);
 }
 
 static uint32_t call_suspend_time(struct call *call)
@@ -233,7 +233,12 @@ static uint32_t call_version(struct call *call)
 
 static uint32_t call_lend(struct call *call)
 {
-	return lend(call->partition, call->gpr[RDX], call->gpr[R8]);
+	uint64_t n_taken;
+	const uint32_t result = lend(call->partition, call->gpr[RDX], call->gpr[R8], &n_taken);
+
+	if (result == WHIT_S_MORE)
+		call->gpr[RDX] = n_taken;
+	return result;
 }
 
 static uint32_t call_read_log(struct call *call)

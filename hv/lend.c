@@ -13,6 +13,9 @@
 
 #define LEDGER_RUNS 255u
 
+/* Pages that a call takes: each is cleared, and hidden from the root, while its interrupts wait. */
+#define LEND_AT_ONCE 256u
+
 struct ledger {
 	uint64_t next; /* spa of the ledger page before this one, 0: none */
 	uint64_t n_runs;
@@ -23,12 +26,13 @@ struct ledger {
 
 _Static_assert(sizeof(struct ledger) == PAGE_SIZE, "one page");
 
-uint32_t lend_take(uint64_t first, uint64_t n_pages)
+uint32_t lend_take(uint64_t first, uint64_t n_wanted, uint64_t *n_taken)
 {
+	const uint64_t n_pages = n_wanted < LEND_AT_ONCE ? n_wanted : LEND_AT_ONCE;
 	uint32_t result = RESULT(S_OK);
 
 	/* Page 0 is nobody's: an address of 0 means "none" in the ledger. */
-	if (PAGE_OFFSET(first) || !first || !n_pages || n_pages > WHIT_MAX_LEND)
+	if (PAGE_OFFSET(first) || !first || !n_wanted || n_wanted > WHIT_MAX_LEND)
 		return RESULT(E_INVALIDARG);
 	lock_take(&hv.lock);
 	if (!frames_lend(SPA(first), n_pages)) {
@@ -39,10 +43,12 @@ uint32_t lend_take(uint64_t first, uint64_t n_pages)
 		result = RESULT(E_OUTOFMEMORY);
 	}
 	lock_drop(&hv.lock);
+	if (result != RESULT(S_OK))
+		return result;
 	/* No processor of the root can write there any more. */
-	if (result == RESULT(S_OK))
-		memset(virt_ptr(SPA(first)), 0, n_pages << PAGE_SHIFT);
-	return result;
+	memset(virt_ptr(SPA(first)), 0, n_pages << PAGE_SHIFT);
+	*n_taken = n_pages;
+	return n_pages < n_wanted ? WHIT_S_MORE : RESULT(S_OK);
 }
 
 /* The ledger page with room for a run. */
@@ -66,24 +72,31 @@ static struct ledger *ledger_with_room(struct partition *partition)
 
 void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages)
 {
-	struct ledger *ledger = ledger_with_room(partition);
+	struct ledger *ledger = partition->ledger.a ? virt_ptr(partition->ledger) : NULL;
+	const uint64_t last = ledger ? ledger->n_runs - 1 : 0;
 
+	partition->n_lent += n_pages;
+	if (ledger &&
+	    ledger->runs[last].base + (ledger->runs[last].n_pages << PAGE_SHIFT) == first) {
+		ledger->runs[last].n_pages += n_pages; /* the rest of a loan that was cut */
+		return;
+	}
+	ledger = ledger_with_room(partition);
 	ledger->runs[ledger->n_runs].base = first;
 	ledger->runs[ledger->n_runs].n_pages = n_pages;
 	ledger->n_runs++;
-	partition->n_lent += n_pages;
 }
 
-uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages)
+uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages, uint64_t *n_taken)
 {
-	const uint32_t result = lend_take(first, n_pages);
+	const uint32_t result = lend_take(first, n_pages, n_taken);
 
-	if (result != RESULT(S_OK))
+	if (result != RESULT(S_OK) && result != WHIT_S_MORE)
 		return result;
-	for (uint64_t i = n_pages; i--;)
+	for (uint64_t i = *n_taken; i--;)
 		virt_pages_give(&partition->pages, SPA(first + (i << PAGE_SHIFT)));
-	lend_note(partition, first, n_pages);
-	return RESULT(S_OK);
+	lend_note(partition, first, *n_taken);
+	return result;
 }
 
 /* Give back a part of a run in which nothing is the partition's own. Under hv.lock. */

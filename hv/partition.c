@@ -86,21 +86,24 @@ uint32_t partition_want(const struct partition *partition, uint64_t n, uint64_t 
 	return WHIT_E_INSUFFICIENT_MEMORY;
 }
 
-uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result)
+uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken)
 {
 	struct partition *partition = virt_ptr(SPA(first));
-	uint32_t error;
+	uint32_t status;
+	uint64_t n;
 
 	if (n_pages < PARTITION_PAGES) {
 		*result = PARTITION_PAGES;
 		return WHIT_E_INSUFFICIENT_MEMORY;
 	}
-	error = lend_take(first, n_pages);
-	if (error != RESULT(S_OK))
-		return error;
-	for (uint64_t i = n_pages; --i;)
+	status = lend_take(first, n_pages, &n);
+	if (status == WHIT_S_MORE)
+		*n_taken = n;
+	else if (status != RESULT(S_OK))
+		return status;
+	for (uint64_t i = n; --i;)
 		virt_pages_give(&partition->pages, SPA(first + (i << PAGE_SHIFT)));
-	lend_note(partition, first, n_pages);
+	lend_note(partition, first, n);
 	partition->magic = PARTITION_MAGIC;
 	property_init(&partition->properties);
 	lock_take(&hv.lock);
@@ -109,7 +112,7 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result)
 	frames_mark(SPA(first), FRAME_PARTITION);
 	hv.stats.partitions++;
 	lock_drop(&hv.lock);
-	return RESULT(S_OK);
+	return status;
 }
 
 uint32_t partition_setup(struct partition *partition, uint64_t *needed)

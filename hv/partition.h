@@ -140,10 +140,10 @@ static inline struct vp *partition_vp(const struct partition *partition, uint64_
 }
 
 /*
- * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with
- * WHIT_E_INSUFFICIENT_MEMORY the pages that it takes at least.
+ * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with WHIT_E_INSUFFICIENT_MEMORY the pages that
+ * it takes at least. WHIT_S_MORE: it is there, and *n_taken of the pages are lent to it.
  */
-uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result);
+uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken);
 
 /* WHvSetupPartition; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
 uint32_t partition_setup(struct partition *partition, uint64_t *needed);
@@ -159,11 +159,11 @@ uint32_t partition_want(const struct partition *partition, uint64_t n, uint64_t 
 /* ---- hv/lend.c ---- */
 
 /*
- * Take n_pages (at most WHIT_MAX_LEND) from `first` away from the root: hidden, zeroed, frames marked.
- * They are nobody's yet. E_INVALIDARG, E_ACCESSDENIED (not the root's to lend), E_OUTOFMEMORY (no heap
- * to hide them with): nothing has changed.
+ * Take pages from `first` away from the root: hidden, zeroed, frames marked. They are nobody's yet. Of n_wanted (at most
+ * WHIT_MAX_LEND) *n_taken, the first ones; WHIT_S_MORE if that is not all. E_INVALIDARG, E_ACCESSDENIED (not the root's to
+ * lend), E_OUTOFMEMORY (no heap to hide them with): nothing has changed.
  */
-uint32_t lend_take(uint64_t first, uint64_t n_pages);
+uint32_t lend_take(uint64_t first, uint64_t n_wanted, uint64_t *n_taken);
 
 /*
  * Note [first, first + n_pages), taken by lend_take(), as lent to the partition, whose free list holds a
@@ -171,8 +171,8 @@ uint32_t lend_take(uint64_t first, uint64_t n_pages);
  */
 void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages);
 
-/* WHIT_CALL_LEND. */
-uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages);
+/* WHIT_CALL_LEND; *n_taken with WHIT_S_MORE too. */
+uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages, uint64_t *n_taken);
 
 /*
  * Give lent pages back to the root, but for the partition's own and the ledger's. Every page must be

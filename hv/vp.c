@@ -92,17 +92,27 @@ void vp_start(struct vp *vp, uint8_t vector)
 	vp->activity = 0;
 }
 
-uint32_t vp_reset_all(struct partition *partition)
-{
-	const uint32_t error = time_suspend(partition);
+/* VPs that a call resets, while the root's interrupts wait. */
+#define RESET_AT_ONCE 32u
 
-	if (error != RESULT(S_OK))
-		return error;
-	for (uint32_t i = 0; i < partition->properties.processor_count; i++) {
+uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next)
+{
+	uint32_t n = 0;
+
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (first >= partition->properties.processor_count)
+		return RESULT(E_INVALIDARG);
+	(void)time_suspend(partition);
+	for (uint64_t i = first; i < partition->properties.processor_count; i++) {
 		struct vp *const vp = partition->vps[i];
 
 		if (!vp)
 			continue;
+		if (n++ == RESET_AT_ONCE) {
+			*next = i;
+			return WHIT_S_MORE;
+		}
 		vp_reset(vp, false);
 		/* What the root wrote for the guest that is gone is gone, too. */
 		vp->page->dirty = 0;

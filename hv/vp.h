@@ -147,8 +147,11 @@ static inline void vp_set_cr8(struct vp *vp, uint64_t value)
 /* WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's lock. */
 uint32_t vp_cancel(uint64_t handle, uint64_t index, uint64_t flags);
 
-/* WHvResetPartition: every VP; memory and properties stay. WHIT_E_INVALID_STATE before the set-up. */
-uint32_t vp_reset_all(struct partition *partition);
+/*
+ * WHvResetPartition: every VP from `first` on; memory and properties stay. WHIT_S_MORE: go on with *next. WHIT_E_INVALID_STATE
+ * before the set-up, E_INVALIDARG: no such VP can be.
+ */
+uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next);
 
 /* ---- hv/register.c ---- */
 

@@ -22,7 +22,7 @@ VMM_SOURCES     := $(wildcard root/vmm/*.c root/vmm/uefi/*.c root/vmm/uefi/*.asm
 CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) \
 	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \
 	tests/system/apps/insn.asm root/vmm/terminal.c
-BENCH_SOURCES   := tests/bench/bench.c tests/bench/bench_vp.c tests/bench/loops.asm \
+BENCH_SOURCES   := tests/bench/bench.c tests/bench/bench_vp.c tests/bench/longest.c tests/bench/loops.asm \
 	tests/guest/bench.asm tests/guest/script.asm \
 	$(addprefix tests/system/apps/conformance/,board.c child.c console.c) \
 	tests/system/apps/insn.asm root/vmm/terminal.c

@@ -17,8 +17,8 @@
  *
  * Long work is cut: WHIT_S_AGAIN means that the call is to be repeated as it was (Run: a physical
  * interrupt wants the root; Delete: more to do), WHIT_S_IDLE from Run that the VP has halted: the call is to be
- * repeated when the TSC has come to RDX (~0: never), after an interrupt or a cancel; WHIT_S_MORE that RDX bytes of the range are done and the
- * call is to be repeated with the rest.
+ * repeated when the TSC has come to RDX (~0: never), after an interrupt or a cancel; WHIT_S_MORE that RDX bytes of the range (pages, VPs) are done
+ * and the call is to be repeated with the rest.
  */
 #ifndef WHIT_HYPERCALL_H
 #define WHIT_HYPERCALL_H
@@ -33,14 +33,14 @@
 
 /* WHP functions: the numbers are those of the functions' order in winhvplatform.h. */
 #define WHIT_CALL_GET_CAPABILITY     1u /* code, buffer, bytes → rdx bytes written */
-#define WHIT_CALL_CREATE_PARTITION   2u /* first page to lend, pages → rdx handle, or pages needed */
-#define WHIT_CALL_SETUP_PARTITION    3u	 /* handle */
-#define WHIT_CALL_RESET_PARTITION    4u	 /* handle */
-#define WHIT_CALL_DELETE_PARTITION   5u	 /* handle; may answer WHIT_S_AGAIN */
-#define WHIT_CALL_GET_PROPERTY	     6u	 /* handle, code, buffer, bytes → rdx bytes written */
-#define WHIT_CALL_SET_PROPERTY	     7u	 /* handle, code, buffer, bytes */
-#define WHIT_CALL_SUSPEND_TIME	     8u	 /* handle */
-#define WHIT_CALL_RESUME_TIME	     9u	 /* handle */
+#define WHIT_CALL_CREATE_PARTITION   2u /* first page, pages → rdx handle (or needed), r8 taken */
+#define WHIT_CALL_SETUP_PARTITION    3u /* handle */
+#define WHIT_CALL_RESET_PARTITION    4u /* handle, first VP → rdx next VP */
+#define WHIT_CALL_DELETE_PARTITION   5u /* handle; may answer WHIT_S_AGAIN */
+#define WHIT_CALL_GET_PROPERTY	     6u /* handle, code, buffer, bytes → rdx bytes written */
+#define WHIT_CALL_SET_PROPERTY	     7u /* handle, code, buffer, bytes */
+#define WHIT_CALL_SUSPEND_TIME	     8u /* handle */
+#define WHIT_CALL_RESUME_TIME	     9u /* handle */
 #define WHIT_CALL_MAP_GPA_RANGE	     10u /* handle, source, gpa, bytes, flags → rdx bytes done */
 #define WHIT_CALL_UNMAP_GPA_RANGE    12u /* handle, gpa, bytes → rdx bytes done */
 #define WHIT_CALL_TRANSLATE_GVA	     13u /* handle, vp, gva, flags → rdx result code, r8 gpa */
@@ -64,7 +64,7 @@
 
 /* Whit's own. */
 #define WHIT_CALL_VERSION  0x100u /* → rdx WHIT_ABI_VERSION */
-#define WHIT_CALL_LEND	   0x101u /* handle, first page, pages */
+#define WHIT_CALL_LEND	   0x101u /* handle, first page, pages → rdx pages taken */
 #define WHIT_CALL_READ_LOG 0x102u /* position, buffer, bytes → rdx bytes copied, r8 next position */
 #define WHIT_CALL_STATS	   0x103u /* buffer, bytes → rdx bytes written: struct whit_stats */
 

@@ -10,10 +10,32 @@
 /* A first loan that carries a small partition with one VP through its life. */
 #define FIRST_PAGES 16u
 
+#define PAGE_BYTES 4096u
+
+/*
+ * Lend n pages, of which the first n_done are lent already: a part with each call. True if any are: they are the partition's
+ * until it is deleted, and the whole allocation with them.
+ */
+static bool lend_pages(uint64_t handle, void *pages, size_t n_done, size_t n)
+{
+	struct hypercall_result result = { 0, 0 };
+	uint32_t status = WHIT_S_MORE;
+
+	while (n_done < n && status == WHIT_S_MORE) {
+		status = hypercall5(WHIT_CALL_LEND, handle,
+				    platform_physical(pages) + n_done * PAGE_BYTES, n - n_done, 0,
+				    0, &result);
+		if (status != WHIT_S_MORE)
+			return n_done || !status;
+		n_done += result.rdx;
+		platform_take_interrupts();
+	}
+	return true;
+}
+
 /* Lend `needed` pages or more. Loans double, so that a large partition takes few of them. */
 static bool lend(struct whp_partition *partition, uint64_t needed)
 {
-	struct hypercall_result result;
 	size_t n = FIRST_PAGES;
 	void *pages;
 
@@ -33,8 +55,7 @@ static bool lend(struct whp_partition *partition, uint64_t needed)
 	}
 	if (!pages)
 		return false;
-	if (hypercall5(WHIT_CALL_LEND, partition->handle, platform_physical(pages), n, 0, 0,
-		       &result)) {
+	if (!lend_pages(partition->handle, pages, 0, n)) {
 		platform_free(pages, n);
 		return false;
 	}
@@ -71,7 +92,9 @@ static uint32_t create(struct whp_partition *partition, size_t n, uint64_t *need
 		return (uint32_t)E_OUTOFMEMORY;
 	status = hypercall5(WHIT_CALL_CREATE_PARTITION, platform_physical(pages), n, 0, 0, 0,
 			    &result);
-	if (status) {
+	if (status == WHIT_S_MORE)
+		(void)lend_pages(result.rdx, pages, result.r8, n);
+	else if (status) {
 		platform_free(pages, n);
 		*needed = result.rdx;
 		return status;

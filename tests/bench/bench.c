@@ -487,6 +487,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		for (unsigned int i = 0; i < STEPS; i++)
 			bench_report(step_names[i], least_ticks[i]);
 		lifecycle_among_many();
+		bench_longest();
 		memory();
 	}
 	terminal_print(has_failed ? "bench: FAILED\n" : "bench: done\n");

@@ -25,4 +25,7 @@ uint64_t bench_tsc(void);
 /* Local APIC, registers, extended state: bench_vp.c. */
 void bench_vp(void);
 
+/* For how long each call keeps the root's interrupts waiting: longest.c. */
+void bench_longest(void);
+
 #endif

@@ -68,7 +68,7 @@ static uint32_t whole(uint64_t code, uint64_t first, uint64_t gpa, uint64_t n_by
 		REQUIRE(!fake.n_stale);
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			REQUIRE(n && n < 64);
-			REQUIRE(CALL(WHIT_CALL_LEND, handle, test_pages(n), n) == S_OK);
+			REQUIRE(lend_all(handle, test_pages(n), n) == S_OK);
 			continue;
 		}
 		if (result != WHIT_S_MORE)
@@ -117,7 +117,7 @@ static void do_list(const struct operation *o)
 		REQUIRE(!fake.n_stale);
 		if (result != WHIT_E_INSUFFICIENT_MEMORY)
 			break;
-		REQUIRE(CALL(WHIT_CALL_LEND, handle, test_pages(out_rdx), out_rdx) == S_OK);
+		REQUIRE(lend_all(handle, test_pages(out_rdx), out_rdx) == S_OK);
 	}
 	if (!are_legal(o->flags) || !half) {
 		REQUIRE(result == (uint32_t)E_INVALIDARG);

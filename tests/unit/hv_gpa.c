@@ -15,7 +15,7 @@ static uint32_t map(uint64_t handle, uint64_t source, uint64_t gpa, uint64_t byt
 			const uint64_t n = out_rdx;
 
 			CHECK(n > 0 && n <= WHIT_MAX_LEND);
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(n), n), S_OK);
+			CHECK_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
 		if (result != WHIT_S_MORE)
@@ -35,7 +35,7 @@ static uint32_t unmap(uint64_t handle, uint64_t gpa, uint64_t bytes)
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			const uint64_t n = out_rdx;
 
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(n), n), S_OK);
+			CHECK_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
 		if (result != WHIT_S_MORE)
@@ -170,7 +170,7 @@ static void too_few_pages_change_nothing(void)
 			CHECK_EQ(partition_of(handle)->pages.count, free_before);
 			CHECK(!gpa_page(partition_of(handle), GPA(gpa)).ptr);
 			CHECK_EQ(frames_uses(SPA(source), LEVEL_4K), 0);
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(wanted), wanted), S_OK);
+			CHECK_EQ(lend_all(handle, test_pages(wanted), wanted), S_OK);
 			CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source, gpa, 2 * PAGE_SIZE,
 				      RWX),
 				 S_OK);

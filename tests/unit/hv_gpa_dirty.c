@@ -19,7 +19,7 @@ static uint32_t whole(uint64_t code, uint64_t gpa, uint64_t n_bytes, uint64_t r9
 
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			CHECK(n > 0 && n <= WHIT_MAX_LEND);
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(n), n), S_OK);
+			CHECK_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
 		CHECK_EQ(fake.n_stale, 0);
@@ -49,7 +49,7 @@ static uint32_t map(uint64_t source, uint64_t gpa, uint64_t n_bytes, uint64_t fl
 		const uint64_t n = out_rdx;
 
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(n), n), S_OK);
+			CHECK_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
 		CHECK_EQ(fake.n_stale, 0);
@@ -206,7 +206,7 @@ static uint32_t map_list(uint64_t gpa, uint64_t count, uint64_t flags)
 		result = CALL(WHIT_CALL_MAP_GPA_LIST, handle, gpa, list, count, flags);
 		if (result != WHIT_E_INSUFFICIENT_MEMORY)
 			return result;
-		CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(out_rdx), out_rdx), S_OK);
+		CHECK_EQ(lend_all(handle, test_pages(out_rdx), out_rdx), S_OK);
 	}
 }
 

@@ -191,9 +191,9 @@ static uint32_t random_call(void)
 					     rnd(16) ? 1 + rnd(60) : random_word());
 
 		/* A handle that is forgotten could not be deleted at the end. */
-		if (result == S_OK && !partition_peek(handles[slot])) {
+		if ((result == S_OK || result == WHIT_S_MORE) && !partition_peek(handles[slot])) {
 			handles[slot] = out_rdx;
-		} else if (result == S_OK) {
+		} else if (result == S_OK || result == WHIT_S_MORE) {
 			delete_all(out_rdx);
 		}
 		return result;

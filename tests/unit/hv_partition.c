@@ -63,6 +63,47 @@ static void create_says_how_many_pages_it_needs(void)
 	check_clean();
 }
 
+/* A long loan is taken in parts, each of which is the partition's at once; what is refused stops it there. */
+static void long_loans_are_cut(void)
+{
+	const uint64_t first = 64 * MIB, bad = first + 600 * PAGE_SIZE;
+	uint64_t handle, taken = 0, other;
+	unsigned int n_calls = 0;
+	uint32_t result;
+
+	machine(256 * MIB);
+	CHECK_EQ(CALL(WHIT_CALL_CREATE_PARTITION, first, WHIT_MAX_LEND), WHIT_S_MORE);
+	handle = out_rdx;
+	CHECK(out_r8 >= 2 && out_r8 <= 256);
+	CHECK_EQ(partition_of(handle)->n_lent, out_r8);
+	CHECK_EQ(hv.stats.lent_pages, out_r8);
+	for (taken = out_r8; taken < WHIT_MAX_LEND; taken += result == S_OK ? 0 : out_rdx) {
+		result = CALL(WHIT_CALL_LEND, handle, first + taken * PAGE_SIZE,
+			      WHIT_MAX_LEND - taken);
+		n_calls++;
+		if (result == S_OK)
+			break;
+		CHECK_EQ(result, WHIT_S_MORE);
+		CHECK(out_rdx && out_rdx <= 256);
+		CHECK_EQ(partition_of(handle)->n_lent, taken + out_rdx);
+	}
+	CHECK_EQ(n_calls, WHIT_MAX_LEND / 256 - 1);
+	CHECK_EQ(hv.stats.lent_pages, WHIT_MAX_LEND);
+	delete_all(handle);
+	check_clean();
+
+	/* The page in the middle is another's: up to its part everything is lent, and comes back. */
+	other = created(8);
+	CHECK_EQ(CALL(WHIT_CALL_LEND, other, bad, 1), S_OK);
+	handle = created(8);
+	CHECK_EQ(lend_all(handle, first, 1000), E_ACCESSDENIED);
+	CHECK_EQ(partition_of(handle)->n_lent, 8 + 512);
+	CHECK_EQ(partition_of(handle)->pages.count, 8 + 512 - 2);
+	delete_all(handle);
+	delete_all(other);
+	check_clean();
+}
+
 static void stale_and_invented_handles_are_refused(void)
 {
 	uint64_t first, handle, again, other;
@@ -224,8 +265,8 @@ static void whole_blocks_come_back_without_heap(void)
 	fake_reset(1 * GIB);
 	machine_of(1 * GIB, 4 * MIB);
 	whole = created(2);
-	CHECK_EQ(CALL(WHIT_CALL_LEND, whole, 512 * MIB, 1024), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_LEND, whole, 600 * MIB, 511), S_OK);
+	CHECK_EQ(lend_all(whole, 512 * MIB, 1024), S_OK);
+	CHECK_EQ(lend_all(whole, 600 * MIB, 511), S_OK);
 	CHECK_EQ(CALL(WHIT_CALL_LEND, whole, 602 * MIB - PAGE_SIZE, 1), S_OK);
 	scattered = created(2);
 	for (uint64_t i = 310; i < 510 && result == S_OK; i++)
@@ -296,7 +337,7 @@ static void vp_create_asks_for_pages_before_it_changes_anything(void)
 			CHECK_EQ(out_rdx, all - n);
 			CHECK_EQ(frames_uses(SPA(page), LEVEL_4K), 0);
 			CHECK_EQ(partition_of(handle)->pages.count, n - 3);
-			CHECK_EQ(CALL(WHIT_CALL_LEND, handle, test_pages(all - n), all - n), S_OK);
+			CHECK_EQ(lend_all(handle, test_pages(all - n), all - n), S_OK);
 			CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
 		}
 		delete_all(handle);
@@ -381,6 +422,7 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(lent_pages_vanish_and_come_back_zeroed),
 		TEST(create_says_how_many_pages_it_needs),
+		TEST(long_loans_are_cut),
 		TEST(stale_and_invented_handles_are_refused),
 		TEST(setup_needs_a_processor_count_and_happens_once),
 		TEST(lend_refuses_what_is_not_the_roots_to_lend),

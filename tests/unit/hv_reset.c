@@ -177,13 +177,50 @@ static void partition_reset(void)
 	check_clean();
 }
 
+/* Many VPs are reset in parts; a Run in between ends the suspension, and nothing else. */
+static void long_resets_are_cut(void)
+{
+	const uint32_t n_vps = 100;
+	unsigned int n_calls = 0;
+	uint64_t next = 0;
+	uint32_t result;
+
+	machine(256 * MIB);
+	handle = set_up(1024, n_vps);
+	for (uint64_t i = 0; i < n_vps; i++)
+		if (i != 7 && i != 50)
+			CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, test_pages(1)), S_OK);
+	for (uint32_t i = 0; i < n_vps; i++)
+		if (i != 7 && i != 50)
+			use(vp_of(handle, i));
+	CHECK_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle, n_vps), E_INVALIDARG);
+	CHECK_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle, ~0ull), E_INVALIDARG);
+	CHECK(!partition_of(handle)->time_stopped);
+	do {
+		const uint64_t from = next;
+
+		result = CALL(WHIT_CALL_RESET_PARTITION, handle, next);
+		next = out_rdx;
+		n_calls++;
+		CHECK(partition_of(handle)->time_stopped);
+		if (result == WHIT_S_MORE)
+			CHECK(next > from && next - from <= 34);
+	} while (result == WHIT_S_MORE);
+	CHECK_EQ(result, S_OK);
+	CHECK_EQ(n_calls, 4);
+	for (uint32_t i = 0; i < n_vps; i++)
+		if (i != 7 && i != 50)
+			check_common(vp_of(handle, i));
+	delete_all(handle);
+	check_clean();
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
-		TEST(reset_is_as_after_creation),
-		TEST(init_keeps_what_the_manual_says),
-		TEST(sipi_starts_who_waits),
-		TEST(partition_reset),
+		TEST(reset_is_as_after_creation), TEST(init_keeps_what_the_manual_says),
+		TEST(sipi_starts_who_waits),	  TEST(partition_reset),
+		TEST(long_resets_are_cut),
 	};
 
 	return RUN(tests);

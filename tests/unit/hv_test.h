@@ -173,11 +173,32 @@ static inline void *at(uint64_t spa)
 	return virt_ptr(SPA(spa));
 }
 
+/* Lend pages, as often as that takes; the status of the last call. */
+static inline uint32_t lend_all(uint64_t handle, uint64_t first, uint64_t n)
+{
+	uint32_t result = CALL(WHIT_CALL_LEND, handle, first, n);
+
+	while (result == WHIT_S_MORE) {
+		CHECK(out_rdx > 0 && out_rdx < n);
+		first += out_rdx * PAGE_SIZE;
+		n -= out_rdx;
+		result = CALL(WHIT_CALL_LEND, handle, first, n);
+	}
+	return result;
+}
+
 /* A created partition with this many lent pages. */
 static inline uint64_t created(uint64_t n_lent)
 {
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_PARTITION, test_pages(n_lent), n_lent), S_OK);
-	return out_rdx;
+	const uint64_t first = test_pages(n_lent);
+	const uint32_t result = CALL(WHIT_CALL_CREATE_PARTITION, first, n_lent);
+	const uint64_t handle = out_rdx;
+
+	if (result == WHIT_S_MORE)
+		CHECK_EQ(lend_all(handle, first + out_r8 * PAGE_SIZE, n_lent - out_r8), S_OK);
+	else
+		CHECK_EQ(result, S_OK);
+	return handle;
 }
 
 static inline uint32_t set_property(uint64_t handle, uint32_t code, uint64_t value, uint64_t size)

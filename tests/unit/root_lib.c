@@ -14,16 +14,20 @@
 
 #define HANDLE_NUMBER 0x1234567890ull
 #define IDLE_UNTIL    0x55aa00001234ull
+#define LEND_AT_ONCE  256u /* as hv/lend.c */
+#define RESET_PARTS   5u
 
 static struct {
 	unsigned int n_calls, n_interrupts, n_taken;
 	unsigned int
 		wants_pages; /* the next calls answer that memory is short, until so many are lent */
-	unsigned int n_again; /* the next calls answer WHIT_S_AGAIN */
-	unsigned int n_idle;  /* and then as many WHIT_S_IDLE */
-	unsigned int n_waits; /* platform_wait() */
-	uint64_t held;	      /* interrupts, by platform_hold_interrupts() */
-	uint64_t piece;	      /* of a range, done at once */
+	unsigned int n_again;	   /* the next calls answer WHIT_S_AGAIN */
+	unsigned int n_idle;	   /* and then as many WHIT_S_IDLE */
+	unsigned int n_waits;	   /* platform_wait() */
+	unsigned int n_lends_left; /* so many calls on loans fail, at 0; 0: all are good */
+	unsigned int n_resets;
+	uint64_t held;	/* interrupts, by platform_hold_interrupts() */
+	uint64_t piece; /* of a range, done at once */
 	uint64_t n_lent, mapped_until, n_cleared;
 	uint64_t last_code, last[5];
 	uint64_t last_names[WHIT_MAX_REGISTERS];
@@ -229,8 +233,15 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 		CHECK_EQ(fake.last[0], HANDLE_NUMBER);
 	if (code == WHIT_CALL_LEND) {
 		CHECK(!(fake.last[1] & 4095) && fake.last[2] && fake.last[2] <= WHIT_MAX_LEND);
+		if (fake.n_lends_left && !--fake.n_lends_left)
+			fake.lend_fails = true;
 		if (fake.lend_fails)
 			return (uint32_t)E_ACCESSDENIED;
+		if (fake.last[2] > LEND_AT_ONCE) {
+			fake.n_lent += LEND_AT_ONCE;
+			result->rdx = LEND_AT_ONCE;
+			return WHIT_S_MORE;
+		}
 		fake.n_lent += fake.last[2];
 		return 0;
 	}
@@ -267,6 +278,10 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 		return value_of(fake.last[0], fake.last[1], fake.last[2], result);
 	case WHIT_CALL_GET_PROPERTY:
 		return value_of(fake.last[1], fake.last[2], fake.last[3], result);
+	case WHIT_CALL_RESET_PARTITION:
+		CHECK_EQ(fake.last[1], 32 * fake.n_resets);
+		result->rdx = 32ull * ++fake.n_resets;
+		return fake.n_resets < RESET_PARTS ? WHIT_S_MORE : 0;
 	case WHIT_CALL_MAP_GPA_RANGE: return do_range(fake.last[3], result);
 	case WHIT_CALL_ADVISE_GPA_RANGE:
 	case WHIT_CALL_PROTECT_GPA_RANGE:
@@ -448,6 +463,34 @@ static void lib_gives_up_when_the_loan_is_refused(void)
 	CHECK_EQ(WHvMapGpaRange(partition, source, 0, 4096, 7), E_OUTOFMEMORY);
 	CHECK_EQ(n_pages_out, before);
 	fake.wants_pages = 0;
+	destroy(partition);
+}
+
+/* What has been lent of a loan that fails on the way is the hypervisor's: it goes back with the partition, not before. */
+static void lib_keeps_a_loan_that_ends_in_the_middle(void)
+{
+	static uint8_t source[4096] __attribute__((aligned(4096)));
+	WHV_PARTITION_HANDLE partition = create();
+	const uint64_t before = n_pages_out, lent = fake.n_lent;
+
+	fake.wants_pages = 3000;
+	fake.n_lends_left = 3; /* two parts, and no more */
+	CHECK_EQ(WHvMapGpaRange(partition, source, 0, 4096, 7), E_OUTOFMEMORY);
+	CHECK_EQ(fake.n_lent, lent + 2 * LEND_AT_ONCE);
+	CHECK(n_pages_out >= before + fake.n_lent - lent);
+	fake.wants_pages = 0;
+	destroy(partition);
+	CHECK_EQ(n_pages_out, 0);
+}
+
+static void lib_resets_part_by_part(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	const unsigned int taken = fake.n_taken;
+
+	CHECK_EQ(WHvResetPartition(partition), S_OK);
+	CHECK_EQ(fake.n_resets, RESET_PARTS);
+	CHECK_EQ(fake.n_taken, taken + RESET_PARTS - 1);
 	destroy(partition);
 }
 
@@ -869,6 +912,8 @@ int main(void)
 	RUN(lib_creates_with_as_many_pages_as_it_takes);
 	RUN(lib_has_everything_back_when_memory_fails);
 	RUN(lib_gives_up_when_the_loan_is_refused);
+	RUN(lib_keeps_a_loan_that_ends_in_the_middle);
+	RUN(lib_resets_part_by_part);
 	RUN(lib_repeats_what_is_interrupted);
 	RUN(lib_does_ranges_to_their_end);
 	RUN(lib_does_lists_to_their_end);
