@@ -97,6 +97,10 @@ static uint64_t lacking(const char *name)
 		return ~model->cr4;
 	if (!strcmp(name, "Efer"))
 		return ~model->efer;
+	if (!strcmp(name, "SET_PROPERTY ProcessorFeatures"))
+		return ~model_limit(0);
+	if (!strcmp(name, "SET_PROPERTY ProcessorXsaveFeatures"))
+		return ~model_limit(MODEL_XSAVE_WORD);
 	CHECK(!strcmp(name, "XCr0"));
 	return ~(model->xcr0 | 1); /* without XSAVE it is 1, and stays */
 }
@@ -270,11 +274,199 @@ static void bits_with_a_local_apic(void)
 	check_clean();
 }
 
+/* ---- docs/hypercalls.md "Flags and reserved bits" ---------------------------------------- */
+
+#define MAPPED 0x10000000ull /* 4 pages, tracked */
+
+static uint64_t source, unset; /* the pages behind them; a partition that is not set up */
+
+static uint32_t map_range(uint64_t flags)
+{
+	return CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source, MAPPED, 4 * PAGE_SIZE, flags | 9);
+}
+
+static uint32_t map_list(uint64_t flags)
+{
+	const struct whit_extent extent = { source, 4 };
+
+	memcpy(at(values_at), &extent, sizeof(extent));
+	return CALL(WHIT_CALL_MAP_GPA_LIST, handle, MAPPED, values_at, 1, flags | 9);
+}
+
+static uint32_t protect(uint64_t flags)
+{
+	return CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, MAPPED, 4 * PAGE_SIZE, flags | 9);
+}
+
+static uint32_t query(uint64_t flags)
+{
+	return CALL(WHIT_CALL_QUERY_DIRTY, handle, MAPPED, 4 * PAGE_SIZE, values_at, flags);
+}
+
+static uint32_t translate(uint64_t flags)
+{
+	return CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x1000, flags);
+}
+
+static uint32_t translate_list(uint64_t flags)
+{
+	return CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, values_at, 1, flags);
+}
+
+static uint32_t create_vp(uint64_t flags)
+{
+	return CALL(WHIT_CALL_CREATE_VP, handle, 0, flags, values_at);
+}
+
+static uint32_t cancel(uint64_t flags)
+{
+	return CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, flags);
+}
+
+static uint32_t access_gpa(uint32_t call, uint64_t controls)
+{
+	const struct whit_gpa_access access = { .gpa = MAPPED, .controls = controls, .n_bytes = 4 };
+
+	memcpy(at(values_at), &access, sizeof(access));
+	return CALL(call, handle, 0, values_at);
+}
+
+static uint32_t read_gpa(uint64_t controls)
+{
+	return access_gpa(WHIT_CALL_READ_GPA_RANGE, controls);
+}
+
+static uint32_t write_gpa(uint64_t controls)
+{
+	return access_gpa(WHIT_CALL_WRITE_GPA_RANGE, controls);
+}
+
+static uint32_t request(uint64_t control)
+{
+	return CALL(WHIT_CALL_REQUEST_INTERRUPT, handle, control, 0x4000000000);
+}
+
+static uint32_t populate(uint64_t value)
+{
+	return CALL(WHIT_CALL_ADVISE_GPA_RANGE, handle, MAPPED, 4 * PAGE_SIZE,
+		    WHvAdviseGpaRangeCodePopulate, value);
+}
+
+static uint32_t property(uint32_t code, uint64_t value, uint64_t size)
+{
+	memcpy(at(values_at), &value, sizeof(value));
+	return CALL(WHIT_CALL_SET_PROPERTY, unset, code, values_at, size);
+}
+
+#define PROPERTY(name, code, size)                  \
+	static uint32_t name(uint64_t value)        \
+	{                                           \
+		return property(code, value, size); \
+	}
+
+PROPERTY(extended_exits, WHvPartitionPropertyCodeExtendedVmExits, 8)
+PROPERTY(exceptions, WHvPartitionPropertyCodeExceptionExitBitmap, 8)
+PROPERTY(msr_exits, WHvPartitionPropertyCodeX64MsrExitBitmap, 8)
+PROPERTY(features, WHvPartitionPropertyCodeProcessorFeatures, 8)
+PROPERTY(xsave_features, WHvPartitionPropertyCodeProcessorXsaveFeatures, 8)
+PROPERTY(emulation, WhitPartitionPropertyCodeEmulation, 4)
+PROPERTY(turns, WhitPartitionPropertyCodeTurnExits, 4)
+
+static struct flag_word {
+	const char *name;
+	unsigned int n_bits;
+	uint32_t (*call)(uint64_t value);
+	bool is_in_table;
+} flag_words[] = {
+	{ "MAP_GPA_RANGE flags", 64, map_range, false },
+	{ "MAP_GPA_LIST flags", 64, map_list, false },
+	{ "PROTECT_GPA_RANGE flags", 64, protect, false },
+	{ "QUERY_DIRTY flags", 64, query, false },
+	{ "TRANSLATE_GVA flags", 64, translate, false },
+	{ "TRANSLATE_GVAS flags", 64, translate_list, false },
+	{ "CREATE_VP flags", 64, create_vp, false },
+	{ "CANCEL_RUN_VP flags", 64, cancel, false },
+	{ "READ_GPA_RANGE controls", 64, read_gpa, false },
+	{ "WRITE_GPA_RANGE controls", 64, write_gpa, false },
+	{ "REQUEST_INTERRUPT control", 64, request, false },
+	{ "ADVISE_GPA_RANGE populate", 64, populate, false },
+	{ "SET_PROPERTY ExtendedVmExits", 64, extended_exits, false },
+	{ "SET_PROPERTY ExceptionExitBitmap", 64, exceptions, false },
+	{ "SET_PROPERTY X64MsrExitBitmap", 64, msr_exits, false },
+	{ "SET_PROPERTY ProcessorFeatures", 64, features, false },
+	{ "SET_PROPERTY ProcessorXsaveFeatures", 64, xsave_features, false },
+	{ "SET_PROPERTY Emulation", 32, emulation, false },
+	{ "SET_PROPERTY TurnExits", 32, turns, false },
+};
+
+#define N_FLAG_WORDS (sizeof(flag_words) / sizeof(flag_words[0]))
+
+static void check_flag_word(const char *name, size_t length, const char *cell)
+{
+	struct flag_word *word = NULL;
+	struct bits refused;
+
+	for (size_t i = 0; i < N_FLAG_WORDS; i++)
+		if (strlen(flag_words[i].name) == length &&
+		    !memcmp(flag_words[i].name, name, length))
+			word = &flag_words[i];
+	if (!word) {
+		printf("FAIL %s: no flag word %.*s\n", test_name, (int)length, name);
+		longjmp(test_end, 1);
+	}
+	word->is_in_table = true;
+	refused = parse_bits(cell, word->name);
+	CHECK(word->call(0) != (uint32_t)E_INVALIDARG);
+	for (unsigned int bit = 0; bit < word->n_bits; bit++) {
+		const uint32_t result = word->call(1ull << bit);
+
+		if ((result == (uint32_t)E_INVALIDARG) != (refused.words[0] >> bit & 1)) {
+			printf("FAIL %s: %s bit %u: %x\n", test_name, word->name, bit, result);
+			longjmp(test_end, 1);
+		}
+	}
+}
+
+static void flags_of_calls(void)
+{
+	char *document = read_all("docs/hypercalls.md"), *row;
+
+	vp_machine(true);
+	source = test_pages(4);
+	unset = created(8);
+	CHECK_EQ(lend_all(handle, test_pages(16), 16), S_OK);
+	CHECK_EQ(map_range(0), S_OK);
+	row = strstr(document, "## Flags and reserved bits");
+	CHECK(row);
+	row = strstr(row, "|---|");
+	CHECK(row);
+	for (row = strchr(row, '\n') + 1; *row == '|'; row = strchr(row, '\n') + 1) {
+		const char *const end = strstr(row, " | "), *name = row + 2;
+		char cell[128];
+
+		snprintf(cell, sizeof(cell), "%.*s", (int)strcspn(end + 3, "|"), end + 3);
+		while (name < end) {
+			const size_t length = strcspn(name, ",|") -
+					      (strcspn(name, ",|") == (size_t)(end - name) + 1);
+
+			check_flag_word(name, length, cell);
+			name += length + 2;
+		}
+	}
+	for (size_t i = 0; i < N_FLAG_WORDS; i++)
+		CHECK(flag_words[i].is_in_table);
+	free(document);
+	delete_all(unset);
+	delete_all(handle);
+	check_clean();
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
 		TEST(bits_without_a_local_apic),
 		TEST(bits_with_a_local_apic),
+		TEST(flags_of_calls),
 	};
 
 	return RUN(tests);
