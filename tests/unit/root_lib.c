@@ -15,7 +15,6 @@
 #define HANDLE_NUMBER 0x1234567890ull
 #define IDLE_UNTIL    0x55aa00001234ull
 #define LEND_AT_ONCE  256u /* as hv/lend.c */
-#define RESET_PARTS   5u
 
 static struct {
 	unsigned int n_calls, n_interrupts, n_taken;
@@ -25,9 +24,8 @@ static struct {
 	unsigned int n_idle;	   /* and then as many WHIT_S_IDLE */
 	unsigned int n_waits;	   /* platform_wait() */
 	unsigned int n_lends_left; /* so many calls on loans fail, at 0; 0: all are good */
-	unsigned int n_resets;
-	uint64_t held;	/* interrupts, by platform_hold_interrupts() */
-	uint64_t piece; /* of a range, done at once */
+	uint64_t held;		   /* interrupts, by platform_hold_interrupts() */
+	uint64_t piece;		   /* of a range, done at once */
 	uint64_t n_lent, mapped_until, n_cleared;
 	uint64_t last_code, last[5];
 	uint64_t last_names[WHIT_MAX_REGISTERS];
@@ -278,10 +276,6 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 		return value_of(fake.last[0], fake.last[1], fake.last[2], result);
 	case WHIT_CALL_GET_PROPERTY:
 		return value_of(fake.last[1], fake.last[2], fake.last[3], result);
-	case WHIT_CALL_RESET_PARTITION:
-		CHECK_EQ(fake.last[1], 32 * fake.n_resets);
-		result->rdx = 32ull * ++fake.n_resets;
-		return fake.n_resets < RESET_PARTS ? WHIT_S_MORE : 0;
 	case WHIT_CALL_MAP_GPA_RANGE: return do_range(fake.last[3], result);
 	case WHIT_CALL_ADVISE_GPA_RANGE:
 	case WHIT_CALL_PROTECT_GPA_RANGE:
@@ -293,11 +287,6 @@ static uint32_t call(uint64_t code, struct hypercall_result *result)
 	case WHIT_CALL_TRANSLATE_GVA:
 		result->rdx = 2;
 		result->r8 = fake.last[2] + 0x1000;
-		return 0;
-	case WHIT_CALL_CPUID_OUTPUT:
-		memcpy(at(fake.last[4]),
-		       &(WHV_CPUID_OUTPUT) { 1, (UINT32)fake.last[2], (UINT32)fake.last[3], 4 },
-		       16);
 		return 0;
 	case WHIT_CALL_TRANSLATE_GVAS: return translations(at(fake.last[2]));
 	case WHIT_CALL_CREATE_VP:
@@ -481,17 +470,6 @@ static void lib_keeps_a_loan_that_ends_in_the_middle(void)
 	fake.wants_pages = 0;
 	destroy(partition);
 	CHECK_EQ(n_pages_out, 0);
-}
-
-static void lib_resets_part_by_part(void)
-{
-	WHV_PARTITION_HANDLE partition = create();
-	const unsigned int taken = fake.n_taken;
-
-	CHECK_EQ(WHvResetPartition(partition), S_OK);
-	CHECK_EQ(fake.n_resets, RESET_PARTS);
-	CHECK_EQ(fake.n_taken, taken + RESET_PARTS - 1);
-	destroy(partition);
 }
 
 static void lib_repeats_what_is_interrupted(void)
@@ -848,24 +826,6 @@ static void lib_translates(void)
 	destroy(partition);
 }
 
-static void lib_asks_for_cpuid(void)
-{
-	WHV_PARTITION_HANDLE partition = create();
-	_Alignas(4) uint8_t space[20];
-	WHV_CPUID_OUTPUT output;
-
-	CHECK_EQ(
-		WHvGetVirtualProcessorCpuidOutput(partition, 0, 0x80000001, 7, (void *)(space + 4)),
-		S_OK);
-	memcpy(&output, space + 4, sizeof(output));
-	CHECK_EQ(output.Eax + output.Edx, 5);
-	CHECK_EQ(output.Ebx, 0x80000001);
-	CHECK_EQ(output.Ecx, 7);
-	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(partition, 0, 0, 0, NULL), E_POINTER);
-	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(NULL, 0, 0, 0, &output), E_INVALIDARG);
-	destroy(partition);
-}
-
 static void lib_splits_lists_of_translations(void)
 {
 	static struct whit_translation space[401];
@@ -913,7 +873,6 @@ int main(void)
 	RUN(lib_has_everything_back_when_memory_fails);
 	RUN(lib_gives_up_when_the_loan_is_refused);
 	RUN(lib_keeps_a_loan_that_ends_in_the_middle);
-	RUN(lib_resets_part_by_part);
 	RUN(lib_repeats_what_is_interrupted);
 	RUN(lib_does_ranges_to_their_end);
 	RUN(lib_does_lists_to_their_end);
@@ -929,7 +888,6 @@ int main(void)
 	RUN(lib_splits_and_aligns_long_lists);
 	RUN(lib_functions_that_are_pending_say_so);
 	RUN(lib_translates);
-	RUN(lib_asks_for_cpuid);
 	RUN(lib_splits_lists_of_translations);
 	return check_finish();
 }

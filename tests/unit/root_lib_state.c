@@ -12,12 +12,13 @@
 #include "whit/whp_extension.h"
 
 #define HANDLE_NUMBER 0x9876543210ull
+#define RESET_PARTS   5u
 
 static struct {
 	uint32_t error;	  /* that the next calls return */
 	uint64_t n_state; /* bytes of every state */
 	uint8_t state[0x10000];
-	unsigned int n_calls, n_allocations;
+	unsigned int n_calls, n_allocations, n_resets;
 	uint64_t code, value, type;
 } fake;
 
@@ -149,6 +150,15 @@ uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint
 	case WHIT_CALL_PARTITION_COUNTERS: return counters(rdx, r8, r9, result);
 	case WHIT_CALL_VP_COUNTERS: return counters(r8, r9, r10, result);
 	case WHIT_CALL_RESET_PARTITION:
+		CHECK_EQ(rdx, 32 * fake.n_resets);
+		result->rdx = 32ull * ++fake.n_resets;
+		return fake.n_resets < RESET_PARTS ? WHIT_S_MORE : 0;
+	case WHIT_CALL_CPUID_OUTPUT: {
+		const WHV_CPUID_OUTPUT output = { 1, (UINT32)r8, (UINT32)r9, 4 };
+
+		memcpy((void *)(uintptr_t)r10, &output, sizeof(output));
+		return 0;
+	}
 	case WHIT_CALL_SUSPEND_TIME:
 	case WHIT_CALL_RESUME_TIME:
 	case WHIT_CALL_SET_TSC: return 0;
@@ -321,8 +331,9 @@ static void lib_time_and_reset(void)
 	WHV_PARTITION_HANDLE partition = create();
 
 	for (unsigned int i = 0; i < 3; i++) {
-		fake.error = 0;
+		fake.error = fake.n_resets = 0;
 		CHECK_EQ(calls[i].function(partition), S_OK);
+		CHECK_EQ(fake.n_resets, i ? 0 : RESET_PARTS); /* part by part */
 		CHECK_EQ(fake.code, calls[i].code);
 		CHECK_EQ(calls[i].function(NULL), E_INVALIDARG);
 		fake.error = WHIT_E_INVALID_STATE;
@@ -331,6 +342,24 @@ static void lib_time_and_reset(void)
 	fake.error = 0;
 	CHECK_EQ(WhitSetPartitionTsc(partition, 1ull << 63), S_OK);
 	CHECK_EQ(fake.value, 1ull << 63);
+	destroy(partition);
+}
+
+static void lib_asks_for_cpuid(void)
+{
+	WHV_PARTITION_HANDLE partition = create();
+	_Alignas(4) uint8_t bytes[20];
+	WHV_CPUID_OUTPUT output;
+
+	CHECK_EQ(
+		WHvGetVirtualProcessorCpuidOutput(partition, 0, 0x80000001, 7, (void *)(bytes + 4)),
+		S_OK);
+	memcpy(&output, bytes + 4, sizeof(output));
+	CHECK_EQ(output.Eax + output.Edx, 5);
+	CHECK_EQ(output.Ebx, 0x80000001);
+	CHECK_EQ(output.Ecx, 7);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(partition, 0, 0, 0, NULL), E_POINTER);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(NULL, 0, 0, 0, &output), E_INVALIDARG);
 	destroy(partition);
 }
 
@@ -364,6 +393,7 @@ int main(void)
 	RUN(lib_state_types);
 	RUN(lib_counters_fit_or_are_refused);
 	RUN(lib_time_and_reset);
+	RUN(lib_asks_for_cpuid);
 	RUN(lib_creates_vps_with_properties);
 	return check_finish();
 }
