@@ -7,6 +7,11 @@
 /* The longest set, with room for others. */
 #define MAX_WORDS 32u
 
+/* In one page, wherever the stack is. */
+#define WORDS_ALIGN 256
+
+_Static_assert(MAX_WORDS * sizeof(uint64_t) <= WORDS_ALIGN, "in one page");
+
 static HRESULT deliver(HRESULT hr, const uint64_t *words, uint64_t n_bytes, VOID *buffer,
 		       UINT32 buffer_bytes, UINT32 *written)
 {
@@ -28,7 +33,7 @@ HRESULT WHVAPI WHvGetPartitionCounters(WHV_PARTITION_HANDLE Partition,
 {
 	struct whp_partition *partition = partition_of(Partition);
 	struct hypercall_result result = { 0, 0 };
-	uint64_t words[MAX_WORDS] = { 0 };
+	_Alignas(WORDS_ALIGN) uint64_t words[MAX_WORDS] = { 0 };
 	HRESULT hr;
 
 	if (!partition)
@@ -44,7 +49,7 @@ HRESULT WHVAPI WHvGetVirtualProcessorCounters(WHV_PARTITION_HANDLE Partition, UI
 {
 	struct whp_partition *partition = partition_of(Partition);
 	struct hypercall_result result = { 0, 0 };
-	uint64_t words[MAX_WORDS] = { 0 };
+	_Alignas(WORDS_ALIGN) uint64_t words[MAX_WORDS] = { 0 };
 	HRESULT hr;
 
 	if (!partition)
