@@ -17,9 +17,9 @@
 #include "whp/WinHvMemory.h"
 #include "x86/paging.h"
 
-/* The work of one call: leaves set, and leaves looked at. */
-#define MAX_LEAVES 512u
-#define MAX_LOOKS  4096u
+/* The work of one call, while the root's interrupts wait: leaves set, and leaves looked at. */
+#define MAX_LEAVES 256u
+#define MAX_LOOKS  1024u
 
 /* Leaves of the level below in one of this level. */
 #define FAN_OUT 512u

@@ -29,7 +29,7 @@ HRESULT WhitTranslateGvas(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex, UINT32
 /*
  * Gives what is mapped in a range other flags, in place: rights, and TrackDirtyPages on or off. A page that is
  * tracked before and after is as dirty as it was. WHV_E_GPA_RANGE_NOT_FOUND if a part of the range is not
- * mapped: nothing has changed then, unless there are more than 4,096 mappings before the hole.
+ * mapped: nothing has changed then, unless there are more than 1,024 mappings before the hole.
  * E_INVALIDARG as for WHvMapGpaRange.
  */
 HRESULT WhitProtectGpaRange(WHV_PARTITION_HANDLE Partition, WHV_GUEST_PHYSICAL_ADDRESS GuestAddress,

@@ -145,7 +145,6 @@ static void create(void)
 	status = property(WHvPartitionPropertyCodeProcessorCount, N_VPS) |
 		 property(WHvPartitionPropertyCodeLocalApicEmulationMode,
 			  WHvX64LocalApicEmulationModeX2Apic);
-	longest = 0;
 	report("longest.set-property.early", status);
 	run((struct long_call) { "longest.setup", WHIT_CALL_SETUP_PARTITION, AS_IT_WAS, { 0 } });
 	status = 0;

@@ -651,8 +651,8 @@ static void mapped_memory_is_behind_the_page(void)
 		      (uint8_t *)at(source + (APIC_PAGE - base) + 0x1000));
 		CHECK_EQ(partition->mapped_pages[0], 511);
 		CHECK_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights, help ? 3 : 0);
-		CHECK_EQ(CALL(WHIT_CALL_PROTECT_GPA_RANGE, apics, base, big, 1), S_OK);
-		CHECK_EQ(CALL(WHIT_CALL_PROTECT_GPA_RANGE, apics, base, big, 9), S_OK);
+		CHECK_EQ(protect_all(apics, base, big, 1), S_OK);
+		CHECK_EQ(protect_all(apics, base, big, 9), S_OK);
 		CHECK_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, base, big, 0, 0), S_OK);
 		CHECK_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, APIC_PAGE, 0x1000, 0, 0), S_OK);
 		CHECK_EQ(CALL(WHIT_CALL_ADVISE_GPA_RANGE, apics, base, big, 1, 0), S_OK);

@@ -49,7 +49,7 @@ static void mapped_pages_are_counted(void)
 	check_mapped();
 	CHECK_EQ(words()[0], 511);
 	CHECK_EQ(words()[1], 7);
-	CHECK_EQ(CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, 4 * MIB, 3 * MIB, 1), S_OK);
+	CHECK_EQ(protect_all(handle, 4 * MIB, 3 * MIB, 1), S_OK);
 	check_mapped();
 	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source + 4 * MIB, 4 * MIB, 4 * MIB, 7),
 		 S_OK);

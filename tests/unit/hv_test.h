@@ -173,6 +173,19 @@ static inline void *at(uint64_t spa)
 	return virt_ptr(SPA(spa));
 }
 
+/* WHIT_CALL_PROTECT_GPA_RANGE, repeated until the whole range is done. */
+static inline uint32_t protect_all(uint64_t handle, uint64_t gpa, uint64_t n_bytes, uint64_t flags)
+{
+	uint32_t result;
+
+	do {
+		result = CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, gpa, n_bytes, flags);
+		gpa += out_rdx;
+		n_bytes -= out_rdx;
+	} while (result == WHIT_S_MORE);
+	return result;
+}
+
 /* Lend pages, as often as that takes; the status of the last call. */
 static inline uint32_t lend_all(uint64_t handle, uint64_t first, uint64_t n)
 {
