@@ -15,6 +15,7 @@
 
 DECLARE_GUEST(bench_halt);
 
+#define MOST	300000u /* docs/hypercalls.md "Calling" */
 #define N_VPS	256u
 #define PAGE	4096ull
 #define AREA	0x100000000ull /* of the mappings */
@@ -41,9 +42,9 @@ static uint32_t once(uint64_t code, uint64_t rcx, const uint64_t p[4],
 
 static void report(const char *name, uint32_t status)
 {
-	if (status)
-		bench_fail(name, (HRESULT)status, 0);
 	bench_report(name, longest);
+	if (status || longest > MOST)
+		bench_fail(name, (HRESULT)status, 0);
 	longest = 0;
 }
 
