@@ -28,11 +28,11 @@ coverage: ## lines and branches of emu/ that the host tests reach
 
 .PHONY: lint
 lint: ## format, include table, headers alone, symbols, where assembly stands
-	@tests/lint/run
+	@B=$(B) tests/lint/run
 
 .PHONY: format
 format: ## let clang-format have its way
-	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+	@clang-format -i $$(tests/lint/files '*.c' '*.h')
 
 .PHONY: bench
 bench: deps ## costs in Bochs ticks and callgrind instructions, `bench NAME NUMBER UNIT`
