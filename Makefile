@@ -9,7 +9,6 @@ endif
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
-.SECONDARY:
 .DEFAULT_GOAL := help
 
 # What a fragment adds to: test programs that run on the host, each prints `ok NAME` or `FAIL NAME: why`

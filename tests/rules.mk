@@ -9,7 +9,8 @@ MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FI
 	$(B)/panic/whit.efi $(LINUX_GUEST)
 
 # Scripts that run on the host, and the program that one of them needs.
-HOST_SCRIPTS := tests/fuzz/emu_run tests/unit/whp_headers/run tests/unit/whp_client/run
+HOST_SCRIPTS := tests/system/options tests/fuzz/emu_run tests/unit/whp_headers/run \
+	tests/unit/whp_client/run
 
 .PHONY: host-tests
 host-tests: $(HOST_TESTS) $(B)/tests/fuzz/emu_fuzz
