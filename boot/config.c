@@ -135,9 +135,28 @@ static const char *set_assist(struct config *config, struct span value)
 							 : "assist: not all, registers or off";
 }
 
+static const char *set_panic(struct config *config, struct span value)
+{
+	static const char bad[] = "panic: neither stop nor reset and 1 to 3600 seconds";
+	struct span word;
+	uint64_t seconds;
+
+	if (equals(value, "stop")) {
+		config->panic_seconds = 0;
+		return NULL;
+	}
+	if (!cut(&value, ' ', &word) || !equals(word, "reset"))
+		return bad;
+	value = trim(value);
+	if (!take_number(&value, 10, &seconds) || value.n || !seconds || seconds > CONFIG_PANIC_MAX)
+		return bad;
+	config->panic_seconds = (uint16_t)seconds;
+	return NULL;
+}
+
 static const char *set_memory(struct config *config, struct span value)
 {
-	static const char bad[] = "memory: not a size from 4M to 64G";
+	static const char bad[] = "memory: not a size from 8M to 64G";
 	unsigned shift = 0;
 	uint64_t n;
 
@@ -161,7 +180,7 @@ static const struct {
 	const char *(*set)(struct config *config, struct span value);
 } keys[] = {
 	{ "next", set_next },	  { "serial", set_serial }, { "loglevel", set_loglevel },
-	{ "memory", set_memory }, { "assist", set_assist },
+	{ "memory", set_memory }, { "assist", set_assist }, { "panic", set_panic },
 };
 
 /* What is wrong with the line, or NULL. */
@@ -188,6 +207,7 @@ static const char *parse_line(struct config *config, struct span line)
 void config_default(struct config *config)
 {
 	*config = (struct config) {
+		.memory_bytes = CONFIG_MEMORY_DEFAULT,
 		.serial_port = CONFIG_SERIAL_COM1,
 		.log_level = CONFIG_LOG_NOTICE,
 		.assist = CONFIG_ASSIST_ALL,

@@ -5,8 +5,9 @@
  *   next     = \EFI\debian\grubx64.efi	the loader to start next
  *   serial   = 3f8 | none		I/O port of a 16550 for the hypervisor's log
  *   loglevel = error | notice | debug
- *   memory   = 16M			of the hypervisor: K, M or G
+ *   memory   = 16M			of the hypervisor, beyond what the machine makes it need: K, M or G
  *   assist   = all | registers | off	what the processor is let do of a child's local APIC
+ *   panic    = stop | reset 10	after a panic: the machine stands, or is reset after so many seconds
  *
  * Pure: text in, options out. A line that is not understood is reported and has no effect.
  */
@@ -16,23 +17,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_PATH_BYTES  256
-#define CONFIG_MEMORY_MIN  (4ull << 20)
-#define CONFIG_MEMORY_MAX  (64ull << 30)
-#define CONFIG_LOG_ERROR   0
-#define CONFIG_LOG_NOTICE  1
-#define CONFIG_LOG_DEBUG   2
-#define CONFIG_SERIAL_COM1 0x3f8
-#define CONFIG_ASSIST_ALL  0 /* as WHIT_ASSIST_… */
-#define CONFIG_ASSIST_OFF  2
+#define CONFIG_PATH_BYTES     256
+#define CONFIG_MEMORY_MIN     (8ull << 20)
+#define CONFIG_MEMORY_MAX     (64ull << 30)
+#define CONFIG_MEMORY_DEFAULT (16ull << 20)
+#define CONFIG_PANIC_MAX      3600
+#define CONFIG_LOG_ERROR      0
+#define CONFIG_LOG_NOTICE     1
+#define CONFIG_LOG_DEBUG      2
+#define CONFIG_SERIAL_COM1    0x3f8
+#define CONFIG_ASSIST_ALL     0 /* as WHIT_ASSIST_… */
+#define CONFIG_ASSIST_OFF     2
 
 struct config {
 	char next
 		[CONFIG_PATH_BYTES]; /* zero-terminated, backslashes only; empty: the default list */
-	uint64_t memory_bytes;	     /* 0: the default */
+	uint64_t memory_bytes;	     /* heap when the root runs */
 	uint16_t serial_port;	     /* 0: none */
 	uint8_t log_level;	     /* CONFIG_LOG_… */
 	uint8_t assist;		     /* CONFIG_ASSIST_ALL … OFF */
+	uint16_t panic_seconds;	     /* until a reset; 0: none */
 };
 
 /* Called for each line without effect: its number from 1 and what is wrong with it. */

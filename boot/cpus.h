@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The processors of the machine, by EFI_MP_SERVICES. */
+/* The processors of the machine, by EFI_MP_SERVICES, the ACPI tables and CPUID. */
 #ifndef BOOT_CPUS_H
 #define BOOT_CPUS_H
 
-#include <stddef.h>
+#include "census.h"
+#include "ram.h"
 
-/* How many processors are enabled. Firmware without the protocol has one. */
-size_t cpus_enabled(void);
+/* Asks all who know. ACPI tables are read where `map` has memory. */
+void cpus_count(const struct ram_map *map, struct census *census);
 
 #endif

@@ -6,12 +6,12 @@
  */
 #include "ram.h"
 
-#include <stdbool.h>
-
 #include "x86/addr.h"
 
 /* The last page of the address space never counts, so that an end is never beyond 64 bits. */
 #define LAST_PAGE (UINT64_MAX & PAGE_MASK)
+
+#define LOW_MEMORY (1ull << 20)
 
 struct area {
 	uint64_t base, end; /* page-aligned, base < end */
@@ -137,4 +137,36 @@ uint64_t ram_top(const struct ram_map *map)
 			top = area.end;
 	}
 	return top;
+}
+
+bool ram_is_readable(const struct ram_map *map, uint64_t base, uint64_t n_bytes)
+{
+	struct area area;
+
+	if (!n_bytes || base + n_bytes < base)
+		return false;
+	if (base >= PAGE_SIZE && base + n_bytes <= LOW_MEMORY)
+		return true;
+	for (size_t i = 0; i < map->n_descriptors; i++) {
+		const uint32_t type = descriptor(map, i)->Type;
+
+		if (type != EfiUnusableMemory && type != EfiMemoryMappedIO &&
+		    type != EfiMemoryMappedIOPortSpace && area_get(map, i, &area) &&
+		    base >= area.base && base + n_bytes <= area.end)
+			return true;
+	}
+	return false;
+}
+
+uint64_t ram_free_bytes(const struct ram_map *map)
+{
+	uint64_t most = 0;
+	struct area area;
+
+	for (size_t i = 0; i < map->n_descriptors; i++) {
+		if (descriptor(map, i)->Type == EfiConventionalMemory && area_get(map, i, &area) &&
+		    area.end - area.base > most)
+			most = area.end - area.base;
+	}
+	return most;
 }

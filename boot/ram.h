@@ -8,6 +8,7 @@
 #ifndef BOOT_RAM_H
 #define BOOT_RAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,16 @@ struct ram_map {
 size_t ram_ranges(const struct ram_map *map, uint64_t block_base, uint64_t block_bytes,
 		  struct whit_ram *out, size_t max);
 
+/*
+ * May n_bytes at `base` be read: one descriptor of something else than devices or broken memory holds them all. Below 1 MiB,
+ * which few maps describe, all is there but page 0, where NULL points.
+ */
+bool ram_is_readable(const struct ram_map *map, uint64_t base, uint64_t n_bytes);
+
 /* The end of memory of any kind that is behind the memory controller, runtime and ACPI areas too. */
 uint64_t ram_top(const struct ram_map *map);
+
+/* The largest piece that the firmware can still give away. */
+uint64_t ram_free_bytes(const struct ram_map *map);
 
 #endif

@@ -16,6 +16,7 @@
 #include "cpus.h"
 #include "image.h"
 #include "launch.h"
+#include "needs.h"
 #include "paging.h"
 #include "ram.h"
 #include "whit/handover.h"
@@ -23,13 +24,9 @@
 #include "x86/cr.h"
 #include "x86/msr.h"
 
-#define BLOCK_BYTES    (16ull << 20)
-#define HEAP_BYTES_MIN (1ull << 20)
-#define FRAME_RATIO    512 /* RAM to the hypervisor's table of its pages, on the heap */
-#define GIB	       (1ull << 30)
-#define STALL_US       10000
+#define STALL_US 10000
 
-#define TOO_SMALL "the memory for the hypervisor is too small: see `memory` in whit.conf"
+#define TOO_SMALL "the memory for the hypervisor is smaller than its loader has worked out"
 
 extern const char payload[], payload_end[];
 
@@ -37,9 +34,10 @@ extern const char payload[], payload_end[];
 struct attempt {
 	const struct config *config;
 	struct image image;
+	struct needs needs;
 	struct block block;		/* n_bytes 0: none */
 	struct whit_handover *handover; /* NULL: none */
-	uint64_t frames_bytes;		/* of the hypervisor's table of pages */
+	struct text text;		/* of a refusal that has figures in it */
 };
 
 static bool is_running(void)
@@ -54,19 +52,6 @@ static bool is_running(void)
 static bool has_extended(uint32_t edx_bit)
 {
 	return cpu_cpuid(0x80000001, 0).edx & edx_bit;
-}
-
-static const char *check_machine(void)
-{
-	if (is_running())
-		return "a hypervisor of this name holds the machine already";
-	if (cpus_enabled() > 1)
-		return "more than one processor is enabled, and Whit takes over one only, so far";
-	if (!has_extended(CPUID81_EDX_NX))
-		return "the processor has no execute-disable";
-	if (cpu_read_cr4() & CR4_LA57)
-		return "the firmware runs with 5-level paging";
-	return NULL;
 }
 
 /* The firmware's memory map; its descriptors are to be freed. NULL if there is none. */
@@ -92,30 +77,82 @@ static uint64_t tsc_hz(void)
 	return (cpu_tsc() - start) * (1000000 / STALL_US);
 }
 
-static const char *allocate(struct attempt *a)
+/* One processor, and all that its page tables need. */
+static const char *check_cpus(struct attempt *a, const struct ram_map *map)
 {
-	uint64_t n_bytes = a->config->memory_bytes;
-	EFI_PHYSICAL_ADDRESS record;
+	struct census census;
+
+	if (is_running())
+		return "a hypervisor of this name holds the machine already";
+	cpus_count(map, &census);
+	if (!census_is_one(&census, &a->text))
+		return a->text.at;
+	if (!has_extended(CPUID81_EDX_NX))
+		return "the processor has no execute-disable";
+	if (cpu_read_cr4() & CR4_LA57)
+		return "the firmware runs with 5-level paging";
+	return NULL;
+}
+
+/* Fills a->needs. Nothing is allocated, and so nothing cleared, unless all sizes are right. */
+static const char *check_sizes(struct attempt *a, const struct ram_map *map)
+{
+	static struct whit_ram ram[WHIT_MAX_RAM_RANGES];
+	const char *refusal = image_check(payload, (size_t)(payload_end - payload), &a->image);
+
+	if (refusal)
+		return refusal;
+	a->needs = (struct needs) { .image_bytes = a->image.n_bytes,
+				    .ram_top = ram_top(map),
+				    .n_cpus = 1,
+				    .has_1g = has_extended(CPUID81_EDX_1G) };
+	if (needs_direct_bytes(a->needs.ram_top) > PAGING_DIRECT_MAX)
+		return "the machine has more memory than the hypervisor can address";
+	if (ram_ranges(map, 0, 0, ram, WHIT_MAX_RAM_RANGES) == SIZE_MAX)
+		return "the firmware's memory map has too many pieces";
+	return NULL;
+}
+
+static const char *check_machine(struct attempt *a)
+{
+	const char *refusal;
 	struct ram_map map;
 	void *descriptors = memory_map(&map);
 
 	if (!descriptors)
 		return "the firmware gives no memory map";
-	a->frames_bytes = ram_top(&map) / FRAME_RATIO;
+	refusal = check_cpus(a, &map);
+	if (!refusal)
+		refusal = check_sizes(a, &map);
 	FreePool(descriptors);
-	if (!n_bytes)
-		n_bytes = BLOCK_BYTES + a->frames_bytes;
-	if (n_bytes < a->image.n_bytes)
-		return TOO_SMALL;
-	if (!block_alloc(&a->block, n_bytes)) {
-		a->block.n_bytes = 0;
-		return "the firmware has no memory left for the hypervisor";
-	}
+	return refusal;
+}
+
+static const char *refuse_block(struct attempt *a)
+{
+	struct ram_map map;
+	void *descriptors = memory_map(&map);
+	uint64_t free_bytes = descriptors ? ram_free_bytes(&map) : 0;
+
+	if (descriptors)
+		FreePool(descriptors);
+	needs_refuse(&a->needs, a->config->memory_bytes, free_bytes, &a->text);
+	return a->text.at;
+}
+
+static const char *allocate(struct attempt *a)
+{
+	EFI_PHYSICAL_ADDRESS record;
+
 	if (EFI_ERROR(BS->AllocatePages(AllocateAnyPages, EfiLoaderData,
 					EFI_SIZE_TO_PAGES(sizeof(*a->handover)), &record)))
-		return "the firmware has no memory left for the hypervisor";
+		return "the firmware has no memory left for the loader";
 	a->handover = (void *)record;
 	cpu_zero(a->handover, EFI_SIZE_TO_PAGES(sizeof(*a->handover)) * PAGE_SIZE);
+	if (!block_alloc(&a->block, needs_block_bytes(&a->needs, a->config->memory_bytes))) {
+		a->block.n_bytes = 0;
+		return refuse_block(a);
+	}
 	return NULL;
 }
 
@@ -146,7 +183,7 @@ static const char *describe_ram(struct attempt *a)
 	h->n_ram = (uint32_t)n;
 	if (top > PAGING_DIRECT_MAX)
 		return "the machine has more memory than the hypervisor can address";
-	h->direct_bytes = top < 4 * GIB ? 4 * GIB : (top + GIB - 1) & ~(GIB - 1);
+	h->direct_bytes = needs_direct_bytes(top);
 	return NULL;
 }
 
@@ -162,7 +199,7 @@ static const char *fill_block(struct attempt *a)
 		.stacks_base = (uintptr_t)stacks,
 		.n_cpus = 1,
 		.direct_bytes = h->direct_bytes,
-		.has_1g = has_extended(CPUID81_EDX_1G),
+		.has_1g = a->needs.has_1g,
 	};
 	const char *refusal;
 
@@ -179,7 +216,7 @@ static const char *fill_block(struct attempt *a)
 	h->image_bytes = a->image.n_bytes;
 	h->heap_base = a->block.base + a->block.n_taken;
 	h->heap_bytes = a->block.n_bytes - a->block.n_taken;
-	return h->heap_bytes < HEAP_BYTES_MIN + a->frames_bytes ? TOO_SMALL : NULL;
+	return NULL;
 }
 
 static void fill_record(struct attempt *a)
@@ -195,6 +232,7 @@ static void fill_record(struct attempt *a)
 	h->serial_port = a->config->serial_port;
 	h->log_level = a->config->log_level;
 	h->assist = a->config->assist;
+	h->panic_seconds = a->config->panic_seconds;
 	h->n_cpus = 1;
 }
 
@@ -203,10 +241,34 @@ void launch_capture(struct whit_handover *handover, uint32_t cpu, uint64_t rsp, 
 	cpu_capture(&handover->cpus[cpu], rsp, rip);
 }
 
+/* The hypervisor's own reason, as far as it gives one. */
+static const char *why_not(struct attempt *a, uint64_t answer)
+{
+	char *message = a->handover->message;
+
+	message[WHIT_MESSAGE_BYTES - 1] = '\0';
+	text_clear(&a->text);
+	if (message[0])
+		text_add(&a->text, message);
+	else if (answer == WHIT_LAUNCH_BAD_RECORD)
+		text_add(&a->text, "the hypervisor does not know this loader's record");
+	else if (answer == WHIT_LAUNCH_UNSUPPORTED)
+		text_add(&a->text, "the processor lacks something");
+	else
+		text_add(&a->text, answer == WHIT_LAUNCH_NO_MEMORY ? TOO_SMALL : "no reason given");
+	if (answer == WHIT_LAUNCH_NO_MEMORY) {
+		text_add(&a->text, ": it was given ");
+		text_mebibytes(&a->text, a->block.n_bytes);
+		text_add(&a->text, "; write `memory = ");
+		text_number(&a->text, a->config->memory_bytes >> 19);
+		text_add(&a->text, "M` in whit.conf");
+	}
+	return a->text.at;
+}
+
 /* NULL, from now on in the root partition; or the hypervisor's reason, copied out of the record. */
 static const char *start(struct attempt *a)
 {
-	static char message[WHIT_MESSAGE_BYTES];
 	uint64_t efer = cpu_read_msr(MSR_EFER);
 	uint64_t answer;
 
@@ -217,23 +279,13 @@ static const char *start(struct attempt *a)
 	cpu_write_msr(MSR_EFER, efer);
 	if (answer == WHIT_LAUNCH_OK)
 		return NULL;
-	CopyMem(message, a->handover->message, sizeof(message) - 1);
-	if (message[0])
-		return message;
-	switch (answer) {
-	case WHIT_LAUNCH_BAD_RECORD: return "the hypervisor does not know this loader's record";
-	case WHIT_LAUNCH_UNSUPPORTED: return "the processor lacks something";
-	case WHIT_LAUNCH_NO_MEMORY: return TOO_SMALL;
-	default: return "the hypervisor gave no reason";
-	}
+	return why_not(a, answer);
 }
 
 static const char *attempt(struct attempt *a)
 {
-	const char *refusal = check_machine();
+	const char *refusal = check_machine(a);
 
-	if (!refusal)
-		refusal = image_check(payload, (size_t)(payload_end - payload), &a->image);
 	if (!refusal)
 		refusal = allocate(a);
 	if (!refusal)

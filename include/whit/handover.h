@@ -78,7 +78,7 @@ struct whit_handover {
 	uint32_t n_cpus;      /* processors that will be taken over */
 
 	uint32_t n_ram;
-	uint32_t reserved1;
+	uint32_t panic_seconds; /* after a panic, until the machine is reset; 0: it is not */
 	struct whit_ram ram[WHIT_MAX_RAM_RANGES];
 
 	/* Filled by the hypervisor: zero-terminated text for the loader to print. */

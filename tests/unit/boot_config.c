@@ -39,8 +39,9 @@ static struct config parse(const char *text)
 
 static bool is_default(const struct config *config)
 {
-	return !config->next[0] && config->memory_bytes == 0 && config->serial_port == 0x3f8 &&
-	       config->log_level == 1 && config->assist == CONFIG_ASSIST_ALL;
+	return !config->next[0] && config->memory_bytes == 16 << 20 &&
+	       config->serial_port == 0x3f8 && config->log_level == 1 &&
+	       config->assist == CONFIG_ASSIST_ALL && !config->panic_seconds;
 }
 
 static void every_key_sets_its_option(void)
@@ -49,7 +50,8 @@ static void every_key_sets_its_option(void)
 				"serial = 2f8\n"
 				"loglevel = debug\n"
 				"memory = 32M\n"
-				"assist = registers\n");
+				"assist = registers\n"
+				"panic = reset 10\n");
 
 	CHECK_EQ(n_warned, 0);
 	CHECK(!strcmp(c.next, "\\EFI\\debian\\grubx64.efi"));
@@ -57,6 +59,10 @@ static void every_key_sets_its_option(void)
 	CHECK_EQ(c.log_level, 2);
 	CHECK_EQ(c.memory_bytes, 32 << 20);
 	CHECK_EQ(c.assist, 1);
+	CHECK_EQ(c.panic_seconds, 10);
+	CHECK_EQ(parse("panic = reset \t 3600").panic_seconds, 3600);
+	CHECK_EQ(parse("panic = reset 1\npanic = stop").panic_seconds, 0);
+	CHECK_EQ(n_warned, 0);
 	CHECK_EQ(parse("assist = off").assist, CONFIG_ASSIST_OFF);
 	CHECK_EQ(parse("assist = off\nassist = all").assist, CONFIG_ASSIST_ALL);
 	CHECK_EQ(n_warned, 0);
@@ -112,7 +118,17 @@ static void a_bad_line_warns_once_and_does_nothing(void)
 		"loglevel = errors",
 		"assist = on",
 		"assist =",
-		"memory = 3M",
+		"panic =",
+		"panic = reset",
+		"panic = reset 0",
+		"panic = reset 3601",
+		"panic = reset 10 s",
+		"panic = reset 99999999999999999999",
+		"panic = resets 10",
+		"panic = 10",
+		"panic = stop 10",
+		"memory = 4M",
+		"memory = 8191K",
 		"memory = M",
 		"memory = 16MB",
 		"memory = 16T",
@@ -169,7 +185,7 @@ static void a_path_of_255_characters_is_the_longest(void)
 
 static void the_last_of_two_values_holds(void)
 {
-	struct config c = parse("memory = 16M\nmemory = 1G\nmemory = 64G\nnext=abc\nnext=d\n");
+	struct config c = parse("memory = 8M\nmemory = 1G\nmemory = 64G\nnext=abc\nnext=d\n");
 
 	CHECK_EQ(n_warned, 0);
 	CHECK_EQ(c.memory_bytes, 64ull << 30);

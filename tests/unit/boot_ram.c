@@ -65,6 +65,7 @@ static void a_real_map_is_merged_and_loses_the_block(void)
 	CHECK_RANGE(3, 0x3000000, 0x3120000);
 	CHECK_RANGE(4, 0x3160000, 0x3170000);
 	CHECK_EQ(ram_top(&map), 0x3170000);
+	CHECK_EQ(ram_free_bytes(&map), 0x17f8000);
 }
 
 static void the_block_is_no_ram_even_if_the_map_says_so(void)
@@ -121,6 +122,7 @@ static void nonsense_does_no_harm(void)
 	CHECK_RANGE(1, 0x500000, 0x580000);
 	CHECK_RANGE(2, 0x582000, 0x600000);
 	CHECK_EQ(ram_top(&map), 0x600000);
+	CHECK_EQ(ram_free_bytes(&map), 0x100000);
 }
 
 static void reserved_without_end_ends_ram(void)
@@ -137,6 +139,7 @@ static void an_empty_map_has_no_ram(void)
 	map_clear();
 	CHECK_EQ(ranges(0, 0, MAX), 0);
 	CHECK_EQ(ram_top(&map), 0);
+	CHECK_EQ(ram_free_bytes(&map), 0);
 }
 
 static void too_many_pieces_are_refused(void)
@@ -186,6 +189,34 @@ static void random_maps_agree_with_a_count_page_by_page(void)
 	}
 }
 
+static void what_may_be_read_stands_in_one_descriptor_of_memory(void)
+{
+	map_clear();
+	map_add(EfiConventionalMemory, 0x100000, 0x100);
+	map_add(EfiACPIReclaimMemory, 0x200000, 2);
+	map_add(EfiReservedMemoryType, 0x202000, 1);
+	map_add(EfiMemoryMappedIO, 0x300000, 0x10);
+	map_add(EfiUnusableMemory, 0x400000, 0x10);
+	map_add(EfiReservedMemoryType, 0xffffffffffffe000, 2);
+	CHECK(ram_is_readable(&map, 0x100000, 0x100000));
+	CHECK(ram_is_readable(&map, 0x201ffe, 2));
+	CHECK(ram_is_readable(&map, 0x202fff, 1));
+	CHECK(ram_is_readable(&map, 0xe0000, 0x20000));
+	CHECK(ram_is_readable(&map, 0x1000, 1));
+	CHECK(!ram_is_readable(&map, 0, 8));
+	CHECK(!ram_is_readable(&map, 0xff8, 9));
+	CHECK(!ram_is_readable(&map, 0x100000, 0));
+	CHECK(!ram_is_readable(&map, 0x201ffe, 3));
+	CHECK(!ram_is_readable(&map, 0x202fff, 2));
+	CHECK(!ram_is_readable(&map, 0x203000, 1));
+	CHECK(!ram_is_readable(&map, 0x300000, 1));
+	CHECK(!ram_is_readable(&map, 0x400000, 1));
+	CHECK(!ram_is_readable(&map, 0x500000, 1));
+	CHECK(!ram_is_readable(&map, UINT64_MAX - 3, 8));
+	CHECK(!ram_is_readable(&map, UINT64_MAX, 1));
+	CHECK(!ram_is_readable(&map, 0x100000, UINT64_MAX));
+}
+
 int main(void)
 {
 	RUN(a_real_map_is_merged_and_loses_the_block);
@@ -195,6 +226,7 @@ int main(void)
 	RUN(reserved_without_end_ends_ram);
 	RUN(an_empty_map_has_no_ram);
 	RUN(too_many_pieces_are_refused);
+	RUN(what_may_be_read_stands_in_one_descriptor_of_memory);
 	RUN(random_maps_agree_with_a_count_page_by_page);
 	return check_finish();
 }
