@@ -3,6 +3,7 @@
 #ifndef BOOT_VOLUME_H
 #define BOOT_VOLUME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <efi.h>
@@ -12,5 +13,8 @@
  * EFI_BUFFER_TOO_SMALL if it has more than `max` bytes; or what the firmware says.
  */
 EFI_STATUS volume_read(EFI_HANDLE device, const CHAR16 *path, void *to, size_t max, size_t *length);
+
+/* Is there a file at `path`? */
+bool volume_has(EFI_HANDLE device, const CHAR16 *path);
 
 #endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Host tests of the loader's pure parts: $(B)/unit/boot_NAME of tests/unit/boot_NAME.c and boot/NAME.c.
 
-BOOT_TESTS := config ram image paging cpu acpi census needs
+BOOT_TESTS := config ram image paging cpu acpi census needs option
 BOOT_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude \
 	-isystem $(EFI_INCDIR) -isystem $(EFI_INCDIR)/x86_64

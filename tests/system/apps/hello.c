@@ -28,6 +28,16 @@ static void print_hypervisor(void)
 	Print(L"hypervisor: %a\n", signature);
 }
 
+/* What a loader before us has left: text, if anything. */
+static void print_options(EFI_HANDLE self)
+{
+	EFI_LOADED_IMAGE *loaded;
+
+	if (!EFI_ERROR(BS->HandleProtocol(self, &LoadedImageProtocol, (void **)&loaded)) &&
+	    loaded->LoadOptionsSize)
+		Print(L"options: %s\n", loaded->LoadOptions);
+}
+
 static void print_reserved(void)
 {
 	UINTN n = 0, n_pages = 0, key, stride;
@@ -47,6 +57,7 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *table)
 {
 	InitializeLib(self, table);
 	Print(L"hello from the next loader\n");
+	print_options(self);
 	print_hypervisor();
 	print_reserved();
 	/* What has not left the UART when the machine goes off is lost. */
