@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end: what is known goes to the log ring and the serial port, and the processor stops. Written
- * to work on a wounded machine: no allocation, no lock that is not broken first, and a panic inside
- * it ends at once.
+ * The end: what is known goes to the log ring and the serial port, and the processor stops, or resets the
+ * machine after the time that whit.conf gives. Written to work on a wounded machine: no allocation, no lock
+ * that is not broken first, and a panic inside it ends at once.
  */
 #include <stdarg.h>
 
@@ -13,8 +13,33 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/log.h"
 
+/* Without the loader's measurement: no processor is faster, so the wait is too long rather than too short. */
+#define FASTEST_TSC_HZ 6000000000ull
+
+static struct {
+	uint32_t seconds; /* 0: no reset */
+	uint64_t tsc_hz;
+	bool is_under_way;
+} reset;
+
+void panic_resets(uint32_t seconds, uint64_t tsc_hz)
+{
+	reset.seconds = seconds;
+	reset.tsc_hz = tsc_hz ? tsc_hz : FASTEST_TSC_HZ;
+}
+
+/* For good. A panic on the way through the reset stands. */
 static __attribute__((noreturn)) void stop(void)
 {
+	x86_cli();
+	if (reset.seconds && !reset.is_under_way) {
+		const uint64_t start = x86_rdtsc();
+
+		reset.is_under_way = true;
+		while (x86_rdtsc() - start < reset.seconds * reset.tsc_hz)
+			x86_pause();
+		virt_reset();
+	}
 	for (;;) {
 		x86_cli();
 		x86_hlt();
@@ -47,7 +72,11 @@ static __attribute__((noreturn)) void end(const struct percpu *cpu)
 	if (cpu->current)
 		backend_dump();
 	dump_exits(cpu);
-	log_line(LOG_ERROR, "processor %u stopped", cpu->index);
+	if (reset.seconds)
+		log_line(LOG_ERROR, "processor %u resets the machine in %u s", cpu->index,
+			 reset.seconds);
+	else
+		log_line(LOG_ERROR, "processor %u stopped", cpu->index);
 	stop();
 }
 

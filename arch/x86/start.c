@@ -194,6 +194,7 @@ uint64_t start_enter(struct whit_handover *handover, uint32_t cpu, struct start_
 		if (answer)
 			return answer;
 		serial_start(own->serial_port);
+		panic_resets(own->panic_seconds, own->tsc_hz);
 		log_set_level(own->log_level > LOG_DEBUG ? LOG_DEBUG
 							 : (enum whit_log_level)own->log_level);
 	} else if (!record.percpu_base || cpu >= own->n_cpus) {

@@ -11,6 +11,7 @@
 #   --follow          copies the serial output to standard output as it comes
 #   --console TTY     the serial port is this terminal, and SERIAL is somebody else's business
 #   --until PATTERN   ends the guest as soon as the serial output has a line that matches (grep -E)
+#   --times N         with --until: as soon as it has N of them
 # and two arguments: IMAGE, and SERIAL, the file that gets what the guest sends to COM1. The guest has
 # a copy of the image: OVMF writes its variables to the disk (NvVars), and the boot entries of one
 # machine keep another from booting.
@@ -24,6 +25,7 @@ cpus=1
 seconds=120
 follow=0
 until=
+times=1
 console=
 pid=
 work=$(mktemp -d)
@@ -55,6 +57,7 @@ common_option() {
 	--cpus) cpus=$2 ;;
 	--seconds) seconds=$2 ;;
 	--until) until=$2 ;;
+	--times) times=$2 ;;
 	--console) console=$2 ;;
 	--follow)
 		follow=1
@@ -111,7 +114,7 @@ look_at_serial() {
 		tail -c "+$((shown + 1))" "$serial" | head -c "$((size - shown))"
 	fi
 	shown=$size
-	[ -n "$until" ] && grep -aqE -- "$until" "$serial"
+	[ -n "$until" ] && [ "$(grep -acE -- "$until" "$serial")" -ge "$times" ]
 }
 
 # Waits for the end: returns if the guest has ended by itself, with its status in `status`.
