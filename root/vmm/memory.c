@@ -26,9 +26,11 @@ HRESULT memory_init(struct memory *memory, WHV_PARTITION_HANDLE partition, uint6
 {
 	const WHV_MAP_GPA_RANGE_FLAGS rx = WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagExecute;
 	const WHV_MAP_GPA_RANGE_FLAGS rwx = rx | WHvMapGpaRangeFlagWrite;
+	uint64_t before = host_tsc();
 	HRESULT hr;
 
 	memory->ram = host_pages(ram_bytes / 4096);
+	memory->clear_ticks = host_tsc() - before;
 	memory->ram_bytes = ram_bytes;
 	if (!memory->ram)
 		return E_OUTOFMEMORY;

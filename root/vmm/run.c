@@ -193,6 +193,8 @@ static HRESULT look_around(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
 	if (vmm->has_apic && vmm->watch.has_come && !vmm->has_shell) {
 		vmm->has_shell = true;
 		terminal_print("vmm: shell after %lu ticks\n", host_tsc() - vmm->start_tsc);
+		terminal_print("vmm: the memory is clear after %lu ticks, which are in these\n",
+			       vmm->memory.clear_ticks);
 	}
 	return pic_has_interrupt(&vmm->pic) ? interrupt_deliver(vmm, exit) : S_OK;
 }
