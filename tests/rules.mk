@@ -8,12 +8,12 @@ MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one seabi
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
 	$(B)/panic/whit.efi $(LINUX_GUEST)
 
-# Scripts that run on the host, and the program that one of them needs.
-HOST_SCRIPTS := tests/system/options tests/fuzz/emu_run tests/unit/whp_headers/run \
-	tests/unit/whp_client/run
+# Scripts that run on the host, and the programs that they need.
+HOST_SCRIPTS := tests/system/options tests/fuzz/emu_run tests/fuzz/hv_run \
+	tests/unit/whp_headers/run tests/unit/whp_client/run
 
 .PHONY: host-tests
-host-tests: $(HOST_TESTS) $(B)/tests/fuzz/emu_fuzz
+host-tests: $(HOST_TESTS) $(B)/tests/fuzz/emu_fuzz $(B)/fuzz/hv_fuzz
 
 .PHONY: test
 test: deps ## everything: lint, both compilers, host tests, machine tests; ends with `N passed, N failed`

@@ -76,6 +76,17 @@ struct fake {
 
 	void (*reset_hook)(void); /* virt_reset() calls it; it must not return */
 
+	/*
+	 * Plays the guest, once the script is used up: says what the exit is, all of which is zero, and may change the
+	 * VP's registers. What virt_inject() was given is still there.
+	 */
+	void (*play)(struct virt_vp *vp, struct virt_exit *exit);
+
+	/* Another processor of the root, which may write to any of the root's memory: called wherever hv/ calls in here. */
+	void (*meddle)(void);
+
+	uint32_t fpu_bytes; /* of a child's XSAVE image, at most a page */
+
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
 
 	/* What happened. */
@@ -127,6 +138,11 @@ int fake_apic_eoi(struct virt_vp *vp);
 
 /* Tables that the space consists of, by walking it. */
 uint64_t fake_count_tables(const struct virt_space *space);
+
+/* Every leaf of the space, in ascending order. */
+void fake_walk(const struct virt_space *space,
+	       void (*visit)(void *context, gpa_t gpa, const struct virt_leaf *leaf),
+	       void *context);
 
 __attribute__((noreturn, format(printf, 1, 2))) void fake_scream(const char *format, ...);
 

@@ -12,6 +12,7 @@
 #include "arch/fake/fake.h"
 #include "whit/log.h"
 #include "x86/cr.h"
+#include "x86/fx.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
 
@@ -103,6 +104,7 @@ void fake_reset(uint64_t ram_bytes)
 	fake.ram_bytes = ram_bytes;
 	fake.tsc = 1000000;
 	fake.xcr0 = 1;
+	fake.fpu_bytes = sizeof(struct x86_fxsave);
 	default_machine();
 	default_mtrrs();
 }
@@ -259,6 +261,8 @@ void virt_wbinvd(void)
 
 uint64_t virt_tsc(void)
 {
+	if (fake.meddle)
+		fake.meddle();
 	fake.tsc += 1000;
 	return fake.tsc;
 }

@@ -36,6 +36,8 @@ static uint64_t leaf_entry(struct virt_leaf leaf)
 
 static void check(const struct virt_space *space, gpa_t gpa)
 {
+	if (fake.meddle)
+		fake.meddle();
 	if (!space->token || (space->token ^ ~space->root.a) & ~FLAGS)
 		fake_scream("not a space");
 	if (gpa.a >> virt_machine.physical_bits || gpa.a >> 48)
@@ -81,6 +83,13 @@ void virt_space_destroy(struct virt_space *space)
 	fake.n_spaces--;
 }
 
+static struct virt_leaf leaf_of(uint64_t entry, unsigned int level)
+{
+	return (struct virt_leaf) { SPA(entry & ADDR),
+				    (uint8_t)((entry & 7) | (entry & TRACK ? VIRT_TRACKED : 0)),
+				    (uint8_t)level, (entry >> 3) & 7 };
+}
+
 struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 {
 	uint64_t table = space->root.a, entry;
@@ -96,9 +105,7 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 	if (!entry)
 		return (struct virt_leaf) { .level = (uint8_t)(level > LEVEL_1G ? LEVEL_1G
 										: level) };
-	return (struct virt_leaf) { SPA(entry & ADDR),
-				    (uint8_t)((entry & 7) | (entry & TRACK ? VIRT_TRACKED : 0)),
-				    (uint8_t)level, (entry >> 3) & 7 };
+	return leaf_of(entry, level);
 }
 
 /* Tables that the path to a leaf of `level` at gpa lacks. */
@@ -287,6 +294,29 @@ static uint64_t count_below(uint64_t table)
 uint64_t fake_count_tables(const struct virt_space *space)
 {
 	return count_below(space->root.a);
+}
+
+static void walk_below(uint64_t table, unsigned int level, uint64_t gpa,
+		       void (*visit)(void *context, gpa_t gpa, const struct virt_leaf *leaf),
+		       void *context)
+{
+	const uint64_t *entry = table_at(table);
+
+	for (unsigned int i = 0; i < 512; i++, gpa += LEVEL_SIZE(level)) {
+		if (entry[i] & TABLE) {
+			walk_below(entry[i] & ADDR, level - 1, gpa, visit, context);
+		} else if (entry[i]) {
+			const struct virt_leaf leaf = leaf_of(entry[i], level);
+
+			visit(context, GPA(gpa), &leaf);
+		}
+	}
+}
+
+void fake_walk(const struct virt_space *space,
+	       void (*visit)(void *context, gpa_t gpa, const struct virt_leaf *leaf), void *context)
+{
+	walk_below(space->root.a, TOP, 0, visit, context);
 }
 
 uint64_t fake_count_pages(const struct virt_pages *pages)

@@ -13,6 +13,8 @@
 
 static struct virt_vp *checked(struct virt_vp *vp)
 {
+	if (fake.meddle)
+		fake.meddle();
 	if (!vp || vp->magic != VP_MAGIC)
 		fake_scream("not a VP");
 	return vp;
@@ -148,29 +150,41 @@ void virt_switch(struct virt_vp *from, struct virt_vp *to)
 	fake.n_switches++;
 }
 
+/* The next exit of the script, or what the player makes up. */
+static void next_exit(struct virt_vp *vp, struct virt_exit *exit)
+{
+	struct fake_exit *next = &fake.exits[fake.next_exit];
+
+	if (fake.next_exit < fake.n_exits) {
+		fake.next_exit++;
+		*exit = next->exit;
+		vp->regs.changed = false;
+		if (next->hook)
+			next->hook(vp, exit);
+		return;
+	}
+	if (!fake.play)
+		fake_scream("virt_run: no exit is left in the script");
+	memset(exit, 0, sizeof(*exit));
+	vp->regs.changed = false;
+	fake.play(vp, exit);
+}
+
 void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
-	struct fake_exit *next;
-
 	if (!checked(vp)->is_switched_in)
 		fake_scream("virt_run of a VP that is not switched in");
-	if (fake.next_exit == fake.n_exits)
-		fake_scream("virt_run: no exit is left in the script");
 	if (vp->token != vp->space->token)
 		fake_scream("virt_run of a VP that points at what its space was");
 	for (unsigned int i = 0; i < fake.n_stale; i++)
 		if (fake.stale[i] == vp->space->root.a)
 			fake_scream("virt_run on translations that have been replaced");
-	next = &fake.exits[fake.next_exit++];
-	if (next->exit.reason >= VIRT_EXIT_COUNT)
-		fake_scream("exit reason %d", (int)next->exit.reason);
 	fake.n_runs++;
-	*exit = next->exit;
-	vp->regs.changed = false;
-	if (exit->reason != VIRT_EXIT_INVALID_STATE)
+	next_exit(vp, exit);
+	if (exit->reason >= VIRT_EXIT_COUNT)
+		fake_scream("exit reason %d", (int)exit->reason);
+	if (exit->reason != VIRT_EXIT_INVALID_STATE && exit->reason != VIRT_EXIT_NOTHING)
 		memset(&vp->injected, 0, sizeof(vp->injected));
-	if (next->hook)
-		next->hook(vp, exit);
 }
 
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
@@ -347,7 +361,7 @@ void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
 
 uint32_t virt_fpu_bytes(void)
 {
-	return 512;
+	return fake.fpu_bytes;
 }
 
 void virt_intercept_tsc(struct virt_vp *vp, bool exits)

@@ -15,7 +15,7 @@ HOST_TESTS += $(addprefix $(B)/host/,$(HV_TESTS))
 
 $(B)/host/hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HV_TEST_CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(HV_TEST_CFLAGS) $(HV_FUZZ_REPLAY) -MMD -MP -c $< -o $@
 
 $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(HV_TEST_OBJECTS)
 	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ -o $@
@@ -36,3 +36,38 @@ $(B)/host/gpa_replay: tests/fuzz/gpa_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/
 $(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
 	@mkdir -p $(@D)
 	clang $(HV_TEST_CFLAGS) -fsanitize=fuzzer $(filter %.c,$^) -o $@
+
+# The fuzz target of hv/ with emu/ whole: its corpus once through, with any compiler; and the fuzzer itself, clang only.
+HOST_TESTS += $(B)/host/hv_replay
+
+HV_FUZZ_SOURCES := $(wildcard tests/fuzz/hv/*.c)
+HV_FUZZ_OBJECTS := $(patsubst %.c,$(B)/fuzz/hv/%.o,$(wildcard hv/*.c emu/*.c arch/fake/*.c) $(HV_FUZZ_SOURCES))
+
+$(HV_FUZZ_SOURCES:%.c=$(B)/host/hv/%.o): HV_FUZZ_REPLAY := -DFUZZ_REPLAY
+
+$(B)/host/hv_replay: $(HV_FUZZ_SOURCES:%.c=$(B)/host/hv/%.o) $(HV_TEST_OBJECTS) $(B)/tests/unit/forms.o
+	@mkdir -p $(@D)
+	$(CC) $(HV_TEST_CFLAGS) $^ -o $@
+
+# What is not fuzzed is not counted, and has no sanitizers; and comparisons, which are many, guide nobody: the input is
+# made of choices.
+HV_FUZZ_COVERAGE := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
+$(B)/fuzz/hv/arch/%.o $(B)/fuzz/hv/tests/fuzz/hv/hv_fuzz_check.o: HV_FUZZ_COVERAGE := -O2 -fno-sanitize=all
+
+$(B)/fuzz/hv/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(HV_TEST_CFLAGS) $(HV_FUZZ_CFLAGS) $(HV_FUZZ_COVERAGE) -MMD -MP -c $< -o $@
+
+$(B)/fuzz/hv_fuzz: $(HV_FUZZ_OBJECTS) $(B)/tests/unit/forms.o
+	clang $(HV_TEST_CFLAGS) $(HV_FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
+
+-include $(HV_FUZZ_OBJECTS:.o=.d) $(HV_FUZZ_SOURCES:%.c=$(B)/host/hv/%.d)
+
+.PHONY: hv-fuzz hv-coverage
+hv-fuzz: $(B)/fuzz/hv_fuzz ## fuzz hv/ for FUZZ_SECONDS (60); finds go to the build directory
+	@mkdir -p $(B)/fuzz/hv_corpus
+	cd $(B)/fuzz && ./hv_fuzz -max_len=800 -detect_leaks=0 -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=1 \
+		hv_corpus $(CURDIR)/tests/fuzz/hv_corpus
+
+hv-coverage: ## lines of hv/ that the corpus of its fuzz target reaches
+	@B=$(B) tests/fuzz/hv_coverage
