@@ -57,7 +57,7 @@ void backend_dump(void)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		uint64_t value;
 
-		if (vmcs_try_read(lines[i].field, &value))
+		if (vmx_vmread(lines[i].field, &value))
 			log_line(LOG_ERROR, "  %s %llx", lines[i].name, (unsigned long long)value);
 	}
 	for (unsigned int i = 0; i < 16; i += 4)

@@ -56,7 +56,7 @@ __attribute__((noreturn, cold)) static void entry_failed(uint64_t result)
 	uint64_t error = 0;
 
 	if (result == ENTER_VALID)
-		vmcs_try_read(VMCS_INSTRUCTION_ERROR, &error);
+		(void)vmx_vmread(VMCS_INSTRUCTION_ERROR, &error);
 	virt_panic("VM entry failed with error %llu", (unsigned long long)error);
 }
 

@@ -56,18 +56,7 @@ void vpid_give(struct virt_vp *vp)
 
 void vpid_flush(struct virt_vp *vp)
 {
-	struct {
-		uint64_t vpid, gva;
-	} descriptor = { vp->vpid, 0 };
-	bool is_bad;
-
-	if (!vp->vpid)
-		return;
-	__asm__ volatile("invvpid %1, %2"
-			 : "=@ccbe"(is_bad)
-			 : "m"(descriptor), "r"(INVVPID_SINGLE)
-			 : "memory");
-	if (is_bad)
+	if (vp->vpid && !vmx_invvpid(INVVPID_SINGLE, vp->vpid, 0))
 		virt_panic("INVVPID of %u failed", vp->vpid);
 }
 
@@ -79,16 +68,8 @@ void virt_flush(struct virt_vp *vp)
 
 void virt_space_flush(const struct virt_space *space)
 {
-	struct {
-		uint64_t eptp, reserved;
-	} descriptor = { space->token, 0 };
-	uint64_t type = vmx_caps.has_invept_single ? INVEPT_SINGLE : INVEPT_ALL;
-	bool is_bad;
+	const uint64_t type = vmx_caps.has_invept_single ? INVEPT_SINGLE : INVEPT_ALL;
 
-	__asm__ volatile("invept %1, %2"
-			 : "=@ccbe"(is_bad)
-			 : "m"(descriptor), "r"(type)
-			 : "memory");
-	if (is_bad)
+	if (!vmx_invept(type, space->token, 0))
 		virt_panic("INVEPT of %llx failed", (unsigned long long)space->token);
 }

@@ -17,35 +17,21 @@ void vmcs_write_failed(uint64_t field, uint64_t value)
 {
 	uint64_t error = 0;
 
-	vmcs_try_read(VMCS_INSTRUCTION_ERROR, &error);
+	(void)vmx_vmread(VMCS_INSTRUCTION_ERROR, &error);
 	virt_panic("VMWRITE of %llx to field %llx failed with error %llu, from %p",
 		   (unsigned long long)value, (unsigned long long)field, (unsigned long long)error,
 		   __builtin_return_address(0));
 }
 
-bool vmcs_try_read(uint64_t field, uint64_t *value)
-{
-	bool is_bad;
-
-	__asm__ volatile("vmread %2, %0" : "=r"(*value), "=@ccbe"(is_bad) : "r"(field));
-	return !is_bad;
-}
-
 void vmcs_clear(spa_t vmcs)
 {
-	bool is_bad;
-
-	__asm__ volatile("vmclear %1" : "=@ccbe"(is_bad) : "m"(vmcs.a) : "memory");
-	if (is_bad)
+	if (!vmx_vmclear(vmcs.a))
 		virt_panic("VMCLEAR of %llx failed", (unsigned long long)vmcs.a);
 }
 
 static void vmcs_point(spa_t vmcs)
 {
-	bool is_bad;
-
-	__asm__ volatile("vmptrld %1" : "=@ccbe"(is_bad) : "m"(vmcs.a) : "memory");
-	if (is_bad)
+	if (!vmx_vmptrld(vmcs.a))
 		virt_panic("VMPTRLD of %llx failed", (unsigned long long)vmcs.a);
 }
 

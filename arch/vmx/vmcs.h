@@ -11,6 +11,7 @@
 
 #include "arch/virt.h"
 #include "arch/vmx/fields.h"
+#include "arch/vmx/insn.h"
 #include "arch/x86/percpu.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -22,10 +23,8 @@ __attribute__((noreturn, cold, noinline)) void vmcs_write_failed(uint64_t field,
 static inline uint64_t vmread(uint64_t field)
 {
 	uint64_t value;
-	bool is_bad;
 
-	__asm__ volatile("vmread %2, %0" : "=r"(value), "=@ccbe"(is_bad) : "r"(field));
-	if (unlikely(is_bad))
+	if (unlikely(!vmx_vmread(field, &value)))
 		vmcs_read_failed(field);
 	return value;
 }
@@ -37,10 +36,7 @@ static inline uint32_t vmread32(uint64_t field)
 
 static inline void vmwrite(uint64_t field, uint64_t value)
 {
-	bool is_bad;
-
-	__asm__ volatile("vmwrite %1, %2" : "=@ccbe"(is_bad) : "r"(value), "r"(field) : "memory");
-	if (unlikely(is_bad))
+	if (unlikely(!vmx_vmwrite(field, value)))
 		vmcs_write_failed(field, value);
 }
 
@@ -54,8 +50,5 @@ static inline void vmcs_load(struct virt_vp *vp)
 	if (percpu()->current != vp)
 		vmcs_select(vp);
 }
-
-/* For a dump: false instead of a panic. */
-bool vmcs_try_read(uint64_t field, uint64_t *value);
 
 #endif

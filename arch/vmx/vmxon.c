@@ -176,7 +176,6 @@ bool backend_on(char *message, size_t message_bytes)
 {
 	struct percpu *cpu = percpu();
 	uint64_t control = x86_rdmsr(MSR_FEATURE_CONTROL);
-	bool is_bad;
 
 	/* Unlocked after reset on some machines, Bochs among them; it stays locked from now on. */
 	control |= FEATURE_CONTROL_VMX | FEATURE_CONTROL_LOCKED;
@@ -188,8 +187,7 @@ bool backend_on(char *message, size_t message_bytes)
 	x86_write_cr0(x86_read_cr0() | vmx_caps.cr0_must_be_one);
 	x86_write_cr4(x86_read_cr4() | vmx_caps.cr4_must_be_one | CR4_VMXE);
 	*(uint32_t *)virt_ptr(cpu->virt_region) = vmx_caps.revision;
-	__asm__ volatile("vmxon %1" : "=@ccbe"(is_bad) : "m"(cpu->virt_region.a) : "memory");
-	if (is_bad) {
+	if (!vmx_vmxon(cpu->virt_region.a)) {
 		format_text(message, message_bytes, "missing: VMXON, which failed");
 		return false;
 	}
@@ -204,6 +202,6 @@ void backend_off(void)
 	if (cpu->current)
 		vmcs_clear(cpu->current->vmcs);
 	cpu->current = NULL;
-	__asm__ volatile("vmxoff" : : : "cc", "memory");
+	vmx_vmxoff();
 	cpu->is_virt_on = false;
 }

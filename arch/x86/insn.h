@@ -8,6 +8,15 @@
 #include "x86/cpuid.h"
 #include "x86/seg.h"
 
+/* The pointer at the GS base, which does not change while C code runs. */
+static inline void *x86_gs_self(void)
+{
+	void *self;
+
+	__asm__("mov %%gs:0, %0" : "=r"(self));
+	return self;
+}
+
 static inline uint64_t x86_rdmsr(uint32_t msr)
 {
 	uint32_t low, high;

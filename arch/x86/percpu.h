@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/x86/insn.h"
 #include "arch/x86/mtrr.h"
 #include "x86/addr.h"
 #include "x86/seg.h"
@@ -106,10 +107,7 @@ _Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page");
 
 static inline struct percpu *percpu(void)
 {
-	struct percpu *self;
-
-	__asm__("mov %%gs:0, %0" : "=r"(self));
-	return self;
+	return x86_gs_self();
 }
 
 #endif

@@ -43,7 +43,12 @@ static void vmcs_load(struct virt_vp *vp)
 
 void vmcs_clear(spa_t page);
 void vmcs_select(struct virt_vp *vp);
-bool vmcs_try_read(uint64_t field, uint64_t *value);
+
+static bool vmx_vmread(uint64_t field, uint64_t *value)
+{
+	*value = vmcs[field];
+	return true;
+}
 
 #include "arch/vmx/event.c"
 #include "arch/vmx/exit.c"
@@ -62,12 +67,6 @@ void vmcs_clear(spa_t page)
 void vmcs_select(struct virt_vp *vp)
 {
 	(void)vp;
-}
-
-bool vmcs_try_read(uint64_t field, uint64_t *value)
-{
-	*value = vmcs[field];
-	return true;
 }
 
 void x86_unblock_nmi(void)
