@@ -12,6 +12,8 @@ MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FI
 HOST_SCRIPTS := tests/system/options tests/fuzz/emu_run tests/fuzz/hv_run \
 	tests/unit/whp_headers/run tests/unit/whp_client/run
 
+include tests/fuzz/vtx.mk
+
 .PHONY: host-tests
 host-tests: $(HOST_TESTS) $(B)/tests/fuzz/emu_fuzz $(B)/fuzz/hv_fuzz
 

@@ -108,9 +108,10 @@ LONG_VECTOR_CASES ?= 40000000
 LONG_STRINGS ?= 50000000
 LONG_FUZZ_SECONDS ?= 600
 LONG_HV_SECONDS ?= 3600
+LONG_VTX_SECONDS ?= 3600
 
 .PHONY: fuzz-long
-fuzz-long: $(addprefix $(B)/tests/emu/,native native_vector decode_oracle vex_oracle) $(B)/tests/fuzz/emu_fuzz ## compare the emulator with processor and decoders on 290 million cases, fuzz it for 10 minutes, and hv/ for an hour
+fuzz-long: $(addprefix $(B)/tests/emu/,native native_vector decode_oracle vex_oracle) $(B)/tests/fuzz/emu_fuzz ## compare the emulator with processor and decoders on 290 million cases, fuzz it for 10 minutes, and the hypervisor for two hours
 	SEED=$(SEED) FROM=$(FROM) $(B)/tests/emu/native $(LONG_NATIVE_CASES)
 	@jobs=$$(nproc); pids=; status=0; \
 	for i in $$(seq $$jobs); do \
@@ -122,3 +123,4 @@ fuzz-long: $(addprefix $(B)/tests/emu/,native native_vector decode_oracle vex_or
 	$(B)/tests/emu/vex_oracle
 	$(MAKE) emu-fuzz FUZZ_SECONDS=$(LONG_FUZZ_SECONDS)
 	$(MAKE) hv-fuzz FUZZ_SECONDS=$(LONG_HV_SECONDS)
+	$(MAKE) vtx-fuzz FUZZ_SECONDS=$(LONG_VTX_SECONDS)
