@@ -203,7 +203,8 @@ static bool is_ones(uint64_t gpa, unsigned int n)
 
 	if (!vtx_translate(vtx_get(VMCS_EPT_POINTER), gpa, 1, &spa))
 		return false;
-	for (unsigned int i = 0; i < n; i++)
+	/* Nothing answers behind the end of memory. */
+	for (unsigned int i = 0; i < n && spa + i < RAM_BYTES; i++)
 		if (*(uint8_t *)at(spa + i) != 0xff)
 			return false;
 	return true;
