@@ -21,7 +21,7 @@ ifneq ($(findstring clang,$(CC)),clang)
 HV_LTO := -flto=auto -flto-partition=one --param inline-unit-growth=80
 endif
 
-HV_DIRS    ?= arch/x86 arch/vmx hv emu
+HV_DIRS    ?= arch/x86 arch/vmx hv $(wildcard hv/*) emu
 HV_SOURCES := $(filter-out arch/vmx/offsets.c,$(wildcard $(foreach d,$(HV_DIRS),$(d)/*.c $(d)/*.asm)))
 HV_OBJECTS := $(addprefix $(B)/hv-obj/,$(addsuffix .o,$(basename $(HV_SOURCES))))
 

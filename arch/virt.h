@@ -496,7 +496,7 @@ void virt_vp_reset(struct virt_vp *vp, bool is_init);
 /* ---- The local APIC of a child ----------------------------------------------------------- */
 
 /*
- * hv/apic.c is the APIC; here is what of it the processor does. The register page is the xAPIC's: register n at
+ * hv/apic/apic.c is the APIC; here is what of it the processor does. The register page is the xAPIC's: register n at
  * 16 * n, below 1 KiB; hv/ and the processor both read and write it, never at the same time.
  */
 enum virt_apic_mode {

@@ -10,7 +10,7 @@
 #define GIB ((uint64_t)LEVEL_SIZE(LEVEL_1G))
 #define MIB (1ull << 20)
 
-/* hv/frame.c: a word for each frame, a record for each block of 2 MiB and of 1 GiB. */
+/* hv/mem/frame.c: a word for each frame, a record for each block of 2 MiB and of 1 GiB. */
 #define FRAME_BYTES 4
 #define BLOCK_BYTES 12
 

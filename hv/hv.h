@@ -71,7 +71,4 @@ extern struct hv hv;
  */
 uint64_t hv_init(struct whit_handover *handover);
 
-/* WHvGetCapability; *written also with WHV_E_INSUFFICIENT_BUFFER: what it takes. hv/capability.c. */
-uint32_t capability_get(uint64_t code, uint64_t buffer, uint64_t n_bytes, uint64_t *written);
-
 #endif

@@ -5,15 +5,14 @@
  */
 #include <string.h>
 
-#include "hv/model.h"
-#include "hv/device.h"
-#include "hv/frame.h"
+#include "hv/cpu/model.h"
+#include "hv/emulate/device.h"
+#include "hv/mem/frame.h"
 #include "hv/hv.h"
 #include "hv/root.h"
+#include "hv/root/memory.h"
 #include "whit/layout.h"
 #include "whit/log.h"
-
-struct hv hv;
 
 static uint64_t refuse(struct whit_handover *handover, uint64_t code, const char *why)
 {

@@ -10,15 +10,16 @@
 #define HV_PARTITION_H
 
 #include "arch/virt.h"
+#include "hv/cpu/model.h"
 #include "hv/lock.h"
-#include "hv/model.h"
 #include "whit/hypercall.h"
+#include "whp/WinTypes.h"
 
 struct vp;
 
 /*
- * Properties, as set. What masks the processor's features is kept as the client gave it; hv/cpuid.c and hv/cr.c
- * work with it. Lists are in a page of their own, hv/property.c.
+ * Properties, as set. What masks the processor's features is kept as the client gave it; hv/cpu/cpuid.c and hv/cpu/cr.c
+ * work with it. Lists are in a page of their own, hv/call/property.c.
  */
 struct properties {
 	uint32_t processor_count;   /* 0: not set */
@@ -99,8 +100,9 @@ struct partition {
 	struct properties properties;
 	struct model model; /* of them, since the set-up */
 	struct virt_space space;
-	struct property_lists *lists; /* a lent page, NULL while all are empty: hv/property.c */
-	spa_t apic_access;	      /* a lent page, with apic_mode: see virt_apic_set_mode() */
+	struct property_lists
+		*lists;	     /* a lent page, NULL while all are empty: hv/call/property.c */
+	spa_t apic_access;   /* a lent page, with apic_mode: see virt_apic_set_mode() */
 	uint64_t tsc_offset; /* of every new VP: the partition's time starts with its set-up */
 	uint64_t
 		time_stopped; /* the host's TSC when the partition's time was suspended; 0: it goes on */
@@ -126,75 +128,20 @@ static inline bool partition_emulates(const struct partition *partition, uint32_
 	return partition->properties.emulation & kind;
 }
 
-/* The partition of a handle, locked; NULL if there is none. */
-struct partition *partition_take(uint64_t handle);
-void partition_drop(struct partition *partition);
-
-/* The same without lock and count, under hv.lock; dying ones too. */
-struct partition *partition_peek(uint64_t handle);
-
 /* The VP of an index, NULL if there is none. */
 static inline struct vp *partition_vp(const struct partition *partition, uint64_t index)
 {
 	return index < WHIT_MAX_VPS ? partition->vps[index] : NULL;
 }
 
-/*
- * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with WHIT_E_INSUFFICIENT_MEMORY the pages that
- * it takes at least. WHIT_S_MORE: it is there, and *n_taken of the pages are lent to it.
- */
-uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken);
-
-/* WHvSetupPartition; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
-uint32_t partition_setup(struct partition *partition, uint64_t *needed);
-
-/* WHvDeletePartition: one bounded step of it. WHIT_S_AGAIN until it is done. */
-uint32_t partition_delete(uint64_t handle);
-
-/*
- * WHIT_E_INSUFFICIENT_MEMORY with *needed unless the partition has n free pages; else S_OK.
- */
-uint32_t partition_want(const struct partition *partition, uint64_t n, uint64_t *needed);
-
-/* ---- hv/lend.c ---- */
-
-/*
- * Take pages from `first` away from the root: hidden, zeroed, frames marked. They are nobody's yet. Of n_wanted (at most
- * WHIT_MAX_LEND) *n_taken, the first ones; WHIT_S_MORE if that is not all. E_INVALIDARG, E_ACCESSDENIED (not the root's to
- * lend), E_OUTOFMEMORY (no heap to hide them with): nothing has changed.
- */
-uint32_t lend_take(uint64_t first, uint64_t n_wanted, uint64_t *n_taken);
-
-/*
- * Note [first, first + n_pages), taken by lend_take(), as lent to the partition, whose free list holds a
- * page if n_pages was added to it before; may take one from there.
- */
-void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages);
-
-/* WHIT_CALL_LEND; *n_taken with WHIT_S_MORE too. */
-uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages, uint64_t *n_taken);
-
-/*
- * Give lent pages back to the root, but for the partition's own and the ledger's. Every page must be
- * in partition->pages; that list is gone then. A bounded step, true when done.
- */
-bool lend_return(struct partition *partition, unsigned int *budget);
-
-/* The last step: the ledger, then the page of the partition itself. Under hv.lock. */
-void lend_return_own(struct partition *partition);
-
-/* ---- hv/property.c ---- */
-
-/* WHvGetPartitionProperty; *written also with WHV_E_INSUFFICIENT_BUFFER: what it takes. */
-uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t buffer,
-		      uint64_t n_bytes, uint64_t *written);
-
-/* WHvSetPartitionProperty; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
-uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer, uint64_t n_bytes,
-		      uint64_t *needed);
-
-/* What a partition has of properties when nothing is set; and give the page of its lists back to its list. */
-void property_init(struct properties *properties);
-void property_destroy(struct partition *partition);
+/* WHIT_E_INSUFFICIENT_MEMORY with *needed, the pages that are missing, unless the partition has n free pages; else S_OK. */
+static inline uint32_t partition_want(const struct partition *partition, uint64_t n,
+				      uint64_t *needed)
+{
+	if (partition->pages.count >= n)
+		return (uint32_t)S_OK;
+	*needed = n - partition->pages.count;
+	return WHIT_E_INSUFFICIENT_MEMORY;
+}
 
 #endif

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's virtual processor: what WHP knows of it and the hardware does not hold. Owned by its
- * partition, locked by the partition's lock.
+ * A child's virtual processor as data: what WHP knows of it and the hardware does not hold. It is owned by its partition
+ * and locked by the partition's lock. hv/vp/vp.h has what can be done with it.
  */
 #ifndef HV_VP_H
 #define HV_VP_H
 
 #include "arch/virt.h"
 #include "emu/emu.h"
-#include "hv/apic.h"
+#include "hv/apic/apic.h"
 #include "hv/hv.h"
 #include "hv/partition.h"
-#include "hv/walk.h"
+#include "hv/mem/walk.h"
 
 /*
- * Device reads, and device writes, of one instruction; hv/device.c. One operand takes 7 at most, 64 bytes over the
+ * Device reads, and device writes, of one instruction; hv/emulate/device.c. One operand takes 7 at most, 64 bytes over the
  * end of a page, cut into aligned powers of two; POPA takes 10.
  */
 #define DEVICE_MAX_ACCESSES 10u
@@ -78,7 +78,7 @@ struct vp {
 		tsc_adjust; /* IA32_TSC_ADJUST: what the guest's own writes have moved its TSC by */
 	struct mtrr mtrr;
 	uint64_t deliverability;     /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
-	struct virt_event pending;   /* what the next entry delivers, hv/event.h */
+	struct virt_event pending;   /* what the next entry delivers, hv/vp/event.h */
 	struct virt_event waiting;   /* PendingInterruption's, if that must wait; has_waiting */
 	uint64_t pending_parameter;  /* CR2 of a pending page fault */
 	bool pending_is_event;	     /* it is in PendingEvent, else in PendingInterruption */
@@ -89,7 +89,7 @@ struct vp {
 			bool pending_is_injected; /* virt_inject() has it */
 			bool nmi_requested;	  /* an NMI of the APIC waits for the guest */
 			bool has_waiting;
-			bool wants_window; /* apic_prepare(): again when the guest takes interrupts */
+			bool wants_window; /* vp_prepare_apic(): again when the guest takes interrupts */
 			uint8_t window; /* what virt_window() was last asked: 1 interrupt, 2 NMI */
 			uint16_t
 				ext_int; /* PendingEvent's ExtInt that waits: its vector, and bit 8 */
@@ -98,8 +98,9 @@ struct vp {
 	};
 	uint64_t activity; /* WHV_INTERNAL_ACTIVITY_REGISTER */
 	struct apic apic;
-	uint64_t delivered[3]; /* events: page faults, other exceptions, interrupts; hv/counter.c */
-	uint64_t run_ticks;    /* in vp_run(), by virt_tsc() */
+	uint64_t delivered
+		[3];	    /* events: page faults, other exceptions, interrupts; hv/vp/counter.c */
+	uint64_t run_ticks; /* in vp_run(), by virt_tsc() */
 	uint64_t exits[VIRT_EXIT_COUNT];
 
 	struct device_state device;
@@ -108,27 +109,6 @@ struct vp {
 };
 
 _Static_assert(sizeof(struct vp) <= 4096, "a VP is one lent page beside the vendor's");
-
-/*
- * WHvCreateVirtualProcessor with the shared page at `page`; *needed is written with
- * WHIT_E_INSUFFICIENT_MEMORY. The partition is locked, as for the next two.
- */
-uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, uint64_t page,
-		   uint64_t *needed);
-
-/* WHvDeleteVirtualProcessor. */
-void vp_destroy(struct vp *vp);
-
-/*
- * The VP as a reset (the TSC goes on), or INIT, leaves it: registers, APIC, pending events, what waits of an emulated instruction.
- * vp_wait_for_sipi(): and it sleeps, ACTIVITY_STARTUP. vp_start(): the SIPI for one that does; nothing, for others.
- */
-void vp_reset(struct vp *vp, bool is_init);
-void vp_wait_for_sipi(struct vp *vp);
-void vp_start(struct vp *vp, uint8_t vector);
-
-/* Let the intercepts be those that the partition's properties ask for; after each change of them. */
-void vp_configure(struct vp *vp);
 
 /* CR8 as the guest sees it. */
 static inline uint64_t vp_cr8(const struct vp *vp)
@@ -143,42 +123,5 @@ static inline void vp_set_cr8(struct vp *vp, uint64_t value)
 	else
 		vp->cr8 = value;
 }
-
-/* WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's lock. */
-uint32_t vp_cancel(uint64_t handle, uint64_t index, uint64_t flags);
-
-/*
- * WHvResetPartition: every VP from `first` on; memory and properties stay. WHIT_S_MORE: go on with *next. WHIT_E_INVALID_STATE
- * before the set-up, E_INVALIDARG: no such VP can be.
- */
-uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next);
-
-/* ---- hv/register.c ---- */
-
-/*
- * WHvGetVirtualProcessorRegisters, WHvSetVirtualProcessorRegisters: names and values are buffers of the
- * root. All or nothing; the shared page says which register was refused and why, and shows the new values.
- */
-uint32_t registers_get(struct vp *vp, uint64_t names, uint64_t count, uint64_t values);
-uint32_t registers_set(struct vp *vp, uint64_t names, uint64_t count, uint64_t values);
-
-/* ---- hv/vp_page.c ---- */
-
-/* Take the registers over that the root has marked dirty in the shared page. */
-void vp_page_absorb(struct vp *vp);
-
-/* Show the general registers, RIP and RFLAGS in the shared page, and what an exit of this VP needs. */
-void vp_page_publish(struct vp *vp);
-
-/* Note which register was refused, and why, in the shared page. name ~0 clears. */
-void vp_page_error(struct vp *vp, uint32_t name, const char *text);
-
-/* ---- hv/run.c ---- */
-
-/*
- * WHvRunVirtualProcessor on this processor, called by the root's hypercall with the partition locked.
- * S_OK with an exit in the shared page, or WHIT_S_AGAIN, or WHIT_S_IDLE with the time at which the VP wakes by itself.
- */
-uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time);
 
 #endif

@@ -18,7 +18,7 @@
 
 #include "tests/fuzz/vtx_fuzz.h"
 
-#include "hv/frame.h"
+#include "hv/mem/frame.h"
 #include "hv/hv.h"
 #include "hv/root.h"
 #include "x86/cr.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz target for hv/walk.c and hv/translate.c: hostile registers and page tables, and memory that changes between
+ * Fuzz target for hv/mem/walk.c and hv/register/translate.c: hostile registers and page tables, and memory that changes between
  * two reads. Without changes the walk must agree with the reference walk, A and D bits included, and a run of pages with
  * the walks of its pages. With changes both must end, touch nothing but tables they were given, and set
  * nothing but A and D.
@@ -14,13 +14,13 @@
 
 #include "hv/hv.h"
 #include "hv/vp.h"
-#include "hv/walk.h"
+#include "hv/mem/walk.h"
 #include "tests/unit/walk_reference.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
 
-#include "hv/walk.c"
-#include "hv/translate.c"
+#include "hv/mem/walk.c"
+#include "hv/register/translate.c"
 
 #include <stdio.h>
 

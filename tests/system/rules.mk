@@ -9,7 +9,7 @@ SYSTEM_APPS := $(patsubst tests/system/apps/%.c,%,$(wildcard tests/system/apps/*
 $(foreach app,$(SYSTEM_APPS),$(call efi_app,apps/$(app),\
 	$(B)/efi/tests/system/apps/$(app).o $(B)/efi/tests/system/apps/insn.o))
 # A hypervisor with a bug, for tests/system/panic/run: one object is another.
-PANIC_HV_OBJECTS := $(filter-out %/hv/capability.o,$(HV_OBJECTS)) \
+PANIC_HV_OBJECTS := $(filter-out %/hv/call/capability.o,$(HV_OBJECTS)) \
 	$(B)/hv-obj/tests/system/panic/capability.o
 
 $(B)/panic/whit-hv.elf: HV_OBJECTS := $(PANIC_HV_OBJECTS)

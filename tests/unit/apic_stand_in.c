@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What hv/apic*.c call of files that a test does not link: it may bring its own. */
-#include "hv/gpa.h"
+#include "hv/mem/gpa.h"
 #include "hv/vp.h"
+#include "hv/vp/vp.h"
 
 __attribute__((weak)) void vp_reset(struct vp *vp, bool is_init)
 {

@@ -11,7 +11,7 @@ $(BOOT_TESTS:%=$(B)/unit/boot_%): $(B)/unit/boot_%: tests/unit/boot_%.c boot/%.c
 	$(CC) $(BOOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
 
 $(B)/unit/boot_census: boot/text.c
-$(B)/unit/boot_needs: boot/text.c boot/config.c boot/paging.c hv/frame.c
+$(B)/unit/boot_needs: boot/text.c boot/config.c boot/paging.c hv/mem/frame.c
 
 $(BOOT_TESTS:%=$(B)/unit/boot_%): $(wildcard boot/*.h include/whit/*.h include/x86/*.h tests/emu/check.h)
 

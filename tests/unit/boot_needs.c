@@ -10,7 +10,7 @@
 #include "boot/config.h"
 #include "boot/needs.h"
 #include "boot/paging.h"
-#include "hv/frame.h"
+#include "hv/mem/frame.h"
 #include "hv/hv.h"
 #include "tests/emu/check.h"
 #include "whit/layout.h"
@@ -19,7 +19,7 @@
 #define GIB (1ull << 30)
 #define TIB (1ull << 40)
 
-/* hv/frame.c is linked for frames_bytes() alone. */
+/* hv/mem/frame.c is linked for frames_bytes() alone. */
 const uint64_t virt_direct_base;
 struct hv hv;
 
@@ -135,7 +135,7 @@ static void the_tables_fit_what_is_reckoned_for_them(void)
 	}
 }
 
-/* hv/frame.c's own count, for RAM in one piece and in many. */
+/* hv/mem/frame.c's own count, for RAM in one piece and in many. */
 static void the_books_fit_what_is_reckoned_for_them(void)
 {
 	static struct whit_handover h;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/device.c on the fake machine: memory, faults and traps. Each test is a root that answers. */
+/* hv/emulate/device.c on the fake machine: memory, faults and traps. Each test is a root that answers. */
 #include "tests/unit/guest_device.h"
 #include "x86/msr.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Instructions on the page of the local APIC (hv/device.c): done inside, whatever they are and whoever emulates memory. */
+/* Instructions on the page of the local APIC (hv/emulate/device.c): done inside, whatever they are and whoever emulates memory. */
 #include "tests/unit/guest_device.h"
 
-#include "hv/apic_page.h"
+#include "hv/apic/page.h"
 #include "x86/cr.h"
 
 static struct apic *const apic = &guest_vp.apic;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plain moves of 64-bit code (hv/device.c): completed without executing them if the exit says that the
+ * Plain moves of 64-bit code (hv/emulate/device.c): completed without executing them if the exit says that the
  * address is theirs. Each random move is done so and, with an exit that names another byte of the page,
  * by the emulator; the root and the guest must not see a difference.
  */

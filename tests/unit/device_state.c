@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The emulator's operations on processor state (hv/device_state.c) on the fake machine. */
+/* The emulator's operations on processor state (hv/emulate/vector.c) on the fake machine. */
 #include "tests/unit/guest_device.h"
 
-#include "hv/device_run.h"
-#include "hv/xsave.h"
+#include "hv/emulate/attempt.h"
+#include "hv/cpu/xsave.h"
 #include "whp/WinHvCapabilities.h"
 #include "x86/fx.h"
 

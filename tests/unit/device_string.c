@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/device.c on the fake machine: string instructions and ports. */
+/* hv/emulate/device.c on the fake machine: string instructions and ports. */
 #include "tests/unit/guest_device.h"
 
 /* ---- Strings ----------------------------------------------------------------------------- */

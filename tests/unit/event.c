@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/event.c on the fake machine: the two registers, combination of faults, delivery, windows. */
+/* hv/vp/event.c on the fake machine: the two registers, combination of faults, delivery, windows. */
 #include "tests/unit/guest_vp.h"
 
-#include "hv/event.h"
+#include "hv/vp/event.h"
 #include "whp/WinHvExits.h"
 #include "whp/WinHvRegisterNames.h"
 #include "x86/exc.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/event.c on the fake machine: events that the guest cannot take yet, and events in both registers at once. */
+/* hv/vp/event.c on the fake machine: events that the guest cannot take yet, and events in both registers at once. */
 #include "tests/unit/guest_vp.h"
 
-#include "hv/event.h"
+#include "hv/vp/event.h"
 #include "whp/WinHvExits.h"
 #include "whp/WinHvRegisterNames.h"
 #include "x86/exc.h"

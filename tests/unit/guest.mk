@@ -5,43 +5,43 @@
 GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wshadow \
 	-Wmissing-prototypes -Wundef -Wconversion
-GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h emu/*.h include/*/*.h)
+GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h hv/*/*.h emu/*.h include/*/*.h)
 GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c arch/fake/apic.c
-GUEST_APIC := $(wildcard hv/apic*.c) tests/unit/apic_stand_in.c
+GUEST_APIC := $(wildcard hv/apic/*.c) tests/unit/apic_stand_in.c
 GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
 GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event event_wait device device_move device_string device_state \
 	device_apic walk_replay)
 
 HOST_TESTS += $(GUEST_TESTS)
 
-$(B)/tests/unit/walk: tests/unit/walk.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_HEADERS)
+$(B)/tests/unit/walk: tests/unit/walk.c hv/mem/walk.c hv/mem/walk_memo.c hv/emulate/fetch.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $< -pthread -o $@
 
-$(B)/tests/unit/walk_all: tests/unit/walk_all.c hv/walk.c $(GUEST_HEADERS)
+$(B)/tests/unit/walk_all: tests/unit/walk_all.c hv/mem/walk.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $< -o $@
 
-$(B)/tests/unit/translate: tests/unit/translate.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
+$(B)/tests/unit/translate: tests/unit/translate.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $< -o $@
 
-$(B)/tests/unit/event $(B)/tests/unit/event_wait: $(B)/tests/unit/%: tests/unit/%.c hv/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
+$(B)/tests/unit/event $(B)/tests/unit/event_wait: $(B)/tests/unit/%: tests/unit/%.c hv/vp/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
-$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state $(B)/tests/unit/device_apic: $(B)/tests/unit/%: tests/unit/%.c hv/device.c hv/device_ops.c hv/device_state.c hv/xsave.c hv/cr.c hv/event.c hv/walk.c hv/walk_memo.c hv/fetch.c $(GUEST_EMU) \
+$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state $(B)/tests/unit/device_apic: $(B)/tests/unit/%: tests/unit/%.c hv/emulate/device.c hv/emulate/ops.c hv/emulate/vector.c hv/cpu/xsave.c hv/cpu/cr.c hv/vp/event.c hv/mem/walk.c hv/mem/walk_memo.c hv/emulate/fetch.c $(GUEST_EMU) \
 		$(GUEST_FAKE) $(GUEST_APIC) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
 # The fuzz target's corpus once through, with any compiler.
-$(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
+$(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) -DFUZZ_REPLAY $< -o $@
 
 # The fuzzer itself: clang only. `$(B)/fuzz/walk_fuzz tests/fuzz/walk_corpus`
-$(B)/fuzz/walk_fuzz: tests/fuzz/walk_fuzz.c hv/walk.c hv/translate.c $(GUEST_HEADERS)
+$(B)/fuzz/walk_fuzz: tests/fuzz/walk_fuzz.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	clang $(GUEST_CFLAGS) -fsanitize=fuzzer $< -o $@
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The root's part in a test of hv/device.c: exits go in, records come out, answers go back. */
+/* The root's part in a test of hv/emulate/device.c: exits go in, records come out, answers go back. */
 #ifndef TESTS_UNIT_GUEST_DEVICE_H
 #define TESTS_UNIT_GUEST_DEVICE_H
 
 #include "tests/unit/guest_vp.h"
 
-#include "hv/device.h"
-#include "hv/event.h"
+#include "hv/emulate/device.h"
+#include "hv/vp/event.h"
+#include "hv/run/run.h"
 #include "x86/exc.h"
 #include "x86/paging.h"
 

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
-#include "hv/gpa.h"
+#include "hv/mem/gpa.h"
 #include "hv/root.h"
 #include "hv/vp.h"
+#include "hv/vp/page.h"
+#include "hv/root/memory.h"
 #include "tests/unit/guest.h"
 #include "x86/cr.h"
 #include "x86/rflags.h"
@@ -56,7 +58,7 @@ void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
 	(void)gpa;
 }
 
-/* The same for hv/walk.c; one leaf a page. */
+/* The same for hv/mem/walk.c; one leaf a page. */
 struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 {
 	struct gpa_page page = gpa_page(&guest_partition, gpa);
@@ -68,10 +70,10 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 				    .level = LEVEL_4K };
 }
 
-void root_memory_read(gpa_t gpa, void *to, unsigned int n_bytes)
+void buffer_read_as_root(gpa_t gpa, void *to, unsigned int n_bytes)
 {
 	(void)to;
-	fake_scream("root_memory_read of %u bytes at %llx", n_bytes, (unsigned long long)gpa.a);
+	fake_scream("buffer_read_as_root of %u bytes at %llx", n_bytes, (unsigned long long)gpa.a);
 }
 
 void vp_page_error(struct vp *vp, uint32_t name, const char *text)

@@ -9,7 +9,7 @@ HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-HV_TEST_OBJECTS := $(patsubst %.c,$(B)/host/hv/%.o,$(wildcard hv/*.c emu/*.c arch/fake/*.c))
+HV_TEST_OBJECTS := $(patsubst %.c,$(B)/host/hv/%.o,$(wildcard hv/*.c hv/*/*.c emu/*.c arch/fake/*.c))
 
 HOST_TESTS += $(addprefix $(B)/host/,$(HV_TESTS))
 
@@ -33,7 +33,7 @@ $(B)/host/gpa_replay: tests/fuzz/gpa_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/
 	@mkdir -p $(@D)
 	$(CC) $(HV_TEST_CFLAGS) -DFUZZ_REPLAY $< $(HV_TEST_OBJECTS) -o $@
 
-$(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
+$(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h hv/*/*.c hv/*/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
 	@mkdir -p $(@D)
 	clang $(HV_TEST_CFLAGS) -fsanitize=fuzzer $(filter %.c,$^) -o $@
 
@@ -41,7 +41,7 @@ $(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h emu/*.c emu/*
 HOST_TESTS += $(B)/host/hv_replay
 
 HV_FUZZ_SOURCES := $(wildcard tests/fuzz/hv/*.c)
-HV_FUZZ_OBJECTS := $(patsubst %.c,$(B)/fuzz/hv/%.o,$(wildcard hv/*.c emu/*.c arch/fake/*.c) $(HV_FUZZ_SOURCES))
+HV_FUZZ_OBJECTS := $(patsubst %.c,$(B)/fuzz/hv/%.o,$(wildcard hv/*.c hv/*/*.c emu/*.c arch/fake/*.c) $(HV_FUZZ_SOURCES))
 
 $(HV_FUZZ_SOURCES:%.c=$(B)/host/hv/%.o): HV_FUZZ_REPLAY := -DFUZZ_REPLAY
 

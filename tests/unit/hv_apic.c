@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers, modes and priorities of the local APIC (hv/apic.c, apic_mode.c, apic_state.c). */
+/* Registers, modes and priorities of the local APIC (hv/apic/apic.c, apic_mode.c, apic_state.c). */
 #include "tests/unit/hv_apic.h"
+#include "hv/vp/vp.h"
 
 #define ALL_HELP \
 	(VIRT_APIC_TPR | VIRT_APIC_PAGE | VIRT_APIC_REGISTERS | VIRT_APIC_DELIVERY | VIRT_APIC_X2)
@@ -443,28 +444,28 @@ static void an_interrupt_waits_for_what_is_before_it(void)
 	enable(vp);
 	CHECK_EQ(request(0, 0, 0, 0, 0x40), S_OK);
 	virt_set(vp->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
 	virt_set(vp->virt, VIRT_SHADOW, 0);
 	vp->nmi_requested = true;
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
 	virt_set(vp->virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
 	vp->ext_int = 0x130;
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
 	vp->ext_int = 0;
 	vp->pending.type = VIRT_EVENT_EXCEPTION;
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_EXCEPTION);
 	vp->pending.type = VIRT_EVENT_NONE;
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(!vp->wants_window && vp->pending.type == VIRT_EVENT_INTERRUPT);
 	CHECK_EQ(vp->pending.vector, 0x40);
 	CHECK_EQ(guest_get(vp, APIC_ISR + 2), 1);
 	CHECK_EQ(guest_get(vp, APIC_IRR + 2), 0);
 	/* It is delivered once: what comes back is pending, not requested. */
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(!vp->wants_window);
 	CHECK_EQ(apic_deliverable(vp), -1);
 }
@@ -717,7 +718,7 @@ static void hostile_guests_harm_nobody(void)
 			default:
 				virt_regs(vp->virt)->rflags = RFLAGS_ONE | rnd(2) << 9;
 				if (vp->apic.help & VIRT_APIC_DELIVERY)
-					apic_prepare(vp);
+					vp_prepare_apic(vp);
 				else
 					(void)enter(vp);
 				vp->apic.trap.reason = 0;

@@ -3,7 +3,8 @@
 #ifndef TESTS_UNIT_HV_APIC_H
 #define TESTS_UNIT_HV_APIC_H
 
-#include "hv/apic_page.h"
+#include "hv/apic/page.h"
+#include "hv/vp/signal.h"
 #include "tests/unit/hv_test.h"
 #include "whp/WinHvEvents.h"
 #include "whp/WinHvExits.h"
@@ -81,14 +82,14 @@ static inline uint32_t request(uint64_t type, uint64_t logical, uint64_t level, 
 		    target | (uint64_t)vector << 32);
 }
 
-/* As hv/run.c does it, up to the entry: the vector that the guest gets, -1. */
+/* As hv/run/run.c does it, up to the entry: the vector that the guest gets, -1. */
 static inline int enter(struct vp *vp)
 {
 	int vector = -1;
 
 	for (unsigned int i = 0; vp->apic.is_due || vp->apic.deadline <= fake.tsc; i++) {
 		CHECK(i < 4);
-		apic_prepare(vp);
+		vp_prepare_apic(vp);
 	}
 	if (vp->apic.help & VIRT_APIC_DELIVERY) {
 		if (virt_regs(vp->virt)->rflags & RFLAGS_IF)

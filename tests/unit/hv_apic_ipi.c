@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What local APICs send each other, and the client to them (hv/apic_ipi.c), against a plain reading of SDM 3A. */
+/* What local APICs send each other, and the client to them (hv/apic/ipi.c), against a plain reading of SDM 3A. */
 #include "tests/unit/hv_apic.h"
 
 #define N_VPS	   18u
@@ -60,6 +60,7 @@ static bool should_hit(uint32_t i, uint32_t id, bool is_logical, bool is_32bit)
 
 static bool has_irr(struct vp *vp, unsigned int vector)
 {
+	vp_take_signals(vp);
 	apic_take(vp);
 	return apic_get(&vp->apic, APIC_IRR + vector / 32) >> vector % 32 & 1;
 }
@@ -142,7 +143,7 @@ static void shorthands_reach_whom_they_say(void)
 			CHECK_EQ(has_irr(apic_vp(n), 0x77), n == 1 ? i != 2 : i != 0);
 		guest_put(apic_vp(1), APIC_ICR, shorthand[i] | NMI | 0x77);
 		for (uint32_t n = 0; n < 3; n++) {
-			apic_take(apic_vp(n));
+			vp_take_signals(apic_vp(n));
 			CHECK_EQ(apic_vp(n)->nmi_requested, n == 1 ? i != 2 : i != 0);
 		}
 		/* INIT, SIPI and lowest priority to oneself are no combination. */
@@ -196,13 +197,13 @@ static void init_and_sipi_start_another(void)
 	CHECK(!ap->apic.is_due || !ap->apic.signals);
 	guest_put(bsp, APIC_ICR, 1ull << 56 | INIT | 1u << 15 | 1u << 14);
 	CHECK_EQ(ap->apic.signals, APIC_SIGNAL_INIT);
-	apic_prepare(ap);
+	vp_prepare_apic(ap);
 	CHECK_EQ(ap->activity, ACTIVITY_STARTUP);
 	CHECK_EQ(guest_get(ap, APIC_SVR), 0xff);
 	CHECK_EQ(guest_get(ap, APIC_ID), 1u << 24);
 	guest_put(bsp, APIC_ICR, 1ull << 56 | SIPI | 0x9a);
 	guest_put(bsp, APIC_ICR, 1ull << 56 | SIPI | 0x9b);
-	apic_prepare(ap);
+	vp_prepare_apic(ap);
 	CHECK_EQ(ap->activity, 0);
 	virt_get_segment(ap->virt, SEG_CS, &cs);
 	CHECK_EQ(cs.base, 0x9a000);
@@ -210,21 +211,21 @@ static void init_and_sipi_start_another(void)
 	CHECK_EQ(virt_regs(ap->virt)->rip, 0);
 	/* It runs: another SIPI is nothing to it. Both at once are taken in their order. */
 	guest_put(bsp, APIC_ICR, 1ull << 56 | SIPI | 0x9c);
-	apic_prepare(ap);
+	vp_prepare_apic(ap);
 	virt_get_segment(ap->virt, SEG_CS, &cs);
 	CHECK_EQ(cs.base, 0x9a000);
 	guest_put(bsp, APIC_ICR, 1ull << 56 | SIPI | 0x11);
 	guest_put(bsp, APIC_ICR, 1ull << 56 | INIT | 1u << 14);
-	apic_prepare(ap);
+	vp_prepare_apic(ap);
 	CHECK_EQ(ap->activity, ACTIVITY_STARTUP);
 	guest_put(bsp, APIC_ICR, 1ull << 56 | INIT | 1u << 14);
 	CHECK_EQ(request(6, 0, 0, 1, 0x12), S_OK);
-	apic_prepare(ap);
+	vp_prepare_apic(ap);
 	virt_get_segment(ap->virt, SEG_CS, &cs);
 	CHECK_EQ(cs.base, 0x12000);
 	/* The bootstrap processor does not wait. */
 	CHECK_EQ(request(5, 0, 0, 0, 0), S_OK);
-	apic_prepare(bsp);
+	vp_prepare_apic(bsp);
 	CHECK_EQ(bsp->activity, 0);
 	CHECK_EQ(virt_regs(bsp->virt)->rip, 0xfff0);
 }
@@ -294,10 +295,10 @@ static void lint1_follows_its_entry(void)
 	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE));
 	CHECK_EQ(request(9, 0, 0, 0, 0), S_OK);
 	CHECK_EQ(request(4, 0, 0, 0, 0), S_OK);
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(!vp->nmi_requested);
 	vp->apic.signals = APIC_SIGNAL_LINT1;
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK(vp->nmi_requested);
 }
 

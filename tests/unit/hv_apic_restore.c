@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A local APIC is restored in any order (hv/apic_state.c): what its registers are at the next Run does not hang on which of
+ * A local APIC is restored in any order (hv/apic/image.c): what its registers are at the next Run does not hang on which of
  * them came first, nor on what the VP did before. Every permutation, register by register, and by the page of all.
  */
 #include "tests/unit/hv_apic.h"
+#include "hv/vp/vp.h"
 
 #define VECTOR	 0x50u
 #define PERIODIC (1u << 17)
@@ -65,7 +66,7 @@ static struct machine run_at(uint64_t tsc)
 	CHECK(vp->apic.is_due);
 	set_clock(tsc);
 	virt_set(vp->virt, VIRT_TSC_OFFSET, 777);
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	set_clock(tsc);
 	machine.count = apic_timer_count(vp);
 	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
@@ -334,7 +335,7 @@ static void due_timer_is_not_lost(void)
 		(void)run_at(START);
 		set_clock(START + 100);
 		vp->apic.is_due = true;
-		apic_prepare(vp);
+		vp_prepare_apic(vp);
 		CHECK(apic_get(&vp->apic, APIC_IRR + VECTOR / 32) >> VECTOR % 32 & 1);
 		delete_all(apics);
 		check_clean();

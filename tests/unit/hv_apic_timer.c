@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The timer of the local APIC (hv/apic_timer.c): modes, divider, and that no period drifts. Time stands still but for the test. */
-#include "hv/time.h"
+/* The timer of the local APIC (hv/apic/timer.c): modes, divider, and that no period drifts. Time stands still but for the test. */
+#include "hv/cpu/time.h"
+#include "hv/vp/vp.h"
 #include "tests/unit/hv_apic.h"
 
 #define PER_COUNT (TSC_HZ / APIC_CLOCK_HZ)
@@ -50,7 +51,7 @@ static int vector_at(uint64_t tsc)
 
 	set_clock(tsc);
 	vp->apic.is_due = true;
-	apic_prepare(vp);
+	vp_prepare_apic(vp);
 	CHECK_EQ(vp->virt->deadline, vp->apic.deadline);
 	vector = vp->pending.type == VIRT_EVENT_INTERRUPT ? vp->pending.vector : -1;
 	vp->pending.type = VIRT_EVENT_NONE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/counter.c, and the counts of mapped leaves that hv/gpa.c keeps. */
+/* hv/vp/counter.c, and the counts of mapped leaves that hv/mem/gpa.c keeps. */
 #include "tests/unit/hv_test.h"
 
 static uint64_t handle, buffer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * docs/hypercalls.md describes the calls that exist: each code of whit/hypercall.h has a row in the table
- * of hv/hypercall.c and a heading "NAME (number)" in the document, and there are no others.
+ * of hv/call/hypercall.c and a heading "NAME (number)" in the document, and there are no others.
  */
 #include <ctype.h>
 
@@ -38,7 +38,8 @@ static bool next_name(const char **text, const char *prefix, char name[64])
 
 static void every_call_is_documented(void)
 {
-	char *header = read_all("include/whit/hypercall.h"), *code = read_all("hv/hypercall.c");
+	char *header = read_all("include/whit/hypercall.h"),
+	     *code = read_all("hv/call/hypercall.c");
 	char *document = read_all("docs/hypercalls.md"), name[64], wanted[128];
 	const char *at_text = header;
 	unsigned int n_calls = 0, n_rows = 0, n_headings = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/frame.c: the books of the machine's RAM. */
+/* hv/mem/frame.c: the books of the machine's RAM. */
 #include "tests/unit/hv_test.h"
 
 static void frames_know_what_is_root_ram(void)

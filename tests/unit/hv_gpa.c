@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/gpa.c: mapping and unmapping against a map of single pages, with the books of the frames. */
+/* hv/mem/gpa.c: mapping and unmapping against a map of single pages, with the books of the frames. */
 #include "tests/unit/hv_test.h"
 
 #define RWX (WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/gpa_dirty.c, hv/gpa_access.c, and hv/gpa.c's changes in place. */
+/* hv/mem/gpa_dirty.c, hv/mem/gpa_access.c, and hv/mem/gpa.c's changes in place. */
 #include "tests/unit/hv_test.h"
 
 #include "whp/WinHvMemory.h"

@@ -5,6 +5,8 @@
  * hypervisor must not panic; and when everything has been deleted the books are what they were.
  */
 #include "tests/unit/hv_test.h"
+#include "hv/call/partition.h"
+#include "hv/root/memory.h"
 
 #define N_CALLS	   100000u
 #define N_HANDLES  8u

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/hypercall.c: the calling convention, buffers, and the way through to a run. */
+/* hv/call/hypercall.c: the calling convention, buffers, and the way through to a run. */
 #include "tests/unit/hv_test.h"
 
-#include "hv/buffer.h"
+#include "hv/mem/buffer.h"
 
 #include "whit/log.h"
 #include "x86/cr.h"

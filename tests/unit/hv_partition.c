@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/partition.c, hv/lend.c, hv/vp.c: lives of partitions and VPs, and where their pages go. */
+/* hv/call/partition.c, hv/root/lend.c, hv/vp/vp.c: lives of partitions and VPs, and where their pages go. */
 #include "tests/unit/hv_test.h"
 
 #define RWX (WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/property.c and hv/capability.c. */
+/* hv/call/property.c and hv/call/capability.c. */
 #include "tests/unit/hv_test.h"
 
-#include "hv/cpuid.h"
+#include "hv/cpu/cpuid.h"
 
 static uint64_t buffer;
 

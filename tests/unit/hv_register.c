@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/register.c and hv/vp_page.c: registers by name and through the shared page. */
+/* hv/register/register.c and hv/vp/page.c: registers by name and through the shared page. */
 #include "tests/unit/hv_test.h"
 
 #include "x86/cr.h"
@@ -367,9 +367,10 @@ static void other_names_do_not_exist(void)
 /* Every word that a refusal can be is in docs/registers.md. */
 static void every_refusal_is_documented(void)
 {
-	static const char *const sources[] = { "hv/entry.c",	     "hv/register_cpu.c",
-					       "hv/register_fpu.c",  "hv/register_msr.c",
-					       "hv/register_apic.c", "hv/register_event.c" };
+	static const char *const sources[] = {
+		"hv/cpu/entry.c",	 "hv/register/row_cpu.c",  "hv/register/row_fpu.c",
+		"hv/register/row_msr.c", "hv/register/row_apic.c", "hv/register/row_event.c"
+	};
 	char *document = read_all("docs/registers.md");
 	unsigned int n = 0;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/vp.c: reset, INIT and SIPI, and WHvResetPartition. */
+/* hv/vp/vp.c: reset, INIT and SIPI, and WHvResetPartition. */
 #include "tests/unit/hv_test.h"
 #include "x86/rflags.h"
+#include "hv/vp/vp.h"
 
 #define GPR_RDX 2u
 

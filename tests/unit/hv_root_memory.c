@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/root_memory.c: what the root sees of the machine's memory, and of the hypervisor's. */
+/* hv/root/memory.c: what the root sees of the machine's memory, and of the hypervisor's. */
 #include "tests/unit/hv_test.h"
 
 #include "x86/exc.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
+#include "hv/root/memory.h"
 
 #define ALL  (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
 #define ONES (VIRT_READ | VIRT_EXECUTE)
@@ -647,7 +648,7 @@ static uint64_t root_word(uint64_t gpa)
 {
 	uint64_t word = 0;
 
-	root_memory_read(GPA(gpa), &word, sizeof(word));
+	buffer_read_as_root(GPA(gpa), &word, sizeof(word));
 	return word;
 }
 

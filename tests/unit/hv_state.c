@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv/xsave.c and hv/state.c: where the components of an XSAVE area lie, by what processors have said of themselves; the
+ * hv/cpu/xsave.c and hv/register/vp_state.c: where the components of an XSAVE area lie, by what processors have said of themselves; the
  * way from the standard form to the compacted one and back; and the calls, on a machine with and without XSAVE.
  */
-#include "hv/state.h"
-#include "hv/xsave.h"
+#include "hv/register/vp_state.h"
+#include "hv/cpu/xsave.h"
 #include "tests/unit/hv_test.h"
 
 /* CPUID leaf 0Dh, subleaves 2 on, of processors: size, standard offset, ECX. */

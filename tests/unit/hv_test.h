@@ -12,11 +12,13 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
-#include "hv/frame.h"
-#include "hv/gpa.h"
+#include "hv/mem/frame.h"
+#include "hv/mem/gpa.h"
 #include "hv/hv.h"
 #include "hv/root.h"
 #include "hv/vp.h"
+#include "hv/call/partition.h"
+#include "hv/call/hypercall.h"
 #include "whp/WinHvPlatformDefs.h"
 
 #define KIB 1024ull

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hv/time.c: partitions whose time stands still, jumps, and never goes back by itself. virt_tsc() of the fake adds 1000. */
-#include "hv/time.h"
-#include "hv/msr.h"
+/* hv/cpu/time.c: partitions whose time stands still, jumps, and never goes back by itself. virt_tsc() of the fake adds 1000. */
+#include "hv/cpu/time.h"
+#include "hv/cpu/msr.h"
+#include "hv/root/root_msr.h"
 #include "tests/unit/hv_test.h"
 #include "x86/msr.h"
 

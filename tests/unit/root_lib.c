@@ -14,7 +14,7 @@
 
 #define HANDLE_NUMBER 0x1234567890ull
 #define IDLE_UNTIL    0x55aa00001234ull
-#define LEND_AT_ONCE  256u /* as hv/lend.c */
+#define LEND_AT_ONCE  256u /* as hv/root/lend.c */
 
 static struct {
 	unsigned int n_calls, n_interrupts, n_taken;

@@ -2,13 +2,14 @@
 # Host tests of hv/{run,exit,entry,root,cr,cpuid,msr}.c on the fake machine: tests/unit/run_NAME.c.
 
 RUN_TESTS := cr cpuid model msr msr_root entry exit loop event apic root docs
-RUN_SOURCES := $(addprefix hv/,run.c exit.c entry.c root.c cr.c model.c cpuid.c cpuid_root.c msr.c msr_root.c mtrr.c xsave.c buffer.c walk.c walk_memo.c fetch.c event.c vp_page.c time.c) \
+RUN_SOURCES := $(addprefix hv/,root.c run/run.c run/record.c cpu/entry.c cpu/cr.c cpu/model.c cpu/cpuid.c root/root_cpuid.c cpu/msr.c root/root_msr.c root/root_event.c \
+	cpu/mtrr.c cpu/xsave.c mem/buffer.c mem/walk.c mem/walk_memo.c emulate/fetch.c vp/event.c vp/page.c cpu/time.c) \
 	$(addprefix arch/fake/,machine.c space.c vp.c apic.c)
 RUN_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
 RUN_OBJECTS := $(RUN_SOURCES:%.c=$(B)/unit/run/%.o)
 
-$(RUN_OBJECTS): $(B)/unit/run/%.o: %.c $(wildcard hv/*.h arch/*.h arch/fake/*.h include/*/*.h)
+$(RUN_OBJECTS): $(B)/unit/run/%.o: %.c $(wildcard hv/*.h hv/*/*.h arch/*.h arch/fake/*.h include/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(RUN_TEST_CFLAGS) -c $< -o $@
 

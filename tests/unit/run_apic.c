@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vp_run() with a local APIC, which is scripted: when it is asked, sleeping and waking, traps, turns, suspended time. */
 #include "tests/unit/run_world.h"
+#include "hv/run/run.h"
 
 static const struct virt_exit hlt = { .reason = VIRT_EXIT_HLT, .insn_length = 1 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CPUID: what a child sees is on the list and nothing else is; the root sees its processor without VMX. */
-#include "hv/cpuid.h"
-#include "hv/cr.h"
+#include "hv/cpu/cpuid.h"
+#include "hv/cpu/cr.h"
 #include "tests/unit/run_world.h"
 
 /* The model of the fake processor as it is at this moment. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Control registers: each rule of SDM 2B "MOV—Move to/from Control Registers", and XCR0 by SDM 2D "XSETBV". */
-#include "hv/cr.h"
+#include "hv/cpu/cr.h"
 #include "tests/unit/run_world.h"
 
 #define PDPT_GPA 0x3000ull

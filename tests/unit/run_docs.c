@@ -85,8 +85,8 @@ static void every_exit_reason_has_its_rows(void)
 static void every_handler_and_whp_exit_exists(void)
 {
 	char *docs = slurp("docs/exits.md");
-	char *sources[4] = { slurp("hv/run.c"), slurp("hv/root.c"),
-			     slurp("include/whp/WinHvExits.h"), slurp("hv/exit.c") };
+	char *sources[4] = { slurp("hv/run/run.c"), slurp("hv/root.c"),
+			     slurp("include/whp/WinHvExits.h"), slurp("hv/run/record.c") };
 
 	for (char *at = docs; (at = strstr(at, "\n| `")); at++) {
 		char reason[32] = "", handler[48] = "", whp[64] = "", line[80], full[96];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Refused entries name the register: each rule of SDM 3C "Checks on the Guest State Area" broken alone. */
-#include "hv/entry.h"
+#include "hv/cpu/entry.h"
 #include "tests/unit/run_world.h"
 
 /* The register that is to blame; ~0 if all is well. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vp_run() and exceptions, hypercalls, XSETBV, windows: what the client has asked to see, and what the guest gets. */
 #include "tests/unit/run_world.h"
+#include "hv/run/run.h"
 
 /* After an exit for an exception the client gives it back as it came. */
 static void give_back(void)
@@ -129,7 +130,7 @@ static void what_the_emulator_raises_is_seen_too(void)
 		part.properties.emulation = WHIT_EMULATE_MEMORY;
 		script.may_memory = script.may_continue = true;
 		script.memory = script.resumed = DEVICE_INJECTED;
-		/* What hv/device.c does before it answers so. */
+		/* What hv/emulate/device.c does before it answers so. */
 		CHECK(event_raise(&child, &(struct emu_exception) { EXC_PF, true, 2, 0xabcd000 }));
 		if (is_waiting)
 			child.device.is_waiting = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vp_run(): what is answered inside, what leaves, cancel, interrupts, events, and the emulator's outcomes. */
 #include "tests/unit/run_world.h"
+#include "hv/vp/page.h"
+#include "hv/run/run.h"
 
 static const struct virt_exit io = { .reason = VIRT_EXIT_IO,
 				     .insn_length = 1,

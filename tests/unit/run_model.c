@@ -3,8 +3,8 @@
  * The model of a partition's processor: WHP's feature bits hide what they name and nothing else, what needs a hidden
  * feature is hidden with it, and leaf 0Dh is right for the areas of real processors.
  */
-#include "hv/cpuid.h"
-#include "hv/cr.h"
+#include "hv/cpu/cpuid.h"
+#include "hv/cpu/cr.h"
 #include "tests/unit/run_world.h"
 
 #define BIT(n) (1u << (n))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* MSRs of a child: those of the list and no other. */
-#include "hv/msr.h"
+#include "hv/cpu/msr.h"
 #include "tests/unit/run_world.h"
 
 /* Everything that there can be, of the machine and in the partition. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MSRs of the root: the processor's, but for those that reach further than the root. */
-#include "hv/msr.h"
+#include "hv/cpu/msr.h"
+#include "hv/root/root_msr.h"
 #include "tests/unit/run_world.h"
 
 static bool is_type(uint64_t type)

@@ -6,6 +6,7 @@
 
 #include "tests/unit/run_world.h"
 #include "whit/log.h"
+#include "hv/root/memory.h"
 
 static jmp_buf out;
 

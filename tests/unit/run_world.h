@@ -9,11 +9,15 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
-#include "hv/cpuid.h"
-#include "hv/device.h"
-#include "hv/event.h"
-#include "hv/gpa.h"
+#include "hv/cpu/cpuid.h"
+#include "hv/emulate/device.h"
+#include "hv/vp/event.h"
+#include "hv/mem/gpa.h"
 #include "hv/root.h"
+#include "hv/run/run.h"
+#include "hv/call/hypercall.h"
+#include "hv/root/memory.h"
+#include "hv/vp/signal.h"
 #include "tests/unit/guest.h"
 #include "whp/WinHvPlatformDefs.h"
 #include "x86/cr.h"
@@ -91,6 +95,13 @@ bool frames_are_root(uint64_t base, uint64_t n_bytes)
 	return base + n_bytes <= RAM_BYTES;
 }
 
+bool frames_hidden(uint64_t page);
+bool frames_hidden(uint64_t page)
+{
+	(void)page;
+	return false;
+}
+
 enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
 {
 	if (!script.may_io || vp != &child || exit->reason != VIRT_EXIT_IO)
@@ -125,7 +136,7 @@ enum device_outcome device_continue(struct vp *vp)
 	return script.resumed;
 }
 
-void apic_prepare(struct vp *vp)
+void vp_prepare_apic(struct vp *vp)
 {
 	if (vp != &child || !vp->apic.page)
 		fake_scream("apic_prepare");
@@ -209,15 +220,6 @@ bool root_memory_retype(bool has_changed)
 		return true;
 	script.n_parts--;
 	return false;
-}
-
-/* The root's RAM in this world is all that there is. */
-void root_memory_read(gpa_t gpa, void *to, unsigned int n_bytes)
-{
-	if (gpa.a + n_bytes <= RAM_BYTES)
-		memcpy(to, virt_ptr(SPA(gpa.a)), n_bytes);
-	else
-		memset(to, 0xff, n_bytes);
 }
 
 /* ---- The world --------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv/translate.c on the host: the flags of WHvTranslateGva, and lists and runs of translations, which must say what
+ * hv/register/translate.c on the host: the flags of WHvTranslateGva, and lists and runs of translations, which must say what
  * walks of their own would say.
  */
 #include <stdlib.h>
@@ -14,8 +14,8 @@ static unsigned int n_loads, n_exchanges;
 #define __atomic_load_n(from, order) (n_loads++, __atomic_load_n(from, order))
 #define __atomic_compare_exchange_n(at, old, new, weak, success, failure) \
 	(n_exchanges++, __atomic_compare_exchange_n(at, old, new, weak, success, failure))
-#include "hv/walk.c"
-#include "hv/translate.c"
+#include "hv/mem/walk.c"
+#include "hv/register/translate.c"
 #undef __atomic_load_n
 #undef __atomic_compare_exchange_n
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv/walk.c on the host: against the reference walk of tests/unit/walk_reference.h over random
+ * hv/mem/walk.c on the host: against the reference walk of tests/unit/walk_reference.h over random
  * tables and registers, and against the documents' own cases. walk.c is compiled into this file so that its
  * atomic accesses can be watched and disturbed.
  */
@@ -25,9 +25,10 @@ static void note_exchange(void *entry)
 #define __atomic_load_n(from, order) (n_loads++, __atomic_load_n(from, order))
 #define __atomic_compare_exchange_n(at, old, new, weak, success, failure) \
 	(note_exchange(at), __atomic_compare_exchange_n(at, old, new, weak, success, failure))
-#include "hv/walk.c"
-#include "hv/walk_memo.c"
-#include "hv/fetch.c"
+#include "hv/mem/walk.c"
+#include "hv/mem/walk_memo.c"
+#include "hv/emulate/fetch.c"
+#include "hv/emulate/fetch.h"
 #undef __atomic_load_n
 #undef __atomic_compare_exchange_n
 

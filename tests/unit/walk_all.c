@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv/walk.c on the host against the reference walk of tests/unit/walk_reference.h, case by case through
+ * hv/mem/walk.c on the host against the reference walk of tests/unit/walk_reference.h, case by case through
  * whole spaces instead of at random: rights at every level under every control, reserved bits at every level for every
  * width, 4 MiB pages, protection keys.
  */
@@ -11,7 +11,7 @@
 static void (*before_exchange)(void *entry);
 static unsigned int n_loads, n_exchanges;
 
-#include "hv/walk.c"
+#include "hv/mem/walk.c"
 
 #include "tests/unit/walk_machine.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine of tests/unit/walk.c: a small guest memory with rights, a VP whose registers the test sets, and
- * random registers, tables and rights. Included once, after hv/walk.c itself.
+ * random registers, tables and rights. Included once, after hv/mem/walk.c itself.
  */
 #ifndef TESTS_UNIT_WALK_MACHINE_H
 #define TESTS_UNIT_WALK_MACHINE_H
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "hv/vp.h"
-#include "hv/walk.h"
+#include "hv/mem/walk.h"
 #include "tests/unit/guest.h"
 #include "tests/unit/walk_reference.h"
 #include "x86/cpuid.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A second page walk, for tests: written from the figures and lists of SDM 3A "Paging" as plainly as
- * possible, and in another shape than hv/walk.c. It first collects the entries of the walk, then
+ * possible, and in another shape than hv/mem/walk.c. It first collects the entries of the walk, then
  * judges them bit by bit, then says which bits it would set. Memory belongs to the caller.
  */
 #ifndef TESTS_UNIT_WALK_REFERENCE_H

@@ -8,7 +8,8 @@
  */
 #include "tests/fuzz/hv/hv_fuzz.h"
 
-#include "hv/model.h"
+#include "hv/cpu/model.h"
+#include "hv/call/partition.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"

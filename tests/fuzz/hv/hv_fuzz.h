@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
-#include "hv/frame.h"
-#include "hv/gpa.h"
+#include "hv/mem/frame.h"
+#include "hv/mem/gpa.h"
 #include "hv/hv.h"
 #include "hv/root.h"
 #include "hv/vp.h"

@@ -4,6 +4,7 @@
  * that failed has changed nothing, the root has the registers that it had, and in the end every page is back.
  */
 #include "tests/fuzz/hv/hv_fuzz.h"
+#include "hv/call/partition.h"
 
 #define RIGHTS_ALL (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
 

@@ -11,6 +11,7 @@
 #include "x86/msr.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
+#include "hv/call/partition.h"
 
 #define MAX_CHILD_EXITS 24u
 #define MAX_SAME_EXITS	3000u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stands in for hv/capability.c in the hypervisor of tests/system/panic/run: WHvGetCapability is a bug of the
+ * Stands in for hv/call/capability.c in the hypervisor of tests/system/panic/run: WHvGetCapability is a bug of the
  * hypervisor's, a read of the guard page below its stack.
  */
 #include "hv/hv.h"

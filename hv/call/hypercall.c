@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercall interface (whit/hypercall.h): a table with a row for each call, and a function that
+ * takes its registers apart. What a call means is in the file of its noun. docs/hypercalls.md is the
+ * same table in words; tests/unit/hv_docs.c compares them.
+ *
+ * A row says what its first parameters name: the partition is then found and locked, and the VP has
+ * taken over what the root wrote in the shared page, before the function is called.
+ */
+#include "hv/call/hypercall.h"
+
+#include <string.h>
+
+#include "hv/mem/buffer.h"
+#include "hv/cpu/cpuid.h"
+#include "hv/vp/counter.h"
+#include "hv/mem/frame.h"
+#include "hv/mem/gpa.h"
+#include "hv/root.h"
+#include "hv/register/vp_state.h"
+#include "hv/cpu/time.h"
+#include "hv/register/translate.h"
+#include "hv/vp.h"
+#include "hv/vp/vp.h"
+#include "hv/vp/page.h"
+#include "hv/run/run.h"
+#include "hv/register/register.h"
+#include "hv/call/partition.h"
+#include "hv/root/lend.h"
+#include "hv/call/property.h"
+#include "hv/call/capability.h"
+#include "whit/log.h"
+
+enum { RAX = 0, RCX = 1, RDX = 2, R8 = 8, R9 = 9, R10 = 10 };
+
+struct call {
+	struct root *root;
+	struct partition *partition; /* locked; rows with OF_PARTITION and OF_VP */
+	struct vp *vp;		     /* rows with OF_VP */
+	uint64_t *gpr;		     /* parameters in RCX RDX R8 R9 R10, results to RDX R8 */
+};
+
+enum call_scope { OF_NOTHING, OF_PARTITION, OF_VP };
+
+struct row {
+	uint32_t (*function)(struct call *call);
+	enum call_scope scope;
+};
+
+static uint32_t call_get_capability(struct call *call)
+{
+	return capability_get(call->gpr[RCX], call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
+}
+
+static uint32_t call_create_partition(struct call *call)
+{
+	return partition_create(call->gpr[RCX], call->gpr[RDX], &call->gpr[RDX], &call->gpr[R8]);
+}
+
+static uint32_t call_setup_partition(struct call *call)
+{
+	return partition_setup(call->partition, &call->gpr[RDX]);
+}
+
+static uint32_t call_delete_partition(struct call *call)
+{
+	return partition_delete(call->gpr[RCX]);
+}
+
+static uint32_t call_get_property(struct call *call)
+{
+	return property_get(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			    &call->gpr[RDX]);
+}
+
+static uint32_t call_set_property(struct call *call)
+{
+	return property_set(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			    &call->gpr[RDX]);
+}
+
+static uint32_t call_map_gpa_range(struct call *call)
+{
+	const struct whit_extent extent = { call->gpr[RDX], call->gpr[R9] >> PAGE_SHIFT };
+
+	if (PAGE_OFFSET(call->gpr[R9]))
+		return RESULT(E_INVALIDARG);
+	return gpa_map(call->partition, &extent, 1, call->gpr[R8], call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_unmap_gpa_range(struct call *call)
+{
+	return gpa_unmap(call->partition, call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
+}
+
+static uint32_t call_query_dirty(struct call *call)
+{
+	return gpa_query_dirty(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			       call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_advise_gpa_range(struct call *call)
+{
+	return gpa_advise(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			  call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_read_gpa_range(struct call *call)
+{
+	return gpa_read(call->partition, call->gpr[R8]);
+}
+
+static uint32_t call_write_gpa_range(struct call *call)
+{
+	return gpa_write(call->partition, call->gpr[R8]);
+}
+
+static uint32_t call_protect_gpa_range(struct call *call)
+{
+	return gpa_protect(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			   &call->gpr[RDX]);
+}
+
+static uint32_t call_map_gpa_list(struct call *call)
+{
+	struct whit_extent extents[WHIT_MAX_EXTENTS];
+	const uint64_t count = call->gpr[R9];
+	const unsigned int n = (unsigned int)(count < WHIT_MAX_EXTENTS ? count : WHIT_MAX_EXTENTS);
+	uint32_t result;
+
+	if (!buffer_read(call->gpr[R8], extents, n * sizeof(extents[0])))
+		return RESULT(E_POINTER);
+	result = gpa_map(call->partition, extents, n, call->gpr[RDX], call->gpr[R10],
+			 &call->gpr[RDX]);
+	return result == RESULT(S_OK) && n < count ? WHIT_S_MORE : result;
+}
+
+static uint32_t call_translate_gva(struct call *call)
+{
+	return translate_gva(call->vp, call->gpr[R8], call->gpr[R9], &call->gpr[RDX],
+			     &call->gpr[R8]);
+}
+
+static uint32_t call_create_vp(struct call *call)
+{
+	return vp_create(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+			 &call->gpr[RDX]);
+}
+
+static uint32_t call_delete_vp(struct call *call)
+{
+	vp_destroy(call->vp);
+	return RESULT(S_OK);
+}
+
+static uint32_t call_run_vp(struct call *call)
+{
+	return vp_run(call->vp, call->root, &call->gpr[RDX]);
+}
+
+static uint32_t call_cancel_run_vp(struct call *call)
+{
+	return partition_cancel(call->gpr[RCX], call->gpr[RDX], call->gpr[R8]);
+}
+
+static uint32_t call_get_registers(struct call *call)
+{
+	return registers_get(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_set_registers(struct call *call)
+{
+	return registers_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_reset_partition(struct call *call)
+{
+	return vp_reset_all(call->partition, call->gpr[RDX], &call->gpr[RDX]);
+}
+
+static uint32_t call_suspend_time(struct call *call)
+{
+	return time_suspend(call->partition);
+}
+
+static uint32_t call_resume_time(struct call *call)
+{
+	return time_resume(call->partition);
+}
+
+static uint32_t call_request_interrupt(struct call *call)
+{
+	return apic_request(call->partition, call->gpr[RDX], call->gpr[R8]);
+}
+
+static uint32_t call_interrupt_targets(struct call *call)
+{
+	uint64_t bits[WHIT_MAX_VPS / 64];
+	const uint32_t result = apic_targets(call->partition, call->gpr[RDX], call->gpr[R8], bits);
+
+	if (result != RESULT(S_OK))
+		return result;
+	return buffer_write(call->gpr[R9], bits, sizeof(bits)) ? RESULT(S_OK) : RESULT(E_POINTER);
+}
+
+static uint32_t call_partition_counters(struct call *call)
+{
+	return counter_get_partition(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
+				     &call->gpr[RDX]);
+}
+
+static uint32_t call_vp_counters(struct call *call)
+{
+	return counter_get_vp(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10],
+			      &call->gpr[RDX]);
+}
+
+static uint32_t call_get_vp_state(struct call *call)
+{
+	return state_get(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10], &call->gpr[RDX]);
+}
+
+static uint32_t call_set_vp_state(struct call *call)
+{
+	return state_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_set_tsc(struct call *call)
+{
+	return time_set_tsc(call->partition, call->gpr[RDX]);
+}
+
+static uint32_t call_cpuid_output(struct call *call)
+{
+	return cpuid_output(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+static uint32_t call_version(struct call *call)
+{
+	call->gpr[RDX] = WHIT_ABI_VERSION;
+	return RESULT(S_OK);
+}
+
+static uint32_t call_lend(struct call *call)
+{
+	uint64_t n_taken;
+	const uint32_t result = lend(call->partition, call->gpr[RDX], call->gpr[R8], &n_taken);
+
+	if (result == WHIT_S_MORE)
+		call->gpr[RDX] = n_taken;
+	return result;
+}
+
+static uint32_t call_read_log(struct call *call)
+{
+	const uint64_t n = call->gpr[R8] < WHIT_LOG_BYTES ? call->gpr[R8] : WHIT_LOG_BYTES;
+	uint32_t result = RESULT(E_POINTER);
+
+	lock_take(&hv.lock);
+	if (buffer_is_legal(call->gpr[RDX], n)) {
+		call->gpr[RDX] =
+			log_read(call->gpr[RCX], virt_ptr(SPA(call->gpr[RDX])), n, &call->gpr[R8]);
+		result = RESULT(S_OK);
+	}
+	lock_drop(&hv.lock);
+	return result;
+}
+
+/* Read while others count: each word is right, or just before. */
+static void sum_child_exits(void)
+{
+	memset(hv.stats.child_exits, 0, sizeof(hv.stats.child_exits));
+	for (uint32_t cpu = 0; cpu < WHIT_MAX_CPUS; cpu++)
+		for (unsigned int i = 0; hv.roots[cpu].virt && i < VIRT_EXIT_COUNT; i++)
+			hv.stats.child_exits[i] += hv.roots[cpu].child_exits[i];
+}
+
+static uint32_t call_stats(struct call *call)
+{
+	uint32_t result = RESULT(E_POINTER);
+
+	if (call->gpr[RDX] < sizeof(hv.stats)) {
+		call->gpr[RDX] = sizeof(hv.stats);
+		return RESULT(WHV_E_INSUFFICIENT_BUFFER);
+	}
+	lock_take(&hv.lock);
+	if (buffer_is_legal(call->gpr[RCX], sizeof(hv.stats))) {
+		hv.stats.heap_free_pages = hv.heap.count;
+		sum_child_exits();
+		memcpy(virt_ptr(SPA(call->gpr[RCX])), &hv.stats, sizeof(hv.stats));
+		call->gpr[RDX] = sizeof(hv.stats);
+		result = RESULT(S_OK);
+	}
+	lock_drop(&hv.lock);
+	return result;
+}
+
+static uint32_t call_translate_gvas(struct call *call)
+{
+	return translate_gvas(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+}
+
+/* ---- The table --------------------------------------------------------------------------- */
+
+/* WHP's functions, by code; then Whit's own, from OWN_CALLS on. */
+#define OWN_CALLS 0x100u
+
+static const struct row calls[] = {
+	[WHIT_CALL_GET_CAPABILITY] = { call_get_capability, OF_NOTHING },
+	[WHIT_CALL_CREATE_PARTITION] = { call_create_partition, OF_NOTHING },
+	[WHIT_CALL_SETUP_PARTITION] = { call_setup_partition, OF_PARTITION },
+	[WHIT_CALL_RESET_PARTITION] = { call_reset_partition, OF_PARTITION },
+	[WHIT_CALL_DELETE_PARTITION] = { call_delete_partition, OF_NOTHING },
+	[WHIT_CALL_GET_PROPERTY] = { call_get_property, OF_PARTITION },
+	[WHIT_CALL_SET_PROPERTY] = { call_set_property, OF_PARTITION },
+	[WHIT_CALL_SUSPEND_TIME] = { call_suspend_time, OF_PARTITION },
+	[WHIT_CALL_RESUME_TIME] = { call_resume_time, OF_PARTITION },
+	[WHIT_CALL_MAP_GPA_RANGE] = { call_map_gpa_range, OF_PARTITION },
+	[WHIT_CALL_UNMAP_GPA_RANGE] = { call_unmap_gpa_range, OF_PARTITION },
+	[WHIT_CALL_TRANSLATE_GVA] = { call_translate_gva, OF_VP },
+	[WHIT_CALL_CREATE_VP] = { call_create_vp, OF_PARTITION },
+	[WHIT_CALL_DELETE_VP] = { call_delete_vp, OF_VP },
+	[WHIT_CALL_RUN_VP] = { call_run_vp, OF_VP },
+	[WHIT_CALL_CANCEL_RUN_VP] = { call_cancel_run_vp, OF_NOTHING },
+	[WHIT_CALL_GET_REGISTERS] = { call_get_registers, OF_VP },
+	[WHIT_CALL_SET_REGISTERS] = { call_set_registers, OF_VP },
+	[WHIT_CALL_REQUEST_INTERRUPT] = { call_request_interrupt, OF_PARTITION },
+	[WHIT_CALL_QUERY_DIRTY] = { call_query_dirty, OF_PARTITION },
+	[WHIT_CALL_PARTITION_COUNTERS] = { call_partition_counters, OF_PARTITION },
+	[WHIT_CALL_VP_COUNTERS] = { call_vp_counters, OF_VP },
+	[WHIT_CALL_ADVISE_GPA_RANGE] = { call_advise_gpa_range, OF_PARTITION },
+	[WHIT_CALL_READ_GPA_RANGE] = { call_read_gpa_range, OF_VP },
+	[WHIT_CALL_WRITE_GPA_RANGE] = { call_write_gpa_range, OF_VP },
+	[WHIT_CALL_GET_VP_STATE] = { call_get_vp_state, OF_VP },
+	[WHIT_CALL_SET_VP_STATE] = { call_set_vp_state, OF_VP },
+	[WHIT_CALL_INTERRUPT_TARGETS] = { call_interrupt_targets, OF_PARTITION },
+	[WHIT_CALL_CPUID_OUTPUT] = { call_cpuid_output, OF_VP },
+};
+
+static const struct row own_calls[] = {
+	[WHIT_CALL_VERSION - OWN_CALLS] = { call_version, OF_NOTHING },
+	[WHIT_CALL_LEND - OWN_CALLS] = { call_lend, OF_PARTITION },
+	[WHIT_CALL_READ_LOG - OWN_CALLS] = { call_read_log, OF_NOTHING },
+	[WHIT_CALL_STATS - OWN_CALLS] = { call_stats, OF_NOTHING },
+	[WHIT_CALL_TRANSLATE_GVAS - OWN_CALLS] = { call_translate_gvas, OF_VP },
+	[WHIT_CALL_PROTECT_GPA_RANGE - OWN_CALLS] = { call_protect_gpa_range, OF_PARTITION },
+	[WHIT_CALL_MAP_GPA_LIST - OWN_CALLS] = { call_map_gpa_list, OF_PARTITION },
+	[WHIT_CALL_SET_TSC - OWN_CALLS] = { call_set_tsc, OF_PARTITION },
+};
+
+static const struct row *find(uint64_t code)
+{
+	const struct row *row = NULL;
+
+	if (code < sizeof(calls) / sizeof(calls[0]))
+		row = &calls[code];
+	else if (code - OWN_CALLS < sizeof(own_calls) / sizeof(own_calls[0]))
+		row = &own_calls[code - OWN_CALLS];
+	return row && row->function ? row : NULL;
+}
+
+/* Do a call that names a partition, and perhaps a VP of it. */
+static uint32_t call_in_partition(const struct row *row, struct call *call)
+{
+	uint32_t result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
+
+	call->partition = partition_take(call->gpr[RCX]);
+	if (!call->partition)
+		return RESULT(E_INVALIDARG);
+	if (row->scope == OF_VP) {
+		call->vp = partition_vp(call->partition, call->gpr[RDX]);
+		if (call->vp && __atomic_load_n(&call->vp->page->dirty, __ATOMIC_RELAXED))
+			vp_page_absorb(call->vp);
+	}
+	if (row->scope != OF_VP || call->vp)
+		result = row->function(call);
+	partition_drop(call->partition);
+	return result;
+}
+
+void hypercall(struct root *root)
+{
+	uint64_t *gpr = virt_regs(root->virt)->gpr;
+	const struct row *row = find(gpr[RAX]);
+	struct call call;
+
+	__atomic_fetch_add(&hv.stats.hypercalls, 1, __ATOMIC_RELAXED);
+	if (!row) {
+		gpr[RAX] = WHIT_E_UNKNOWN_CALL;
+		return;
+	}
+	call.root = root;
+	call.gpr = gpr;
+	if (row->scope == OF_NOTHING)
+		gpr[RAX] = row->function(&call);
+	else
+		gpr[RAX] = call_in_partition(row, &call);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Partitions: finding them by handle, their creation, set-up and deletion. hv/call/partition.c */
+#ifndef HV_CALL_PARTITION_H
+#define HV_CALL_PARTITION_H
+
+#include "hv/partition.h"
+
+/* The partition of a handle, locked; NULL if there is none. */
+struct partition *partition_take(uint64_t handle);
+void partition_drop(struct partition *partition);
+
+/* The same without lock and count, under hv.lock; dying ones too. */
+struct partition *partition_peek(uint64_t handle);
+
+/*
+ * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with WHIT_E_INSUFFICIENT_MEMORY the pages that
+ * it takes at least. WHIT_S_MORE: it is there, and *n_taken of the pages are lent to it.
+ */
+uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken);
+
+/* WHvSetupPartition; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
+uint32_t partition_setup(struct partition *partition, uint64_t *needed);
+
+/* WHvDeletePartition: one bounded step of it. WHIT_S_AGAIN until it is done. */
+uint32_t partition_delete(uint64_t handle);
+
+/* WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's lock. */
+uint32_t partition_cancel(uint64_t handle, uint64_t index, uint64_t flags);
+
+#endif

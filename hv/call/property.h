@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The properties of a partition. hv/call/property.c */
+#ifndef HV_CALL_PROPERTY_H
+#define HV_CALL_PROPERTY_H
+
+#include "hv/partition.h"
+
+/* WHvGetPartitionProperty; *written also with WHV_E_INSUFFICIENT_BUFFER: what it takes. */
+uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t buffer,
+		      uint64_t n_bytes, uint64_t *written);
+
+/* WHvSetPartitionProperty; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
+uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer, uint64_t n_bytes,
+		      uint64_t *needed);
+
+/* What a partition has of properties when nothing is set; and give the page of its lists back to its list. */
+void property_init(struct properties *properties);
+void property_destroy(struct partition *partition);
+
+#endif

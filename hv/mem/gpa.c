@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A partition's guest-physical space (hv/mem/gpa.h): which leaves a mapping becomes, and the books of the
+ * root's frames, in which each leaf is one use of its source block.
+ *
+ * A call is planned before anything changes: how much of the range this call will do, and how many
+ * table pages that takes at most. The frames' uses follow what virt_space_set() does to the tables: a
+ * leaf that is split becomes leaves of the next level down, and so on to the level that is set.
+ */
+#include "hv/mem/gpa.h"
+
+#include <string.h>
+
+#include "hv/mem/frame.h"
+#include "hv/hv.h"
+#include "hv/vp.h"
+#include "whp/WinHvMemory.h"
+#include "x86/paging.h"
+
+/* The work of one call, while the root's interrupts wait: leaves set, and leaves looked at. */
+#define MAX_LEAVES 256u
+#define MAX_LOOKS  1024u
+
+/* Leaves of the level below in one of this level. */
+#define FAN_OUT 512u
+
+_Static_assert(WHvMapGpaRangeFlagRead == VIRT_READ && WHvMapGpaRangeFlagWrite == VIRT_WRITE &&
+		       WHvMapGpaRangeFlagExecute == VIRT_EXECUTE,
+	       "flags are rights");
+_Static_assert(WHvMapGpaRangeFlagTrackDirtyPages == VIRT_TRACKED, "and this one too");
+
+#define RIGHTS (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE | VIRT_TRACKED)
+
+/* Partitions are never constant, only their users are. */
+struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
+{
+	struct gpa_cached *entry = (struct gpa_cached *)(uintptr_t)&partition
+					   ->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
+	struct virt_leaf leaf;
+	uint8_t *ptr;
+
+	if (gpa.a >> gpa_bits())
+		return (struct gpa_page) { NULL, 0 };
+	leaf = virt_space_lookup(&partition->space, gpa);
+	if (!leaf.rights || gpa_is_apic(partition, gpa.a)) {
+		entry->gpa = (gpa.a & PAGE_MASK) | 1;
+		entry->ptr = 0;
+		return (struct gpa_page) { NULL, 0 };
+	}
+	ptr = virt_ptr(SPA(leaf.spa.a + (gpa.a & (LEVEL_SIZE(leaf.level) - 1) & PAGE_MASK)));
+	entry->gpa = (gpa.a & PAGE_MASK) | 1;
+	entry->ptr = (uintptr_t)ptr | leaf.rights;
+	return (struct gpa_page) { ptr, leaf.rights };
+}
+
+void gpa_forget(struct partition *partition, bool is_replaced)
+{
+	memset(partition->cache, 0, sizeof(partition->cache));
+	partition->changes++;
+	if (is_replaced)
+		virt_space_flush(&partition->space);
+}
+
+/* The largest block at `at` that `left` bytes fill, with `twin` aligned like it; `rights` may need small ones. */
+static unsigned int largest_level(uint64_t at, uint64_t twin, uint64_t left, uint64_t rights)
+{
+	unsigned int level = rights & VIRT_TRACKED ? LEVEL_4K : virt_machine.max_leaf_level;
+
+	while (level > LEVEL_4K &&
+	       ((at | twin) & (LEVEL_SIZE(level) - 1) || left < LEVEL_SIZE(level)))
+		level--;
+	return level;
+}
+
+/*
+ * The level at which a range is worked on at gpa: a block with tables below it is not replaced
+ * larger than 2 MiB, so that what has to be looked at stays bounded.
+ */
+static unsigned int step_level(const struct virt_leaf *here, unsigned int level)
+{
+	return level > LEVEL_2M && here->level < level ? LEVEL_2M : level;
+}
+
+/* ---- Planning ---------------------------------------------------------------------------- */
+
+struct plan {
+	uint64_t n_bytes;		/* this call does */
+	uint64_t n_tables;		/* pages that it takes at most */
+	uint64_t counted[LEVEL_1G + 2]; /* by level: the block whose table was counted last, + 1 */
+	unsigned int n_leaves, n_looks;
+};
+
+static bool has_room(const struct plan *plan)
+{
+	return plan->n_leaves < MAX_LEAVES && plan->n_looks < MAX_LOOKS;
+}
+
+static void count_table(struct plan *plan, unsigned int level, uint64_t gpa, unsigned int n)
+{
+	const uint64_t block = (gpa >> LEVEL_SHIFT(level)) + 1;
+
+	if (plan->counted[level] != block)
+		plan->n_tables += n;
+	plan->counted[level] = block;
+}
+
+/* A leaf of `level` at gpa, where `here` stands now. */
+static void plan_leaf(struct plan *plan, uint64_t gpa, unsigned int level,
+		      const struct virt_leaf *here)
+{
+	plan->n_looks += here->level < level ? FAN_OUT : 1;
+	plan->n_leaves++;
+	plan->n_bytes += LEVEL_SIZE(level);
+	for (unsigned int l = here->level; l > level; l--)
+		count_table(plan, l, gpa, 1);
+	/* Above a hole of 1 GiB there may be no tables either: virt_space_set() needs 4 at most. */
+	if (!here->rights && here->level == LEVEL_1G)
+		count_table(plan, LEVEL_1G + 1, gpa, 2);
+}
+
+/* An extent that comes at gpa + plan->n_bytes. */
+static void plan_extent(struct plan *plan, const struct virt_space *space,
+			const struct whit_extent *extent, uint64_t gpa, uint64_t rights)
+{
+	const uint64_t start = plan->n_bytes, n_bytes = extent->n_pages << PAGE_SHIFT;
+
+	while (plan->n_bytes - start < n_bytes && has_room(plan)) {
+		const uint64_t at = gpa + plan->n_bytes, done = plan->n_bytes - start;
+		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
+
+		plan_leaf(plan, at,
+			  step_level(&here, largest_level(at, extent->source + done, n_bytes - done,
+							  rights)),
+			  &here);
+	}
+}
+
+/* From `at`, where `here` stands, to the end of the hole or of the range. */
+static uint64_t hole_bytes(const struct virt_leaf *here, uint64_t at, uint64_t left)
+{
+	const uint64_t n = LEVEL_SIZE(here->level) - (at & (LEVEL_SIZE(here->level) - 1));
+
+	return n < left ? n : left;
+}
+
+static struct plan plan_unmap(const struct virt_space *space, uint64_t gpa, uint64_t n_bytes)
+{
+	struct plan plan = { 0 };
+
+	while (plan.n_bytes < n_bytes && has_room(&plan)) {
+		const uint64_t at = gpa + plan.n_bytes, left = n_bytes - plan.n_bytes;
+		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
+		const unsigned int level = step_level(&here, largest_level(at, 0, left, 0));
+
+		if (!here.rights && here.level >= level) {
+			plan.n_bytes += hole_bytes(&here, at, left);
+			plan.n_looks++;
+		} else {
+			plan_leaf(&plan, at, level, &here);
+		}
+	}
+	return plan;
+}
+
+/* ---- The books --------------------------------------------------------------------------- */
+
+/* The page behind the APICs' is the partition's own: it has no uses. */
+static bool is_access(const struct partition *partition, spa_t spa)
+{
+	return spa.a && spa.a == partition->apic_access.a;
+}
+
+/* A leaf that there is, or is no more. */
+static void use(struct partition *partition, spa_t spa, unsigned int level)
+{
+	if (is_access(partition, spa))
+		return;
+	frames_map(spa, level);
+	partition->mapped_pages[level - LEVEL_4K]++;
+}
+
+static void unuse(struct partition *partition, spa_t spa, unsigned int level)
+{
+	if (is_access(partition, spa))
+		return;
+	frames_unmap(spa, level);
+	partition->mapped_pages[level - LEVEL_4K]--;
+}
+
+/* A leaf gives way to smaller ones, down to `level`, but for the one at gpa. */
+static void split_uses(struct partition *partition, const struct virt_leaf *leaf, uint64_t gpa,
+		       unsigned int level)
+{
+	const uint64_t offset = gpa & (LEVEL_SIZE(leaf->level) - 1);
+
+	unuse(partition, leaf->spa, leaf->level);
+	for (unsigned int l = leaf->level - 1u; l >= level; l--) {
+		const uint64_t parent = leaf->spa.a + (offset & ~(LEVEL_SIZE(l + 1) - 1));
+		const uint64_t without = leaf->spa.a + (offset & ~(LEVEL_SIZE(l) - 1));
+
+		for (unsigned int i = 0; i < FAN_OUT; i++) {
+			const uint64_t block = parent + i * LEVEL_SIZE(l);
+
+			if (block != without)
+				use(partition, SPA(block), l);
+		}
+	}
+}
+
+/* Take back the uses of all that stands in a block of the space; true if anything did. */
+static bool drop_uses(struct partition *partition, uint64_t gpa, unsigned int level)
+{
+	const uint64_t end = gpa + LEVEL_SIZE(level);
+	bool found = false;
+
+	for (uint64_t at = gpa; at < end;) {
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+
+		found |= here.rights != 0;
+		if (here.level > level) {
+			if (here.rights)
+				split_uses(partition, &here, gpa, level);
+			break;
+		}
+		if (here.rights)
+			unuse(partition, here.spa, here.level);
+		at += LEVEL_SIZE(here.level);
+	}
+	return found;
+}
+
+/*
+ * Put a leaf, or a hole, in the place of what stands there (`here` is at gpa); true if something did.
+ * Pages were planned.
+ */
+static bool replace(struct partition *partition, uint64_t gpa, unsigned int level,
+		    const struct virt_leaf *here, struct virt_leaf leaf)
+{
+	const bool is_hole = !here->rights && here->level >= level;
+	const bool found = !is_hole && drop_uses(partition, gpa, level);
+
+	if (!virt_space_set(&partition->space, GPA(gpa), level, leaf))
+		virt_panic("gpa: %llu pages do not suffice at %llx",
+			   (unsigned long long)partition->pages.count, (unsigned long long)gpa);
+	if (leaf.rights)
+		use(partition, leaf.spa, level);
+	return found;
+}
+
+/* ---- The page of the APICs --------------------------------------------------------------- */
+
+/* Pages for the tables above it, wherever they are missing. */
+#define APIC_TABLES 4u
+
+static bool meets_apic(const struct partition *partition, uint64_t gpa, uint64_t n_bytes)
+{
+	return partition->properties.apic_mode && gpa <= APIC_PAGE && APIC_PAGE - gpa < n_bytes;
+}
+
+static bool wants_access(const struct partition *partition)
+{
+	if (!partition->apic_access.a || partition->is_dying)
+		return false;
+	for (unsigned int i = 0; i < partition->properties.processor_count; i++)
+		if (partition->vps[i] && partition->vps[i]->apic.mode != VIRT_APIC_XAPIC)
+			return false;
+	return true;
+}
+
+/* Without pages for the tables a hole does: the accesses exit all the same. */
+void gpa_apic_page(struct partition *partition)
+{
+	const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(APIC_PAGE));
+	const bool is_wanted = wants_access(partition) && partition->pages.count >= APIC_TABLES - 1;
+	struct virt_leaf leaf = { .rights = 0, .level = LEVEL_4K, .type = MEMTYPE_WB };
+
+	if (is_wanted) {
+		leaf.spa = partition->apic_access;
+		leaf.rights = VIRT_READ | VIRT_WRITE;
+	}
+	if (here.rights == leaf.rights && (!here.rights || here.spa.a == leaf.spa.a))
+		return;
+	(void)replace(partition, APIC_PAGE, LEVEL_4K, &here, leaf);
+	gpa_forget(partition, true);
+}
+
+/* ---- The calls --------------------------------------------------------------------------- */
+
+bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes)
+{
+	const uint64_t end = 1ull << gpa_bits();
+
+	return !PAGE_OFFSET(gpa | n_bytes) && n_bytes && gpa < end && n_bytes <= end - gpa;
+}
+
+static bool are_legal_flags(uint64_t flags)
+{
+	if (!flags || flags & ~(uint64_t)RIGHTS)
+		return false;
+	return flags & VIRT_READ ||
+	       ((flags & ~(uint64_t)VIRT_TRACKED) == VIRT_EXECUTE && virt_machine.has_execute_only);
+}
+
+/* The bytes of the extents; 0: one is not whole pages, or they are more than any space has. */
+static uint64_t bytes_of(const struct whit_extent *extents, unsigned int n)
+{
+	uint64_t n_pages = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (PAGE_OFFSET(extents[i].source) || !extents[i].n_pages ||
+		    extents[i].n_pages >> (48 - PAGE_SHIFT))
+			return 0;
+		n_pages += extents[i].n_pages;
+	}
+	return n_pages << PAGE_SHIFT;
+}
+
+/* Map what has been planned: n_bytes out of the extents. True if anything was replaced. */
+static bool map_extents(struct partition *partition, const struct whit_extent *extents,
+			uint64_t gpa, uint64_t n_bytes, uint8_t rights)
+{
+	struct virt_leaf leaf = { .rights = rights, .type = MEMTYPE_WB };
+	uint64_t source = extents->source, left = extents->n_pages << PAGE_SHIFT;
+	bool found = false;
+
+	for (uint64_t at = gpa; at < gpa + n_bytes;) {
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+		const unsigned int level =
+			step_level(&here, largest_level(at, source, left, rights));
+
+		leaf.spa = SPA(source);
+		leaf.level = (uint8_t)level;
+		found |= replace(partition, at, level, &here, leaf);
+		at += LEVEL_SIZE(level);
+		source += LEVEL_SIZE(level);
+		left -= LEVEL_SIZE(level);
+		if (!left && at < gpa + n_bytes) {
+			extents++;
+			source = extents->source;
+			left = extents->n_pages << PAGE_SHIFT;
+		}
+	}
+	return found;
+}
+
+uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
+		 uint64_t gpa, uint64_t flags, uint64_t *result)
+{
+	const uint64_t n_bytes = bytes_of(extents, n);
+	uint32_t error = RESULT(S_OK);
+	struct plan plan = { 0 };
+
+	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	for (unsigned int i = 0; i < n && has_room(&plan); i++)
+		plan_extent(&plan, &partition->space, &extents[i], gpa, flags);
+	if (meets_apic(partition, gpa, plan.n_bytes))
+		plan.n_tables += APIC_TABLES;
+	lock_take(&hv.lock);
+	for (unsigned int i = 0; i < n && error == RESULT(S_OK); i++)
+		if (!frames_are_root(extents[i].source, extents[i].n_pages << PAGE_SHIFT))
+			error = RESULT(E_INVALIDARG);
+	if (error == RESULT(S_OK))
+		error = partition_want(partition, plan.n_tables, result);
+	if (error == RESULT(S_OK)) {
+		if (flags & VIRT_TRACKED)
+			gpa_track(partition);
+		if (partition->gpa_end < gpa + n_bytes)
+			partition->gpa_end = gpa + n_bytes;
+		gpa_forget(partition,
+			   map_extents(partition, extents, gpa, plan.n_bytes, (uint8_t)flags));
+		if (meets_apic(partition, gpa, plan.n_bytes))
+			gpa_apic_page(partition);
+	}
+	lock_drop(&hv.lock);
+	if (error != RESULT(S_OK))
+		return error;
+	*result = plan.n_bytes;
+	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+}
+
+/* ---- Rights ------------------------------------------------------------------------------ */
+
+/* Are the leaves below a block parts of what could be one leaf? The first is `here`. */
+static bool is_uniform(const struct virt_space *space, uint64_t gpa, const struct virt_leaf *here)
+{
+	if (here->spa.a & (LEVEL_SIZE(here->level + 1u) - 1))
+		return false;
+	for (unsigned int i = 1; i < FAN_OUT; i++) {
+		const uint64_t offset = i * LEVEL_SIZE(here->level);
+		const struct virt_leaf leaf = virt_space_lookup(space, GPA(gpa + offset));
+
+		if (!leaf.rights || leaf.level != here->level || leaf.spa.a != here->spa.a + offset)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The level of the leaf to set at gpa: what stands there as a whole, or the part of it that is in the range;
+ * or a block of the leaves that stand there, if the range covers it and they make one.
+ */
+static unsigned int protect_level(const struct virt_space *space, uint64_t gpa, uint64_t left,
+				  uint64_t rights, const struct virt_leaf *here)
+{
+	const unsigned int level = largest_level(gpa, 0, left, rights);
+
+	if (level <= here->level)
+		return level;
+	return is_uniform(space, gpa, here) ? here->level + 1u : here->level;
+}
+
+/* Looks on behind what one call does: holes are found before anything has changed. */
+static bool plan_protect(struct plan *plan, const struct partition *partition, uint64_t gpa,
+			 uint64_t n_bytes, uint64_t rights)
+{
+	const struct virt_space *const space = &partition->space;
+
+	while (plan->n_bytes < n_bytes && has_room(plan)) {
+		const uint64_t at = gpa + plan->n_bytes;
+		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
+
+		if (gpa_is_apic(partition, at) && here.level == LEVEL_4K) {
+			plan->n_bytes += PAGE_SIZE;
+			continue;
+		}
+		if (!here.rights)
+			return false;
+		plan_leaf(plan, at,
+			  protect_level(space, at, n_bytes - plan->n_bytes, rights, &here), &here);
+	}
+	for (uint64_t at = plan->n_bytes; at < n_bytes && plan->n_looks < MAX_LOOKS;) {
+		const struct virt_leaf here = virt_space_lookup(space, GPA(gpa + at));
+
+		if (!here.rights && !(gpa_is_apic(partition, gpa + at) && here.level == LEVEL_4K))
+			return false;
+		at += hole_bytes(&here, gpa + at, n_bytes - at);
+		plan->n_looks++;
+	}
+	return true;
+}
+
+uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
+		     uint64_t *result)
+{
+	struct plan plan = { 0 };
+	uint32_t error;
+
+	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (!plan_protect(&plan, partition, gpa, n_bytes, flags))
+		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
+	error = partition_want(partition, plan.n_tables, result);
+	if (error != RESULT(S_OK))
+		return error;
+	lock_take(&hv.lock);
+	if (flags & VIRT_TRACKED)
+		gpa_track(partition);
+	for (uint64_t done = 0; done < plan.n_bytes;) {
+		const uint64_t at = gpa + done;
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+		const unsigned int level =
+			protect_level(&partition->space, at, n_bytes - done, flags, &here);
+		const uint64_t inside = at & (LEVEL_SIZE(here.level) - 1);
+
+		if (gpa_is_apic(partition, at) && here.level == LEVEL_4K) {
+			done += PAGE_SIZE;
+			continue;
+		}
+		(void)replace(partition, at, level, &here,
+			      (struct virt_leaf) { SPA(here.spa.a + inside), (uint8_t)flags,
+						   (uint8_t)level, here.type });
+		done += LEVEL_SIZE(level);
+	}
+	gpa_forget(partition, true);
+	lock_drop(&hv.lock);
+	*result = plan.n_bytes;
+	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+}
+
+/* ---- Holes ------------------------------------------------------------------------------- */
+
+/* Every leaf of [gpa, gpa + n_bytes) is gone: the table of a GiB that ends at `at` can go too. */
+static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
+{
+	const uint64_t size = LEVEL_SIZE(LEVEL_1G);
+
+	if (at & (size - 1) || at - gpa < size || virt_machine.max_leaf_level < LEVEL_1G)
+		return;
+	if (virt_space_lookup(&partition->space, GPA(at - size)).level < LEVEL_1G)
+		(void)virt_space_set(&partition->space, GPA(at - size), LEVEL_1G,
+				     (struct virt_leaf) { .rights = 0 });
+}
+
+uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t *result)
+{
+	struct plan plan;
+	bool found = false;
+	uint32_t error;
+
+	if (!gpa_is_legal_range(gpa, n_bytes))
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	plan = plan_unmap(&partition->space, gpa, n_bytes);
+	if (meets_apic(partition, gpa, plan.n_bytes))
+		plan.n_tables += APIC_TABLES;
+	error = partition_want(partition, plan.n_tables, result);
+	if (error != RESULT(S_OK))
+		return error;
+	lock_take(&hv.lock);
+	for (uint64_t done = 0; done < plan.n_bytes;) {
+		const uint64_t at = gpa + done, left = n_bytes - done;
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+		const unsigned int level = step_level(&here, largest_level(at, 0, left, 0));
+
+		if (!here.rights && here.level >= level) {
+			done += hole_bytes(&here, at, left);
+		} else {
+			found |= replace(partition, at, level, &here,
+					 (struct virt_leaf) { .rights = 0 });
+			done += LEVEL_SIZE(level);
+		}
+		fold_table(partition, gpa, gpa + done);
+	}
+	gpa_forget(partition, found);
+	if (meets_apic(partition, gpa, plan.n_bytes))
+		gpa_apic_page(partition);
+	lock_drop(&hv.lock);
+	*result = plan.n_bytes;
+	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+}
+
+bool gpa_clear(struct partition *partition, unsigned int *budget)
+{
+	const struct virt_leaf hole = { .rights = 0 };
+	struct virt_space *space = &partition->space;
+
+	lock_take(&hv.lock);
+	while (partition->gpa_cursor < partition->gpa_end && *budget) {
+		const uint64_t at = partition->gpa_cursor;
+		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
+		uint64_t next;
+
+		--*budget;
+		if (here.rights)
+			unuse(partition, here.spa, here.level);
+		next = (at | (LEVEL_SIZE(here.level) - 1)) + 1;
+		partition->gpa_cursor = next;
+		/* Behind each block its table goes, so that few are left for the end. */
+		for (unsigned int level = here.level + 1u; level <= virt_machine.max_leaf_level;
+		     level++)
+			if (!(next & (LEVEL_SIZE(level) - 1)))
+				(void)virt_space_set(space, GPA(next - LEVEL_SIZE(level)), level,
+						     hole);
+	}
+	lock_drop(&hv.lock);
+	return partition->gpa_cursor >= partition->gpa_end;
+}

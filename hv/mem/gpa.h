@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A partition's guest-physical space. gpa.c: mapping, unmapping, rights; gpa_dirty.c: which pages have been
+ * written to; gpa_access.c: the root's accesses through a VP.
+ */
+#ifndef HV_GPA_H
+#define HV_GPA_H
+
+#include "hv/apic/apic.h"
+#include "hv/partition.h"
+
+/* Bits of a guest-physical address: the processor's, or those of nested tables of four levels. */
+static inline unsigned int gpa_bits(void)
+{
+	return virt_machine.physical_bits < 48 ? virt_machine.physical_bits : 48;
+}
+
+/* What stands at a guest-physical page. */
+struct gpa_page {
+	uint8_t *
+		ptr; /* the page's first byte as the hypervisor sees it; NULL if nothing is mapped */
+	uint8_t rights; /* VIRT_READ … */
+};
+
+/* What gpa_page() says of a page that is not remembered; it then is. */
+struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa);
+
+/*
+ * The 4 KiB page around gpa; any gpa. The partition is locked: what is found is remembered in it until a
+ * mapping is replaced or removed.
+ */
+static inline struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
+{
+	const struct gpa_cached *cached = &partition->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
+
+	if (cached->gpa != ((gpa.a & PAGE_MASK) | 1))
+		return gpa_find_page(partition, gpa);
+	return (struct gpa_page) { (uint8_t *)(uintptr_t)(cached->ptr & PAGE_MASK),
+				   (uint8_t)PAGE_OFFSET(cached->ptr) };
+}
+
+/*
+ * WHvMapGpaRange, from a list: the root's memory of n extents, one behind the other, at gpa, in leaves as
+ * large as both sides' alignment allows, in place of what stood there. flags: WHV_MAP_GPA_RANGE_FLAGS. The
+ * partition is locked. *result is written with
+ *   S_OK, WHIT_S_MORE           the bytes done (a call does a bounded amount of work)
+ *   WHIT_E_INSUFFICIENT_MEMORY  the pages to lend at least
+ * and nothing has changed with any error.
+ */
+uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
+		 uint64_t gpa, uint64_t flags, uint64_t *result);
+
+/*
+ * WHIT_CALL_PROTECT_GPA_RANGE: other flags for what is mapped, in the same way.
+ * WHV_E_GPA_RANGE_NOT_FOUND if a part of the range is a hole.
+ */
+uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
+		     uint64_t *result);
+
+/* WHvUnmapGpaRange, in the same way. Holes in the range are no error. */
+uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t *result);
+
+/* Whole pages, below the end of the space, and not none. */
+bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes);
+
+/* No processor uses what a call has replaced or removed, and no gpa_page() finds it. Under the lock. */
+void gpa_forget(struct partition *partition, bool is_replaced);
+
+/*
+ * The page of the local APICs: nothing that is mapped over it is seen. In it stands partition->apic_access, if there is
+ * one and every VP's APIC is in xAPIC mode; else a hole. After each change of a mode; hv/apic/apic.c.
+ */
+void gpa_apic_page(struct partition *partition);
+
+/* Is this page theirs? */
+static inline bool gpa_is_apic(const struct partition *partition, uint64_t gpa)
+{
+	return (gpa & PAGE_MASK) == APIC_PAGE && partition->properties.apic_mode;
+}
+
+/*
+ * Take everything out of the space of a dying partition, from partition->gpa_cursor on; *budget is
+ * what may be looked at, and counts down. False if it ran out: call again. Flush before.
+ */
+bool gpa_clear(struct partition *partition, unsigned int *budget);
+
+/* ---- hv/mem/gpa_dirty.c: pages whose writes are recorded (VIRT_TRACKED) ---- */
+
+/* Before the first of them is mapped. */
+void gpa_track(struct partition *partition);
+
+void gpa_set_dirty(const struct partition *partition, gpa_t gpa);
+
+/* The hypervisor is about to write, for the guest, to the page that gpa_page() said is around gpa. */
+static inline void gpa_written(const struct partition *partition, struct gpa_page page, gpa_t gpa)
+{
+	if (page.rights & VIRT_TRACKED)
+		gpa_set_dirty(partition, gpa);
+}
+
+/* Was a violation there only for a write to be seen? Then the VP can go on. */
+bool gpa_resolve(struct partition *partition, const struct virt_exit *exit);
+
+/*
+ * WHvQueryGpaRangeDirtyBitmap: a bit a page into the root's buffer (0: nowhere), at most
+ * WHIT_MAX_DIRTY_PAGES; the bits are taken back unless `flags` says WHIT_DIRTY_KEEP. *result, with
+ * S_OK and WHIT_S_MORE: the bytes done.
+ */
+uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_bytes,
+			 uint64_t buffer, uint64_t flags, uint64_t *result);
+
+/* ---- hv/mem/gpa_access.c ---- */
+
+/* WHvReadGpaRange and WHvWriteGpaRange, of the struct whit_gpa_access at `buffer`. */
+uint32_t gpa_read(struct partition *partition, uint64_t buffer);
+uint32_t gpa_write(struct partition *partition, uint64_t buffer);
+
+/* WHvAdviseGpaRange, for one range; *result as above. */
+uint32_t gpa_advise(const struct partition *partition, uint64_t gpa, uint64_t n_bytes,
+		    uint64_t advice, uint64_t populate, uint64_t *result);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which pages a guest has written to (hv/mem/gpa.h). Such pages are leaves of 4 KiB, VIRT_TRACKED. What a guest
+ * writes is noted by the processor, in flags of the tables, or by the violation at the first write;
+ * what the hypervisor writes for it, by gpa_written(). What the root writes to its own memory is not seen.
+ */
+#include <string.h>
+
+#include "hv/mem/buffer.h"
+#include "hv/mem/gpa.h"
+#include "hv/hv.h"
+#include "hv/vp.h"
+#include "x86/paging.h"
+
+#define PER_WORD  64u
+#define PER_TABLE 512u
+
+/*
+ * With the processor's flags its accesses to the guest's page tables count as writes, also those to ROM: the
+ * flags are used from when they are needed on, and given up when a guest turns out to walk through ROM.
+ */
+static void use_flags(struct partition *partition, bool are_used)
+{
+	partition->has_flags = are_used;
+	virt_space_use_flags(&partition->space, are_used);
+	for (unsigned int i = 0; i < WHIT_MAX_VPS; i++)
+		if (partition->vps[i])
+			virt_vp_moved(partition->vps[i]->virt, &partition->space);
+	virt_space_flush(&partition->space);
+}
+
+void gpa_track(struct partition *partition)
+{
+	if (partition->is_tracked)
+		return;
+	partition->is_tracked = true;
+	if (virt_machine.has_nested_ad)
+		use_flags(partition, true);
+}
+
+void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
+{
+	virt_space_set_dirty(&partition->space, gpa);
+}
+
+bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
+{
+	const struct gpa_page page = gpa_page(partition, exit->memory.gpa);
+
+	if (!exit->memory.is_write)
+		return false;
+	if (page.rights & VIRT_WRITE) {
+		/* With flags this is no reason for a violation, and without only the first write is one. */
+		if (!(page.rights & VIRT_TRACKED) || partition->has_flags)
+			return false;
+		virt_space_set_dirty(&partition->space, exit->memory.gpa);
+		return true;
+	}
+	if (!partition->has_flags || !exit->memory.is_walk || !(page.rights & VIRT_READ))
+		return false;
+	use_flags(partition, false);
+	return true;
+}
+
+/*
+ * How many pages from `i` on, of those at gpa, are in one word of the bitmap and in one table; the page of the APICs,
+ * which is never dirty, is alone.
+ */
+static unsigned int run_of(const struct partition *partition, uint64_t gpa, uint64_t i,
+			   uint64_t n_pages)
+{
+	const uint64_t to_apic = ((APIC_PAGE - gpa) >> PAGE_SHIFT) - i;
+	const uint64_t in_table = PER_TABLE - ((gpa >> PAGE_SHIFT) + i) % PER_TABLE;
+	uint64_t n = PER_WORD - i % PER_WORD;
+
+	if (n > in_table)
+		n = in_table;
+	if (partition->properties.apic_mode && to_apic < n)
+		n = to_apic ? to_apic : 1;
+	return (unsigned int)(n < n_pages - i ? n : n_pages - i);
+}
+
+/* False, with nothing taken back, if one of the pages is not tracked. */
+static bool collect(const struct partition *partition, uint64_t gpa, uint64_t n_pages, bool clear,
+		    uint64_t *bitmap)
+{
+	bool found = false;
+	uint64_t bits;
+	unsigned int n;
+
+	for (uint64_t i = 0; i < n_pages; i += n) {
+		n = run_of(partition, gpa, i, n_pages);
+		if (gpa_is_apic(partition, gpa + (i << PAGE_SHIFT)))
+			continue;
+		if (!virt_space_dirty(&partition->space, GPA(gpa + (i << PAGE_SHIFT)), n, false,
+				      &bits))
+			return false;
+		bitmap[i / PER_WORD] |= bits << i % PER_WORD;
+	}
+	/* A bit that is set only now stays for the next query. */
+	for (uint64_t i = 0; clear && i < n_pages; i += n) {
+		n = run_of(partition, gpa, i, n_pages);
+		if (!bitmap[i / PER_WORD] || gpa_is_apic(partition, gpa + (i << PAGE_SHIFT)))
+			continue;
+		(void)virt_space_dirty(&partition->space, GPA(gpa + (i << PAGE_SHIFT)), n, true,
+				       &bits);
+		bitmap[i / PER_WORD] |= bits << i % PER_WORD;
+		found = true;
+	}
+	if (found)
+		virt_space_flush(&partition->space);
+	return true;
+}
+
+uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_bytes,
+			 uint64_t buffer, uint64_t flags, uint64_t *result)
+{
+	uint64_t bitmap[WHIT_MAX_DIRTY_PAGES / PER_WORD] = { 0 };
+	const bool clear = !(flags & WHIT_DIRTY_KEEP);
+	uint64_t n_pages = n_bytes >> PAGE_SHIFT;
+	uint64_t n_words;
+	uint32_t error = RESULT(S_OK);
+
+	if (!gpa_is_legal_range(gpa, n_bytes) || flags & ~(uint64_t)WHIT_DIRTY_KEEP)
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (n_pages > WHIT_MAX_DIRTY_PAGES)
+		n_pages = WHIT_MAX_DIRTY_PAGES;
+	n_words = (n_pages + PER_WORD - 1) / PER_WORD;
+	lock_take(&hv.lock);
+	if (buffer && !buffer_is_legal(buffer, n_words * sizeof(bitmap[0])))
+		error = RESULT(E_POINTER);
+	else if (!collect(partition, gpa, n_pages, clear, bitmap))
+		error = RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
+	if (error == RESULT(S_OK)) {
+		if (buffer)
+			memcpy(virt_ptr(SPA(buffer)), bitmap, n_words * sizeof(bitmap[0]));
+		*result = n_pages << PAGE_SHIFT;
+		if (*result < n_bytes)
+			error = WHIT_S_MORE;
+	}
+	lock_drop(&hv.lock);
+	return error;
+}

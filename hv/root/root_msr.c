@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root's MSRs are the machine's, and do not exit; those of the rows here do. Guarded is
+ *   - what comes with VMX and SMX;
+ *   - what would get round the nested page tables: addresses at which the processor itself writes, physical ones or those
+ *     of whoever happens to run when it does; ranges and keys by which memory becomes another;
+ *   - what would reach the hypervisor while it runs, and no VM exit puts right: exceptions that nothing expects there, a
+ *     record of its branches;
+ *   - what would change the processor under the children, who have been told what it is.
+ * A row names the bits that the root may change. What only slows the processor down is the root's affair.
+ */
+#include "hv/root/root_msr.h"
+
+#include "hv/cpu/msr.h"
+
+#include "hv/root.h"
+#include "hv/cpu/time.h"
+#include "hv/root/memory.h"
+#include "hv/cpu/mtrr.h"
+#include "whit/log.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/paging.h"
+
+#define FEATURE_CONTROL_SMX 0xff02ull /* SENTER's enables and VMX inside SMX */
+#define KVM_WALL_CLOCK	    0x11
+#define KVM_SYSTEM_TIME	    0x12
+#define APIC_BASE_MODE	    0xfffull /* all but the address */
+
+/*
+ * IA32_MISC_ENABLE without 18 (MONITOR), 22 (limit CPUID) and 34 (no XD): fast strings, thermal monitors and their lock,
+ * SpeedStep and its lock, prefetchers, xTPR messages, turbo.
+ */
+#define MISC_ENABLE_ROOT 0x000000e0009b2209ull
+
+/* SDM 3C "MSR-Bitmap Address" */
+#define BITMAP_RANGE 0x2000u
+#define BITMAP_HIGH  0xc0000000u
+
+/* One RDMSR or WRMSR: `value` is what it writes, or has read. */
+struct access {
+	struct root *root;
+	const struct root_row *row;
+	uint32_t msr;
+	uint64_t value;
+};
+
+struct root_row {
+	uint32_t first, last;
+	enum msr_outcome (*read)(struct access *a); /* NULL: reads do not exit */
+	enum msr_outcome (*write)(struct access *a);
+	uint64_t changes; /* by root_change(): bits that a write may change */
+	uint64_t hidden;  /* by root_read_less(): bits that read as 0 */
+	uint64_t cleared; /* at the start: bits that firmware may have left set */
+	const char *reason;
+};
+
+static enum msr_outcome outcome(bool is_done)
+{
+	return is_done ? MSR_DONE : MSR_FAULT;
+}
+
+static enum msr_outcome root_refuse(struct access *a)
+{
+	(void)a;
+	return MSR_FAULT;
+}
+
+static enum msr_outcome root_drop(struct access *a)
+{
+	(void)a;
+	return MSR_DONE;
+}
+
+static enum msr_outcome root_read_less(struct access *a)
+{
+	const bool is_done = virt_rdmsr(a->msr, &a->value);
+
+	a->value &= ~a->row->hidden;
+	return outcome(is_done);
+}
+
+/* What stays as it is is not written: some of these MSRs do something at every write. */
+static enum msr_outcome root_change(struct access *a)
+{
+	uint64_t before;
+
+	if (!virt_rdmsr(a->msr, &before) || ((a->value ^ before) & ~a->row->changes))
+		return MSR_FAULT;
+	return outcome(a->value == before || virt_wrmsr(a->msr, a->value));
+}
+
+/* What firmware chose for other features stands; VMX it has locked off. */
+static enum msr_outcome root_read_feature_control(struct access *a)
+{
+	const enum msr_outcome result = root_read_less(a);
+
+	a->value |= FEATURE_CONTROL_LOCKED;
+	return result;
+}
+
+static enum msr_outcome root_read_mtrr(struct access *a)
+{
+	return outcome(virt_mtrr_get(a->msr, &a->value));
+}
+
+/*
+ * While MTRRs are off, as systems have them while they write one after the other, the types that were in force
+ * before stay so. A mask with holes is refused: it could ask for a leaf for every page of the machine, and no system
+ * writes one. What firmware has left there can be written again.
+ */
+static enum msr_outcome root_write_mtrr(struct access *a)
+{
+	uint64_t before, def_type = 0;
+	bool has_changed;
+
+	if (!virt_mtrr_get(a->msr, &before))
+		return MSR_FAULT;
+	has_changed = a->value != before;
+	if (has_changed && (!mtrr_is_legal(a->msr, a->value, virt_machine.physical_bits) ||
+			    !mtrr_is_contiguous(a->msr, a->value, virt_machine.memory_bits)))
+		return MSR_FAULT;
+	virt_mtrr_set(a->msr, a->value);
+	virt_mtrr_get(MSR_MTRR_DEF_TYPE, &def_type);
+	if (!(def_type & MTRR_DEF_TYPE_E))
+		return MSR_DONE;
+	if (has_changed)
+		virt_memory_type_changed();
+	return root_memory_retype(has_changed) ? MSR_DONE : MSR_AGAIN;
+}
+
+/* ---- Time: hv/cpu/time.h says how ------------------------------------------------------------ */
+
+static enum msr_outcome root_write_tsc(struct access *a)
+{
+	return outcome(time_move_root(a->root, a->value - time_of_root(a->root, virt_tsc())));
+}
+
+static enum msr_outcome root_read_adjust(struct access *a)
+{
+	const bool is_done = virt_rdmsr(a->msr, &a->value);
+
+	a->value += a->root->tsc_offset;
+	return outcome(is_done);
+}
+
+static enum msr_outcome root_write_adjust(struct access *a)
+{
+	struct access now = *a;
+
+	if (root_read_adjust(&now) != MSR_DONE)
+		return MSR_FAULT;
+	return outcome(time_move_root(a->root, a->value - now.value));
+}
+
+static enum msr_outcome root_read_deadline(struct access *a)
+{
+	const bool is_done = virt_rdmsr(a->msr, &a->value);
+
+	a->value += a->value ? a->root->tsc_offset : 0;
+	return outcome(is_done);
+}
+
+static enum msr_outcome root_write_deadline(struct access *a)
+{
+	return outcome(virt_wrmsr(a->msr, a->value ? time_of_machine(a->root, a->value) : 0));
+}
+
+/* It exits once the root's TSC is not the machine's any more: time_move_root(). */
+static const struct root_row deadline_row = {
+	.read = root_read_deadline,
+	.write = root_write_deadline,
+	.reason = "the APIC's timer compares with the machine's TSC",
+};
+
+/* clang-format off */
+#define NONE root_refuse, root_refuse, 0, 0, 0 /* as on a processor without it */
+#define AS_IT_IS NULL, root_change, 0, 0, 0
+#define MTRR root_read_mtrr, root_write_mtrr, 0, 0, 0, "memory types"
+
+static const struct root_row root_rows[] = {
+	{ KVM_WALL_CLOCK, KVM_SYSTEM_TIME, NONE,
+	  "a KVM below Whit writes its clocks to the address given here; no processor has them" },
+	{ MSR_TSC, MSR_TSC, NULL, root_write_tsc, 0, 0, 0, "children's time is the machine's TSC" },
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, root_read_adjust, root_write_adjust, 0, 0, 0, "moves the TSC" },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, root_change, APIC_BASE_MODE, 0, 0,
+	  "the page's accesses go to the APIC, whatever memory is there: it must not come to lie over "
+	  "memory that is hidden, lent or mapped" },
+	{ MSR_TEST_CTRL, MSR_TEST_CTRL, NULL, root_change, 0, 0, TEST_CTRL_FAULTS,
+	  "#AC and #GP for split locks and locks on uncached memory, in the hypervisor too, which panics" },
+	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, root_read_feature_control, root_refuse, 0,
+	  FEATURE_CONTROL_SMX | FEATURE_CONTROL_VMX, 0, "VMX" },
+	{ MSR_BIOS_UPDT_TRIG, MSR_BIOS_UPDT_TRIG, NULL, root_drop, 0, 0, 0,
+	  "reads an update at a linear address, now the hypervisor's; dropped without a word, as KVM "
+	  "does: systems look at the revision afterwards" },
+	{ MSR_FZM_RANGE_INDEX, MSR_FZM_RANGE_INDEX, AS_IT_IS,
+	  "fast zeroing of memory, at physical addresses" },
+	{ MSR_FZM_FIRST, MSR_FZM_LAST, AS_IT_IS, "the same" },
+	{ MSR_SMM_MONITOR_CTL, MSR_SMM_MONITOR_CTL, NONE, "VMX" },
+	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, root_read_less, root_change, 0, PLATFORM_INFO_CPUID_FAULT, 0,
+	  "says that CPUID can be made to fault" },
+	{ MSR_CORE_CAPABILITIES, MSR_CORE_CAPABILITIES, root_read_less, root_refuse, 0, CORE_CAP_LOCKS, 0,
+	  "says what IA32_TEST_CTRL can do" },
+	{ MSR_PMG_IO_CAPTURE, MSR_PMG_IO_CAPTURE, AS_IT_IS,
+	  "an IN from a port in this range becomes an MWAIT: the hypervisor's serial port, say" },
+	{ MSR_FEATURE_CONFIG, MSR_FEATURE_CONFIG, AS_IT_IS,
+	  "takes AES away from children who have been told that they have it" },
+	{ MSR_MISC_FEATURES, MSR_MISC_FEATURES, NULL, root_change, MISC_FEATURES_MWAIT, 0, MISC_FEATURES_CPUID_FAULT,
+	  "#GP for CPUID at CPL 3 comes before the exit: children would get it" },
+	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, NULL, root_change, MISC_ENABLE_ROOT, 0, 0,
+	  "without XD no VM exit could load an EFER with NXE; MONITOR and the limit of CPUID change the "
+	  "processor that the children have been told of" },
+	{ MSR_XFD, MSR_XFD, NULL, root_change, XCR0_TILECFG | XCR0_TILEDATA, 0, 0,
+	  "XRSTOR of what children have would be #NM in the hypervisor; they have no tiles" },
+	{ MSR_SMRR_FIRST, MSR_PRMRR_LAST, AS_IT_IS,
+	  "ranges of memory for SMM and for enclaves: the hypervisor's would read as ones" },
+	{ MSR_PRMRR_BASE_FIRST, MSR_PRMRR_BASE_LAST, AS_IT_IS, "the same" },
+	{ MSR_UNCORE_PRMRR, MSR_UNCORE_PRMRR + 1, AS_IT_IS, "the same" },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYS_LAST, MTRR },
+	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, MTRR },
+	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, MTRR },
+	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, MTRR },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, MTRR },
+	{ MSR_PEBS_ENABLE, MSR_PEBS_ENABLE, AS_IT_IS,
+	  "records at linear addresses, and late: after a VM exit they would be the hypervisor's" },
+	{ MSR_PEBS_BASE, MSR_PEBS_BASE, AS_IT_IS,
+	  "the same of architectural PEBS, at a physical address" },
+	{ MSR_VMX_BASIC, MSR_VMX_LAST, NONE, "VMX" },
+	{ MSR_RTIT_FIRST, MSR_RTIT_LAST, NONE, "Intel PT writes at physical addresses" },
+	{ MSR_DS_AREA, MSR_DS_AREA, AS_IT_IS, "PEBS and branch traces, as above" },
+	{ MSR_TME_FIRST, MSR_TME_LAST, AS_IT_IS,
+	  "what is in memory would be read with another key" },
+	{ MSR_XSS, MSR_XSS, NULL, root_change, XSS_ROOT, 0, 0,
+	  "XRSTORS would write the MSRs of Intel PT and of the LBRs" },
+	{ MSR_SEAMRR_FIRST, MSR_SEAMRR_LAST, AS_IT_IS, "a range as SMRR, for SEAM" },
+	{ MSR_LBR_CTL, MSR_LBR_CTL, root_refuse, root_refuse, 0, 0, LBR_CTL_EN,
+	  "no VM exit stops it: it would record the hypervisor's branches" },
+	{ MSR_LBR_DEPTH, MSR_LBR_DEPTH, NONE, "comes with it" },
+	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR, AS_IT_IS,
+	  "the processor writes a table at this physical address" },
+};
+
+#undef MTRR
+#undef AS_IT_IS
+#undef NONE
+/* clang-format on */
+
+#define N_ROOT_ROWS (sizeof(root_rows) / sizeof(*root_rows))
+
+static const struct root_row *find_root(uint32_t msr)
+{
+	if (msr == MSR_TSC_DEADLINE)
+		return &deadline_row;
+	for (unsigned int i = 0; i < N_ROOT_ROWS; i++)
+		if (msr >= root_rows[i].first && msr <= root_rows[i].last)
+			return &root_rows[i];
+	return NULL;
+}
+
+/*
+ * Outside the two ranges of the MSR bitmaps everything exits. Intel's processors have nothing there; a hypervisor
+ * below Whit may (Hyper-V at 40000000h, KVM at 4b564d00h), which writes at addresses given to it.
+ */
+static bool is_in_bitmap(uint32_t msr)
+{
+	return msr < BITMAP_RANGE || msr - BITMAP_HIGH < BITMAP_RANGE;
+}
+
+bool msr_read_root(struct root *root, uint32_t msr, uint64_t *value)
+{
+	struct access a = { .root = root, .row = find_root(msr), .msr = msr };
+
+	if (!a.row || !a.row->read)
+		return is_in_bitmap(msr) && virt_rdmsr(msr, value);
+	if (a.row->read(&a) != MSR_DONE)
+		return false;
+	*value = a.value;
+	return true;
+}
+
+enum msr_outcome msr_write_root(struct root *root, uint32_t msr, uint64_t value)
+{
+	struct access a = { root, find_root(msr), msr, value };
+
+	if (a.row)
+		return a.row->write(&a);
+	return outcome(is_in_bitmap(msr) && virt_wrmsr(msr, value));
+}
+
+void msr_guard_root(struct root *root)
+{
+	for (unsigned int i = 0; i < N_ROOT_ROWS; i++) {
+		const struct root_row *const row = &root_rows[i];
+		uint64_t value;
+
+		for (uint32_t msr = row->first; msr <= row->last; msr++)
+			virt_root_guard_msr(root->virt, msr, row->read, true);
+		if (row->cleared && virt_rdmsr(row->first, &value) && (value & row->cleared) &&
+		    !virt_wrmsr(row->first, value & ~row->cleared))
+			log_line(LOG_ERROR, "root: MSR %x keeps %llx", row->first,
+				 (unsigned long long)(value & row->cleared));
+	}
+}

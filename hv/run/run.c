@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WHvRunVirtualProcessor: enter a child until something happens that its client must see. docs/exits.md
+ * says, reason by reason, what is answered here and what becomes which WHP exit.
+ *
+ * Nothing here loops for longer than the guest runs: each turn is one entry, a physical interrupt ends the
+ * entry, and a cancel is looked at before each. So a guest that exits for ever cannot hold the root.
+ */
+#include "hv/run/run.h"
+
+#include "hv/vp.h"
+
+#include "hv/cpu/cpuid.h"
+#include "hv/cpu/cr.h"
+#include "hv/emulate/device.h"
+#include "hv/cpu/entry.h"
+#include "hv/vp/event.h"
+#include "hv/vp/signal.h"
+#include "hv/run/record.h"
+#include "hv/mem/gpa.h"
+#include "hv/cpu/msr.h"
+#include "hv/cpu/time.h"
+#include "hv/vp/page.h"
+#include "whit/log.h"
+#include "whp/WinHvExits.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+
+/* What MOV can set in DR6 and DR7. RTM and bus locks are not offered. */
+#define DR6_WRITABLE 0x0000e00full
+#define DR7_WRITABLE 0xffff23ffull
+#define DR6_BD	     (1ull << 13)
+
+#define LOW_32 0xffffffffull
+
+/* What comes after an exit. */
+enum next {
+	NEXT_ENTER, /* the guest again */
+	NEXT_LEAVE, /* the client: the record is written */
+	NEXT_AGAIN, /* the root, for a moment: the client sees nothing */
+	NEXT_TURN,  /* the client: the same as an exit */
+	NEXT_IDLE   /* the root, until something wakes the VP */
+};
+
+static enum next leave(struct vp *vp, uint32_t reason)
+{
+	exit_plain(vp, reason);
+	return NEXT_LEAVE;
+}
+
+/* The state is what a client expects of an instruction that is over; the APIC may have caught something in it. */
+static enum next instruction_is_over(struct vp *vp)
+{
+	if (!vp->apic.trap.reason)
+		return NEXT_ENTER;
+	exit_apic(vp);
+	return NEXT_LEAVE;
+}
+
+/* After event_raise(), whoever has called it. */
+static enum next run_raised(struct vp *vp)
+{
+	const struct emu_exception *const raised = &vp->raised;
+
+	switch ((enum raised_as)vp->raised_as) {
+	case RAISED_PENDING: break;
+	case RAISED_EXIT:
+		exit_exception(vp, &(const struct virt_exit) {
+					   .reason = VIRT_EXIT_EXCEPTION,
+					   .exception = { .vector = raised->vector,
+							  .has_error_code = raised->has_error_code,
+							  .error_code = raised->error_code,
+							  .address = raised->address },
+				   });
+		return NEXT_LEAVE;
+	case RAISED_TRIPLE: return leave(vp, WHvRunVpExitReasonUnrecoverableException);
+	}
+	return NEXT_ENTER;
+}
+
+/* address: the exception's parameter. The error code, of the only one raised here that has one, is 0. */
+static enum next raise_with(struct vp *vp, uint8_t vector, uint64_t address)
+{
+	(void)event_raise(vp, &(const struct emu_exception) { .vector = vector,
+							      .has_error_code = vector == EXC_GP,
+							      .address = address });
+	return run_raised(vp);
+}
+
+static enum next raise(struct vp *vp, uint8_t vector)
+{
+	return raise_with(vp, vector, 0);
+}
+
+/* The instruction is done, or it gets #GP(0). */
+static enum next skip_or_gp(struct vp *vp, const struct virt_exit *exit, bool is_done)
+{
+	if (!is_done)
+		return raise(vp, EXC_GP);
+	virt_skip(vp->virt, exit);
+	return NEXT_ENTER;
+}
+
+static bool wants_cpuid_exit(const struct partition *partition, uint32_t leaf)
+{
+	const struct property_lists *const lists = partition->lists;
+
+	if (!(partition->properties.extended_exits & EXITS_CPUID))
+		return false;
+	if (!lists || !lists->n_cpuid_exits)
+		return true;
+	for (uint32_t i = 0; i < lists->n_cpuid_exits; i++)
+		if (lists->cpuid_exits[i] == leaf)
+			return true;
+	return false;
+}
+
+static enum next run_cpuid(struct vp *vp, const struct virt_exit *exit)
+{
+	struct virt_regs *const regs = virt_regs(vp->virt);
+	const uint32_t leaf = (uint32_t)regs->gpr[0];
+	const struct x86_cpuid result = cpuid_child(vp, leaf, (uint32_t)regs->gpr[1]);
+
+	if (wants_cpuid_exit(vp->partition, leaf)) {
+		exit_cpuid(vp, exit, &result);
+		return NEXT_LEAVE;
+	}
+	regs->gpr[0] = result.eax;
+	regs->gpr[1] = result.ecx;
+	regs->gpr[2] = result.edx;
+	regs->gpr[3] = result.ebx;
+	virt_skip(vp->virt, exit);
+	return NEXT_ENTER;
+}
+
+static enum next run_msr(struct vp *vp, const struct virt_exit *exit)
+{
+	struct virt_regs *const regs = virt_regs(vp->virt);
+	const uint32_t msr = (uint32_t)regs->gpr[1];
+	enum msr_outcome outcome;
+	uint64_t value;
+
+	if (exit->reason == VIRT_EXIT_WRMSR) {
+		value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+		outcome = msr_guest_write(vp, msr, value);
+	} else {
+		outcome = msr_guest_read(vp, msr, &value);
+		if (outcome == MSR_DONE) {
+			regs->gpr[0] = value & LOW_32;
+			regs->gpr[2] = value >> 32;
+		}
+	}
+	if (outcome == MSR_EXIT) {
+		exit_msr(vp, exit);
+		return NEXT_LEAVE;
+	}
+	if (outcome == MSR_FAULT)
+		return raise(vp, EXC_GP);
+	virt_skip(vp->virt, exit);
+	return instruction_is_over(vp);
+}
+
+static void set_gpr(struct vp *vp, unsigned int gpr, uint64_t value)
+{
+	struct virt_regs *const regs = virt_regs(vp->virt);
+
+	regs->gpr[gpr] = value;
+	regs->changed = true;
+}
+
+/* MOV from CR8; the others are not asked for. */
+static enum next run_cr_read(struct vp *vp, const struct virt_exit *exit)
+{
+	if (exit->cr.number != 8)
+		virt_panic("exit for a read of CR%u", exit->cr.number);
+	set_gpr(vp, exit->cr.gpr, vp_cr8(vp));
+	virt_skip(vp->virt, exit);
+	return NEXT_ENTER;
+}
+
+/* MOV to and from a debug register, SDM 3B "Debug Registers", SDM 2B "MOV—Move to/from Debug Registers". */
+static enum next run_dr(struct vp *vp, const struct virt_exit *exit)
+{
+	unsigned int number = exit->dr.number;
+	struct virt_paging paging;
+	struct x86_segment cs;
+	uint64_t dr7, value;
+	bool is_64bit;
+
+	virt_get_paging(vp->virt, &paging);
+	virt_get_segment(vp->virt, SEG_CS, &cs);
+	is_64bit = (paging.efer & EFER_LMA) && (cs.attributes & SEG_L);
+
+	if (number == 4 || number == 5) {
+		if (paging.cr4 & CR4_DE)
+			return raise(vp, EXC_UD);
+		number += 2;
+	}
+	if (paging.cpl)
+		return raise(vp, EXC_GP);
+	dr7 = virt_get(vp->virt, VIRT_DR7);
+	if (dr7 & DR7_GD) {
+		/* The delivery of an injected #DB sets neither register; a client that intercepts it sees what is due. */
+		if (event_is_intercepted(vp, EXC_DB))
+			return raise_with(vp, EXC_DB, DR6_BD);
+		virt_set(vp->virt, VIRT_DR6, virt_get(vp->virt, VIRT_DR6) | DR6_BD);
+		virt_set(vp->virt, VIRT_DR7, dr7 & ~DR7_GD);
+		return raise(vp, EXC_DB);
+	}
+
+	if (exit->dr.is_read) {
+		value = number < 4    ? virt_get(vp->virt, (enum virt_reg)(VIRT_DR0 + number))
+			: number == 6 ? virt_get(vp->virt, VIRT_DR6)
+				      : dr7;
+		set_gpr(vp, exit->dr.gpr, is_64bit ? value : value & LOW_32);
+		return skip_or_gp(vp, exit, true);
+	}
+	value = virt_regs(vp->virt)->gpr[exit->dr.gpr];
+	if (!is_64bit)
+		value &= LOW_32;
+	if (number < 4)
+		virt_set(vp->virt, (enum virt_reg)(VIRT_DR0 + number), value);
+	else if (value & ~LOW_32)
+		return raise(vp, EXC_GP);
+	else if (number == 6)
+		virt_set(vp->virt, VIRT_DR6, (value & DR6_WRITABLE) | DR6_INIT);
+	else
+		virt_set(vp->virt, VIRT_DR7, (value & DR7_WRITABLE) | DR7_INIT);
+	return skip_or_gp(vp, exit, true);
+}
+
+static __attribute__((noinline)) enum next run_device_done(struct vp *vp,
+							   enum device_outcome outcome)
+{
+	return outcome == DEVICE_INJECTED ? run_raised(vp) : instruction_is_over(vp);
+}
+
+/* Where the emulator's answer leads; the plain exit is the caller's. In each of them, for what nearly always is. */
+static inline __attribute__((always_inline)) enum next
+run_device(struct vp *vp, const struct virt_exit *exit, enum device_outcome outcome)
+{
+	if (outcome != DEVICE_EXIT)
+		return run_device_done(vp, outcome);
+	exit_device(vp, exit);
+	return NEXT_LEAVE;
+}
+
+static enum next run_io(struct vp *vp, const struct virt_exit *exit)
+{
+	if (partition_emulates(vp->partition, WHIT_EMULATE_PORTS)) {
+		const enum device_outcome outcome = device_io(vp, exit);
+
+		if (outcome != DEVICE_PLAIN)
+			return run_device(vp, exit, outcome);
+	}
+	exit_io(vp, exit);
+	return NEXT_LEAVE;
+}
+
+static enum next run_memory(struct vp *vp, const struct virt_exit *exit)
+{
+	if (vp->partition->is_tracked && gpa_resolve(vp->partition, exit))
+		return NEXT_ENTER;
+	if (partition_emulates(vp->partition, WHIT_EMULATE_MEMORY) ||
+	    apic_covers(&vp->apic, exit->memory.gpa.a)) {
+		const enum device_outcome outcome = device_memory(vp, exit);
+
+		if (outcome != DEVICE_PLAIN)
+			return run_device(vp, exit, outcome);
+	}
+	exit_memory(vp, exit);
+	return NEXT_LEAVE;
+}
+
+/* Halted, or waiting for a SIPI: enter the guest if something wakes it, tell the client, or say that there is nothing to run. */
+static enum next run_suspended(struct vp *vp, bool has_run)
+{
+	uint32_t deliverable;
+	const enum event_wake wake = event_wakes(vp, &deliverable);
+
+	if (wake == WAKE_CLIENT) {
+		exit_interrupt_window(vp, deliverable);
+		return NEXT_LEAVE;
+	}
+	if (wake == WAKE_GUEST) {
+		vp->activity &= ~(ACTIVITY_HALT | ACTIVITY_IDLE);
+		if (vp->apic.page)
+			vp->apic.is_due = true; /* it may have what wakes */
+	}
+	if (!vp->activity)
+		return NEXT_ENTER;
+	if (!vp->apic.page)
+		return leave(vp, WHvRunVpExitReasonX64Halt);
+	if (!(vp->partition->properties.turn_exits & WHIT_TURN_HALT))
+		return NEXT_IDLE;
+	exit_turn(vp, WHIT_TURN_HALT, has_run);
+	return NEXT_TURN;
+}
+
+/* The APIC has something for the VP, which may be to start it anew. */
+static enum next run_apic(struct vp *vp)
+{
+	vp_prepare_apic(vp);
+	return vp->activity ? run_suspended(vp, true) : NEXT_ENTER;
+}
+
+/* Without an APIC the client is told, and sees the state after the instruction. */
+static enum next run_halt(struct vp *vp, const struct virt_exit *exit)
+{
+	virt_skip(vp->virt, exit);
+	if (!vp->apic.page)
+		return leave(vp, WHvRunVpExitReasonX64Halt);
+	vp->activity |= ACTIVITY_HALT;
+	return run_suspended(vp, true);
+}
+
+/* A loop of PAUSE has used its time up. */
+static enum next run_pause(struct vp *vp, const struct virt_exit *exit)
+{
+	virt_skip(vp->virt, exit);
+	if (!(vp->partition->properties.turn_exits & WHIT_TURN_SPIN))
+		return NEXT_ENTER;
+	exit_turn(vp, WHIT_TURN_SPIN, true);
+	return NEXT_LEAVE;
+}
+
+static enum next run_rdtsc(struct vp *vp, const struct virt_exit *exit)
+{
+	exit_rdtsc(vp, exit);
+	return NEXT_LEAVE;
+}
+
+/* TLFS "Hypercall Interface": from the most privileged mode, and not from real mode; elsewhere there is no such instruction. */
+static enum next run_hypercall(struct vp *vp, const struct virt_exit *exit)
+{
+	struct virt_paging paging;
+
+	virt_get_paging(vp->virt, &paging);
+	if (!(vp->partition->properties.extended_exits & EXITS_HYPERCALL) || paging.cpl ||
+	    !(paging.cr0 & CR0_PE))
+		return raise(vp, EXC_UD);
+	exit_hypercall(vp, exit);
+	return NEXT_LEAVE;
+}
+
+/* SDM 2D "XSETBV". */
+static enum next run_xsetbv(struct vp *vp, const struct virt_exit *exit)
+{
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+	struct virt_paging paging;
+
+	virt_get_paging(vp->virt, &paging);
+	if (!(paging.cr4 & CR4_OSXSAVE))
+		return raise(vp, EXC_UD);
+	return skip_or_gp(vp, exit,
+			  !paging.cpl && !(uint32_t)regs->gpr[1] && cr_write_xcr0(vp, value));
+}
+
+static enum next run_window(struct vp *vp, const struct virt_exit *exit)
+{
+	uint32_t deliverable;
+
+	if (!event_window(vp, exit, &deliverable))
+		return NEXT_ENTER;
+	exit_interrupt_window(vp, deliverable);
+	return NEXT_LEAVE;
+}
+
+/* The APIC has to act; what the guest did is done. */
+static enum next run_apic_exit(struct vp *vp, const struct virt_exit *exit)
+{
+	apic_exit(vp, exit);
+	return instruction_is_over(vp);
+}
+
+static enum next run_invd(struct vp *vp, const struct virt_exit *exit)
+{
+	struct virt_paging paging;
+
+	/* The child's memory is coherent as it is: there is nothing to write back. */
+	virt_get_paging(vp->virt, &paging);
+	return skip_or_gp(vp, exit, !paging.cpl);
+}
+
+/* Meant for the root, and not yet passed on: one processor is all that Whit takes over today. */
+static enum next run_init_or_sipi(void)
+{
+	static bool is_logged;
+
+	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
+		log_line(LOG_NOTICE, "INIT or SIPI while a child ran: ignored");
+	return NEXT_AGAIN;
+}
+
+/* Exits to be looked at before what was handed over counts as delivered. */
+#define UNDELIVERED                                                    \
+	(1ull << VIRT_EXIT_INVALID_STATE | 1ull << VIRT_EXIT_NOTHING | \
+	 1ull << VIRT_EXIT_TRIPLE_FAULT)
+
+_Static_assert(VIRT_EXIT_COUNT <= 64, "a bit each");
+
+static enum next run_failed(struct vp *vp, const struct virt_exit *exit)
+{
+	const char *text;
+	uint32_t name;
+
+	if (exit->reason == VIRT_EXIT_NOTHING)
+		return NEXT_AGAIN;
+	if (exit->reason == VIRT_EXIT_TRIPLE_FAULT) {
+		event_tell_shutdown(vp, NULL);
+		event_delivered(vp);
+		return leave(vp, WHvRunVpExitReasonUnrecoverableException);
+	}
+	text = entry_refusal(vp, &name);
+	vp_page_error(vp, name, text);
+	return leave(vp, WHvRunVpExitReasonInvalidVpRegisterValue);
+}
+
+static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
+{
+	switch (exit->reason) {
+	case VIRT_EXIT_INTERRUPT:
+	case VIRT_EXIT_NMI: return NEXT_AGAIN; /* the root meets it as soon as it runs */
+	case VIRT_EXIT_INTERRUPT_WINDOW:
+	case VIRT_EXIT_NMI_WINDOW: return run_window(vp, exit);
+	case VIRT_EXIT_CPUID: return run_cpuid(vp, exit);
+	case VIRT_EXIT_HLT: return run_halt(vp, exit);
+	case VIRT_EXIT_IO: return run_io(vp, exit);
+	case VIRT_EXIT_RDMSR:
+	case VIRT_EXIT_WRMSR: return run_msr(vp, exit);
+	case VIRT_EXIT_CR_WRITE:
+		return skip_or_gp(vp, exit, cr_write(vp, exit->cr.number, exit->cr.value));
+	case VIRT_EXIT_CR_READ: return run_cr_read(vp, exit);
+	case VIRT_EXIT_DR: return run_dr(vp, exit);
+	case VIRT_EXIT_INVD: return run_invd(vp, exit);
+	case VIRT_EXIT_INVLPG: return skip_or_gp(vp, exit, true);
+	case VIRT_EXIT_MEMORY: return run_memory(vp, exit);
+	case VIRT_EXIT_HYPERCALL: return run_hypercall(vp, exit);
+	case VIRT_EXIT_XSETBV: return run_xsetbv(vp, exit);
+	case VIRT_EXIT_HIDDEN_INSN: return raise(vp, EXC_UD);
+	case VIRT_EXIT_RDPMC: return raise(vp, EXC_GP);
+	case VIRT_EXIT_EXCEPTION: exit_exception(vp, exit); return NEXT_LEAVE;
+	case VIRT_EXIT_TASK_SWITCH:
+		exit_unsupported(vp, WHvUnsupportedFeatureTaskSwitchTss,
+				 exit->task_switch.selector);
+		return NEXT_LEAVE;
+	case VIRT_EXIT_INIT:
+	case VIRT_EXIT_SIPI: return run_init_or_sipi();
+	case VIRT_EXIT_RDTSC: return run_rdtsc(vp, exit);
+	case VIRT_EXIT_PAUSE: return run_pause(vp, exit);
+	case VIRT_EXIT_DEADLINE:
+	case VIRT_EXIT_TPR:
+	case VIRT_EXIT_APIC_WRITE:
+	case VIRT_EXIT_APIC_EOI: return run_apic_exit(vp, exit);
+	case VIRT_EXIT_TRIPLE_FAULT: /* run_failed() */
+	case VIRT_EXIT_INVALID_STATE:
+	case VIRT_EXIT_NOTHING:
+	case VIRT_EXIT_COUNT: break;
+	}
+	virt_panic("exit of a child for reason %u", (unsigned int)exit->reason);
+}
+
+/* A cancel is used up by the one exit that it causes. */
+static bool is_canceled(struct vp *vp)
+{
+	return __atomic_load_n(&vp->cancel, __ATOMIC_RELAXED) &&
+	       __atomic_exchange_n(&vp->cancel, 0u, __ATOMIC_ACQUIRE);
+}
+
+/* One entry, and what its exit leads to. */
+static enum next run_once(struct vp *vp, struct root *root)
+{
+	struct virt_exit exit;
+	enum next next;
+
+	if (is_canceled(vp))
+		return leave(vp, WHvRunVpExitReasonCanceled);
+	if (vp->apic.is_due && (next = run_apic(vp)) != NEXT_ENTER)
+		return next;
+	if (!event_prepare(vp))
+		return leave(vp, WHvRunVpExitReasonInvalidVpRegisterValue);
+	virt_run(vp->virt, &exit);
+	vp->exits[exit.reason]++;
+	root->child_exits[exit.reason]++;
+	if (UNDELIVERED >> exit.reason & 1)
+		return run_failed(vp, &exit);
+	event_delivered(vp);
+	if (exit.interrupted.type != VIRT_EVENT_NONE)
+		event_interrupted(vp, &exit.interrupted);
+	return run_exit(vp, &exit);
+}
+
+/* What can be said of a VP that sleeps. Its timer goes on. */
+static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
+{
+	if (vp->apic.page && (vp->apic.is_due || apic_wake_time(&vp->apic) <= virt_tsc()))
+		vp_prepare_apic(vp);
+	return vp->activity ? run_suspended(vp, false) : NEXT_ENTER;
+}
+
+/* What can be said without entering the guest. Out of the way: mostly there is nothing. */
+static __attribute__((noinline)) enum next run_before(struct vp *vp)
+{
+	if (is_canceled(vp))
+		return leave(vp, WHvRunVpExitReasonCanceled);
+	if (vp->partition->time_stopped)
+		(void)time_resume(vp->partition);
+	return vp->activity ? run_asleep(vp) : NEXT_ENTER;
+}
+
+/* What the client has answered, and the instruction that waits for it. */
+static enum next run_answered(struct vp *vp)
+{
+	enum device_outcome outcome;
+
+	if (device_is_idle(vp))
+		return NEXT_ENTER;
+	outcome = device_continue(vp);
+	if (outcome == DEVICE_RESUME)
+		return instruction_is_over(vp);
+	return run_device(vp, NULL, outcome);
+}
+
+static inline bool is_ready(const struct vp *vp)
+{
+	return !(__atomic_load_n(&vp->cancel, __ATOMIC_RELAXED) | vp->activity |
+		 vp->partition->time_stopped);
+}
+
+static inline uint32_t run_result(struct vp *vp, const struct root *root, enum next next,
+				  uint64_t *wake_time)
+{
+	uint64_t wakes;
+
+	vp_page_publish(vp);
+	if (next == NEXT_LEAVE)
+		return RESULT(S_OK);
+	if (next == NEXT_AGAIN)
+		return WHIT_S_AGAIN;
+	wakes = time_of_root(root, apic_wake_time(&vp->apic));
+	if (next == NEXT_TURN) {
+		exit_turn_until(vp, wakes);
+		return RESULT(S_OK);
+	}
+	*wake_time = wakes;
+	return WHIT_S_IDLE;
+}
+
+/* In one piece: a copy of its head in the caller would have the registers saved twice. */
+__attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time)
+{
+	enum next next = NEXT_ENTER;
+
+	if (vp->device.is_waiting)
+		device_accept(vp);
+	if (!is_ready(vp))
+		next = run_before(vp);
+	if (next == NEXT_ENTER)
+		next = run_answered(vp);
+	if (next == NEXT_ENTER) {
+		vp->run_ticks -= virt_tsc();
+		virt_switch(root->virt, vp->virt);
+		do {
+			next = run_once(vp, root);
+		} while (next == NEXT_ENTER);
+		virt_switch(vp->virt, root->virt);
+		vp->run_ticks += virt_tsc();
+	}
+	return run_result(vp, root, next, wake_time);
+}
