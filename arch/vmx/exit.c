@@ -149,21 +149,18 @@ static bool decode_interrupt(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_triple_fault(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_TRIPLE_FAULT;
 	return true;
 }
 
 static bool decode_init(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_INIT;
 	return true;
 }
 
 static bool decode_sipi(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_SIPI;
 	exit->sipi.vector = (uint8_t)vmread(VMCS_EXIT_QUALIFICATION);
 	return true;
@@ -171,7 +168,6 @@ static bool decode_sipi(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_interrupt_window(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_INTERRUPT_WINDOW;
 	return true;
 }
@@ -191,7 +187,6 @@ static bool decode_task_switch(struct virt_vp *vp, struct virt_exit *exit)
 {
 	const uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
 
-	(void)vp;
 	read_interrupted(&exit->interrupted);
 	exit->reason = VIRT_EXIT_TASK_SWITCH;
 	exit->task_switch.selector = QUAL_TASK_SELECTOR(qual);
@@ -209,7 +204,6 @@ static bool is_64_bit(void)
 #define DECODE_INSN(name, what)                                               \
 	static bool decode_##name(struct virt_vp *vp, struct virt_exit *exit) \
 	{                                                                     \
-		(void)vp;                                                     \
 		read_length(exit);                                            \
 		exit->reason = what;                                          \
 		return true;                                                  \
@@ -228,7 +222,6 @@ DECODE_INSN(hidden, VIRT_EXIT_HIDDEN_INSN)
 
 static bool decode_hypercall(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	read_length(exit);
 	exit->reason = VIRT_EXIT_HYPERCALL;
 	exit->hypercall.is_kernel64 =
@@ -252,7 +245,6 @@ static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_rdtsc(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	read_length(exit);
 	exit->reason = VIRT_EXIT_RDTSC;
 	exit->rdtsc.is_rdtscp = false;
@@ -317,7 +309,6 @@ static bool decode_dr(struct virt_vp *vp, struct virt_exit *exit)
 {
 	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
 
-	(void)vp;
 	read_length(exit);
 	exit->reason = VIRT_EXIT_DR;
 	exit->dr.number = QUAL_DR_NUMBER(qual);
@@ -330,7 +321,6 @@ static bool decode_io(struct virt_vp *vp, struct virt_exit *exit)
 {
 	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
 
-	(void)vp;
 	read_length(exit);
 	exit->reason = VIRT_EXIT_IO;
 	exit->io.port = QUAL_IO_PORT(qual);
@@ -371,7 +361,6 @@ static bool decode_ept_violation(struct virt_vp *vp, struct virt_exit *exit)
 {
 	uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
 
-	(void)vp;
 	if (!read_interrupted(&exit->interrupted) && unlikely(qual & QUAL_EPT_NMI_UNBLOCKED))
 		vmx_block_nmi();
 	exit->reason = VIRT_EXIT_MEMORY;
@@ -391,8 +380,6 @@ static bool decode_ept_violation(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_ept_misconfiguration(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
-	(void)exit;
 	virt_panic("EPT misconfiguration at %llx",
 		   (unsigned long long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
 }
@@ -403,14 +390,12 @@ static bool decode_ept_misconfiguration(struct virt_vp *vp, struct virt_exit *ex
 
 static bool decode_tpr(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_TPR;
 	return true;
 }
 
 static bool decode_apic_write(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_APIC_WRITE;
 	exit->apic_write.offset =
 		(uint16_t)(QUAL_APIC_OFFSET(vmread(VMCS_EXIT_QUALIFICATION)) & ~0xfull);
@@ -419,7 +404,6 @@ static bool decode_apic_write(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_apic_eoi(struct virt_vp *vp, struct virt_exit *exit)
 {
-	(void)vp;
 	exit->reason = VIRT_EXIT_APIC_EOI;
 	exit->apic_eoi.vector = (uint8_t)vmread(VMCS_EXIT_QUALIFICATION);
 	return true;
@@ -431,7 +415,6 @@ static bool decode_apic_access(struct virt_vp *vp, struct virt_exit *exit)
 	const uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
 	const unsigned int type = QUAL_APIC_TYPE(qual);
 
-	(void)vp;
 	read_interrupted(&exit->interrupted);
 	exit->reason = VIRT_EXIT_MEMORY;
 	exit->memory.gpa =

@@ -35,7 +35,6 @@ static const char *cr0_contradiction(uint64_t value)
 
 const char *cr0_refusal(struct vp *vp, uint64_t value)
 {
-	(void)vp;
 	if (value & ~CR0_DEFINED)
 		return "CR0 has a reserved bit set";
 	return cr0_contradiction(value);

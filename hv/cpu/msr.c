@@ -38,11 +38,6 @@ struct msr_row {
 
 #define READ  struct vp *vp, const struct msr_row *row, uint32_t msr, uint64_t *value
 #define WRITE struct vp *vp, const struct msr_row *row, uint32_t msr, uint64_t value
-#define UNUSED     \
-	(void)vp;  \
-	(void)row; \
-	(void)msr; \
-	(void)value
 
 bool msr_pat_is_legal(uint64_t value)
 {
@@ -57,33 +52,28 @@ bool msr_pat_is_legal(uint64_t value)
 
 static bool read_constant(READ)
 {
-	UNUSED;
 	*value = row->arg;
 	return true;
 }
 
 static bool write_zero(WRITE)
 {
-	UNUSED;
 	return !value;
 }
 
 static bool write_ignored(WRITE)
 {
-	UNUSED;
 	return true;
 }
 
 static bool read_reg(READ)
 {
-	UNUSED;
 	*value = virt_get(vp->virt, (enum virt_reg)row->arg);
 	return true;
 }
 
 static bool write_reg(WRITE)
 {
-	UNUSED;
 	virt_set(vp->virt, (enum virt_reg)row->arg, value);
 	return true;
 }
@@ -105,7 +95,6 @@ static bool write_pat(WRITE)
 
 static bool write_efer(WRITE)
 {
-	UNUSED;
 	return cr_write_efer(vp, value);
 }
 
@@ -123,7 +112,6 @@ static bool read_segment_base(READ)
 {
 	struct x86_segment segment;
 
-	UNUSED;
 	virt_get_segment(vp->virt, (enum x86_seg)row->arg, &segment);
 	*value = segment.base;
 	return true;
@@ -133,7 +121,6 @@ static bool write_segment_base(WRITE)
 {
 	struct x86_segment segment;
 
-	UNUSED;
 	if (!cr_is_canonical(vp, value))
 		return false;
 	virt_get_segment(vp->virt, (enum x86_seg)row->arg, &segment);
@@ -144,48 +131,41 @@ static bool write_segment_base(WRITE)
 
 static bool read_tsc(READ)
 {
-	UNUSED;
 	*value = time_tsc(vp);
 	return true;
 }
 
 static bool write_tsc(WRITE)
 {
-	UNUSED;
 	time_write_tsc(vp, value);
 	return true;
 }
 
 static bool read_adjust(READ)
 {
-	UNUSED;
 	*value = vp->tsc_adjust;
 	return true;
 }
 
 static bool write_adjust(WRITE)
 {
-	UNUSED;
 	time_write_adjust(vp, value);
 	return true;
 }
 
 static bool read_apic(READ)
 {
-	UNUSED;
 	return apic_read_msr(vp, msr, value);
 }
 
 static bool write_apic(WRITE)
 {
-	UNUSED;
 	return apic_write_msr(vp, msr, value);
 }
 
 /* Without an APIC in the hypervisor the client has one, perhaps, and looks here. */
 static bool read_apic_base(READ)
 {
-	UNUSED;
 	if (vp->apic.page)
 		return apic_read_msr(vp, msr, value);
 	*value = vp->apic_base;
@@ -197,7 +177,6 @@ static bool write_apic_base(WRITE)
 	const unsigned int width = vp->partition->properties.physical_bits;
 	const uint64_t address = ((1ull << width) - 1) & PAGE_MASK;
 
-	UNUSED;
 	if (vp->apic.page)
 		return apic_write_msr(vp, msr, value);
 	if (value & ~(address | APIC_BASE_BSP | APIC_BASE_ENABLE))
@@ -208,7 +187,6 @@ static bool write_apic_base(WRITE)
 
 static bool read_misc_enable(READ)
 {
-	UNUSED;
 	*value = vp->misc_enable | MISC_ALWAYS;
 	return true;
 }
@@ -257,7 +235,6 @@ bool msr_misc_enable_is_legal(uint64_t value)
 
 static bool write_misc_enable(WRITE)
 {
-	UNUSED;
 	if (!msr_misc_enable_is_legal(value))
 		return false;
 	vp->misc_enable = value & misc_bits(1u << WORKS | 1u << KEPT);
@@ -277,14 +254,12 @@ static bool write_debugctl(WRITE)
 
 static bool read_mtrr(READ)
 {
-	UNUSED;
 	*value = mtrr_read(vp, msr);
 	return true;
 }
 
 static bool write_mtrr(WRITE)
 {
-	UNUSED;
 	return mtrr_write(vp, msr, value);
 }
 
@@ -295,7 +270,6 @@ static bool write_spec_ctrl(WRITE)
 
 static bool read_arch_capabilities(READ)
 {
-	UNUSED;
 	*value = vp->partition->model.arch_capabilities;
 	return true;
 }
@@ -303,7 +277,6 @@ static bool read_arch_capabilities(READ)
 /* The bits of the row, done on this processor at once: where the VP has run until now. */
 static bool write_command(WRITE)
 {
-	UNUSED;
 	if (value & ~row->arg)
 		return false;
 	return !value || virt_wrmsr(msr, value);
@@ -311,14 +284,12 @@ static bool write_command(WRITE)
 
 static bool read_umwait(READ)
 {
-	UNUSED;
 	*value = vp->umwait_control;
 	return true;
 }
 
 static bool write_umwait(WRITE)
 {
-	UNUSED;
 	if (value & (UMWAIT_RESERVED | ~LOW_32))
 		return false;
 	vp->umwait_control = value;

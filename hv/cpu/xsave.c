@@ -28,7 +28,6 @@ void xsave_init(void)
 
 struct x86_cpuid xsave_component(uint32_t leaf, uint32_t subleaf)
 {
-	(void)leaf;
 	return subleaf < XSAVE_COMPONENTS ? noted[subleaf] : (struct x86_cpuid) { 0 };
 }
 

@@ -323,7 +323,6 @@ static enum emu_outcome op_invlpg(void *ctx, gva_t gva)
 {
 	struct device_run *run = ctx;
 
-	(void)gva;
 	virt_flush(run->vp->virt);
 	return EMU_DONE;
 }

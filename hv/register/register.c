@@ -43,7 +43,6 @@ static inline const struct register_row *find(uint32_t name)
 
 const char *register_get_none(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	return row->lacks;
 }
 
@@ -60,12 +59,10 @@ void register_set_virt(REGISTER_SET)
 
 void register_set_nothing(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 }
 
 const char *register_check_low(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 >> 32 ? "the upper 32 bits are reserved" : NULL;
 }
 

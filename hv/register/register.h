@@ -39,9 +39,6 @@ struct register_table {
 extern const struct register_table register_cpu, register_fpu, register_msr, register_apic,
 	register_synic, register_guest, register_event, register_device;
 
-/* For functions that need no more than some of their parameters. */
-#define REGISTER_UNUSED ((void)vp, (void)row, (void)i, (void)value)
-
 /* Functions for the rows of every table: of a register that nobody has, row->lacks says why; row->arg an enum virt_reg. */
 const char *register_get_none(REGISTER_GET);
 const char *register_get_virt(REGISTER_GET);

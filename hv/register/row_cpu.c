@@ -9,42 +9,36 @@
 
 static const char *get_gpr(REGISTER_GET)
 {
-	(void)row;
 	value->Reg64 = virt_regs(vp->virt)->gpr[i];
 	return NULL;
 }
 
 static void set_gpr(REGISTER_SET)
 {
-	(void)row;
 	virt_regs(vp->virt)->gpr[i] = value->Reg64;
 	virt_regs(vp->virt)->changed = true;
 }
 
 static const char *get_rip(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = virt_regs(vp->virt)->rip;
 	return NULL;
 }
 
 static void set_rip(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	virt_regs(vp->virt)->rip = value->Reg64;
 	virt_regs(vp->virt)->changed = true;
 }
 
 static const char *get_rflags(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = virt_regs(vp->virt)->rflags;
 	return NULL;
 }
 
 static const char *check_rflags(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 & ~(uint64_t)(RFLAGS_DEFINED | RFLAGS_ONE)
 		       ? "RFLAGS has a reserved bit set"
 		       : NULL;
@@ -52,7 +46,6 @@ static const char *check_rflags(REGISTER_SET)
 
 static void set_rflags(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	virt_regs(vp->virt)->rflags = value->Reg64 | RFLAGS_ONE;
 	virt_regs(vp->virt)->changed = true;
 }
@@ -65,14 +58,12 @@ _Static_assert(sizeof(WHV_X64_SEGMENT_REGISTER) == sizeof(struct x86_segment) &&
 
 static const char *get_segment(REGISTER_GET)
 {
-	(void)row;
 	virt_get_segment(vp->virt, (enum x86_seg)i, (struct x86_segment *)(void *)&value->Segment);
 	return NULL;
 }
 
 static void set_segment(REGISTER_SET)
 {
-	(void)row;
 	virt_set_segment(vp->virt, (enum x86_seg)i,
 			 (const struct x86_segment *)(const void *)&value->Segment);
 }
@@ -82,7 +73,6 @@ static const char *get_table(REGISTER_GET)
 {
 	struct x86_table table;
 
-	(void)row;
 	virt_get_table(vp->virt, 1 - i, &table);
 	value->Table.Limit = table.limit;
 	value->Table.Base = table.base;
@@ -93,7 +83,6 @@ static void set_table(REGISTER_SET)
 {
 	const struct x86_table table = { .limit = value->Table.Limit, .base = value->Table.Base };
 
-	(void)row;
 	virt_set_table(vp->virt, 1 - i, &table);
 }
 
@@ -101,19 +90,16 @@ static void set_table(REGISTER_SET)
 
 static const char *check_cr0(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return cr0_refusal(vp, value->Reg64);
 }
 
 static void set_cr0(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	virt_set(vp->virt, VIRT_CR0, value->Reg64 | CR0_ET);
 }
 
 static const char *check_cr3(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 >> virt_machine.physical_bits
 		       ? "CR3 is beyond the physical address width"
 		       : NULL;
@@ -121,26 +107,22 @@ static const char *check_cr3(REGISTER_SET)
 
 static const char *check_cr4(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return cr4_refusal(vp, value->Reg64);
 }
 
 static const char *get_cr8(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = vp_cr8(vp);
 	return NULL;
 }
 
 static const char *check_cr8(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 > 15 ? "CR8 has 4 bits" : NULL;
 }
 
 static void set_cr8(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	vp_set_cr8(vp, value->Reg64);
 }
 
@@ -150,19 +132,16 @@ static void set_cr8(REGISTER_SET)
 
 static void set_dr6(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	virt_set(vp->virt, VIRT_DR6, (value->Reg64 & DR6_BITS) | DR6_INIT);
 }
 
 static void set_dr7(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	virt_set(vp->virt, VIRT_DR7, (value->Reg64 & DR7_BITS) | DR7_INIT);
 }
 
 static const char *check_xcr0(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return xcr0_refusal(vp, value->Reg64);
 }
 

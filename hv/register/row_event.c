@@ -11,14 +11,12 @@
 
 static const char *get_interruption(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = event_get_interruption(vp);
 	return NULL;
 }
 
 static void set_interruption(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	(void)event_set_interruption(vp, value->Reg64);
 }
 
@@ -26,7 +24,6 @@ static const char *get_event(REGISTER_GET)
 {
 	uint64_t words[2];
 
-	REGISTER_UNUSED;
 	event_get_event(vp, words);
 	value->Reg128.Low64 = words[0];
 	value->Reg128.High64 = words[1];
@@ -37,7 +34,6 @@ static void set_event(REGISTER_SET)
 {
 	const uint64_t words[2] = { value->Reg128.Low64, value->Reg128.High64 };
 
-	REGISTER_UNUSED;
 	(void)event_set_event(vp, words);
 }
 
@@ -47,8 +43,6 @@ static const char *check_event(REGISTER_SET)
 	const bool is_legal =
 		row->arg ? event_event_is_legal(words) : event_interruption_is_legal(value->Reg64);
 
-	(void)vp;
-	(void)i;
 	return is_legal ? NULL : "the event is one that can never be delivered";
 }
 
@@ -60,7 +54,6 @@ static const char *get_interrupt_state(REGISTER_GET)
 {
 	const uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW);
 
-	REGISTER_UNUSED;
 	value->Reg64 = (shadow & SHADOW_EITHER ? STATE_SHADOW : 0) |
 		       (shadow & VIRT_SHADOW_NMI ? STATE_NMI_MASKED : 0);
 	return NULL;
@@ -68,7 +61,6 @@ static const char *get_interrupt_state(REGISTER_GET)
 
 static const char *check_interrupt_state(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 & ~(STATE_SHADOW | STATE_NMI_MASKED)
 		       ? "InterruptState has a reserved bit set"
 		       : NULL;
@@ -79,7 +71,6 @@ static void set_interrupt_state(REGISTER_SET)
 {
 	uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW) & SHADOW_EITHER;
 
-	REGISTER_UNUSED;
 	if (!(value->Reg64 & STATE_SHADOW))
 		shadow = 0;
 	else if (!shadow)
@@ -91,7 +82,6 @@ static void set_interrupt_state(REGISTER_SET)
 
 static const char *get_deliverability(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = vp->deliverability;
 	return NULL;
 }
@@ -100,7 +90,6 @@ static const char *get_deliverability(REGISTER_GET)
 
 static const char *check_deliverability(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 & ~DELIVERABILITY_BITS
 		       ? "DeliverabilityNotifications: reserved bits, and there is no SynIC"
 		       : NULL;
@@ -108,13 +97,11 @@ static const char *check_deliverability(REGISTER_SET)
 
 static void set_deliverability(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	vp->deliverability = value->Reg64;
 }
 
 static const char *get_activity(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = vp->activity;
 	return NULL;
 }
@@ -123,14 +110,12 @@ static const char *get_activity(REGISTER_GET)
 
 static const char *check_activity(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 & ~ACTIVITY_BITS ? "InternalActivityState has a reserved bit set"
 					     : NULL;
 }
 
 static void set_activity(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	vp->activity = value->Reg64;
 }
 
@@ -143,14 +128,12 @@ static const char *get_pending_debug(REGISTER_GET)
 {
 	const uint64_t pending = virt_get(vp->virt, VIRT_PENDING_DEBUG);
 
-	REGISTER_UNUSED;
 	value->Reg64 = (pending & DEBUG_BREAKPOINTS) | (pending & PENDING_BS ? DEBUG_STEP : 0);
 	return NULL;
 }
 
 static const char *check_pending_debug(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 & ~(DEBUG_BREAKPOINTS | DEBUG_STEP)
 		       ? "PendingDebugException has a reserved bit set"
 		       : NULL;
@@ -158,7 +141,6 @@ static const char *check_pending_debug(REGISTER_SET)
 
 static void set_pending_debug(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	virt_set(vp->virt, VIRT_PENDING_DEBUG,
 		 (value->Reg64 & DEBUG_BREAKPOINTS) | (value->Reg64 & DEBUG_STEP ? PENDING_BS : 0));
 }
@@ -169,7 +151,6 @@ static const char *get_device_data(REGISTER_GET)
 {
 	uint64_t words[2] = { 0, 0 };
 
-	REGISTER_UNUSED;
 	(void)device_get_data(vp, i, words);
 	value->Reg128.Low64 = words[0];
 	value->Reg128.High64 = words[1];
@@ -180,8 +161,6 @@ static const char *check_device_data(REGISTER_SET)
 {
 	uint64_t words[2];
 
-	(void)row;
-	(void)value;
 	return device_get_data(vp, i, words) ? NULL : "no device read waits for data";
 }
 
@@ -189,7 +168,6 @@ static void set_device_data(REGISTER_SET)
 {
 	const uint64_t words[2] = { value->Reg128.Low64, value->Reg128.High64 };
 
-	REGISTER_UNUSED;
 	(void)device_set_data(vp, i, words);
 }
 
@@ -197,13 +175,11 @@ static void set_device_data(REGISTER_SET)
 
 static const char *get_zero(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	return NULL;
 }
 
 static const char *check_zero(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg128.Low64 | value->Reg128.High64
 		       ? "an exit of a nested guest, and the processor model has no VMX and no SVM"
 		       : NULL;

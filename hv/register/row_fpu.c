@@ -46,7 +46,6 @@ static const char *check_mxcsr(REGISTER_SET)
 	const struct x86_fxsave *const image = virt_fpu(vp->virt);
 	const uint32_t mask = image->mxcsr_mask ? image->mxcsr_mask : X86_MXCSR_DEFAULT_MASK;
 
-	REGISTER_UNUSED;
 	return value->XmmControlStatus.XmmStatusControl & ~mask ? "MXCSR has a reserved bit set"
 								: NULL;
 }

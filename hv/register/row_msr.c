@@ -32,32 +32,27 @@
 
 static const char *check_canonical(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return cr_is_canonical(vp, value->Reg64) ? NULL : "the address is not canonical";
 }
 
 static const char *check_efer(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return efer_refusal(vp, value->Reg64);
 }
 
 static const char *check_pat(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return msr_pat_is_legal(value->Reg64) ? NULL : "PAT has a memory type that does not exist";
 }
 
 static const char *get_apic_id(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = vp->index;
 	return NULL;
 }
 
 static const char *check_apic_id(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 != vp->index ? "the initial APIC ID is the VP's index" : NULL;
 }
 
@@ -65,34 +60,29 @@ static const char *check_apic_id(REGISTER_SET)
 
 static const char *get_tsc(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = time_tsc(vp);
 	return NULL;
 }
 
 static void set_tsc(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	time_put_tsc(vp, value->Reg64);
 }
 
 static void set_tsc_offset(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	time_put_offset(vp, value->Reg64);
 }
 
 /* As a client puts it, it is a value to be read back; only the guest's own write moves the TSC. */
 static const char *get_tsc_adjust(REGISTER_GET)
 {
-	REGISTER_UNUSED;
 	value->Reg64 = vp->tsc_adjust;
 	return NULL;
 }
 
 static void set_tsc_adjust(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	vp->tsc_adjust = value->Reg64;
 }
 
@@ -146,7 +136,6 @@ static const char *check_msr(REGISTER_SET)
 
 static const char *check_misc_enable(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return msr_misc_enable_is_legal(value->Reg64) ? NULL : RESERVED_BIT;
 }
 
@@ -161,14 +150,11 @@ static void set_msr_if_new(REGISTER_SET)
 /* A command: it reads as 0, and a write of 0 does nothing. */
 static const char *get_command(REGISTER_GET)
 {
-	(void)i;
-	(void)value;
 	return msr_write(vp, row->arg, 0) ? NULL : row->lacks;
 }
 
 static const char *check_command(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	return value->Reg64 & ~PRED_CMD_IBPB ? "the command does not exist" : NULL;
 }
 
@@ -214,7 +200,6 @@ static void set_apic_base(REGISTER_SET)
 
 static void set_deadline(REGISTER_SET)
 {
-	REGISTER_UNUSED;
 	apic_set_deadline(vp, value->Reg64);
 }
 

@@ -62,13 +62,11 @@ static enum msr_outcome outcome(bool is_done)
 
 static enum msr_outcome root_refuse(struct access *a)
 {
-	(void)a;
 	return MSR_FAULT;
 }
 
 static enum msr_outcome root_drop(struct access *a)
 {
-	(void)a;
 	return MSR_DONE;
 }
 

@@ -215,7 +215,6 @@ void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cp
 
 void exit_interrupt_window(struct vp *vp, uint32_t deliverable)
 {
-
 	begin(vp, WHvRunVpExitReasonX64InterruptWindow, 0)->InterruptWindow.DeliverableType =
 		(WHV_X64_PENDING_INTERRUPTION_TYPE)deliverable;
 }
@@ -231,13 +230,11 @@ void exit_unsupported(struct vp *vp, uint32_t code, uint64_t parameter)
 
 void exit_plain(struct vp *vp, uint32_t reason)
 {
-
 	begin(vp, reason, 0);
 }
 
 void exit_device(struct vp *vp, const struct virt_exit *exit)
 {
-
 	write_head(vp, WhitRunVpExitReasonDeviceAccess, exit ? exit->insn_length : 0);
 }
 

@@ -12,7 +12,7 @@ VTX_FUZZ_OBJECTS := $(VTX_SOURCES:%.c=$(B)/vtx-fuzz/%.o)
 
 # Headers of the model stand before those of arch/, whose place they take.
 VTX_CFLAGS := -std=gnu11 -O2 -g -Itests/vtx/include -I. -Iinclude \
-	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wno-sign-conversion \
+	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wno-sign-conversion \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 HOST_TESTS += $(B)/host/vtx_replay

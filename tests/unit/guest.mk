@@ -3,7 +3,7 @@
 # program, so that gpa_page() and the VP can be the test's own; no object is shared with other tests.
 
 GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wshadow \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Wshadow \
 	-Wmissing-prototypes -Wundef -Wconversion
 GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h hv/*/*.h emu/*.h include/*/*.h)
 GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c arch/fake/apic.c

@@ -6,7 +6,7 @@ HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register
 	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
-	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
+	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 HV_TEST_OBJECTS := $(patsubst %.c,$(B)/host/hv/%.o,$(wildcard hv/*.c hv/*/*.c emu/*.c arch/fake/*.c))

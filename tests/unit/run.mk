@@ -6,7 +6,7 @@ RUN_SOURCES := $(addprefix hv/,root.c run/run.c run/record.c cpu/entry.c cpu/cr.
 	cpu/mtrr.c cpu/xsave.c mem/buffer.c mem/walk.c mem/walk_memo.c emulate/fetch.c vp/event.c vp/page.c cpu/time.c) \
 	$(addprefix arch/fake/,machine.c space.c vp.c apic.c)
 RUN_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
+	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
 RUN_OBJECTS := $(RUN_SOURCES:%.c=$(B)/unit/run/%.o)
 
 $(RUN_OBJECTS): $(B)/unit/run/%.o: %.c $(wildcard hv/*.h hv/*/*.h arch/*.h arch/fake/*.h include/*/*.h)
