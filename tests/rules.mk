@@ -54,6 +54,16 @@ print-hv-cflags:
 	@echo $(HV_CFLAGS)
 	@echo $(HV_LTO)
 
+# The host tests of hv/, in stages, the quickest first.
+.PHONY: print-hv-tests mutants
+print-hv-tests:
+	@echo $(filter $(B)/host/%,$(HOST_TESTS))
+	@echo $(filter $(B)/unit/run_%,$(HOST_TESTS))
+	@echo $(filter $(B)/tests/unit/%,$(HOST_TESTS))
+
+mutants: ## break hv/ in 35 ways, and see that the host tests notice
+	@B=$(B) tests/mutants/run
+
 # For tests/run.
 .PHONY: print-host-tests print-machine-tests machine-tests
 print-host-tests:
