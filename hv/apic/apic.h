@@ -136,12 +136,14 @@ const char *apic_set_register(struct vp *vp, uint32_t name, uint64_t value, bool
 
 /*
  * WHvVirtualProcessorStateTypeInterruptControllerState2 (4096 bytes) and the layout of the deprecated functions
- * (`is_first`); *n_bytes is what it takes. Set: false, nothing changed, if a register cannot have its value.
+ * (`is_first`). Each call but the check takes over what others have posted. Is the state legal, can every register have its
+ * value? Set only then.
  */
 #define APIC_STATE_BYTES  4096u
 #define APIC_STATE1_BYTES 1024u /* OpenVMM and libwhp give a page or less */
 void apic_get_state(struct vp *vp, bool is_first, uint8_t *state);
-bool apic_set_state(struct vp *vp, bool is_first, const uint8_t *state);
+bool apic_state_is_legal(struct vp *vp, bool is_first, const uint8_t *state);
+void apic_set_state(struct vp *vp, bool is_first, const uint8_t *state);
 
 /* ---- hv/apic/ipi.c: between the APICs of a partition, which is locked ---- */
 

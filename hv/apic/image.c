@@ -185,10 +185,8 @@ const char *apic_set_register(struct vp *vp, uint32_t name, uint64_t value, bool
 
 static void get_words(struct vp *vp, uint32_t words[APIC_REGISTERS])
 {
-	uint64_t icr;
+	const uint64_t icr = apic_icr(&vp->apic);
 
-	apic_take(vp);
-	icr = apic_icr(&vp->apic);
 	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
 		words[n] = apic_register(vp, n);
 	words[APIC_ICR] = (uint32_t)icr;
@@ -197,36 +195,32 @@ static void get_words(struct vp *vp, uint32_t words[APIC_REGISTERS])
 		words[APIC_IRR] |= NMI_BIT;
 }
 
-/* ID, version, PPR and what x2APIC mode works out are not the client's to say, whatever stands there. */
-static bool set_words(struct vp *vp, uint32_t words[APIC_REGISTERS])
+/*
+ * The words that a client's state makes of the registers. ID, version, PPR and what x2APIC mode works out are not the client's
+ * to say, whatever stands there; the first layout has no TPR, so that stays.
+ */
+static void merge_words(struct vp *vp, bool is_first, const uint8_t *state,
+			uint32_t words[APIC_REGISTERS])
 {
-	const bool has_nmi = words[APIC_IRR] & NMI_BIT;
-
+	get_words(vp, words);
+	if (is_first)
+		for (unsigned int i = 0; i < sizeof(first_layout); i++)
+			memcpy(&words[first_layout[i]], state + 4 * i, 4);
+	else
+		for (unsigned int n = 0; n < APIC_REGISTERS; n++)
+			memcpy(&words[n], state + 16 * n, 4);
 	words[APIC_ID] = apic_get(&vp->apic, APIC_ID);
 	words[APIC_VERSION] = apic_get(&vp->apic, APIC_VERSION);
 	words[APIC_PPR] = words[APIC_EOI] = words[APIC_SELF_IPI] = 0;
 	if (refusal(vp, APIC_LDR, words[APIC_LDR]))
 		words[APIC_LDR] = 0;
-	words[APIC_IRR] &= ~NMI_BIT;
-	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
-		if (has_name(n) && refusal(vp, n, words[n]))
-			return false;
-	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
-		if (has_name(n))
-			restore(vp, n,
-				n == APIC_ICR ? words[n] | (uint64_t)words[APIC_ICR_HIGH] << 32
-					      : words[n]);
-	restore(vp, APIC_DFR, words[APIC_DFR]);
-	vp->nmi_requested = has_nmi;
-	vp->apic.errors = 0;
-	apic_set_due(&vp->apic);
-	return true;
 }
 
 void apic_get_state(struct vp *vp, bool is_first, uint8_t *state)
 {
 	uint32_t words[APIC_REGISTERS];
 
+	apic_take(vp);
 	get_words(vp, words);
 	memset(state, 0, is_first ? APIC_STATE1_BYTES : APIC_STATE_BYTES);
 	if (is_first)
@@ -237,17 +231,32 @@ void apic_get_state(struct vp *vp, bool is_first, uint8_t *state)
 			memcpy(state + 16 * n, &words[n], 4);
 }
 
-/* The first layout has no TPR: that stays. */
-bool apic_set_state(struct vp *vp, bool is_first, const uint8_t *state)
+bool apic_state_is_legal(struct vp *vp, bool is_first, const uint8_t *state)
 {
 	uint32_t words[APIC_REGISTERS];
 
-	get_words(vp, words);
-	if (is_first)
-		for (unsigned int i = 0; i < sizeof(first_layout); i++)
-			memcpy(&words[first_layout[i]], state + 4 * i, 4);
-	else
-		for (unsigned int n = 0; n < APIC_REGISTERS; n++)
-			memcpy(&words[n], state + 16 * n, 4);
-	return set_words(vp, words);
+	merge_words(vp, is_first, state, words);
+	words[APIC_IRR] &= ~NMI_BIT;
+	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
+		if (has_name(n) && refusal(vp, n, words[n]))
+			return false;
+	return true;
+}
+
+void apic_set_state(struct vp *vp, bool is_first, const uint8_t *state)
+{
+	uint32_t words[APIC_REGISTERS];
+
+	apic_take(vp);
+	merge_words(vp, is_first, state, words);
+	vp->nmi_requested = words[APIC_IRR] & NMI_BIT;
+	words[APIC_IRR] &= ~NMI_BIT;
+	for (unsigned int n = 0; n < APIC_REGISTERS; n++)
+		if (has_name(n))
+			restore(vp, n,
+				n == APIC_ICR ? words[n] | (uint64_t)words[APIC_ICR_HIGH] << 32
+					      : words[n]);
+	restore(vp, APIC_DFR, words[APIC_DFR]);
+	vp->apic.errors = 0;
+	apic_set_due(&vp->apic);
 }

@@ -121,8 +121,11 @@ static uint32_t set_apic(struct vp *vp, bool is_first, const uint8_t *from)
 	uint8_t registers[APIC_STATE1_BYTES];
 
 	memcpy(registers, from, sizeof(registers));
+	if (!apic_state_is_legal(vp, is_first, registers))
+		return RESULT(E_INVALIDARG);
 	vp_take_signals(vp);
-	return apic_set_state(vp, is_first, registers) ? RESULT(S_OK) : RESULT(E_INVALIDARG);
+	apic_set_state(vp, is_first, registers);
+	return RESULT(S_OK);
 }
 
 uint32_t state_set(struct vp *vp, uint64_t type, uint64_t buffer, uint64_t n_bytes)
