@@ -3,7 +3,7 @@
  * Stands in for hv/call/capability.c in the hypervisor of tests/system/panic/run: WHvGetCapability is a bug of the
  * hypervisor's, a read of the guard page below its stack.
  */
-#include "hv/hv.h"
+#include "hv/call/capability.h"
 #include "whit/layout.h"
 
 uint32_t capability_get(uint64_t code, uint64_t buffer, uint64_t n_bytes, uint64_t *written)
