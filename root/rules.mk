@@ -8,7 +8,7 @@
 #   $(B)/bench.efi         the figures of `make bench`
 #   $(B)/linux_bare.efi    for one of them: the VMM's loader on the machine itself
 #
-# The library with the instruction emulator (emu/) is $(B)/libwhp.a: an application gets what it uses.
+# The library with its engine (root/call) and the instruction emulator (emu/) is $(B)/libwhp.a: an application gets what it uses.
 #
 # Code here includes headers by their path from the top (-I.).
 
@@ -17,7 +17,7 @@ root_objects = $(addprefix $(B)/efi/,$(addsuffix .o,$(basename $(1))))
 AR ?= ar
 
 WHP_LIB         := $(B)/libwhp.a
-WHP_LIB_SOURCES := $(wildcard root/lib/*.c root/lib/uefi/*.c root/lib/uefi/*.asm emu/*.c)
+WHP_LIB_SOURCES := $(wildcard root/lib/*.c root/call/*.c root/call/*.asm root/call/uefi/*.c root/call/uefi/*.asm emu/*.c)
 VMM_SOURCES     := $(wildcard root/vmm/*.c root/vmm/uefi/*.c root/vmm/uefi/*.asm)
 CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) \
 	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT
-/*
- * WHvGetCapability, and what Whit tells of itself. The value comes into a buffer of our own, which is as
- * large as any value, so that the client's size is judged in one place.
- */
-#include "root/lib/bounce.h"
+/* WHvGetCapability, and what Whit tells of itself. */
+#include "root/lib/copy.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
 #include "root/lib/value.h"
 #include "whit/whp_page.h"
 
-HRESULT value_deliver(const union value_buffer *value, uint64_t n_bytes, VOID *buffer,
-		      UINT32 buffer_bytes, UINT32 *written)
+HRESULT value_told(HRESULT hr, const struct hypercall_result *result, UINT32 *written)
 {
+	if (written && (SUCCEEDED(hr) || hr == WHV_E_INSUFFICIENT_BUFFER))
+		*written = (UINT32)result->rdx;
+	return hr;
+}
+
+/* The one capability that there is without a hypervisor: that there is none. */
+static HRESULT tell_absence(VOID *buffer, UINT32 n_bytes, UINT32 *written)
+{
+	const BOOL is_present = FALSE;
+
 	if (written)
-		*written = (UINT32)n_bytes;
-	if (buffer_bytes < n_bytes)
+		*written = sizeof(is_present);
+	if (n_bytes < sizeof(is_present))
 		return WHV_E_INSUFFICIENT_BUFFER;
-	bounce_copy(buffer, value, n_bytes);
+	copy_bytes(buffer, &is_present, sizeof(is_present));
 	return S_OK;
 }
 
@@ -24,24 +29,20 @@ HRESULT WHVAPI WHvGetCapability(WHV_CAPABILITY_CODE CapabilityCode, VOID *Capabi
 				UINT32 CapabilityBufferSizeInBytes, UINT32 *WrittenSizeInBytes)
 {
 	struct hypercall_result result;
-	union value_buffer value = { .words = { 0 } };
 	uint32_t status;
 
 	if (!CapabilityBuffer)
 		return E_POINTER;
-	if (!platform_has_whit()) {
+	if (!call_has_whit()) {
 		if (CapabilityCode != WHvCapabilityCodeHypervisorPresent)
 			return ERROR_HV_NOT_PRESENT;
-		value.words[0] = 0;
-		return value_deliver(&value, sizeof(BOOL), CapabilityBuffer,
-				     CapabilityBufferSizeInBytes, WrittenSizeInBytes);
+		return tell_absence(CapabilityBuffer, CapabilityBufferSizeInBytes,
+				    WrittenSizeInBytes);
 	}
-	status = hypercall5(WHIT_CALL_GET_CAPABILITY, (UINT32)CapabilityCode,
-			    platform_physical(&value), sizeof(value), 0, 0, &result);
-	if (status)
-		return WHP_HRESULT(status);
-	return value_deliver(&value, result.rdx, CapabilityBuffer, CapabilityBufferSizeInBytes,
-			     WrittenSizeInBytes);
+	status = call_do_alone(WHIT_CALL_GET_CAPABILITY, (UINT32)CapabilityCode,
+			       partition_buffer(CapabilityBuffer), CapabilityBufferSizeInBytes,
+			       &result);
+	return value_told(WHP_HRESULT(status), &result, WrittenSizeInBytes);
 }
 
 HRESULT WhitGetStats(struct whit_stats *Stats)
@@ -50,35 +51,27 @@ HRESULT WhitGetStats(struct whit_stats *Stats)
 
 	if (!Stats)
 		return E_POINTER;
-	if (!platform_has_whit())
+	if (!call_has_whit())
 		return ERROR_HV_NOT_PRESENT;
-	return WHP_HRESULT(hypercall5(WHIT_CALL_STATS, platform_physical(Stats), sizeof(*Stats), 0,
-				      0, 0, &result));
+	return WHP_HRESULT(call_do_alone(WHIT_CALL_STATS, partition_buffer(Stats), sizeof(*Stats),
+					 0, &result));
 }
 
 HRESULT WhitReadLog(UINT64 *Position, VOID *Buffer, UINT32 BufferSizeInBytes, UINT32 *Written)
 {
 	struct hypercall_result result;
-	uint64_t bounce[32];
-	uint32_t status;
+	HRESULT hr;
 
 	if (!Position || !Buffer || !Written)
 		return E_POINTER;
-	if (!platform_has_whit())
+	if (!call_has_whit())
 		return ERROR_HV_NOT_PRESENT;
 	*Written = 0;
-	while (*Written < BufferSizeInBytes && *Written < 4096) {
-		UINT32 n = BufferSizeInBytes - *Written;
-
-		status = hypercall5(WHIT_CALL_READ_LOG, *Position, platform_physical(bounce),
-				    n < sizeof(bounce) ? n : sizeof(bounce), 0, 0, &result);
-		if (status)
-			return WHP_HRESULT(status);
-		if (!result.rdx || result.rdx > sizeof(bounce))
-			break;
-		bounce_copy((uint8_t *)Buffer + *Written, bounce, result.rdx);
-		*Written += (UINT32)result.rdx;
+	hr = WHP_HRESULT(call_do_alone(WHIT_CALL_READ_LOG, *Position, partition_buffer(Buffer),
+				       BufferSizeInBytes, &result));
+	if (SUCCEEDED(hr)) {
+		*Written = (UINT32)result.rdx;
 		*Position = result.r8;
 	}
-	return S_OK;
+	return hr;
 }

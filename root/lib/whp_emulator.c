@@ -10,7 +10,7 @@
  */
 #include "root/lib/whp_emulator.h"
 
-#include "root/lib/platform.h"
+#include "root/call/call.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
@@ -44,16 +44,16 @@ static uint32_t processor_features(void)
 {
 	uint32_t features = EMU_HAS_ALL, r[4];
 
-	platform_cpuid(0, r);
+	call_cpuid(0, r);
 	if (r[1] == VENDOR_INTEL_EBX)
 		features &= ~EMU_HAS(EMU_AMD);
 	if (r[0] >= 7)
-		platform_cpuid(7, r);
+		call_cpuid(7, r);
 	else
 		r[1] = 0;
 	if (!(r[1] & CPUID7_EBX_BMI1))
 		features &= ~EMU_HAS(EMU_BMI1);
-	platform_cpuid(0x80000001, r);
+	call_cpuid(0x80000001, r);
 	if (!(r[2] & CPUID81_ECX_LZCNT))
 		features &= ~EMU_HAS(EMU_LZCNT);
 	return features;
@@ -71,7 +71,7 @@ HRESULT WHVAPI WHvEmulatorCreateEmulator(const WHV_EMULATOR_CALLBACKS *Callbacks
 	    !Callbacks->WHvEmulatorSetVirtualProcessorRegisters ||
 	    !Callbacks->WHvEmulatorTranslateGvaPage)
 		return E_INVALIDARG;
-	emulator = platform_pages(1);
+	emulator = call_memory(sizeof(*emulator));
 	if (!emulator)
 		return E_OUTOFMEMORY;
 	emulator->calls = *Callbacks;
@@ -88,7 +88,7 @@ HRESULT WHVAPI WHvEmulatorDestroyEmulator(WHV_EMULATOR_HANDLE Emulator)
 	if (!emulator)
 		return E_INVALIDARG;
 	emulator->magic = 0;
-	platform_free(emulator, 1);
+	call_free(emulator, sizeof(*emulator));
 	return S_OK;
 }
 
@@ -96,7 +96,7 @@ HRESULT WHVAPI WHvEmulatorDestroyEmulator(WHV_EMULATOR_HANDLE Emulator)
 
 static void emulation_begin(struct emulation *e, const struct whp_emulator *emulator, void *context)
 {
-	platform_clear(e, sizeof(*e) & ~7ull);
+	call_clear(e, sizeof(*e) & ~7ull);
 	e->emulator = emulator;
 	e->context = context;
 }

@@ -4,7 +4,7 @@
  * access of more than 8 bytes is several of 8, ascending; a batch is its elements. All memory is the
  * client's, so that a locked access is a read and a write: there is no callback for more.
  */
-#include "root/lib/bounce.h"
+#include "root/lib/copy.h"
 #include "root/lib/whp_emulator.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
@@ -133,13 +133,13 @@ static bool transfer(struct emulation *e, uint64_t gpa, unsigned int direction, 
 						 .AccessSize = (UINT8)size };
 
 	if (out)
-		bounce_copy(info.Data, out, size);
+		copy_bytes(info.Data, out, size);
 	if (FAILED(e->emulator->calls.WHvEmulatorMemoryCallback(e->context, &info))) {
 		e->status.MemoryCallbackFailed = 1;
 		return false;
 	}
 	if (in)
-		bounce_copy(in, info.Data, size);
+		copy_bytes(in, info.Data, size);
 	return true;
 }
 
@@ -226,13 +226,13 @@ bool emulation_port(struct emulation *e, uint16_t port, bool is_out, unsigned in
 					     .AccessSize = (UINT16)size };
 
 	if (is_out)
-		bounce_copy(&info.Data, data, size);
+		copy_bytes(&info.Data, data, size);
 	if (FAILED(e->emulator->calls.WHvEmulatorIoPortCallback(e->context, &info))) {
 		e->status.IoPortCallbackFailed = 1;
 		return false;
 	}
 	if (!is_out)
-		bounce_copy(data, &info.Data, size);
+		copy_bytes(data, &info.Data, size);
 	return true;
 }
 
@@ -251,7 +251,7 @@ static enum emu_outcome emulation_out(void *ctx, uint16_t port, unsigned int siz
 	uint32_t element = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
-		bounce_copy(&element, (const uint8_t *)data + i * size, size);
+		copy_bytes(&element, (const uint8_t *)data + i * size, size);
 		if (!emulation_port(ctx, port, true, size, &element))
 			return EMU_FAILED;
 	}

@@ -4,7 +4,7 @@
  * write at the end, and the injection of a fault. WHP has no name for the upper halves of vector
  * registers: what would need them is refused.
  */
-#include "root/lib/bounce.h"
+#include "root/lib/copy.h"
 #include "root/lib/whp_emulator.h"
 #include "x86/cr.h"
 #include "x86/rflags.h"
@@ -195,14 +195,14 @@ enum emu_outcome emulation_segment(void *ctx, enum x86_seg seg, struct x86_segme
 		value = e->batch[BATCH_SEGMENTS + seg];
 	else if (!emulation_get(e, &name, 1, &value))
 		return EMU_FAILED;
-	bounce_copy(out, &value.Segment, sizeof(*out));
+	copy_bytes(out, &value.Segment, sizeof(*out));
 	return EMU_DONE;
 }
 
 enum emu_outcome emulation_set_segment(void *ctx, enum x86_seg seg, const struct x86_segment *value)
 {
-	bounce_copy(&change(ctx, WHvX64RegisterEs + (unsigned int)seg)->Segment, value,
-		    sizeof(*value));
+	copy_bytes(&change(ctx, WHvX64RegisterEs + (unsigned int)seg)->Segment, value,
+		   sizeof(*value));
 	return EMU_DONE;
 }
 
@@ -218,7 +218,7 @@ enum emu_outcome emulation_table(void *ctx, enum emu_table table, struct x86_tab
 
 	if (!emulation_get(ctx, &name, 1, &value))
 		return EMU_FAILED;
-	bounce_copy(out, &value.Table, sizeof(*out));
+	copy_bytes(out, &value.Table, sizeof(*out));
 	return EMU_DONE;
 }
 
@@ -247,7 +247,7 @@ enum emu_outcome emulation_vector(void *ctx, enum emu_file file, unsigned int re
 		return EMU_UNIMPLEMENTED;
 	if (!emulation_get(ctx, &name, 1, &value))
 		return EMU_FAILED;
-	bounce_copy(data, &value, n_bytes);
+	copy_bytes(data, &value, n_bytes);
 	return EMU_DONE;
 }
 
@@ -260,7 +260,7 @@ enum emu_outcome emulation_set_vector(void *ctx, enum emu_file file, unsigned in
 
 	if (file != EMU_VECTOR || reg >= 16 || n_bytes != 16 || (zero_upper && has_upper))
 		return EMU_UNIMPLEMENTED;
-	bounce_copy(change(ctx, WHvX64RegisterXmm0 + reg), data, n_bytes);
+	copy_bytes(change(ctx, WHvX64RegisterXmm0 + reg), data, n_bytes);
 	return EMU_DONE;
 }
 
@@ -283,7 +283,7 @@ enum emu_outcome emulation_x87(void *ctx, struct emu_x87 *out)
 		return EMU_FAILED;
 	e->has_x87 = true;
 	for (unsigned int i = 0; i < 8; i++)
-		bounce_copy(out->st[i], &e->x87[i], 16);
+		copy_bytes(out->st[i], &e->x87[i], 16);
 	out->fcw = control->FpControl;
 	out->fsw = control->FpStatus;
 	out->ftw = control->FpTag;
@@ -307,7 +307,7 @@ enum emu_outcome emulation_set_x87(void *ctx, const struct emu_x87 *value)
 	xmm = e->x87[X87_XMM];
 	for (unsigned int i = 0; i < 8; i++) {
 		st = e->x87[i];
-		bounce_copy(&st, value->st[i], 10);
+		copy_bytes(&st, value->st[i], 10);
 		if (st.Reg128.Low64 != e->x87[i].Reg128.Low64 ||
 		    st.Reg128.High64 != e->x87[i].Reg128.High64)
 			*change(e, WHvX64RegisterFpMmx0 + i) = st;

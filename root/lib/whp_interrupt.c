@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* WHvRequestInterrupt and WHvGetInterruptTargetVpSet: messages to the local APICs of a partition. */
-#include "root/lib/bounce.h"
+#include "root/lib/copy.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
 
 HRESULT WHVAPI WHvRequestInterrupt(WHV_PARTITION_HANDLE Partition,
 				   const WHV_INTERRUPT_CONTROL *Interrupt,
@@ -18,9 +17,9 @@ HRESULT WHVAPI WHvRequestInterrupt(WHV_PARTITION_HANDLE Partition,
 		return E_POINTER;
 	if (InterruptControlSize < sizeof(*Interrupt))
 		return E_INVALIDARG;
-	bounce_copy(words, Interrupt, sizeof(words));
-	return partition_call(partition, WHIT_CALL_REQUEST_INTERRUPT, words[0], words[1], 0, 0,
-			      &result);
+	copy_bytes(words, Interrupt, sizeof(words));
+	return WHP_HRESULT(call_short(&partition->call, WHIT_CALL_REQUEST_INTERRUPT, words[0],
+				      words[1], 0, &result));
 }
 
 HRESULT WHVAPI WHvGetInterruptTargetVpSet(WHV_PARTITION_HANDLE Partition, UINT64 Destination,
@@ -44,7 +43,7 @@ HRESULT WHVAPI WHvGetInterruptTargetVpSet(WHV_PARTITION_HANDLE Partition, UINT64
 	if (VpCount < n_vps)
 		return E_INVALIDARG;
 	hr = partition_call(partition, WHIT_CALL_INTERRUPT_TARGETS, Destination,
-			    (UINT32)DestinationMode, platform_physical(bits), 0, &result);
+			    (UINT32)DestinationMode, partition_buffer(bits), 0, &result);
 	if (FAILED(hr))
 		return hr;
 	for (UINT32 i = 0; i < n_vps; i++)

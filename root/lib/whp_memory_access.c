@@ -1,38 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
  * WHvQueryGpaRangeDirtyBitmap, WHvAdviseGpaRange, WHvReadGpaRange, WHvWriteGpaRange: what is asked of
- * memory that is mapped. Ranges are done in the pieces that the hypervisor makes of them.
+ * memory that is mapped.
  */
-#include "root/lib/bounce.h"
+#include "root/lib/copy.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
 
 #define PAGE_BYTES  4096u
 #define PIECE_BYTES ((UINT64)WHIT_MAX_DIRTY_PAGES * PAGE_BYTES)
 
 /* One pass over the range; its bits, if `bitmap` is not NULL. */
-static HRESULT query(struct whp_partition *partition, UINT64 gpa, UINT64 n_bytes, uint8_t *bitmap,
-		     UINT64 flags)
+static HRESULT query(struct whp_partition *partition, UINT64 gpa, UINT64 n_bytes,
+		     const UINT64 *bitmap, UINT64 flags)
 {
-	uint64_t words[WHIT_MAX_DIRTY_PAGES / 64];
 	struct hypercall_result result;
-	HRESULT hr;
 
-	do {
-		const UINT64 n = n_bytes < PIECE_BYTES ? n_bytes : PIECE_BYTES;
-
-		hr = partition_call(partition, WHIT_CALL_QUERY_DIRTY, gpa, n_bytes,
-				    bitmap ? platform_physical(words) : 0, flags, &result);
-		if (hr != S_OK && hr != WHP_HRESULT(WHIT_S_MORE))
-			return hr;
-		if (bitmap) {
-			bounce_copy(bitmap, words, (n / PAGE_BYTES + 63) / 64 * 8);
-			bitmap += sizeof(words);
-		}
-		gpa += result.rdx;
-		n_bytes -= result.rdx;
-	} while (hr == WHP_HRESULT(WHIT_S_MORE));
-	return hr;
+	return partition_call(partition, WHIT_CALL_QUERY_DIRTY, gpa, n_bytes,
+			      partition_buffer(bitmap), flags, &result);
 }
 
 HRESULT WHVAPI WHvQueryGpaRangeDirtyBitmap(WHV_PARTITION_HANDLE Partition,
@@ -53,7 +37,7 @@ HRESULT WHVAPI WHvQueryGpaRangeDirtyBitmap(WHV_PARTITION_HANDLE Partition,
 	/* In more than one piece: an error at the end must not have taken bits back. */
 	if (RangeSizeInBytes > PIECE_BYTES)
 		hr = query(partition, GuestAddress, RangeSizeInBytes, NULL, WHIT_DIRTY_KEEP);
-	return hr ? hr : query(partition, GuestAddress, RangeSizeInBytes, (uint8_t *)Bitmap, 0);
+	return hr ? hr : query(partition, GuestAddress, RangeSizeInBytes, Bitmap, 0);
 }
 
 /* AdviceBuffer as the hypervisor takes it: flags, and the access above them. */
@@ -67,7 +51,7 @@ static bool populate_of(WHV_ADVISE_GPA_RANGE_CODE advice, const VOID *buffer, UI
 		return !buffer && !n_bytes;
 	if (!buffer || n_bytes < sizeof(value))
 		return false;
-	bounce_copy(&value, buffer, sizeof(value));
+	copy_bytes(&value, buffer, sizeof(value));
 	*populate = value.Flags.AsUINT32 | (UINT64)(UINT32)value.AccessType << 32;
 	return true;
 }
@@ -87,15 +71,10 @@ HRESULT WHVAPI WHvAdviseGpaRange(WHV_PARTITION_HANDLE Partition,
 	if (!GpaRanges)
 		return E_POINTER;
 	for (UINT32 i = 0; i < GpaRangesCount; i++) {
-		UINT64 gpa = GpaRanges[i].GuestAddress, left = GpaRanges[i].SizeInBytes;
-		HRESULT hr;
+		const HRESULT hr = partition_call(
+			partition, WHIT_CALL_ADVISE_GPA_RANGE, GpaRanges[i].GuestAddress,
+			GpaRanges[i].SizeInBytes, (UINT32)Advice, populate, &result);
 
-		do {
-			hr = partition_call(partition, WHIT_CALL_ADVISE_GPA_RANGE, gpa, left,
-					    (UINT32)Advice, populate, &result);
-			gpa += result.rdx;
-			left -= result.rdx;
-		} while (hr == WHP_HRESULT(WHIT_S_MORE));
 		if (hr != S_OK)
 			return hr;
 	}
@@ -107,7 +86,7 @@ static HRESULT move(WHV_PARTITION_HANDLE handle, UINT32 vp, struct whit_gpa_acce
 {
 	struct hypercall_result result;
 
-	return partition_call(partition_of(handle), code, vp, platform_physical(access), 0, 0,
+	return partition_call(partition_of(handle), code, vp, partition_buffer(access), 0, 0,
 			      &result);
 }
 
@@ -126,7 +105,7 @@ HRESULT WHVAPI WHvReadGpaRange(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
 		return E_POINTER;
 	hr = move(Partition, VpIndex, &access, WHIT_CALL_READ_GPA_RANGE);
 	if (hr == S_OK)
-		bounce_copy(Data, access.data, DataSizeInBytes);
+		copy_bytes(Data, access.data, DataSizeInBytes);
 	return hr;
 }
 
@@ -145,6 +124,6 @@ HRESULT WHVAPI WHvWriteGpaRange(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
 		return E_POINTER;
 	if (DataSizeInBytes > sizeof(access.data))
 		return E_INVALIDARG;
-	bounce_copy(access.data, Data, DataSizeInBytes);
+	copy_bytes(access.data, Data, DataSizeInBytes);
 	return move(Partition, VpIndex, &access, WHIT_CALL_WRITE_GPA_RANGE);
 }

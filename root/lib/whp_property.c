@@ -3,9 +3,8 @@
  * WHvGetPartitionProperty, WHvSetPartitionProperty. Which properties exist, and when they may be set, is the
  * hypervisor's knowledge; the library only notes those that make exit records longer.
  */
-#include "root/lib/bounce.h"
+#include "root/lib/copy.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
 #include "root/lib/value.h"
 
 HRESULT WHVAPI WHvGetPartitionProperty(WHV_PARTITION_HANDLE Partition,
@@ -15,7 +14,6 @@ HRESULT WHVAPI WHvGetPartitionProperty(WHV_PARTITION_HANDLE Partition,
 {
 	struct whp_partition *partition = partition_of(Partition);
 	struct hypercall_result result;
-	union value_buffer value = { .words = { 0 } };
 	HRESULT hr;
 
 	if (!partition)
@@ -23,11 +21,9 @@ HRESULT WHVAPI WHvGetPartitionProperty(WHV_PARTITION_HANDLE Partition,
 	if (!PropertyBuffer)
 		return E_POINTER;
 	hr = partition_call(partition, WHIT_CALL_GET_PROPERTY, (UINT32)PropertyCode,
-			    platform_physical(&value), sizeof(value), 0, &result);
-	if (FAILED(hr))
-		return hr;
-	return value_deliver(&value, result.rdx, PropertyBuffer, PropertyBufferSizeInBytes,
-			     WrittenSizeInBytes);
+			    partition_buffer(PropertyBuffer), PropertyBufferSizeInBytes, 0,
+			    &result);
+	return value_told(hr, &result, WrittenSizeInBytes);
 }
 
 /* Which exits can there be, after this property has been set? */
@@ -50,10 +46,8 @@ HRESULT WHVAPI WHvSetPartitionProperty(WHV_PARTITION_HANDLE Partition,
 {
 	struct whp_partition *partition = partition_of(Partition);
 	struct hypercall_result result;
-	const void *buffer = PropertyBuffer;
-	uint64_t bounce[32];
-	void *pages = NULL;
-	size_t n_pages = 0;
+	/* Most are one: a copy that is aligned spares the engine another. */
+	const bool is_word = PropertyBufferSizeInBytes <= sizeof(uint64_t);
 	uint64_t first = 0;
 	HRESULT hr;
 
@@ -61,27 +55,14 @@ HRESULT WHVAPI WHvSetPartitionProperty(WHV_PARTITION_HANDLE Partition,
 		return E_INVALIDARG;
 	if (!PropertyBuffer)
 		return E_POINTER;
-	if (PropertyBufferSizeInBytes <= sizeof(bounce)) {
-		bounce_copy(bounce, PropertyBuffer, PropertyBufferSizeInBytes);
-		buffer = bounce;
-	} else if ((uintptr_t)PropertyBuffer & 7) {
-		n_pages = ((size_t)PropertyBufferSizeInBytes + 4095) / 4096;
-		pages = platform_pages(n_pages);
-		if (!pages)
-			return E_OUTOFMEMORY;
-		bounce_copy(pages, PropertyBuffer, PropertyBufferSizeInBytes);
-		buffer = pages;
-	}
+	copy_bytes(&first, PropertyBuffer, is_word ? PropertyBufferSizeInBytes : sizeof(first));
 	hr = partition_call(partition, WHIT_CALL_SET_PROPERTY, (UINT32)PropertyCode,
-			    platform_physical(buffer), PropertyBufferSizeInBytes, 0, &result);
-	if (SUCCEEDED(hr)) {
-		bounce_copy(&first, buffer,
-			    PropertyBufferSizeInBytes < 8 ? PropertyBufferSizeInBytes : 8);
-		if ((UINT32)PropertyCode == WhitPartitionPropertyCodeEmulation)
-			first &= 0xffffffff;
-		note_exits(partition, (UINT32)PropertyCode, first);
-	}
-	if (pages)
-		platform_free(pages, n_pages);
+			    partition_buffer(is_word ? &first : PropertyBuffer),
+			    PropertyBufferSizeInBytes, 0, &result);
+	if (FAILED(hr))
+		return hr;
+	if ((UINT32)PropertyCode == WhitPartitionPropertyCodeEmulation)
+		first &= 0xffffffff;
+	note_exits(partition, (UINT32)PropertyCode, first);
 	return hr;
 }

@@ -4,9 +4,8 @@
  * read and written there; as soon as a list names one that is not there, the rest of it goes to the
  * hypervisor, which takes over what is dirty in the page first.
  */
-#include "root/lib/bounce.h"
+#include "root/lib/copy.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
 
 /* Registers 0 to 17 are consecutive words of the page, 18 to 25 its segments. */
 #define N_WORDS 18u
@@ -18,9 +17,6 @@ _Static_assert(offsetof(struct whit_vp_page, rip) ==
 _Static_assert(offsetof(struct whit_vp_page, rflags) ==
 		       offsetof(struct whit_vp_page, gpr) + 17 * sizeof(uint64_t),
 	       "RFLAGS is word 17");
-
-/* A list that has to be copied goes in pieces of this many. */
-#define N_BOUNCE 32u
 
 /* Reads from the page as many registers, from the first on, as it holds. Returns how many. */
 static UINT32 get_from_page(const struct whit_vp_page *page, const WHV_REGISTER_NAME *names,
@@ -55,41 +51,12 @@ static UINT32 get_from_page(const struct whit_vp_page *page, const WHV_REGISTER_
 	return i;
 }
 
-/* One hypercall a piece; a piece that is aligned is passed as it is. */
+/* By the hypervisor. */
 static HRESULT transfer(struct whp_partition *partition, uint64_t code, UINT32 vp,
-			const WHV_REGISTER_NAME *names, UINT32 count, WHV_REGISTER_VALUE *values)
+			const WHV_REGISTER_NAME *names, UINT32 count,
+			const WHV_REGISTER_VALUE *values)
 {
-	bool is_aligned = !(((uintptr_t)names | (uintptr_t)values) & 7);
-	uint32_t name_bounce[N_BOUNCE] __attribute__((aligned(8)));
-	uint64_t value_bounce[N_BOUNCE][2];
-	struct hypercall_result result;
-	UINT32 n;
-	HRESULT hr = S_OK;
-
-	for (UINT32 i = 0; i < count; i += n) {
-		const void *name_list = names + i;
-		uint8_t *value_list = (uint8_t *)values + 16 * (size_t)i;
-
-		n = count - i;
-		if (is_aligned) {
-			n = n < WHIT_MAX_REGISTERS ? n : WHIT_MAX_REGISTERS;
-		} else {
-			n = n < N_BOUNCE ? n : N_BOUNCE;
-			bounce_copy(name_bounce, name_list, 4 * (size_t)n);
-			name_list = name_bounce;
-			if (code == WHIT_CALL_SET_REGISTERS)
-				bounce_copy(value_bounce, value_list, 16 * (size_t)n);
-		}
-		hr = partition_call(
-			partition, code, vp, platform_physical(name_list), n,
-			platform_physical(is_aligned ? (void *)value_list : (void *)value_bounce),
-			&result);
-		if (FAILED(hr))
-			break;
-		if (!is_aligned && code == WHIT_CALL_GET_REGISTERS)
-			bounce_copy(value_list, value_bounce, 16 * (size_t)n);
-	}
-	return hr;
+	return WHP_HRESULT(call_registers(&partition->call, code, vp, names, count, values));
 }
 
 HRESULT WHVAPI WHvGetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
@@ -111,7 +78,7 @@ HRESULT WHVAPI WHvGetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, U
 	done = get_from_page(page, RegisterNames, RegisterCount, RegisterValues);
 	if (done == RegisterCount)
 		return S_OK;
-	done &= ~1u; /* the rest of the names is aligned as all of them are */
+	done &= ~1u; /* the rest of the names is aligned as all of them are: nothing has to be copied */
 	return transfer(partition, WHIT_CALL_GET_REGISTERS, VpIndex, RegisterNames + done,
 			RegisterCount - done, RegisterValues + done);
 }
@@ -165,8 +132,7 @@ HRESULT WHVAPI WHvSetVirtualProcessorRegisters(WHV_PARTITION_HANDLE Partition, U
 
 		if (!is_page_word(page, name))
 			return transfer(partition, WHIT_CALL_SET_REGISTERS, VpIndex,
-					RegisterNames + i, RegisterCount - i,
-					(WHV_REGISTER_VALUE *)RegisterValues + i);
+					RegisterNames + i, RegisterCount - i, RegisterValues + i);
 		set_in_page(page, name, (const uint8_t *)RegisterValues + 16 * (size_t)i);
 	}
 	return S_OK;

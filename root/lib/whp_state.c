@@ -1,43 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * State of a VP in one piece: WHvGetVirtualProcessorState and WHvSetVirtualProcessorState, and the older functions for
- * two of its types. A buffer that a hypercall can take as it is goes there; any other, by way of contiguous pages.
+ * two of its types.
  */
-#include "root/lib/bounce.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
-
-#define PAGE 4096u
-
-/* More than any state takes: what a client gives beyond is left alone. */
-#define MAX_STATE 65536u
-
-/* The client's buffer, or pages in its place. */
-struct buffer {
-	void *at;
-	size_t n_pages; /* 0: it is the client's */
-	UINT32 n_bytes;
-};
-
-static HRESULT buffer_open(struct buffer *buffer, void *client, UINT32 n_bytes)
-{
-	const uintptr_t at = (uintptr_t)client;
-
-	buffer->n_bytes = n_bytes < MAX_STATE ? n_bytes : MAX_STATE;
-	buffer->n_pages = 0;
-	buffer->at = client;
-	if (!buffer->n_bytes || (!(at & 7) && at % PAGE + buffer->n_bytes <= PAGE))
-		return S_OK;
-	buffer->n_pages = (buffer->n_bytes + PAGE - 1) / PAGE;
-	buffer->at = platform_pages(buffer->n_pages);
-	return buffer->at ? S_OK : E_OUTOFMEMORY;
-}
-
-static void buffer_close(struct buffer *buffer)
-{
-	if (buffer->n_pages)
-		platform_free(buffer->at, buffer->n_pages);
-}
+#include "root/lib/value.h"
 
 /* The partition, if the parameters of one of these functions name a VP. A NULL buffer asks for the size. */
 static HRESULT check(WHV_PARTITION_HANDLE handle, UINT32 vp, const void *buffer, UINT32 n_bytes,
@@ -54,24 +21,15 @@ static HRESULT check(WHV_PARTITION_HANDLE handle, UINT32 vp, const void *buffer,
 static HRESULT get(WHV_PARTITION_HANDLE handle, UINT32 vp, UINT32 type, VOID *client,
 		   UINT32 n_bytes, UINT32 *written)
 {
-	struct hypercall_result result = { 0, 0 };
+	struct hypercall_result result;
 	struct whp_partition *partition;
-	struct buffer buffer;
 	HRESULT hr = check(handle, vp, client, n_bytes, &partition);
 
-	if (SUCCEEDED(hr))
-		hr = buffer_open(&buffer, client, n_bytes);
 	if (FAILED(hr))
 		return hr;
-	hr = partition_call(partition, WHIT_CALL_GET_VP_STATE, vp, type,
-			    buffer.n_bytes ? platform_physical(buffer.at) : 0, buffer.n_bytes,
-			    &result);
-	if (written && (SUCCEEDED(hr) || hr == WHV_E_INSUFFICIENT_BUFFER))
-		*written = (UINT32)result.rdx;
-	if (SUCCEEDED(hr) && buffer.n_pages)
-		bounce_copy(client, buffer.at, result.rdx);
-	buffer_close(&buffer);
-	return hr;
+	hr = partition_call(partition, WHIT_CALL_GET_VP_STATE, vp, type, partition_buffer(client),
+			    n_bytes, &result);
+	return value_told(hr, &result, written);
 }
 
 static HRESULT set(WHV_PARTITION_HANDLE handle, UINT32 vp, UINT32 type, const VOID *client,
@@ -79,20 +37,12 @@ static HRESULT set(WHV_PARTITION_HANDLE handle, UINT32 vp, UINT32 type, const VO
 {
 	struct hypercall_result result;
 	struct whp_partition *partition;
-	struct buffer buffer;
-	HRESULT hr = check(handle, vp, client, n_bytes, &partition);
+	const HRESULT hr = check(handle, vp, client, n_bytes, &partition);
 
-	if (SUCCEEDED(hr))
-		hr = buffer_open(&buffer, (void *)(uintptr_t)client, n_bytes);
 	if (FAILED(hr))
 		return hr;
-	if (buffer.n_pages)
-		bounce_copy(buffer.at, client, buffer.n_bytes);
-	hr = partition_call(partition, WHIT_CALL_SET_VP_STATE, vp, type,
-			    buffer.n_bytes ? platform_physical(buffer.at) : 0, buffer.n_bytes,
-			    &result);
-	buffer_close(&buffer);
-	return hr;
+	return partition_call(partition, WHIT_CALL_SET_VP_STATE, vp, type, partition_buffer(client),
+			      n_bytes, &result);
 }
 
 HRESULT WHVAPI WHvGetVirtualProcessorState(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,

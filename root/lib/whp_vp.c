@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* WHvCreateVirtualProcessor and its successor, WHvDeleteVirtualProcessor, and the page that a VP shares with us. */
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
 #include "whit/whp_page.h"
 
 HRESULT WHVAPI WHvCreateVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
 					 UINT32 Flags)
 {
 	struct whp_partition *partition = partition_of(Partition);
-	struct hypercall_result result;
-	void *page;
-	HRESULT hr;
 
 	if (!partition)
 		return E_INVALIDARG;
-	page = platform_pages(1);
-	if (!page)
-		return E_OUTOFMEMORY;
-	platform_clear(page, 4096);
-	hr = partition_call(partition, WHIT_CALL_CREATE_VP, VpIndex, Flags, platform_physical(page),
-			    0, &result);
-	if (SUCCEEDED(hr) && VpIndex < WHIT_MAX_VPS)
-		partition->vps[VpIndex] = page;
-	else
-		platform_free(page, 1);
-	return hr;
+	return WHP_HRESULT(call_create_vp(&partition->call, VpIndex, Flags));
 }
 
 /* The only property is a wish for a NUMA node; there is one node, or none is asked for. */
@@ -51,17 +37,10 @@ HRESULT WHVAPI WHvCreateVirtualProcessor2(WHV_PARTITION_HANDLE Partition, UINT32
 HRESULT WHVAPI WHvDeleteVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex)
 {
 	struct whp_partition *partition = partition_of(Partition);
-	struct hypercall_result result;
-	HRESULT hr;
 
 	if (!partition)
 		return E_INVALIDARG;
-	hr = partition_call(partition, WHIT_CALL_DELETE_VP, VpIndex, 0, 0, 0, &result);
-	if (SUCCEEDED(hr) && VpIndex < WHIT_MAX_VPS && partition->vps[VpIndex]) {
-		platform_free(partition->vps[VpIndex], 1);
-		partition->vps[VpIndex] = NULL;
-	}
-	return hr;
+	return WHP_HRESULT(call_delete_vp(&partition->call, VpIndex));
 }
 
 struct whit_vp_page *WhitVpPage(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex)

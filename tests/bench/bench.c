@@ -7,8 +7,8 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/hypercall.h"
-#include "root/lib/platform.h"
+#include "root/call/hypercall.h"
+#include "root/call/call.h"
 #include "root/vmm/terminal.h"
 #include "tests/bench/bench.h"
 #include "tests/system/apps/conformance/child.h"
@@ -474,7 +474,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
 	InitializeLib(image, system);
 	terminal_print("\n");
-	if (!platform_has_whit()) {
+	if (!call_has_whit()) {
 		terminal_print("FAIL bench: this is not a root partition of Whit\n");
 	} else {
 		in_the_root();

@@ -4,9 +4,9 @@
  * interrupts wait. A call that is cut is repeated to its end, and its longest part counts. Partitions of 256 VPs with local
  * APICs; the raw calls, past the library, with interrupts held.
  */
-#include "root/lib/hypercall.h"
+#include "root/call/hypercall.h"
 #include "root/lib/partition.h"
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "root/vmm/terminal.h"
 #include "tests/bench/bench.h"
 #include "tests/system/apps/conformance/child.h"
@@ -317,7 +317,7 @@ static void walks(void)
 		bench_fail("longest.translate", hr, 0);
 		return;
 	}
-	handle = partition_of(child.partition)->handle;
+	handle = partition_of(child.partition)->call.handle;
 	for (uint64_t i = 0; i < WHIT_MAX_TRANSLATIONS; i++)
 		list[i].gva = (i * 395 % 128) << 21 | 0x123;
 	run((struct long_call) { "longest.translate-list",

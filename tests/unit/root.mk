@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Host tests of the root's side: $(B)/unit/vmm_NAME, the VMM's devices; $(B)/unit/root_lib, the WHP library over a
-# fake hypercall; $(B)/unit/root_emulator*, WinHvEmulation over a model client.
+# Host tests of the root's side: $(B)/unit/vmm_NAME, the VMM's devices; $(B)/unit/root_call, the engine over
+# a model of the hypervisor; root_lib, root_lib_state, the WHP library and the engine over a fake one; root_emulator*, WinHvEmulation over a model client.
 
 ROOT_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
@@ -25,19 +25,23 @@ $(VMM_TESTS:%=$(B)/unit/vmm_%): $(B)/unit/vmm_%: tests/unit/vmm_%.c
 # The emulator as tests/emu/rules.mk builds it.
 ROOT_EMU := $(patsubst emu/%.c,$(B)/tests/emu/obj/%.o,$(wildcard emu/*.c))
 
-$(B)/unit/root_lib $(B)/unit/root_lib_state: $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/*.c) $(ROOT_EMU)
+$(B)/unit/root_lib $(B)/unit/root_lib_state: $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/*.c root/call/*.c) $(ROOT_EMU)
 	@mkdir -p $(@D)
 	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c %.o,$^) -o $@
 
+$(B)/unit/root_call: tests/unit/root_call.c $(wildcard root/call/*.c)
+	@mkdir -p $(@D)
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+
 EMULATOR_TESTS := $(addprefix $(B)/unit/,root_emulator root_emulator_fault root_emulator_state)
 
-$(EMULATOR_TESTS): $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/whp_emulator*.c) $(ROOT_EMU)
+$(EMULATOR_TESTS): $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/whp_emulator*.c root/call/*.c) $(ROOT_EMU)
 	@mkdir -p $(@D)
 	$(CC) $(ROOT_TEST_CFLAGS) -pthread $(filter %.c %.o,$^) -o $@
 
 $(EMULATOR_TESTS): tests/unit/root_emulator.h
 
-$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(EMULATOR_TESTS): $(wildcard root/vmm/*.h root/lib/*.h \
+$(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(B)/unit/root_call $(EMULATOR_TESTS): $(wildcard root/vmm/*.h root/lib/*.h root/call/*.h tests/unit/root_platform.h \
 	include/whit/*.h include/whp/*.h) tests/emu/check.h emu/emu.h
 
-HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(EMULATOR_TESTS)
+HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(B)/unit/root_call $(EMULATOR_TESTS)

@@ -25,17 +25,17 @@ static void emulator_create_wants_every_callback(void)
 		memset((char *)&callbacks + 8 + 8 * i, 0, 8);
 		CHECK_EQ(WHvEmulatorCreateEmulator(&callbacks, &handle), E_INVALIDARG);
 	}
-	has_no_memory = true;
+	platform.is_limited = true;
 	CHECK_EQ(WHvEmulatorCreateEmulator(&client_callbacks, &handle), E_OUTOFMEMORY);
-	has_no_memory = false;
+	platform.is_limited = false;
 	CHECK(!handle);
 	/* A stray word in Reserved is nobody's harm. */
 	callbacks = client_callbacks;
 	callbacks.Reserved = 0x55;
 	CHECK_EQ(WHvEmulatorCreateEmulator(&callbacks, &handle), S_OK);
-	CHECK_EQ(pages_out, 1);
+	CHECK_EQ(platform.n_pages_out, 1);
 	CHECK_EQ(WHvEmulatorDestroyEmulator(handle), S_OK);
-	CHECK_EQ(pages_out, 0);
+	CHECK_EQ(platform.n_pages_out, 0);
 }
 
 static void emulator_keeps_a_copy_of_the_callbacks(void)
@@ -485,7 +485,7 @@ static void emulator_handles_are_independent(void)
 		pthread_join(threads[i], NULL);
 		client_end(&clients[i]);
 	}
-	CHECK_EQ(pages_out, 0);
+	CHECK_EQ(platform.n_pages_out, 0);
 }
 
 int main(void)

@@ -6,13 +6,7 @@
 #ifndef TESTS_UNIT_ROOT_EMULATOR_H
 #define TESTS_UNIT_ROOT_EMULATOR_H
 
-#include <cpuid.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "root/lib/platform.h"
-#include "tests/emu/check.h"
+#include "tests/unit/root_platform.h"
 #include "whp/WinHvEmulation.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
@@ -75,34 +69,15 @@ struct client {
 
 /* ---- The platform ------------------------------------------------------------------------ */
 
-static int pages_out;
-static bool has_no_memory;
-
-void *platform_pages(size_t n)
+/* WinHvEmulation calls no hypervisor. */
+static uint32_t fake_call(uint64_t code, const uint64_t parameters[5],
+			  struct hypercall_result *result)
 {
-	void *pages = NULL;
-
-	if (has_no_memory || posix_memalign(&pages, 4096, n * 4096))
-		return NULL;
-	memset(pages, 0xdd, n * 4096);
-	__atomic_add_fetch(&pages_out, (int)n, __ATOMIC_RELAXED);
-	return pages;
-}
-
-void platform_free(void *pages, size_t n)
-{
-	__atomic_sub_fetch(&pages_out, (int)n, __ATOMIC_RELAXED);
-	free(pages);
-}
-
-void platform_clear(void *at, size_t n_bytes)
-{
-	memset(at, 0, n_bytes);
-}
-
-void platform_cpuid(uint32_t leaf, uint32_t r[4])
-{
-	__cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
+	(void)code;
+	(void)parameters;
+	(void)result;
+	CHECK(!"a call");
+	return WHIT_E_UNKNOWN_CALL;
 }
 
 /* ---- The callbacks ----------------------------------------------------------------------- */

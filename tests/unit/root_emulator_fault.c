@@ -174,7 +174,7 @@ static void emulator_stops_at_the_callback_that_fails(void)
 		}
 	}
 	CHECK(n_failures >= 40);
-	CHECK_EQ(pages_out, 0);
+	CHECK_EQ(platform.n_pages_out, 0);
 }
 
 static void emulator_says_that_a_page_is_not_aligned(void)

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The library's functions for state, counters, time and reset, over a fake hypervisor that checks what it is given: a
- * buffer of one page's bytes or in contiguous pages, with a state of `n_state` bytes behind it.
+ * buffer that is contiguous in the memory of the machine, whose pages lie anywhere, with a state of `n_state` bytes behind it.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "root/lib/hypercall.h"
-#include "root/lib/platform.h"
-#include "tests/emu/check.h"
+#include "tests/unit/root_platform.h"
 #include "whit/whp_extension.h"
 
 #define HANDLE_NUMBER 0x9876543210ull
@@ -18,78 +13,9 @@ static struct {
 	uint32_t error;	  /* that the next calls return */
 	uint64_t n_state; /* bytes of every state */
 	uint8_t state[0x10000];
-	unsigned int n_calls, n_allocations, n_resets;
+	unsigned int n_calls, n_resets;
 	uint64_t code, value, type;
 } fake;
-
-static uint64_t n_pages_out;
-static bool has_no_memory;
-
-void *platform_pages(size_t n)
-{
-	void *pages = NULL;
-
-	if (has_no_memory || posix_memalign(&pages, 4096, n * 4096))
-		return NULL;
-	fake.n_allocations++;
-	n_pages_out += n;
-	return pages;
-}
-
-void platform_free(void *pages, size_t n)
-{
-	n_pages_out -= n;
-	free(pages);
-}
-
-void platform_clear(void *at, size_t n_bytes)
-{
-	memset(at, 0, n_bytes);
-}
-
-uint64_t platform_physical(const void *address)
-{
-	return (uintptr_t)address;
-}
-
-void platform_take_interrupts(void)
-{
-}
-
-uint64_t platform_hold_interrupts(void)
-{
-	return 0;
-}
-
-void platform_release_interrupts(uint64_t held)
-{
-	(void)held;
-}
-
-void platform_wait(uint64_t held, uint64_t deadline)
-{
-	(void)held;
-	(void)deadline;
-}
-
-bool platform_has_whit(void)
-{
-	return true;
-}
-
-void platform_cpuid(uint32_t leaf, uint32_t registers[4])
-{
-	(void)leaf;
-	memset(registers, 0, 16);
-}
-
-/* Aligned, and in one page unless it is a page's first byte. */
-static uint8_t *buffer(uint64_t at, uint64_t n)
-{
-	CHECK(!(at & 7));
-	CHECK(!(at & 4095) || (at & 4095) + n <= 4096);
-	return (uint8_t *)(uintptr_t)at;
-}
 
 static uint32_t state(uint64_t code, uint64_t at, uint64_t n, struct hypercall_result *result)
 {
@@ -98,10 +24,10 @@ static uint32_t state(uint64_t code, uint64_t at, uint64_t n, struct hypercall_r
 		return (uint32_t)WHV_E_INSUFFICIENT_BUFFER;
 	}
 	if (code == WHIT_CALL_GET_VP_STATE) {
-		memcpy(buffer(at, n), fake.state, fake.n_state);
+		memcpy(platform_at(at, n), fake.state, fake.n_state);
 		result->rdx = fake.n_state;
 	} else {
-		memcpy(fake.state, buffer(at, n), fake.n_state);
+		memcpy(fake.state, platform_at(at, n), fake.n_state);
 	}
 	return 0;
 }
@@ -112,24 +38,20 @@ static uint32_t counters(uint64_t set, uint64_t at, uint64_t n, struct hypercall
 
 	if (set > 4)
 		return (uint32_t)WHV_E_UNKNOWN_PROPERTY;
-	CHECK(n >= 224);
 	result->rdx = bytes[set];
+	if (n < bytes[set])
+		return (uint32_t)WHV_E_INSUFFICIENT_BUFFER;
 	for (uint64_t i = 0; i < bytes[set]; i++)
-		buffer(at, n)[i] = (uint8_t)(set + i);
+		((uint8_t *)platform_at(at, n))[i] = (uint8_t)(set + i);
 	return 0;
 }
 
-uint32_t hypercall2(uint64_t code, uint64_t rcx, uint64_t rdx)
+static uint32_t fake_call(uint64_t code, const uint64_t parameters[5],
+			  struct hypercall_result *result)
 {
-	(void)rcx;
-	(void)rdx;
-	CHECK(!"a call that is made");
-	return (uint32_t)code;
-}
+	const uint64_t rcx = parameters[0], rdx = parameters[1], r8 = parameters[2],
+		       r9 = parameters[3], r10 = parameters[4];
 
-uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9,
-		    uint64_t r10, struct hypercall_result *result)
-{
 	result->rdx = result->r8 = 0xdeaddead;
 	switch (code) {
 	case WHIT_CALL_CREATE_PARTITION: result->rdx = HANDLE_NUMBER; return 0;
@@ -156,7 +78,7 @@ uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint
 	case WHIT_CALL_CPUID_OUTPUT: {
 		const WHV_CPUID_OUTPUT output = { 1, (UINT32)r8, (UINT32)r9, 4 };
 
-		memcpy((void *)(uintptr_t)r10, &output, sizeof(output));
+		memcpy(platform_at(r10, sizeof(output)), &output, sizeof(output));
 		return 0;
 	}
 	case WHIT_CALL_SUSPEND_TIME:
@@ -171,7 +93,8 @@ static WHV_PARTITION_HANDLE create(void)
 	WHV_PARTITION_HANDLE partition = NULL;
 
 	memset(&fake, 0, sizeof(fake));
-	has_no_memory = false;
+	platform_reset();
+	platform.is_scattered = true;
 	CHECK_EQ(WHvCreatePartition(&partition), S_OK);
 	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
 	return partition;
@@ -180,7 +103,7 @@ static WHV_PARTITION_HANDLE create(void)
 static void destroy(WHV_PARTITION_HANDLE partition)
 {
 	CHECK_EQ(WHvDeletePartition(partition), S_OK);
-	CHECK_EQ(n_pages_out, 0);
+	CHECK_EQ(platform.n_pages_out, 0);
 }
 
 static uint8_t space[0x6000] __attribute__((aligned(4096)));
@@ -190,7 +113,7 @@ static void lib_state_goes_both_ways_from_any_buffer(void)
 {
 	static const uint32_t sizes[] = { 576, 832, 4096, 10752 };
 	WHV_PARTITION_HANDLE partition = create();
-	const uint64_t out = n_pages_out;
+	const uint64_t out = platform.n_pages_out;
 
 	for (unsigned int s = 0; s < 4; s++)
 		for (unsigned int at = 0; at < 4100; at += at < 20 ? 1 : 509) {
@@ -210,7 +133,7 @@ static void lib_state_goes_both_ways_from_any_buffer(void)
 			b[3] ^= 0xff;
 			CHECK_EQ(WHvSetVirtualProcessorXsaveState(partition, 0, b, sizes[s]), S_OK);
 			CHECK(!memcmp(b, fake.state, sizes[s]));
-			CHECK_EQ(n_pages_out, out);
+			CHECK_EQ(platform.n_pages_out, out);
 		}
 	destroy(partition);
 }
@@ -221,15 +144,18 @@ static void lib_state_needs_no_copy_within_a_page(void)
 	UINT32 written;
 
 	fake.n_state = 832;
-	fake.n_allocations = 0;
+	platform.n_allocations = 0;
 	CHECK_EQ(WHvGetVirtualProcessorXsaveState(partition, 0, space, 4096, &written), S_OK);
 	CHECK_EQ(WHvSetVirtualProcessorXsaveState(partition, 0, space + 4096 - 832, 832), S_OK);
-	CHECK_EQ(fake.n_allocations, 0);
+	CHECK_EQ(platform.n_allocations, 0);
 	CHECK_EQ(WHvGetVirtualProcessorXsaveState(partition, 0, space, 4097, &written), S_OK);
-	CHECK_EQ(fake.n_allocations, 1);
-	has_no_memory = true;
+	CHECK_EQ(platform.n_allocations, 1);
+	platform.is_limited = true;
 	CHECK_EQ(WHvGetVirtualProcessorXsaveState(partition, 0, space, 4097, &written),
 		 E_OUTOFMEMORY);
+	/* Nor where pages lie together. */
+	platform.is_scattered = false;
+	CHECK_EQ(WHvGetVirtualProcessorXsaveState(partition, 0, space, 4097, &written), S_OK);
 	destroy(partition);
 }
 

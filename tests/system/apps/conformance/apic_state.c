@@ -4,7 +4,7 @@
  */
 #include "tests/system/apps/conformance/apic.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 
 #define BYTES	 4096u
 #define VECTOR	 0x66u

@@ -2,7 +2,7 @@
 /* See board.h. */
 #include "tests/system/apps/conformance/board.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "tests/system/apps/conformance/child.h"
 #include "x86/cr.h"
 #include "x86/paging.h"

@@ -5,7 +5,7 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"

@@ -6,7 +6,7 @@
  */
 #include "tests/system/apps/conformance/fpu.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/insn.h"
 #include "x86/cr.h"

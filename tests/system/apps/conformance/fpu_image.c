@@ -2,7 +2,7 @@
 /* See fpu.h. */
 #include "tests/system/apps/conformance/fpu.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 

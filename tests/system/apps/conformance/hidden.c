@@ -8,7 +8,7 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/hypercall.h"
+#include "root/call/hypercall.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/hidden.h"
 #include "tests/system/apps/conformance/hidden_insn.h"

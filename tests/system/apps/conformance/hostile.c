@@ -8,8 +8,8 @@
  */
 #include "tests/system/apps/conformance/check.h"
 
-#include "root/lib/hypercall.h"
-#include "root/lib/platform.h"
+#include "root/call/hypercall.h"
+#include "root/call/platform.h"
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/timer.h"

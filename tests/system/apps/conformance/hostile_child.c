@@ -6,7 +6,7 @@
  */
 #include "tests/system/apps/conformance/fpu.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/options.h"

@@ -6,7 +6,7 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/platform.h"
+#include "root/call/call.h"
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/check.h"
 #include "tests/system/apps/conformance/options.h"
@@ -62,7 +62,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	terminal_print("\n");
 	options_read(image);
-	if (!platform_has_whit()) {
+	if (!call_has_whit()) {
 		terminal_print("FAIL conformance: this is not a root partition of Whit\n");
 	} else {
 		for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)

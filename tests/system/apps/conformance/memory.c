@@ -90,7 +90,7 @@ static void map_source_is_the_roots_ram(void)
 	create(GUEST(halt));
 	if (check_has_failed())
 		return;
-	lent = ((struct whp_partition *)child.partition)->runs[0].pages;
+	lent = ((struct whp_partition *)child.partition)->call.runs[0].pages;
 	EXPECT_FAILED(map(lent, CHILD_MMIO, 4096, RWX));
 	EXPECT_FAILED(map((void *)0xfee00000ull, CHILD_MMIO, 4096, RWX));
 	EXPECT_FAILED(map((void *)0xfff000000000ull, CHILD_MMIO, 4096, RWX));
@@ -218,7 +218,7 @@ static void map_excludes_lending(void)
 	create(GUEST(halt));
 	if (check_has_failed())
 		return;
-	handle = ((struct whp_partition *)child.partition)->handle;
+	handle = ((struct whp_partition *)child.partition)->call.handle;
 	EXPECT_HR(map(arena, CHILD_MMIO, 8 * 4096, R), S_OK);
 	EXPECT_FAILED(
 		(HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)arena, 1, 0, 0, &result));

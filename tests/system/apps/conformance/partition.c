@@ -124,7 +124,7 @@ static void partition_invented_numbers_are_refused(void)
 	EXPECT_HR(WHvCreatePartition(&partition), S_OK);
 	if (check_has_failed())
 		return;
-	number = ((struct whp_partition *)partition)->handle;
+	number = ((struct whp_partition *)partition)->call.handle;
 	for (unsigned int i = 0; i < 64; i++)
 		EXPECT_HR(hypercall5(WHIT_CALL_SETUP_PARTITION, number ^ 1ull << i, 0, 0, 0, 0,
 				     &result),
@@ -144,7 +144,7 @@ static void partition_lent_memory_vanishes_and_comes_back_zeroed(void)
 	EXPECT_HR(WHvCreatePartition(&partition), S_OK);
 	if (check_has_failed())
 		return;
-	lent = ((struct whp_partition *)partition)->runs[0].pages;
+	lent = ((struct whp_partition *)partition)->call.runs[0].pages;
 	EXPECT_EQ(lent[0], ~0ull);
 	EXPECT_EQ(lent[511], ~0ull);
 	lent[3] = 0x1234;

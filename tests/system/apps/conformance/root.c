@@ -2,7 +2,7 @@
 /* The root partition: what it is shown of the hypervisor, and what it is not. */
 #include "tests/system/apps/conformance/check.h"
 
-#include "root/lib/hypercall.h"
+#include "root/call/hypercall.h"
 #include "tests/system/apps/conformance/board.h"
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/hidden.h"

@@ -5,7 +5,7 @@
  */
 #include "tests/system/apps/conformance/fpu.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "root/vmm/terminal.h"
 #include "x86/cr.h"
 

@@ -12,7 +12,7 @@
  */
 #include "tests/system/apps/conformance/check.h"
 
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
 #include "whit/whp_extension.h"

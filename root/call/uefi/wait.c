@@ -6,9 +6,9 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/hypercall.h"
-#include "root/lib/platform.h"
-#include "root/lib/uefi/cpu.h"
+#include "root/call/hypercall.h"
+#include "root/call/platform.h"
+#include "root/call/uefi/cpu.h"
 #include "whp/WinHvPlatform.h"
 
 /* Platform Initialization Specification, "Timer Architectural Protocol". Its times are in units of 100 ns. */
@@ -84,7 +84,7 @@ static void learn(UINT64 units, uint64_t ticks)
 		rate = ticks * 1000 / units;
 }
 
-void platform_wait(uint64_t held, uint64_t deadline)
+bool platform_wait(uint64_t held, uint64_t deadline)
 {
 	const UINT64 units = units_left(deadline);
 	struct timer_protocol *timer;
@@ -93,13 +93,12 @@ void platform_wait(uint64_t held, uint64_t deadline)
 
 	if (units < SHORTEST_UNITS) {
 		platform_release_interrupts(held);
-		platform_take_interrupts();
-		return;
+		return platform_take_interrupts();
 	}
 	timer = units < UNITS_PER_SECOND ? find_timer() : NULL;
 	if (!timer || timer->get_period(timer, &usual) != EFI_SUCCESS || units >= usual) {
 		uefi_sleep(held);
-		return;
+		return true;
 	}
 	timer->set_period(timer, units);
 	start = uefi_tsc();
@@ -107,4 +106,5 @@ void platform_wait(uint64_t held, uint64_t deadline)
 	uefi_sleep(held);
 	learn(units, uefi_tsc() - start);
 	timer->set_period(timer, usual);
+	return true;
 }

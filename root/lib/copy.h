@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying between a client's buffer, of any alignment, and one that a hypercall can take. */
-#ifndef ROOT_LIB_BOUNCE_H
-#define ROOT_LIB_BOUNCE_H
+/* Copying where a client's buffer, of any alignment, is one of the two. */
+#ifndef ROOT_LIB_COPY_H
+#define ROOT_LIB_COPY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-static inline void bounce_copy(void *to, const void *from, size_t n_bytes)
+static inline void copy_bytes(void *to, const void *from, size_t n_bytes)
 {
 	uint8_t *t = to;
 	const uint8_t *f = from;

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * The library's platform under UEFI: identity-mapped, ring 0, memory from the boot services. The
+ * The engine's platform under UEFI: identity-mapped, ring 0, memory from the boot services. The
  * application has called InitializeLib().
  *
  * Runs of pages that come back are kept for the next partition, up to a limit: firmware's allocator
  * walks the whole memory map at each call, which would cost more than creating a partition does.
  */
-#include "root/lib/platform.h"
+#include "root/call/platform.h"
 
 #include <efi.h>
 #include <efilib.h>
 
-#include "root/lib/uefi/cpu.h"
-#include "whit/hypercall.h"
+#include "root/call/uefi/cpu.h"
 
 #define KEPT_RUNS      32u
 #define KEPT_MAX_PAGES 64u /* longer runs go back at once */
@@ -53,33 +52,42 @@ void platform_free(void *pages, size_t n)
 	BS->FreePages((EFI_PHYSICAL_ADDRESS)(uintptr_t)pages, n);
 }
 
-uint64_t platform_physical(const void *address)
+uint64_t platform_physical(const void *own)
 {
-	return (uintptr_t)address;
+	return (uintptr_t)own;
+}
+
+uint64_t platform_buffer(const void *callers, uint64_t n_bytes)
+{
+	(void)n_bytes;
+	return (uintptr_t)callers;
+}
+
+uint64_t platform_source(const void *callers, uint64_t n_bytes, uint64_t *n_run)
+{
+	*n_run = n_bytes;
+	return (uintptr_t)callers;
+}
+
+bool platform_copy_in(void *own, const void *callers, size_t n_bytes)
+{
+	uefi_copy(own, callers, n_bytes);
+	return true;
+}
+
+bool platform_copy_out(void *callers, const void *own, size_t n_bytes)
+{
+	uefi_copy(callers, own, n_bytes);
+	return true;
+}
+
+bool platform_take_interrupts(void)
+{
+	uefi_take_interrupts();
+	return true;
 }
 
 void platform_cpuid(uint32_t leaf, uint32_t registers[4])
 {
 	uefi_cpuid(leaf, registers);
-}
-
-bool platform_has_whit(void)
-{
-	static int known; /* 0 not asked, 1 yes, -1 no */
-	uint32_t r[4];
-
-	if (known)
-		return known > 0;
-	known = -1;
-	uefi_cpuid(1, r);
-	if (!(r[2] & 1u << 31))
-		return false;
-	uefi_cpuid(WHIT_CPUID_SIGNATURE, r);
-	if (r[0] < WHIT_CPUID_VERSION || r[1] != WHIT_SIGNATURE_WORD ||
-	    r[2] != WHIT_SIGNATURE_WORD || r[3] != WHIT_SIGNATURE_WORD)
-		return false;
-	uefi_cpuid(WHIT_CPUID_VERSION, r);
-	if (r[0] == WHIT_ABI_VERSION)
-		known = 1;
-	return known > 0;
 }

@@ -1,39 +1,16 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The instructions that the library needs and C has not, for 64-bit ring-0 code with the System V
-; convention. Prototypes: root/lib/hypercall.h, root/lib/platform.h, root/lib/uefi/cpu.h.
+; The instructions that the platform needs and C has not, for 64-bit ring-0 code with the System V
+; convention. Prototypes: root/call/platform.h, root/call/uefi/cpu.h.
 
 bits 64
 default rel
 section .text
 
-; uint32_t hypercall2(code rdi, rcx rsi, rdx rdx)
-; The hypervisor preserves all but RAX, RDX and R8.
-global hypercall2:function hidden
-hypercall2:
-	mov	rax, rdi
-	mov	rcx, rsi
-	vmcall
-	ret
-
-; uint32_t hypercall5(code rdi, rcx rsi, rdx rdx, r8 rcx, r9 r8, r10 r9, result [rsp + 8])
-global hypercall5:function hidden
-hypercall5:
-	mov	rax, rdi
-	mov	r10, r9
-	mov	r9, r8
-	mov	r8, rcx
-	mov	rcx, rsi
-	vmcall
-	mov	rcx, [rsp + 8]
-	mov	[rcx], rdx
-	mov	[rcx + 8], r8
-	ret
-
-; void platform_take_interrupts(void)
+; void uefi_take_interrupts(void)
 ; STI holds interrupts off for one more instruction: hence the NOP.
-global platform_take_interrupts:function hidden
-platform_take_interrupts:
+global uefi_take_interrupts:function hidden
+uefi_take_interrupts:
 	pushfq
 	sti
 	nop
@@ -81,6 +58,17 @@ platform_clear:
 	shr	rcx, 3
 	xor	eax, eax
 	rep stosq
+	ret
+
+; void uefi_copy(void *to rdi, const void *from rsi, size_t n_bytes rdx): by words, then by bytes
+global uefi_copy:function hidden
+uefi_copy:
+	mov	rcx, rdx
+	shr	rcx, 3
+	rep movsq
+	mov	ecx, edx
+	and	ecx, 7
+	rep movsb
 	ret
 
 ; void uefi_cpuid(uint32_t leaf edi, uint32_t registers[4] rsi): EAX EBX ECX EDX, subleaf 0
