@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "whit/handover.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 #include "x86/cpuid.h"
 #include "x86/seg.h"
 

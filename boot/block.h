@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "x86/addr.h"
+#include "x86/page.h"
 
 struct block {
 	uint64_t base;

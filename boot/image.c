@@ -3,7 +3,7 @@
 #include "image.h"
 
 #include "whit/layout.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 
 struct elf_header {
 	uint8_t ident[16];

@@ -5,7 +5,7 @@
 #include "config.h"
 #include "paging.h"
 #include "whit/layout.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 
 #define GIB ((uint64_t)LEVEL_SIZE(LEVEL_1G))
 #define MIB (1ull << 20)

@@ -6,7 +6,7 @@
  */
 #include "ram.h"
 
-#include "x86/addr.h"
+#include "x86/page.h"
 
 /* The last page of the address space never counts, so that an end is never beyond 64 bits. */
 #define LAST_PAGE (UINT64_MAX & PAGE_MASK)

@@ -14,6 +14,7 @@
 #include "emu/emu.h"
 #include "emu/row.h"
 #include "x86/cr.h"
+#include "x86/page.h"
 #include "x86/rflags.h"
 
 enum emu_gpr {

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "x86/addr.h"
+#include "x86/page.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
 

@@ -11,7 +11,7 @@
 
 #include "arch/x86/insn.h"
 #include "arch/x86/mtrr.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 #include "x86/seg.h"
 
 struct virt_vp;

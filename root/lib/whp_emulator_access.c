@@ -8,6 +8,7 @@
 #include "root/lib/whp_emulator.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/page.h"
 
 #define DIRECTION_READ	0
 #define DIRECTION_WRITE 1

@@ -16,6 +16,7 @@
 #include "tests/emu/check.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/page.h"
 #include "x86/rflags.h"
 #include "x86/seg.h"
 

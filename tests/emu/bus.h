@@ -14,6 +14,7 @@
 #include "tests/emu/check.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/page.h"
 #include "x86/rflags.h"
 
 #define RAM_BYTES   0x20000u

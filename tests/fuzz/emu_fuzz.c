@@ -19,6 +19,7 @@
 #include "emu/emu.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/page.h"
 #include "x86/rflags.h"
 
 /* More than any instruction asks for: operations of one execution, and bytes that they answer. */

@@ -5,7 +5,7 @@
 
 #include "boot/ram.h"
 #include "tests/emu/check.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 
 /* Firmware's descriptors are longer than the header's. */
 #define STRIDE 48

@@ -7,7 +7,7 @@
 #include <efilib.h>
 
 #include "insn.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 
 #define ALIGNMENT 0x200000ull /* of the hypervisor's memory, which has at least this much */
 

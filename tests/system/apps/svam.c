@@ -12,7 +12,7 @@
 
 #include "insn.h"
 #include "whit/layout.h"
-#include "x86/addr.h"
+#include "x86/page.h"
 #include "x86/paging.h"
 
 #define COM1	     0x3f8
