@@ -9,6 +9,22 @@
  * Two steps. emu_decode() turns bytes into a struct emu_insn or a precise reason why not; it is
  * total: any bytes, any mode. emu_execute() performs a decoded instruction on a register file
  * through the operations table; it may be called again with the same struct emu_insn.
+ *
+ * What is left to the caller:
+ *
+ * - After EMU_DONE the guest stands behind the instruction. The interrupt shadow of STI and MOV SS that was there
+ *   before is over; has_shadow says whether a new one begins. If RFLAGS.TF was set before, a single-step trap is due,
+ *   unless a shadow begins. RFLAGS.RF is clear already. A debugger's breakpoints on data, and counters of
+ *   instructions, are the caller's altogether.
+ * - An exception is delivered by the caller, at RIP. The frame of a fault has RFLAGS.RF set.
+ * - An instruction is executed from its start as often as it takes. After EMU_DEVICE, all its operations
+ *   are asked again from the first on, those that have been answered, too: the caller keeps the answers of devices and
+ *   gives them again, in their order, so that no device is read twice. Writes to devices and ports come when the
+ *   last read has been answered, so they are not repeated.
+ * - EMU_RETRY means that nothing has changed in the guest. But an answer of a device, or of a port by `in`, may have
+ *   been used by then, and reading it has had its effect out there: whoever answers EMU_RETRY after a device was
+ *   read keeps the answer for the next try of the same instruction.
+ * - The CPL is 0 in real mode and 3 in virtual-8086 mode: emu_cpl_of().
  */
 #ifndef EMU_EMU_H
 #define EMU_EMU_H
@@ -17,7 +33,15 @@
 #include <stdint.h>
 
 #include "x86/addr.h"
+#include "x86/cpuid.h"
 #include "x86/seg.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+_Static_assert(sizeof(void *) == 8,
+	       "the emulator is for 64-bit hosts: addresses and registers are words of theirs");
 
 #define EMU_MAX_INSN_BYTES 15
 
@@ -159,7 +183,8 @@ enum emu_outcome {
 #define EMU_READ  (1u << 0)
 #define EMU_WRITE (1u << 1) /* both for read-modify-write */
 #define EMU_IMPLICIT \
-	(1u << 2) /* a supervisor access whatever the CPL is (descriptor tables, TSS) */
+	(1u << 2)	    /* a supervisor access whatever the CPL is (descriptor tables, TSS) */
+#define EMU_FETCH (1u << 3) /* of code: emu_fetch() alone, and alone */
 
 /*
  * What the emulator needs of its surroundings. `ctx` is the pointer given to emu_execute(). Any operation
@@ -358,7 +383,39 @@ enum emu_outcome emu_port_permission(const struct emu_cpu *cpu, const struct emu
 				     void *ctx, uint16_t port, unsigned int size,
 				     struct emu_exception *exception);
 
+/* ---- What a home works out of its registers ---------------------------------------------- */
+
+/*
+ * The mode, by CR0, EFER, RFLAGS and the attributes of CS as struct x86_segment has them; and the CPL in it: 0 in
+ * real mode and 3 in virtual-8086 mode, whatever stands in SS, else the DPL of SS.
+ */
+enum emu_mode emu_mode_of(uint64_t cr0, uint64_t efer, uint64_t rflags, unsigned int cs_attributes);
+uint8_t emu_cpl_of(enum emu_mode mode, unsigned int ss_attributes);
+
+/*
+ * EMU_HAS() of a processor, by its CPUID leaves 0, 1, 7 (subleaf 0) and 80000001h; zeros stand for one of the
+ * last two that it has not. EMU_AMD is there unless leaf 0 says GenuineIntel.
+ */
+uint32_t emu_features_of(const struct x86_cpuid *leaf0, const struct x86_cpuid *leaf1,
+			 const struct x86_cpuid *leaf7, const struct x86_cpuid *leaf81);
+
+/*
+ * Fetch the instruction at CS:RIP and decode it, in the cpu's mode. `bytes` has room for 16, of which the first
+ * n_bytes are there already, as an exit's record may have them. The rest is read in parts of 8 bytes or fewer, as far
+ * as the page and the limit of CS go, by `segment` (of CS, outside EMU_LONG64), `translate` (with EMU_FETCH) and `read`.
+ *
+ * EMU_DONE: *insn can be executed. EMU_EXCEPTION: the fetch faults, or #UD, or #GP(0) for more than 15 bytes.
+ * EMU_UNIMPLEMENTED: what emu_decode() says is unimplemented or has no access. Or any other answer of an operation.
+ */
+enum emu_outcome emu_fetch(const struct emu_cpu *cpu, const struct emu_ops *ops, void *ctx,
+			   uint8_t bytes[16], unsigned int n_bytes, struct emu_insn *insn,
+			   struct emu_exception *exception);
+
 /* "MOV Ev, Gv" for a decoded instruction, "(none)" without a row; for logs and documents. */
 const char *emu_insn_name(const struct emu_insn *insn);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -48,13 +48,9 @@ enum device_outcome device_continue(struct vp *vp);
 
 /*
  * Which optional instructions the processor executes, whatever its guests are shown: EMU_HAS() bits.
- * device_features() asks this processor, and has EMU_AMD by the machine's vendor; the other is the rule of the
- * rest, of CPUID leaves 1, 7 and 80000001h.
  * hv/emulate/vector.c
  */
 uint32_t device_features(void);
-uint32_t device_features_of(const struct x86_cpuid *leaf1, const struct x86_cpuid *leaf7,
-			    const struct x86_cpuid *leaf81);
 
 /*
  * Operations of the emulator on a child's vector and x87 registers; see struct emu_ops. A register that its image

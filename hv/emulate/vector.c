@@ -22,51 +22,12 @@ static struct x86_cpuid leaf_or_nothing(uint32_t leaf)
 	return virt_cpuid(leaf, 0);
 }
 
-uint32_t device_features_of(const struct x86_cpuid *leaf1, const struct x86_cpuid *leaf7,
-			    const struct x86_cpuid *leaf81)
-{
-	const struct {
-		uint32_t word, bit;
-		enum emu_feature feature;
-	} rows[] = {
-		{ leaf1->ecx, CPUID1_ECX_SSE3, EMU_SSE3 },
-		{ leaf1->ecx, CPUID1_ECX_SSSE3, EMU_SSSE3 },
-		{ leaf1->ecx, CPUID1_ECX_SSE41, EMU_SSE4_1 },
-		{ leaf1->ecx, CPUID1_ECX_SSE42, EMU_SSE4_2 },
-		{ leaf1->ecx, CPUID1_ECX_CX16, EMU_CX16 },
-		{ leaf1->ecx, CPUID1_ECX_MOVBE, EMU_MOVBE },
-		{ leaf1->ecx, CPUID1_ECX_POPCNT, EMU_POPCNT },
-		{ leaf1->ecx, CPUID1_ECX_AVX, EMU_AVX },
-		{ leaf7->ebx, CPUID7_EBX_BMI1, EMU_BMI1 },
-		{ leaf7->ebx, CPUID7_EBX_AVX2, EMU_AVX2 },
-		{ leaf7->ebx, CPUID7_EBX_BMI2, EMU_BMI2 },
-		{ leaf7->ebx, CPUID7_EBX_AVX512F, EMU_AVX512F },
-		{ leaf7->ebx, CPUID7_EBX_AVX512DQ, EMU_AVX512DQ },
-		{ leaf7->ebx, CPUID7_EBX_ADX, EMU_ADX },
-		{ leaf7->ebx, CPUID7_EBX_CLFLUSHOPT, EMU_CLFLUSHOPT },
-		{ leaf7->ebx, CPUID7_EBX_CLWB, EMU_CLWB },
-		{ leaf7->ebx, CPUID7_EBX_AVX512BW, EMU_AVX512BW },
-		{ leaf7->ebx, CPUID7_EBX_AVX512VL, EMU_AVX512VL },
-		{ leaf7->ecx, CPUID7_ECX_MOVDIRI, EMU_MOVDIRI },
-		{ leaf7->ecx, CPUID7_ECX_MOVDIR64B, EMU_MOVDIR64B },
-		{ leaf81->ecx, CPUID81_ECX_LZCNT, EMU_LZCNT },
-		{ leaf81->ecx, CPUID81_ECX_SSE4A, EMU_SSE4A },
-	};
-	uint32_t features = 0;
-
-	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].word & rows[i].bit)
-			features |= EMU_HAS(rows[i].feature);
-	return features;
-}
-
 uint32_t device_features(void)
 {
-	const struct x86_cpuid leaf1 = virt_cpuid(1, 0), leaf7 = leaf_or_nothing(7),
-			       leaf81 = leaf_or_nothing(0x80000001u);
+	const struct x86_cpuid leaf0 = virt_cpuid(0, 0), leaf1 = virt_cpuid(1, 0),
+			       leaf7 = leaf_or_nothing(7), leaf81 = leaf_or_nothing(0x80000001u);
 
-	return device_features_of(&leaf1, &leaf7, &leaf81) |
-	       (virt_machine.vendor == WHvProcessorVendorIntel ? 0 : EMU_HAS(EMU_AMD));
+	return emu_features_of(&leaf0, &leaf1, &leaf7, &leaf81);
 }
 
 /* Where registers are in the image: SDM 1 "XSAVE-Managed State". In order of `at`. */

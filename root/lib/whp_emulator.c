@@ -33,8 +33,13 @@ static struct whp_emulator *emulator_of(WHV_EMULATOR_HANDLE handle)
 	return emulator;
 }
 
-/* CPUID leaf 0: "Genu" of GenuineIntel. */
-#define VENDOR_INTEL_EBX 0x756e6547u
+static struct x86_cpuid cpuid(uint32_t leaf)
+{
+	uint32_t r[4];
+
+	call_cpuid(leaf, r);
+	return (struct x86_cpuid) { r[0], r[1], r[2], r[3] };
+}
 
 /*
  * The processor has met the instruction and found it legal, so that only those matter that a processor without
@@ -42,21 +47,11 @@ static struct whp_emulator *emulator_of(WHV_EMULATOR_HANDLE handle)
  */
 static uint32_t processor_features(void)
 {
-	uint32_t features = EMU_HAS_ALL, r[4];
+	const uint32_t asked = EMU_HAS(EMU_AMD) | EMU_HAS(EMU_BMI1) | EMU_HAS(EMU_LZCNT);
+	const struct x86_cpuid leaf0 = cpuid(0), none = { 0, 0, 0, 0 };
+	const struct x86_cpuid leaf7 = leaf0.eax >= 7 ? cpuid(7) : none, leaf81 = cpuid(0x80000001);
 
-	call_cpuid(0, r);
-	if (r[1] == VENDOR_INTEL_EBX)
-		features &= ~EMU_HAS(EMU_AMD);
-	if (r[0] >= 7)
-		call_cpuid(7, r);
-	else
-		r[1] = 0;
-	if (!(r[1] & CPUID7_EBX_BMI1))
-		features &= ~EMU_HAS(EMU_BMI1);
-	call_cpuid(0x80000001, r);
-	if (!(r[2] & CPUID81_ECX_LZCNT))
-		features &= ~EMU_HAS(EMU_LZCNT);
-	return features;
+	return (EMU_HAS_ALL & ~asked) | (emu_features_of(&leaf0, &none, &leaf7, &leaf81) & asked);
 }
 
 HRESULT WHVAPI WHvEmulatorCreateEmulator(const WHV_EMULATOR_CALLBACKS *Callbacks,
@@ -117,31 +112,11 @@ static enum emu_outcome emulation_decode(struct emulation *e, const WHV_VP_EXIT_
 {
 	uint8_t bytes[MAX_INSTRUCTION_RECORD];
 	unsigned int n = 0;
-	enum emu_outcome outcome = EMU_DONE;
 
 	if (vp->Rip == e->cpu.rip)
 		for (; n < n_record; n++)
 			bytes[n] = record[n];
-	while (outcome == EMU_DONE) {
-		switch (emu_decode(bytes, n, e->cpu.mode, insn)) {
-		case EMU_DECODED: return EMU_DONE;
-		case EMU_DECODE_MORE_BYTES:
-			if (n >= EMU_MAX_INSN_BYTES)
-				return EMU_UNIMPLEMENTED;
-			outcome = emulation_fetch(e, bytes, &n, exception);
-			break;
-		case EMU_DECODE_TOO_LONG:
-			*exception = (struct emu_exception) { .vector = EXC_GP,
-							      .has_error_code =
-								      e->cpu.mode != EMU_REAL };
-			return EMU_EXCEPTION;
-		case EMU_DECODE_INVALID:
-			*exception = (struct emu_exception) { .vector = EXC_UD };
-			return EMU_EXCEPTION;
-		default: return EMU_UNIMPLEMENTED;
-		}
-	}
-	return outcome;
+	return emu_fetch(&e->cpu, &emulation_ops, e, bytes, n, insn, exception);
 }
 
 /* emu_execute(), of a repeated instruction one element: EMU_AGAIN if there are more. */

@@ -64,19 +64,9 @@ struct emulation {
 	WHV_REGISTER_VALUE set_values[EMULATION_MAX_SET];
 };
 
-/* In `access` of emulation_translate(), beside EMU_READ …: an instruction fetch. */
-#define EMULATION_FETCH (1u << 8)
-
 /* ---- whp_emulator_access.c: memory, ports, translation; the operations table ---- */
 
 extern const struct emu_ops emulation_ops;
-
-/*
- * Append bytes of the instruction at RIP to the *n_bytes that are there: up to 8, as far as the page and the
- * limit of CS go, at least one. `bytes` has room for 16. EMU_EXCEPTION: #GP(0), #PF; EMU_FAILED.
- */
-enum emu_outcome emulation_fetch(struct emulation *e, uint8_t *bytes, unsigned int *n_bytes,
-				 struct emu_exception *exception);
 
 /* One transfer of 1, 2 or 4 bytes. False, with the status bit set, if the callback failed. */
 bool emulation_port(struct emulation *e, uint16_t port, bool is_out, unsigned int size, void *data);

@@ -37,7 +37,7 @@ static enum emu_outcome page_fault(const struct emulation *e, uint64_t gva, unsi
 		error_code |= PF_W;
 	if (e->cpu.cpl == 3 && !(access & EMU_IMPLICIT))
 		error_code |= PF_U;
-	if (access & EMULATION_FETCH && (has_nx || e->cpu.cr4 & CR4_SMEP))
+	if (access & EMU_FETCH && (has_nx || e->cpu.cr4 & CR4_SMEP))
 		error_code |= PF_I;
 	*exception = (struct emu_exception) {
 		.vector = EXC_PF, .has_error_code = true, .error_code = error_code, .address = gva
@@ -53,7 +53,7 @@ static WHV_TRANSLATE_GVA_FLAGS flags_of(const struct emulation *e, unsigned int 
 		flags |= WHvTranslateGvaFlagValidateRead;
 	if (access & EMU_WRITE)
 		flags |= WHvTranslateGvaFlagValidateWrite;
-	if (access & EMULATION_FETCH)
+	if (access & EMU_FETCH)
 		flags |= WHvTranslateGvaFlagValidateExecute;
 	if (access & EMU_IMPLICIT) {
 		flags |= WHvTranslateGvaFlagPrivilegeExempt;
@@ -179,43 +179,6 @@ static enum emu_outcome emulation_cmpxchg(void *ctx, gpa_t gpa, unsigned int siz
 {
 	(void)expected;
 	return transfer_all(ctx, gpa.a, size, 1, NULL, desired);
-}
-
-static bool is_canonical(const struct emulation *e, uint64_t linear)
-{
-	unsigned int unused = e->cpu.cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return (uint64_t)((int64_t)(linear << unused) >> unused) == linear;
-}
-
-enum emu_outcome emulation_fetch(struct emulation *e, uint8_t *bytes, unsigned int *n_bytes,
-				 struct emu_exception *exception)
-{
-	const WHV_X64_SEGMENT_REGISTER *cs = &e->batch[BATCH_SEGMENTS + SEG_CS].Segment;
-	uint64_t offset = e->cpu.rip + *n_bytes, linear = offset, room;
-	enum emu_outcome outcome;
-	unsigned int n = 8;
-	gpa_t gpa;
-
-	if (e->cpu.mode != EMU_LONG64) {
-		offset &= 0xffffffff;
-		linear = (cs->Base + offset) & 0xffffffff;
-		if (offset > cs->Limit)
-			return fault(e, EXC_GP, exception);
-	} else if (!is_canonical(e, linear)) {
-		return fault(e, EXC_GP, exception);
-	}
-	room = PAGE_SIZE - PAGE_OFFSET(linear);
-	if (e->cpu.mode != EMU_LONG64 && room > cs->Limit - offset + 1)
-		room = cs->Limit - offset + 1;
-	while (n > room || n > 16 - *n_bytes)
-		n /= 2;
-	outcome = emulation_translate(e, GVA(linear), EMULATION_FETCH, &gpa, exception);
-	if (outcome == EMU_DONE)
-		outcome = transfer_all(e, gpa.a, n, 1, bytes + *n_bytes, NULL);
-	if (outcome == EMU_DONE)
-		*n_bytes += n;
-	return outcome;
 }
 
 /* ---- Ports ------------------------------------------------------------------------------- */

@@ -22,19 +22,6 @@ bool emulation_get(struct emulation *e, const WHV_REGISTER_NAME *names, UINT32 n
 	return false;
 }
 
-static enum emu_mode mode_of(const WHV_REGISTER_VALUE *batch)
-{
-	unsigned int cs = ATTRIBUTES_OF(&batch[BATCH_SEGMENTS + SEG_CS]);
-
-	if (batch[BATCH_EFER].Reg64 & EFER_LMA && cs & SEG_L)
-		return EMU_LONG64;
-	if (!(batch[BATCH_CR0].Reg64 & CR0_PE))
-		return EMU_REAL;
-	if (batch[BATCH_RFLAGS].Reg64 & RFLAGS_VM)
-		return EMU_V86;
-	return cs & SEG_DB ? EMU_PROT32 : EMU_PROT16;
-}
-
 bool emulation_load(struct emulation *e, const WHV_VP_EXIT_CONTEXT *vp)
 {
 	static const WHV_REGISTER_NAME names[BATCH_COUNT] = {
@@ -81,12 +68,9 @@ bool emulation_load(struct emulation *e, const WHV_VP_EXIT_CONTEXT *vp)
 	cpu->cr0 = batch[BATCH_CR0].Reg64;
 	cpu->cr4 = batch[BATCH_CR4].Reg64;
 	cpu->features = e->emulator->features;
-	cpu->mode = mode_of(batch);
-	cpu->cpl = SEG_ATTR_DPL(ATTRIBUTES_OF(&batch[BATCH_SEGMENTS + SEG_SS]));
-	if (cpu->mode == EMU_REAL)
-		cpu->cpl = 0;
-	else if (cpu->mode == EMU_V86)
-		cpu->cpl = 3;
+	cpu->mode = emu_mode_of(cpu->cr0, batch[BATCH_EFER].Reg64, cpu->rflags,
+				ATTRIBUTES_OF(&batch[BATCH_SEGMENTS + SEG_CS]));
+	cpu->cpl = emu_cpl_of(cpu->mode, ATTRIBUTES_OF(&batch[BATCH_SEGMENTS + SEG_SS]));
 	e->before = *cpu;
 	return true;
 }

@@ -110,8 +110,10 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 	CHECK(ctx == &bus);
 	if (fails(false))
 		return EMU_FAILED;
-	CHECK(access & (EMU_READ | EMU_WRITE));
-	CHECK(!(access & ~(EMU_READ | EMU_WRITE | EMU_IMPLICIT)));
+	if (access != EMU_FETCH) {
+		CHECK(access & (EMU_READ | EMU_WRITE));
+		CHECK(!(access & ~(EMU_READ | EMU_WRITE | EMU_IMPLICIT)));
+	}
 	if (page == bus.supervisor && cpu.cpl == 3 && !(access & EMU_IMPLICIT)) {
 		*fault = (struct emu_exception) { EXC_PF, true, PF_P | PF_U, gva.a };
 		return EMU_EXCEPTION;
@@ -355,7 +357,7 @@ static inline void reset_protected(enum emu_mode mode, unsigned int cpl)
 
 static struct emu_insn insn;
 
-static enum emu_outcome step(void)
+static inline enum emu_outcome step(void)
 {
 	start = cpu;
 	outcome = emu_execute(&insn, &cpu, &ops, &bus, &exception);
@@ -369,7 +371,7 @@ static bool is_untouched(void)
 	return !memcmp(&start, &cpu, sizeof(cpu));
 }
 
-static void decode(const char *bytes, unsigned int n)
+static inline void decode(const char *bytes, unsigned int n)
 {
 	CHECK_EQ(emu_decode((const uint8_t *)bytes, n, cpu.mode, &insn), EMU_DECODED);
 	CHECK_EQ(insn.length, n);

@@ -14,7 +14,7 @@ EMU_HEADERS := $(wildcard emu/*.h include/x86/*.h) tests/emu/check.h tests/emu/b
 EMU_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra \
 	-Wshadow -Wundef -I. -Iinclude
 EMU_TEST_OBJECTS := $(EMU_SOURCES:emu/%.c=$(B)/tests/emu/obj/%.o)
-EMU_TESTS := $(addprefix $(B)/tests/emu/,vectors vectors_rest vectors_segment vectors_system vectors_simd vectors_parts absent decode_oracle vex_oracle native native_vector docs_check fuzz_replay)
+EMU_TESTS := $(addprefix $(B)/tests/emu/,vectors vectors_rest vectors_segment vectors_system vectors_simd vectors_parts absent home decode_oracle vex_oracle native native_vector docs_check fuzz_replay)
 
 HOST_TESTS += $(EMU_TESTS)
 
@@ -22,7 +22,7 @@ $(B)/tests/emu/obj/%.o: emu/%.c $(EMU_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(EMU_TEST_CFLAGS) -c $< -o $@
 
-$(addprefix $(B)/tests/emu/,vectors vectors_segment vectors_system vectors_simd vectors_parts absent): $(B)/tests/emu/%: tests/emu/%.c \
+$(addprefix $(B)/tests/emu/,vectors vectors_segment vectors_system vectors_simd vectors_parts absent home): $(B)/tests/emu/%: tests/emu/%.c \
 		$(EMU_TEST_OBJECTS) $(EMU_HEADERS)
 	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) -o $@
 

@@ -31,6 +31,7 @@ static struct x86_fxsave *begin(bool is_live)
 static void features_are_those_of_the_processor(void)
 {
 	const struct x86_cpuid none = { 0 }, all = { ~0u, ~0u, ~0u, ~0u };
+	const struct x86_cpuid intel = { 0, 0x756e6547, 0x6c65746e, 0x49656e69 };
 	const struct {
 		unsigned int leaf; /* 0 1, 1 7, 2 80000001h */
 		char reg;
@@ -51,18 +52,18 @@ static void features_are_those_of_the_processor(void)
 	};
 	uint32_t seen = 0;
 
-	CHECK_EQUAL(device_features_of(&none, &none, &none), 0);
+	CHECK_EQUAL(emu_features_of(&intel, &none, &none, &none), 0);
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct x86_cpuid leaf[3] = { none, none, none };
 
 		*(rows[i].reg == 'b' ? &leaf[rows[i].leaf].ebx : &leaf[rows[i].leaf].ecx) =
 			1u << rows[i].bit;
-		CHECK_EQUAL(device_features_of(&leaf[0], &leaf[1], &leaf[2]),
+		CHECK_EQUAL(emu_features_of(&intel, &leaf[0], &leaf[1], &leaf[2]),
 			    EMU_HAS(rows[i].feature));
 		seen |= EMU_HAS(rows[i].feature);
 	}
 	/* Each has its bit, but for what every processor has. */
-	CHECK_EQUAL(device_features_of(&all, &all, &all), seen);
+	CHECK_EQUAL(emu_features_of(&intel, &all, &all, &all), seen);
 	CHECK_EQUAL(seen, (1u << EMU_FEATURE_COUNT) - 1 - EMU_HAS(EMU_BASE) - EMU_HAS(EMU_AMD));
 }
 
@@ -84,14 +85,17 @@ static void features_are_asked_of_leaves_that_exist(void)
 /* No CPUID bit, but the vendor: of the machine, not of what a child is shown. */
 static void the_vendor_is_the_machines(void)
 {
-	const uint8_t vendor = virt_machine.vendor;
+	static const struct x86_cpuid vendors[] = {
+		{ 0x16, 0x756e6547, 0x6c65746e, 0x49656e69 }, /* GenuineIntel */
+		{ 0x10, 0x68747541, 0x444d4163, 0x69746e65 }, /* AuthenticAMD */
+		{ 0x0d, 0x6f677948, 0x656e6975, 0x6e65476e }, /* HygonGenuine */
+	};
 
 	guest_new();
 	for (unsigned int i = 0; i < 3; i++) {
-		virt_machine.vendor = (uint8_t)i;
-		CHECK_EQUAL(!!(device_features() & EMU_HAS(EMU_AMD)), i != WHvProcessorVendorIntel);
+		fake_set_cpuid(0, 0, vendors[i]);
+		CHECK_EQUAL(!!(device_features() & EMU_HAS(EMU_AMD)), i != 0);
 	}
-	virt_machine.vendor = vendor;
 }
 
 static void segments_are_read_and_loaded_whole(void)
