@@ -18,6 +18,7 @@ HOST_TESTS :=
 include arch/rules.mk
 include boot/rules.mk
 include root/rules.mk
+include emu/rules.mk
 include tests/rules.mk
 
 .PHONY: help

@@ -9,13 +9,13 @@ MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FI
 	$(B)/panic/whit.efi $(LINUX_GUEST)
 
 # Scripts that run on the host, and the programs that they need.
-HOST_SCRIPTS := tests/system/options tests/fuzz/emu_run tests/fuzz/hv_run \
+HOST_SCRIPTS := tests/system/options tests/emu/install tests/fuzz/emu_run tests/fuzz/hv_run \
 	tests/unit/whp_headers/run tests/unit/whp_client/run
 
 include tests/fuzz/vtx.mk
 
 .PHONY: host-tests
-host-tests: $(HOST_TESTS) $(B)/tests/fuzz/emu_fuzz $(B)/fuzz/hv_fuzz
+host-tests: $(HOST_TESTS) $(B)/libwhitemu.a $(B)/tests/fuzz/emu_fuzz $(B)/fuzz/hv_fuzz
 
 .PHONY: test
 test: deps ## everything: lint, both compilers, host tests, machine tests; ends with `N passed, N failed`
