@@ -192,9 +192,10 @@ HRESULT WHVAPI WHvDeleteVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 
 
 /*
  * Enters the guest; returns at the next exit that the client must see, with its record. One
- * thread per processor at a time. Any size that holds the record of the reason is accepted, and
- * never more than the size is written. WHV_E_INSUFFICIENT_BUFFER; WHV_E_INVALID_VP_STATE if the
- * processor is in Run already.
+ * thread per processor at a time. The buffer must hold the record of any exit that the partition can
+ * have, since the reason is not known before: 144 bytes, and the whole structure once HypercallExit
+ * or the emulation of device accesses has been asked for. WHV_E_INSUFFICIENT_BUFFER;
+ * WHV_E_INVALID_VP_STATE if the processor is in Run already.
  */
 HRESULT WHVAPI WHvRunVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex,
 				      VOID *ExitContext, UINT32 ExitContextSizeInBytes);

@@ -261,7 +261,7 @@ static const char introduction[] =
 	"\n"
 	"What a processor has beyond the base of x86-64 (`cpu.features`) is #UD without its bit.\n"
 	"\n"
-	"Of the prefixes F2 and F3 the last one counts. On instructions that are not strings they "
+	"If there are both F2 and F3, the last of them counts. On instructions that are not strings they "
 	"are ignored;\n"
 	"on MOVS STOS LODS INS OUTS, F2 is F3. In 64-bit mode the prefixes of ES CS SS DS are "
 	"ignored and do\n"
