@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vendor-neutral face of hardware virtualisation, and all that hv/ knows of the machine.
+ * The vendor-neutral interface to hardware virtualisation. hv/ knows nothing else of the machine.
  *
  * arch/vmx implements it on VT-x (arch/svm will on AMD-V), arch/fake on the host for tests. Nothing
  * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in the
@@ -104,8 +104,7 @@ uint64_t virt_tsc(void);
 
 /*
  * The root's MTRRs. The machine's own stay as the loader has found them, and with them the types of the hypervisor's
- * accesses: what the root writes stands beside them, and has its effect through nested paging alone. False: the
- * processor has no such MTRR. Setting checks nothing: hv/ has.
+ * accesses: the root's values are kept beside them, and take effect through nested paging alone. False: the processor has no such MTRR. Setting checks nothing, because hv/ has done so.
  */
 bool virt_mtrr_get(uint32_t msr, uint64_t *value);
 bool virt_mtrr_set(uint32_t msr, uint64_t value);
@@ -151,7 +150,7 @@ bool virt_space_create(struct virt_space *space, struct virt_pages *pages);
 /* Give all tables back. No VP may use the space any more. */
 void virt_space_destroy(struct virt_space *space);
 
-/* What is at gpa (below 2^physical_bits). */
+/* The leaf or the hole at gpa (below 2^physical_bits). */
 struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
 
 /*
@@ -170,7 +169,7 @@ void virt_space_flush(const struct virt_space *space);
 /*
  * Which of n pages (at most 64) from gpa on, all in one block of 2 MiB, have been written to since they
  * became VIRT_TRACKED or were last cleared: bits of *dirty. False if one of them is not VIRT_TRACKED.
- * clear: and take the bits back; virt_space_flush() before anything relies on later writes being seen.
+ * With `clear` the bits are taken back; call virt_space_flush() before anything relies on later writes being seen.
  * A VIRT_TRACKED leaf that is set again with the same address is as dirty as it was.
  */
 bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
@@ -238,7 +237,7 @@ enum virt_reg {
 	VIRT_PENDING_DEBUG, /* bits 0-3 and 14 as in DR6 */
 	VIRT_XCR0,	    /* of a child; legal by xcr0_child */
 	VIRT_XSS,	    /* of a child; legal by xss_child */
-	VIRT_TSC_AUX,	    /* what RDTSCP and RDPID give */
+	VIRT_TSC_AUX,	    /* the value that RDTSCP and RDPID give */
 	VIRT_SPEC_CTRL,	    /* IA32_SPEC_CTRL while the VP runs; only bits that the processor has */
 	VIRT_DEBUGCTL,	    /* IA32_DEBUGCTL: BTF alone */
 	VIRT_REG_COUNT
@@ -248,7 +247,7 @@ enum virt_reg {
 #define VIRT_SHADOW_MOV_SS (1u << 1)
 #define VIRT_SHADOW_NMI	   (1u << 3) /* NMIs are blocked */
 
-/* What a page walk must know of a VP, in one call. */
+/* All registers of a VP on which a page walk depends, in one call. */
 struct virt_paging {
 	uint64_t cr0, cr3, cr4, efer, rflags;
 	uint64_t pdpte[4];   /* only if PAE paging without long mode is on */
@@ -257,7 +256,7 @@ struct virt_paging {
 };
 
 /*
- * What is asked for most after an exit, in one look: read once, and good until the next virt_run(),
+ * The state that is asked for most after an exit. It is read once, and good until the next virt_run(),
  * virt_set(), virt_set_segment() or virt_skip() of the VP.
  */
 struct virt_view {
@@ -403,7 +402,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 /* The token of the VP's space has changed. */
 void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space);
 
-/* Give the pages back to the list they came from. The VP is nobody's current one afterwards. */
+/* Give the pages back to the list they came from. The VP is no processor's current one afterwards. */
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages);
 
 /*
@@ -415,7 +414,7 @@ void virt_switch(struct virt_vp *from, struct virt_vp *to);
 /* Enter `vp`, whose registers virt_switch() has loaded, until the next exit. */
 void virt_run(struct virt_vp *vp, struct virt_exit *exit);
 
-/* Any VP that no other processor runs. Setting checks nothing: hv/ has. */
+/* Any VP that no other processor runs. Setting checks nothing, because hv/ has done so. */
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg);
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
 /* Bits 8 to 11 of the attributes, where a descriptor has bits of its limit, are dropped. */
@@ -496,7 +495,7 @@ void virt_vp_reset(struct virt_vp *vp, bool is_init);
 /* ---- The local APIC of a child ----------------------------------------------------------- */
 
 /*
- * hv/apic/apic.c is the APIC; here is what of it the processor does. The register page is the xAPIC's: register n at
+ * hv/apic/apic.c is the APIC; these functions control the processor's help for it. The register page is the xAPIC's: register n at
  * 16 * n, below 1 KiB; hv/ and the processor both read and write it, never at the same time.
  */
 enum virt_apic_mode {

@@ -82,7 +82,7 @@ static bool table_get(const struct reader *reader, uint64_t address, uint32_t si
 	return table->at && sums_to_zero(table->at, n_bytes);
 }
 
-/* What the RSDP points to: the XSDT, or the RSDT of tables that have none, and the size of an entry there. */
+/* The table that the RSDP points to: the XSDT, or the RSDT of tables that have none, and the size of an entry there. */
 static const char *find_root(const struct reader *reader, uint64_t rsdp, struct table *root,
 			     unsigned *entry_bytes)
 {

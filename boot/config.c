@@ -183,7 +183,7 @@ static const struct {
 	{ "memory", set_memory }, { "assist", set_assist }, { "panic", set_panic },
 };
 
-/* What is wrong with the line, or NULL. */
+/* A text that says why the line is wrong, or NULL. */
 static const char *parse_line(struct config *config, struct span line)
 {
 	struct span key;

@@ -20,7 +20,7 @@ struct needs {
 	bool has_1g; /* the processor has 1 GiB pages */
 };
 
-/* What DIRECT shows of a machine whose memory ends at `top`. */
+/* The bytes that DIRECT maps on a machine whose memory ends at `top`. */
 uint64_t needs_direct_bytes(uint64_t top);
 
 /* Bytes of the heap for the hypervisor's books of RAM. */

@@ -191,7 +191,7 @@ static bool start_option(const struct self *self, uint16_t number, EFI_STATUS *s
 	return has_run;
 }
 
-/* What the boot manager would have started without this entry. */
+/* The entry that the boot manager would have started without this one. */
 static bool start_by_order(const struct self *self, EFI_STATUS *status)
 {
 	UINTN n_order, n_current;

@@ -48,7 +48,7 @@ static size_t node_bytes(const uint8_t *path, size_t n_bytes, size_t at)
 	return n >= NODE_BYTES && n <= n_bytes - at ? n : 0;
 }
 
-/* What follows a name of 16-bit characters that ends with a zero; SIZE_MAX if it does not end. */
+/* The offset behind a name of 16-bit characters that ends with a zero; SIZE_MAX if it does not end. */
 static size_t skip_name(const uint8_t *bytes, size_t n_bytes, size_t at)
 {
 	for (; n_bytes - at >= 2; at += 2)

@@ -17,7 +17,7 @@ struct option {
 	const uint8_t *path; /* the device's: the nodes in front of the file's */
 	size_t path_bytes;
 	uint16_t file[OPTION_FILE_CHARS]; /* zero-terminated */
-	const uint8_t *data;		  /* what the loader gets as its load options */
+	const uint8_t *data;		  /* the load options that the loader gets */
 	size_t data_bytes;
 };
 

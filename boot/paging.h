@@ -13,7 +13,7 @@
 #include "block.h"
 #include "image.h"
 
-/* What one processor's stacks need of memory, without the guard pages. */
+/* The memory that one processor's stacks need, without the guard pages. */
 #define PAGING_STACK_BYTES 0xb000ull
 
 /* The most that DIRECT can show: the address space from its base up to the entry of IMAGE. */

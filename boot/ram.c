@@ -65,7 +65,7 @@ static bool area_get(const struct ram_map *map, size_t i, struct area *area)
 	return true;
 }
 
-/* What one address is, and where that may change next. */
+/* The kind of one address, and where it may change next. */
 struct ground {
 	bool is_ram;
 	uint64_t end;

@@ -30,7 +30,7 @@
 
 extern const char payload[], payload_end[];
 
-/* What a start that is refused has to undo. */
+/* The changes that a refused start has to undo. */
 struct attempt {
 	const struct config *config;
 	struct image image;

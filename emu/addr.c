@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Addresses: from operands to an offset in a segment, and from there to a linear address with the
- * checks of SDM 3A "Protection" in the processor's order: canonical or limit, type, alignment. Page
- * rights are the caller's, who translates.
+ * checks of SDM 3A "Protection" in the processor's order: canonical or limit, type, alignment. The caller, who translates, checks the rights of pages.
  */
 #include "emu/run.h"
 #include "x86/cr.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From bytes to struct emu_insn: prefixes, opcode, ModRM, SIB, displacement, immediate, in the order
- * of SDM 2 "Instruction Format". Total: any bytes, any mode, and nothing else matters.
+ * of SDM 2 "Instruction Format". The function is total: it takes any bytes in any mode, and depends on nothing else.
  *
  * The bytes are copied in front of zeros and decoded without asking how many there were; when all
  * stages are done emu_decode() asks once, before any judgement that a missing byte could change.
@@ -46,7 +46,7 @@ static inline unsigned int fill_window(uint8_t *window, const uint8_t *bytes, un
 	return n_bytes;
 }
 
-/* What a byte is in front of an opcode: 0 none, the EMU_PREFIX_ that it sets, or one of these. */
+/* The role of a byte in front of an opcode: 0 none, the EMU_PREFIX_ that it sets, or one of these. */
 #define BYTE_SEGMENT 0x80
 #define BYTE_REX     0x40 /* in 64-bit mode */
 #define BYTE_VEX     0xc0 /* the opcode, or the beginning of VEX or EVEX */
@@ -331,10 +331,10 @@ static RARE bool has_register_form(const struct emu_insn *insn)
 	return true;
 }
 
-/* What of a row's flags makes its existence depend on mode, prefix or ModRM.reg. */
+/* Flags of a row by which its existence depends on mode, prefix or ModRM.reg. */
 #define CONDITIONS (UD | I64 | O64 | PROT | P_ANY | SREG)
 
-/* What decode_legacy() has to look into. */
+/* Flags that decode_legacy() has to look into. */
 #define UNUSUAL (CONDITIONS | F64 | D64 | MAIN1 | NOACC | PORT | STRING)
 
 /* Is the row an instruction with these prefixes, this ModRM.reg, in this mode? */
@@ -388,7 +388,7 @@ static inline void describe_operands(struct emu_insn *insn, const struct emu_row
 	unsigned int access =
 		row->operand[0] & OPD_RM ? flags : R; /* operands but the first are read */
 
-	/* What CALL and PUSH of an immediate push is not as wide as that; a vector has no size. */
+	/* CALL and PUSH of an immediate push values of another width than the operand's; a vector has no size. */
 	if ((main & WIDE_MASK) != WIDE_V && (main & (OPD_IMM | OPD_RM)) != OPD_IMM) {
 		unsigned int size = emu_wide_bytes(main, insn->operand_size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which EVEX opcodes exist and in which form, SDM 2 "Instruction Set Reference": AVX-512 F CD
+ * The EVEX opcodes that exist, and their forms, SDM 2 "Instruction Set Reference": AVX-512 F CD
  * BW DQ VL IFMA VBMI VBMI2 VNNI BITALG VPOPCNTDQ BF16 FP16 VP2INTERSECT, GFNI, VAES,
  * VPCLMULQDQ. Not ER, PF, 4FMAPS and 4VNNIW, which were Xeon Phi's alone.
  */

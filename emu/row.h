@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The opcode tables: what a row says. emu/ only.
+ * The rows of the opcode tables. For emu/ only.
  *
  * A row is an instruction in the notation of SDM 2 "Opcode Map": a name, up to three operands (a
- * letter for where the operand is, a letter for how wide), what happens to them, and the function
- * that gives the meaning. Decoding needs the shape alone; a row without a meaning is legal and not
+ * letter for where the operand is, a letter for how wide), their use, and the function that gives the meaning. Decoding needs the shape alone; a row without a meaning is legal and not
  * implemented (or touches no memory). The tables of the four legacy maps are complete.
  */
 #ifndef EMU_ROW_H
@@ -36,7 +35,7 @@ struct emu_row {
 
 _Static_assert(sizeof(struct emu_row) == 32, "the tables are most of the emulator's size");
 
-/* What a VEX or EVEX row is found by: map (1 to 6), mandatory prefix (0 none, 1 66, 2 F3, 3 F2), opcode. */
+/* The key by which a VEX or EVEX row is found: map (1 to 6), mandatory prefix (0 none, 1 66, 2 F3, 3 F2), opcode. */
 #define EMU_VEX_KEY(map, prefix, opcode) ((map) << 10 | (prefix) << 8 | (opcode))
 
 /*
@@ -77,7 +76,7 @@ _Static_assert(sizeof(struct emu_row) == 32, "the tables are most of the emulato
 	}
 
 enum {
-	/* What happens to operand 0; operands 1 and 2 are read. */
+	/* The use of operand 0; operands 1 and 2 are read. */
 	R = 1 << 0,
 	W = 1 << 1,
 	RW = R | W,
@@ -257,7 +256,7 @@ extern const struct emu_row emu_sse_10[4], emu_sse_11[4], emu_sse_12[4], emu_sse
 	emu_sse_d6[4], emu_sse_e7[4], emu_sse_f7[4];
 extern const struct emu_row emu_rows_x87[8][8]; /* memory forms of D8 to DF */
 
-/* What is executed of VEX and EVEX, ascending by key. Which opcodes exist at all is vex.c's. */
+/* The rows of VEX and EVEX that are executed, ascending by key. vex.c knows which opcodes exist at all. */
 extern const struct emu_row emu_rows_bmi[], emu_rows_vex[], emu_rows_evex[];
 extern const unsigned int emu_n_rows_bmi, emu_n_rows_vex, emu_n_rows_evex;
 

@@ -29,7 +29,7 @@ enum emu_gpr {
 	EMU_RIP = 16 /* as the base of an address */
 };
 
-/* What no guest does to a device many times a second is made small. */
+/* Code for accesses that no guest makes to a device many times a second is kept small, not fast. */
 #define EMU_RARE __attribute__((cold))
 
 /* A memory operand whose checks are done: one or two runs of bytes in guest-physical memory. */
@@ -38,7 +38,7 @@ struct emu_place {
 	unsigned int n_bytes[2]; /* the second is 0 unless the operand crosses a page */
 };
 
-/* What an instruction changes beside general registers, flags and memory: at most one thing. */
+/* The one thing that an instruction may change beside general registers, flags and memory. */
 enum emu_effect_kind {
 	EMU_NO_EFFECT,
 	EMU_SET_SEGMENT,

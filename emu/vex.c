@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VEX and EVEX: their prefixes into the fields of struct emu_insn, and the row of what is executed.
+ * VEX and EVEX: the decoding of their prefixes into struct emu_insn, and the search for the row of an executed instruction.
  * Which opcodes exist with them, and in which form, is in vex_shapes.c and evex_shapes.c.
  */
 #include <stddef.h>
@@ -50,7 +50,7 @@ static const struct emu_row *row_of(const struct emu_insn *insn, unsigned int pr
 }
 
 /*
- * What the prefix says beside the fields of struct emu_insn. Its payload bytes are taken as three-byte
+ * Fields of the prefix that struct emu_insn does not have. Its payload bytes are taken as three-byte
  * VEX and EVEX have them: R X B R' and map; W vvvv pp; z L'L b V' aaa.
  */
 struct payload {

@@ -4,7 +4,7 @@
  * column of SDM 2. emu/vex*.c only.
  *
  * Tables are by map and mandatory prefix, ascending by opcode. An opcode can have more than one word:
- * the first that agrees in W, L, ModRM.mod and ModRM.reg holds. What no word agrees with is #UD.
+ * the first that agrees in W, L, ModRM.mod and ModRM.reg holds. If no word agrees the instruction is #UD.
  */
 #ifndef EMU_VEX_SHAPE_H
 #define EMU_VEX_SHAPE_H

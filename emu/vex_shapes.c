@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which VEX opcodes exist and in which form, SDM 2 "Instruction Set Reference": AVX, AVX2,
+ * The VEX opcodes that exist, and their forms, SDM 2 "Instruction Set Reference": AVX, AVX2,
  * FMA, F16C, BMI1, BMI2, AVX-VNNI and its INT8 and INT16, AVX-IFMA, AVX-NE-CONVERT, GFNI, VAES,
  * VPCLMULQDQ, SHA512, SM3, SM4, CMPccXADD, the opmask instructions, and AMX to AMX-COMPLEX.
  * Not FMA4 and XOP's VPERMIL2, which are AMD's.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Segment registers: descriptors are found, checked and marked as SDM 2 "MOV", "LDS", "CALL" and SDM 3A
- * "Protection" say, and what a register is to hold becomes the effect of the instruction. Meanings of
+ * "Protection" say, and the new contents of a register become the effect of the instruction. Meanings of
  * MOV to and from them, LDS and its like, LLDT, LTR, LAR, LSL, VERR, VERW, ARPL.
  *
  * The emulator is not told EFER.LMA: descriptors of system segments have 16 bytes in 64-bit mode alone,

@@ -349,7 +349,7 @@ enum emu_outcome emu_x_ins(struct emu_run *run)
 	outcome = place_destination(run, &string, EMU_WRITE);
 	if (outcome != EMU_DONE)
 		return outcome;
-	/* What a device has given is not to be lost. */
+	/* Data that a device has given must not be lost. */
 	if (!EMU_HAS_OP(run, write))
 		return EMU_UNIMPLEMENTED;
 	outcome = EMU_CALL(run, in, port, run->size, string.n, data);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Meanings of vector moves between memory and XMM, YMM, ZMM, MMX and opmask registers, MXCSR too: one
- * flow for all, with a kind for each way in which bytes move; the row's `vector` says how many. What is
- * masked off is neither read nor written and does not fault.
+ * flow for all, with a kind for each way in which bytes move; the row's `vector` says how many. An element that is masked off is neither read nor written and does not fault.
  */
 #include <string.h>
 
@@ -62,7 +61,7 @@ static enum emu_outcome check_state(struct emu_run *run, uint64_t xcr0)
 }
 
 /*
- * What the encoding needs beside the row's feature. Scalars have no length. DQ: PINSRD, PEXTRD; 32X2,
+ * Features that the encoding needs beside the row's. Scalars have no length. DQ: PINSRD, PEXTRD; 32X2,
  * 64X2 and 32X8 of broadcasts, inserts and extracts.
  */
 static bool has_features(const struct emu_run *run, const struct vec *v, bool is_scalar)
@@ -318,7 +317,7 @@ static void clear_lanes(const struct emu_insn *insn, uint8_t *data)
 				memset(data + i * 4, 0, 4);
 }
 
-/* What was read, in its final places. */
+/* The elements that were read, in their final places. */
 static void arrange(const struct emu_insn *insn, const struct vec *v, uint8_t *data)
 {
 	unsigned int size = insn->prefixes & EMU_PREFIX_REPNE ? 8 : 4;
@@ -418,7 +417,7 @@ static EMU_RARE enum emu_outcome move(struct emu_run *run, enum kind kind)
 	if (outcome != EMU_DONE || kind == STORE || kind == MASKMOV)
 		return outcome;
 	arrange(insn, &v, data);
-	/* What is above a load, or masked off by a vector, is zero. */
+	/* Elements above a load, or masked off by a vector, are zero. */
 	if (kind == LOAD)
 		active |= is_vmaskmov ? ~0ull : ~ones(v.n);
 	return put(run, &v, active, data);

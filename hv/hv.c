@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one shared object (hv/hv.h), in a file of its own: everything stands on it, and it on nothing. */
+/* The one shared object (hv/hv.h). It has a file of its own because all others use it and it uses none. */
 #include "hv/hv.h"
 
 struct hv hv;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hv_main(): the hypervisor's memory, the root's space, a root VP for each processor. The loader
- * brings processors in one after the other; the first one in sets up what all share.
+ * brings processors in one after the other; the first one sets up the objects that all share.
  */
 #include <string.h>
 
@@ -31,7 +31,7 @@ static bool is_page_range(uint64_t base, uint64_t n_bytes)
 	return !PAGE_OFFSET(base | n_bytes) && n_bytes && base + n_bytes > base;
 }
 
-/* What the books and the spaces rely on. */
+/* The assumptions of the books and the spaces. */
 static const char *handover_fault(const struct whit_handover *handover)
 {
 	const uint64_t block_end = handover->block_base + handover->block_bytes;

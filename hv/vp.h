@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's virtual processor as data: what WHP knows of it and the hardware does not hold. It is owned by its partition
- * and locked by the partition's lock. hv/vp/vp.h has what can be done with it.
+ * A child's virtual processor as data: the state that WHP defines and the hardware does not hold. It is owned by its partition and locked by the partition's lock. Its functions are in hv/vp/vp.h.
  */
 #ifndef HV_VP_H
 #define HV_VP_H
@@ -21,13 +20,14 @@
 
 struct device_state {
 	struct emu_insn insn; /* decoded last; the instruction that waits for an answer */
-	struct emu_move move; /* what it is, with is_move */
+	struct emu_move move; /* the instruction as a move, if is_move */
 	bool is_move;	      /* insn is a plain move */
-	bool is_loading;   /* the waiting read is that of `move`, and answers[0] is all it needs */
-	uint64_t bytes[2]; /* what it was decoded from, their number in the last byte; 0: nothing */
-	uint64_t rip;	   /* where it stands; a client that moves RIP gives it up */
-	uint64_t gva_page; /* what the processor had translated when it exited: from here, */
-	uint64_t gpa_page; /* to here, */
+	bool is_loading; /* the waiting read is that of `move`, and answers[0] is all it needs */
+	uint64_t bytes
+		[2]; /* the bytes it was decoded from, with their number in the last one; 0: none */
+	uint64_t rip;	    /* where it stands; a client that moves RIP gives it up */
+	uint64_t gva_page;  /* the processor's translation at the exit: from here, */
+	uint64_t gpa_page;  /* to here, */
 	uint8_t translated; /* for this: EMU_READ, EMU_WRITE; 0: nothing */
 	uint64_t stuck_rip; /* an instruction that could not be completed, and how often */
 	uint8_t n_stuck;
@@ -45,7 +45,7 @@ struct device_state {
 	struct whit_device_access posted[DEVICE_MAX_ACCESSES];
 };
 
-/* What guests and clients find in the MTRRs; kept, without effect: nested paging gives the types. */
+/* The MTRRs that guests and clients see. They are kept and have no effect: nested paging gives the types. */
 #define MTRR_VARIABLE 8u
 #define MTRR_FIXED    11u
 
@@ -78,7 +78,7 @@ struct vp {
 		tsc_adjust; /* IA32_TSC_ADJUST: what the guest's own writes have moved its TSC by */
 	struct mtrr mtrr;
 	uint64_t deliverability;     /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
-	struct virt_event pending;   /* what the next entry delivers, hv/vp/event.h */
+	struct virt_event pending;   /* the event that the next entry delivers, hv/vp/event.h */
 	struct virt_event waiting;   /* PendingInterruption's, if that must wait; has_waiting */
 	uint64_t pending_parameter;  /* CR2 of a pending page fault */
 	bool pending_is_event;	     /* it is in PendingEvent, else in PendingInterruption */
@@ -90,7 +90,7 @@ struct vp {
 			bool nmi_requested;	  /* an NMI of the APIC waits for the guest */
 			bool has_waiting;
 			bool wants_window; /* vp_prepare_apic(): again when the guest takes interrupts */
-			uint8_t window; /* what virt_window() was last asked: 1 interrupt, 2 NMI */
+			uint8_t window; /* the windows last asked of virt_window(): 1 interrupt, 2 NMI */
 			uint16_t
 				ext_int; /* PendingEvent's ExtInt that waits: its vector, and bit 8 */
 		};

@@ -3,7 +3,7 @@
  * A machine for tests: arch/virt.h on the host, with an arena in the place of physical memory.
  *
  * Physical address p is the byte at virt_direct_base + p. Exits come out of a queue that the test
- * fills; what hv/ asks of the machine is recorded in struct fake. Anything that real hardware would
+ * fills; struct fake records the requests of hv/ to the machine. Anything that real hardware would
  * not survive, or that the contract forbids, prints why and aborts. One thread.
  */
 #ifndef ARCH_FAKE_FAKE_H
@@ -89,7 +89,7 @@ struct fake {
 
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
 
-	/* What happened. */
+	/* The events of a test. */
 	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes, n_resets,
 		n_type_questions;
 	unsigned int n_spaces, n_vps; /* that exist now */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What VT-x does of a child's local APIC, SDM 3C "APIC Virtualization and Virtual Interrupts": controls, and fields of
- * the VMCS. The virtual-APIC page is the register page of hv/apic/apic.c, who knows what an APIC is.
+ * The help of VT-x for a child's local APIC, SDM 3C "APIC Virtualization and Virtual Interrupts": controls, and fields of
+ * the VMCS. The virtual-APIC page is the register page of hv/apic/apic.c, which implements the APIC.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/string.h"

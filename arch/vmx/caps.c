@@ -12,7 +12,7 @@
 #include "x86/fx.h"
 #include "x86/msr.h"
 
-/* What a kind of VMCS wants of a control. */
+/* The setting of a control in a kind of VMCS. */
 enum want {
 	OFF,	  /* must be off */
 	ON,	  /* required */

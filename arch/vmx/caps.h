@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Capability negotiation: what VT-x offers, as its MSRs say, against what Whit needs. Pure.
+ * Capability negotiation: the offers of VT-x, by its MSRs, against the needs of Whit. The functions are pure.
  */
 #ifndef ARCH_VMX_CAPS_H
 #define ARCH_VMX_CAPS_H
@@ -38,7 +38,7 @@ struct caps {
 	bool has_execute_only, has_1g, has_ept_ad, has_wait_for_sipi;
 	uint64_t cr0_must_be_one; /* of a guest: without PE and PG */
 	uint64_t cr4_must_be_one;
-	uint64_t cr4_possible; /* what VMX operation allows, VMXE and SMXE taken off */
+	uint64_t cr4_possible; /* the bits that VMX operation allows, less VMXE and SMXE */
 };
 
 #define CAPS_MISSING_BYTES 96

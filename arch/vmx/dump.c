@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The VMCS in a panic. Reads what can be read, and never fails. */
+/* The VMCS in a panic. The dump reads every field that can be read, and never fails. */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/backend.h"
 #include "whit/log.h"

@@ -135,7 +135,7 @@ static void prune(struct virt_space *space, uint64_t gpa, unsigned int level)
 			break;
 		old = *parent;
 		ept_store(parent, 0);
-		/* What was cut off before hangs in it again, for free_tables() to find. */
+		/* The table that was cut off before is hung in again, for free_tables() to find. */
 		if (cut)
 			ept_store(&table[index_of(gpa, level)], cut);
 		cut = old;
@@ -245,7 +245,7 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	new_entry = keep_dirty(space, old, new_entry);
 	if (old == new_entry)
 		return true;
-	/* What the processor has set in the meantime. */
+	/* The processor may have set bits in the meantime. */
 	old = ept_store(entry, new_entry);
 	if (keep_dirty(space, old, new_entry) != new_entry)
 		(void)ept_change(entry, 0, keep_dirty(space, old, new_entry));

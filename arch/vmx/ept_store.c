@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See ept.h. */
+/* The one way to write an entry of nested page tables (ept.h). */
 #include "arch/vmx/ept.h"
 
 #include <stdbool.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events into a guest: what hv/ injects, exceptions that were intercepted for the processor's sake
- * only, and NMIs and machine checks that came for the root while it was not running.
+ * Events into a guest: those that hv/ injects, exceptions that were intercepted for the processor's sake only, and NMIs and machine checks that came for the root while it was not running.
  */
 #include "arch/vmx/vmx.h"
 #include "x86/cr.h"
@@ -211,7 +210,7 @@ void virt_intercept_spin(struct virt_vp *vp, bool exits)
 				: vp->proc2 & ~PROC2_PAUSE_LOOP_EXITING);
 }
 
-/* What RF and TF mean for an instruction that is done. */
+/* The effect of RF and TF on an instruction that is done. */
 static __attribute__((noinline)) void skip_flags(struct virt_vp *vp)
 {
 	if (vp->regs.rflags & RFLAGS_TF)

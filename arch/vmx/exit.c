@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VM exits into struct virt_exit: a table from the basic exit reason to a small function. Each reads
- * those fields alone that the manual defines for its reason (SDM 3C "Recording VM-Exit Information and
+ * only those fields that the manual defines for its reason (SDM 3C "Recording VM-Exit Information and
  * Updating VM-entry Control Fields"): the others hold what an earlier exit left there.
  */
 #include "arch/vmx/vmx.h"

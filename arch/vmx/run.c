@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Entering a virtual processor: the one loop that a guest's every exit goes through. Kept lean. */
+/* Entry into a virtual processor: the one loop through which every exit of a guest goes. It is kept short. */
 #include "arch/vmx/vmx.h"
 #include "x86/rflags.h"
 
@@ -12,7 +12,7 @@ static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uin
 	entry->is_root = vp->is_root;
 }
 
-/* What a VP rarely needs before an entry. False: do not enter. */
+/* The rare work before an entry. False: do not enter. */
 static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct virt_vp *vp)
 {
 	cpu->has_run = true;
@@ -108,7 +108,7 @@ left:
 	exit->insn_length = 0;
 	exit->interrupted.type = VIRT_EVENT_NONE;
 	if (has_run) {
-		/* What hv/ injected has been delivered; what waits for the entry came out of the guest. */
+		/* The event that hv/ injected has been delivered; the one that waits for the entry came out of the guest. */
 		exit->reason = VIRT_EXIT_NMI;
 		vmx_take_back(&exit->interrupted);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing a VP's registers: a table for what is one VMCS field, and a case each for the
- * rest. CR0 and CR4 have two halves, SDM 3C "Guest/Host Masks and Read Shadows for CR0 and CR4": in
+ * Reading and writing a VP's registers: a table for those that are one VMCS field, and a case for each of the others. CR0 and CR4 have two halves, SDM 3C "Guest/Host Masks and Read Shadows for CR0 and CR4": in
  * bits that Whit owns the guest reads what virt_set() stored.
  */
 #include "arch/vmx/vmx.h"
@@ -35,7 +34,7 @@ _Static_assert(VIRT_SHADOW_STI == INTERRUPTIBILITY_STI &&
 		       VIRT_SHADOW_NMI == INTERRUPTIBILITY_NMI,
 	       "VIRT_SHADOW is the VMCS field");
 
-/* What the hardware holds, with the guest's own view in the bits that it does not own. */
+/* The value that the hardware holds, with the guest's own view in the bits that it does not own. */
 static inline uint64_t get_cr0(const struct virt_vp *vp)
 {
 	return (vmread(VMCS_GUEST_CR0) & ~vp->cr0_mask) | (vp->cr0_shadow & vp->cr0_mask);

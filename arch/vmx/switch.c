@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What VT-x does not switch: x87/SSE, CR2, the MSRs of SYSCALL and SWAPGS, TSC_AUX, DR0-3, extended state,
+ * The state that VT-x does not switch: x87/SSE, CR2, the MSRs of SYSCALL and SWAPGS, TSC_AUX, DR0-3, extended state,
  * speculation control.
  *
  * The hypervisor uses none of them, so they hold the values of the VP that was switched in last. x87,

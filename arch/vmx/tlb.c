@@ -42,7 +42,7 @@ void vpid_take(struct virt_vp *vp)
 		vp->vpid = (uint16_t)(word * 64 + bit);
 	}
 	lock_release(&vpids.lock);
-	vp->due |= DUE_FLUSH; /* what an earlier owner has left */
+	vp->due |= DUE_FLUSH; /* translations of an earlier owner */
 }
 
 void vpid_give(struct virt_vp *vp)

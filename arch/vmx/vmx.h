@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of arch/vmx share: struct virt_vp and the negotiated capabilities. */
+/* Declarations that the files of arch/vmx share: struct virt_vp and the negotiated capabilities. */
 #ifndef ARCH_VMX_VMX_H
 #define ARCH_VMX_VMX_H
 
@@ -8,7 +8,7 @@
 #include "arch/vmx/vmcs.h"
 #include "arch/vmx/xstate.h"
 
-/* What has to be done before an entry; nothing, mostly, so it is asked at one place. */
+/* Work that is due before an entry. Mostly there is none, so one test covers all of it. */
 #define DUE_FIRST   (1u << 0) /* it has never run */
 #define DUE_FLUSH   (1u << 1) /* its translations are out of date */
 #define DUE_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
@@ -52,7 +52,7 @@ _Static_assert(sizeof(struct virt_vp) <= PAGE_SIZE, "one page");
 
 extern struct caps vmx_caps; /* written once, before the first VP */
 
-/* What CPUID says of the processor, and virt_machine has no word for; written with it. */
+/* Features of the processor by CPUID for which virt_machine has no word; written with it. */
 struct vmx_features {
 	bool has_rdtscp, has_spec_ctrl, has_ibpb;
 	uint32_t signature; /* leaf 1 EAX, what RDX holds after INIT */

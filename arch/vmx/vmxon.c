@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is VT-x what Whit needs (backend_check), and VMX operation on and off. The decision itself is
- * caps.c; this file reads the MSRs, in an order in which none that does not exist is touched.
+ * The check whether VT-x has all that Whit needs (backend_check), and VMX operation on and off. caps.c decides; this file reads the MSRs, in an order that touches none that does not exist.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/backend.h"

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended state, what XSAVE manages beyond x87 and SSE: a child's values are laid over the root's only if it
+ * Extended state, which XSAVE manages beyond x87 and SSE: a child's values are laid over the root's only if it
  * has CR4.OSXSAVE set, for without that it can reach neither them nor XCR0. See switch.c for overlays.
  *
- * While they are laid over, XCR0 is the child's. Without AVX in it nothing else is: what the processor holds above SSE is out
- * of the child's reach. With AVX all components change hands, for a VEX instruction clears its register to the
- * full width, whatever XCR0 says (SDM 1 "Accessing XMM, YMM, and ZMM Registers"); XCR0 is wide for that time. A change of XCR0
- * comes with the overlay off: what the child gives up goes into its image, what it gets comes from there.
+ * While they are laid over, XCR0 is the child's. Without AVX in it nothing else is laid over: the child cannot reach the processor's state above SSE. With AVX all components change hands, for a VEX instruction clears its register to the
+ * full width, whatever XCR0 says (SDM 1 "Accessing XMM, YMM, and ZMM Registers"); XCR0 is wide for that time. A change of XCR0 comes with the overlay off: components that the child gives up go into its image, and those that it gets come from there.
  *
  * x87, SSE and MXCSR are no part of this: virt_switch() has them.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arch/x86 asks of the backend (arch/vmx, later arch/svm) besides arch/virt.h: the start of a
+ * The functions that arch/x86 needs of the backend (arch/vmx, later arch/svm) besides arch/virt.h: the start of a
  * processor, its end, and a dump.
  */
 #ifndef ARCH_X86_BACKEND_H

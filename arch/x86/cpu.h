@@ -8,7 +8,7 @@
 
 #include "arch/x86/percpu.h"
 
-/* What exc.asm pushes, from low to high addresses. */
+/* The frame that exc.asm pushes, from low to high addresses. */
 struct exc_frame {
 	uint64_t gpr[16]; /* ModRM order; gpr[4] is not used, see rsp */
 	uint64_t vector;

@@ -100,7 +100,7 @@ static bool variable_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t
 	}
 	if (!is_covered)
 		*type = legal_type(TYPE_OF(mtrr->def_type));
-	/* What covers only a part cannot change a block that is UC as a whole. */
+	/* A range that covers only a part cannot change a block that is UC as a whole. */
 	return !is_partial || (is_covered && *type == MEMTYPE_UC);
 }
 

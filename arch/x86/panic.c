@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end: what is known goes to the log ring and the serial port, and the processor stops, or resets the
- * machine after the time that whit.conf gives. Written to work on a wounded machine: no allocation, no lock
- * that is not broken first, and a panic inside it ends at once.
+ * A panic writes all that is known to the log ring and the serial port; then the processor stops, or resets the machine after the time that whit.conf gives. The code must work on a damaged machine: it allocates nothing, breaks each lock before it takes it, and a panic inside it ends at once.
  */
 #include <stdarg.h>
 

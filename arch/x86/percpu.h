@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each processor has to itself. The GS base points here whenever the hypervisor runs: VM exits
+ * The data that each processor has to itself. The GS base points here whenever the hypervisor runs: VM exits
  * load it. Nothing in it is touched by another processor.
  */
 #ifndef ARCH_X86_PERCPU_H
@@ -36,7 +36,7 @@ struct x86_tss {
 
 _Static_assert(sizeof(struct x86_tss) == 104, "SDM: 64-bit TSS");
 
-/* What start.c must put back if the processor is returned to the loader. */
+/* The registers that start.c must restore if the processor is returned to the loader. */
 struct x86_before {
 	uint64_t cr0, cr4, fs_base, gs_base;
 	struct x86_table gdtr, idtr;

@@ -99,7 +99,7 @@ static uint64_t take_record(struct whit_handover *theirs, uint32_t cpu)
 
 	memcpy(own, theirs, sizeof(*own));
 	if (own->magic != WHIT_HANDOVER_MAGIC || own->version != WHIT_HANDOVER_VERSION)
-		return WHIT_LAUNCH_BAD_RECORD; /* what `message` is in this record nobody knows */
+		return WHIT_LAUNCH_BAD_RECORD; /* `message` may be elsewhere */
 	wrong = check_record(own, cpu);
 	if (wrong) {
 		format_text(theirs->message, sizeof(theirs->message),

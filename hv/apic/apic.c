@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registers of a child's local APIC, its priorities, and what it hands to the processor (hv/apic/apic.h). A row of `rules` for
- * each register says who may read and write it, and which bits of it there are. Elsewhere: modes and resets, apic_mode.c; the
- * timer, apic_timer.c; what APICs send, apic_ipi.c; what clients see, apic_state.c.
+ * The registers of a child's local APIC, its priorities, and its requests to the processor (hv/apic/apic.h). A row of `rules` for each register says who may read and write it, and which bits exist. Modes and resets are in mode.c, the timer in timer.c, messages in ipi.c, and the client's view in image.c.
  */
 #include "hv/apic/apic.h"
 
@@ -315,7 +313,7 @@ static bool write_x2apic(struct vp *vp, unsigned int n, uint64_t value)
 
 /* ---- The page ---------------------------------------------------------------------------- */
 
-/* What lies between the registers reads as zero; parts of one, or more, are what a load of 32 bits brings. */
+/* The gaps between the registers read as zero. A part of a register, or more than one, reads as the bytes of a load of 32 bits. */
 uint64_t apic_read(struct vp *vp, uint64_t gpa, unsigned int size)
 {
 	const unsigned int n = (uint32_t)PAGE_OFFSET(gpa) >> 4, offset = gpa & 15;

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of a child's VP, in partitions with LocalApicEmulationMode: registers, priorities, timer, and what the
- * APICs of a partition send each other. SDM 3A "Advanced Programmable Interrupt Controller (APIC)".
+ * The local APIC of a child's VP, in partitions with LocalApicEmulationMode: registers, priorities, timer, and messages between the APICs of a partition. SDM 3A "Advanced Programmable Interrupt Controller (APIC)".
  *
  * The registers are those of the page: register n at 16 * n, as a guest in xAPIC mode sees them. Where the processor helps
- * (virt_machine.apic) it works on the same page. Only the VP's own processor touches page and state, or who holds
- * the partition's lock while the VP does not run; everybody else posts (`posted`, `signals`: atomic), and the VP takes
- * over in vp_prepare_apic().
+ * (virt_machine.apic) it works on the same page. Page and state are touched only by the VP's own processor, or by the holder of the partition's lock while the VP does not run. Everybody else posts (`posted`, `signals`: atomic), and the VP takes the posts over in vp_prepare_apic().
  */
 #ifndef HV_APIC_H
 #define HV_APIC_H
@@ -34,7 +31,7 @@ struct apic_trap {
 /* Where the page stands: IA32_APIC_BASE keeps it there. */
 #define APIC_PAGE 0xfee00000ull
 
-/* What the timer counts, before the divider: WHvCapabilityCodeInterruptClockFrequency. Hyper-V's, too. */
+/* The timer's frequency, before the divider: WHvCapabilityCodeInterruptClockFrequency. Hyper-V's, too. */
 #define APIC_CLOCK_HZ 200000000ull
 
 struct apic {
@@ -57,7 +54,7 @@ struct apic {
 	uint32_t
 		fraction; /* of a tick, in parts of APIC_CLOCK_HZ, by which the deadline is early */
 	uint32_t errors;  /* for the ESR, when it is written */
-	uint64_t eoi_exits[4]; /* what virt_apic_eoi_exits() was last told */
+	uint64_t eoi_exits[4]; /* the vectors that virt_apic_eoi_exits() was last given */
 	uint32_t sent, sent_self, mmio, eois,
 		tprs;		  /* WHV_PROCESSOR_APIC_COUNTERS, by hv/vp/counter.c */
 	uint32_t posted[8];	  /* vectors from others; atomic */

@@ -2,7 +2,7 @@
 /*
  * A local APIC as its client sees and sets it: register by register, and in one piece. Setting is restoring: no
  * interrupt is sent, nothing is acknowledged; the timer goes on from the count that is set. Registers come in any order:
- * each is kept as it is given, and what it means beside the others is worked out when the VP runs.
+ * each is kept as it is given, and its meaning together with the others is worked out when the VP runs.
  */
 #include "hv/apic/page.h"
 
@@ -75,7 +75,7 @@ static const char *refusal(struct vp *vp, unsigned int n, uint64_t value)
 	return value & ~legal ? "a reserved bit is set" : NULL;
 }
 
-/* What refusal() has nothing against: as it is. What hangs on other registers is for apic_settle(). */
+/* A value that refusal() accepts is set as it is; apic_settle() handles the effects that depend on other registers. */
 static void restore(struct vp *vp, unsigned int n, uint64_t value)
 {
 	struct apic *const apic = &vp->apic;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the local APICs of a partition send each other, and what the client sends them: SDM 3A "Issuing Interprocessor
+ * Messages that the local APICs of a partition send each other, and those that the client sends them: SDM 3A "Issuing Interprocessor
  * Interrupts", "Determining IPI Destination". A message is posted, by atomics, in the APIC of each target, which takes it over
  * before its next entry. xAPIC and x2APIC IDs are the VP's index.
  */
@@ -85,7 +85,7 @@ static void post_signal(struct vp *vp, uint32_t signal)
 	do {
 		after = before | signal;
 		if (signal & APIC_SIGNAL_INIT)
-			after = APIC_SIGNAL_INIT; /* what came before it is gone */
+			after = APIC_SIGNAL_INIT; /* earlier messages are gone */
 		else if ((signal & APIC_SIGNAL_SIPI) && (before & APIC_SIGNAL_SIPI))
 			after = before; /* the first one counts */
 	} while (!__atomic_compare_exchange_n(&vp->apic.signals, &before, after, false,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A local APIC comes and goes with its VP, and through IA32_APIC_BASE: disabled, xAPIC, x2APIC. SDM 3A "Local APIC State",
+ * Creation, reset and deletion of a local APIC, and its modes by IA32_APIC_BASE: disabled, xAPIC, x2APIC. SDM 3A "Local APIC State",
  * "Extended XAPIC (x2APIC)".
  */
 #include "hv/apic/page.h"
@@ -39,7 +39,7 @@ static void reset_registers(struct vp *vp)
 	vp->wants_window = false;
 }
 
-/* What is the mode's, of the registers and of the processor. */
+/* The effects of a change of mode on the APIC's registers and on the processor. */
 static void enter_mode(struct vp *vp)
 {
 	struct apic *const apic = &vp->apic;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The register page of a local APIC, for hv/apic/apic.c and hv/apic_*.c, and what these call of each
- * other. Nobody else includes this. Words of another VP's page are only read, and whole: it may be running.
+ * The register page of a local APIC, and functions that the files of hv/apic/ share. Nobody else includes this. Words of another VP's page are only read, and whole: it may be running.
  */
 #ifndef HV_APIC_PAGE_H
 #define HV_APIC_PAGE_H
@@ -103,7 +102,7 @@ static inline void apic_set_due(struct apic *apic)
 	__atomic_store_n(&apic->is_due, true, __ATOMIC_RELEASE);
 }
 
-/* What a client has set since the last entry; of the timer it counts when the rest of it is known. */
+/* Registers that a client has set since the last entry; those of the timer take effect when all of them are known. */
 #define KEPT_ANY      (1u << 0)
 #define KEPT_START    (1u << 1) /* INITIAL_COUNT */
 #define KEPT_COUNT    (1u << 2) /* CURRENT_COUNT: kept_count; goes before KEPT_START */
@@ -117,7 +116,7 @@ static inline void apic_keep(struct apic *apic, unsigned int what)
 
 /* ---- hv/apic/apic.c: the VP's own ---- */
 
-/* What the guest reads: a word of the page, or worked out. */
+/* The value that the guest reads: a word of the page, or computed. */
 uint32_t apic_register(struct vp *vp, unsigned int n);
 
 /* Bits that a register can have, by whoever writes it; 0: none, or it is read-only. */
@@ -148,7 +147,7 @@ void apic_timer_divide(struct vp *vp);
 void apic_timer_mode(struct vp *vp);
 void apic_timer_stop(struct vp *vp);
 
-/* What CURRENT_COUNT reads. */
+/* The value of CURRENT_COUNT. */
 uint32_t apic_timer_count(struct vp *vp);
 
 /* Take over what a client has set, apic->kept: the timer goes on by all of it, from now. */

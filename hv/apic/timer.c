@@ -89,7 +89,7 @@ void apic_timer_start(struct vp *vp, uint32_t count)
 	count_down(vp, count);
 }
 
-/* What has run out and has not fired yet stands at 1: a client that saves it does not lose it. */
+/* A count that has run out and not fired yet stands at 1, so that a client that saves it does not lose it. */
 static uint32_t count_at(const struct apic *apic, uint64_t now)
 {
 	uint64_t elapsed, rest;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHvGetCapability. What is said of the processor is what a child can see of it: the feature bits are
- * read off the model (hv/cpu/model.c) that has everything, so that the two cannot differ.
+ * WHvGetCapability. The processor's features are those that a child can see: the bits are read off the model (hv/cpu/model.c) that has everything, so that the two cannot differ.
  */
 #include "hv/call/capability.h"
 

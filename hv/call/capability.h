@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a partition can ask for: values of WHvGetCapability that WHvSetPartitionProperty goes by, too. */
+/* The features that a partition can ask for: values of WHvGetCapability by which WHvSetPartitionProperty also judges. */
 #ifndef HV_CAPABILITY_H
 #define HV_CAPABILITY_H
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hypercall interface (whit/hypercall.h): a table with a row for each call, and a function that
- * takes its registers apart. What a call means is in the file of its noun. docs/hypercalls.md is the
+ * takes its registers apart. The file of its noun implements the call. docs/hypercalls.md is the
  * same table in words; tests/unit/hv_docs.c compares them.
  *
- * A row says what its first parameters name: the partition is then found and locked, and the VP has
- * taken over what the root wrote in the shared page, before the function is called.
+ * A row says what its first parameters name: the partition is then found and locked, and the VP has taken over the root's writes to the shared page, before the function is called.
  */
 #include "hv/call/hypercall.h"
 

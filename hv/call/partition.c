@@ -33,7 +33,7 @@
 /* A handle: the tag above the frame number. */
 #define HANDLE_FRAME_BITS 40
 
-/* What one step of a delete looks at: leaves, pages. A VP counts for some. */
+/* The number of leaves and pages that one step of a delete looks at. A VP counts for some. */
 #define DELETE_BUDGET	 512u
 #define DELETE_VP_BUDGET 32u
 

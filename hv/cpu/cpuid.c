@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPUID model. A child sees the bits of a row if the processor has them and the partition what the row needs, and
- * nothing without a row: what a leaf advertises must work under Whit, state that is switched, registers that exist
- * and controls that are on. Choices worth knowing:
+ * The CPUID model. A child sees the bits of a row if the processor has them and the partition has the features that the row needs. It sees no bit without a row, because a leaf must advertise only features that work under Whit: their state is switched, their registers exist, and their controls are on. Choices worth knowing:
  *   - the hypervisor bit is on; leaf 40000000h carries "WhitGuest", not the root's signature, so
  *     that nobody takes a child for a place to make hypercalls from; 40000010h gives the frequencies of TSC and
  *     APIC timer in kHz, as VMware's and QEMU's do;
@@ -395,7 +393,7 @@ static void show_clocks(struct model *model)
 	frequency->ecx = BUS_MHZ;
 }
 
-/* What is not bits of a row. */
+/* Words of CPUID that are no bits of a row. */
 static void finish(struct model *model, const struct properties *properties)
 {
 	uint32_t *const basic = &answer_of(model, 0, 0)->eax;
@@ -561,7 +559,7 @@ static void apply_misc_enable(const struct vp *vp, uint32_t leaf, struct x86_cpu
 		out->edx &= ~CPUID81_EDX_NX;
 }
 
-/* What the slot alone does not say. */
+/* Words that the slot alone does not determine. */
 static struct x86_cpuid look(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
 {
 	const struct model *const model = &vp->partition->model;

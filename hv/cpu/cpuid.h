@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What CPUID says: to a child, by a list of what is allowed and by its partition's model; to the root, what the
- * processor says less what Whit keeps for itself (hv/root/root_cpuid.c).
+ * The answers of CPUID: to a child by a list of allowed bits and its partition's model; to the root those of the processor, less the features that Whit keeps for itself (hv/root/root_cpuid.c).
  */
 #ifndef HV_CPUID_H
 #define HV_CPUID_H

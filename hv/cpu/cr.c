@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Control registers, EFER and XCR0 of children and the root (hv/cpu/cr.h). */
 #include "hv/cpu/cr.h"
 
 #include "hv/mem/gpa.h"
@@ -23,7 +24,7 @@ bool cr_is_canonical(const struct vp *vp, uint64_t address)
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
-/* What is wrong with the bits of a CR0 among themselves. */
+/* A text that says how the bits of a CR0 contradict each other, or NULL. */
 static const char *cr0_contradiction(uint64_t value)
 {
 	if ((value & CR0_PG) && !(value & CR0_PE))

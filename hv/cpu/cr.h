@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Control registers, EFER and XCR0: which values are legal, and what writing one does besides.
+ * Control registers, EFER and XCR0: the legal values, and the effects of a write.
  *
  * Two questions are kept apart. The _refusal() functions ask whether a value can be legal at all on
  * the child's processor model; a client that sets registers one by one is held to no more than that, and
- * hv/cpu/entry.c names what does not fit together when the VP runs. The _write() functions are the guest's
+ * hv/cpu/entry.c names values that contradict each other when the VP runs. The _write() functions are the guest's
  * instruction: they apply every rule of SDM 2B "MOV—Move to/from Control Registers" against the
  * other registers as they stand.
  */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest-state rules of a VM entry, SDM 3C "Checks on the Guest State Area", in its order and on
- * what WHP's registers can express; AMD-V's are a subset. Knows the VP's registers and nothing else.
+ * The guest-state rules of a VM entry, SDM 3C "Checks on the Guest State Area", in its order, as far as WHP's registers can break them; AMD-V's are a subset. This file knows the VP's registers and nothing else.
  */
 #include "hv/cpu/entry.h"
 
@@ -47,7 +46,7 @@ static bool is_canonical(uint64_t address)
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
-/* What an entry asks of RIP: it may be one bit longer, and the fetch then faults. */
+/* The rule of an entry for RIP. It may be one bit longer than canonical; the fetch then faults. */
 static bool is_extended(uint64_t address)
 {
 	const int64_t upper = (int64_t)address >> virt_machine.linear_bits;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Why the processor refuses to enter a VP. */
+/* The reason why the processor refuses to enter a VP. hv/cpu/entry.c */
 #ifndef HV_ENTRY_H
 #define HV_ENTRY_H
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A partition's processor (hv/cpu/model.h). The tables here tie together what belongs together: WHP's feature bits
- * and CPUID's; CPUID's and the control bits of registers; a feature that is hidden, and those that need it.
+ * A partition's processor (hv/cpu/model.h). The tables connect WHP's feature bits with CPUID's, CPUID's with the control bits of registers, and a feature with those that need it.
  */
 #include "hv/cpu/model.h"
 
@@ -98,7 +97,7 @@ static const struct { uint8_t bit, word, feature; const char *name; } arch_capab
 	{ 28, 0xff, 0, "RFDS_CLEAR" },
 };
 
-/* What is gone when none of these bits is shown. */
+/* Features that disappear when none of these bits is shown. */
 static const struct {
 	uint32_t has, leaf;
 	uint8_t subleaf, reg;
@@ -247,7 +246,7 @@ static void hide(struct model *model, const struct properties *properties)
 	}
 }
 
-/* What is left of `has` by what is shown. */
+/* The features that remain of `has`, given the bits that are shown. */
 static uint32_t still_has(const struct model *model, uint32_t has)
 {
 	uint32_t named = 0, kept = 0;
@@ -293,7 +292,7 @@ void model_build(struct partition *partition)
 		has |= HAS_APIC;
 	if (properties->apic_mode == WHvX64LocalApicEmulationModeX2Apic)
 		has |= HAS_X2APIC;
-	/* What hides one feature may hide another: until nothing changes. */
+	/* Hiding one feature may hide another: repeat until nothing changes. */
 	do {
 		model->has = has;
 		cpuid_fill(model, partition);

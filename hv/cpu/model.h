@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processor that the VPs of a partition are: what the machine has and Whit virtualises, less what the partition's
- * properties take away. Worked out once, at the set-up; hv/cpu/cpuid.c shows it, hv/cpu/cr.c and hv/cpu/msr.c hold the guest to it.
+ * The processor model of a partition's VPs: the features that the machine has and Whit virtualises, less those that the partition's properties take away. It is worked out once, at the set-up; hv/cpu/cpuid.c shows it, hv/cpu/cr.c and hv/cpu/msr.c hold the guest to it.
  */
 #ifndef HV_MODEL_H
 #define HV_MODEL_H
@@ -13,7 +12,7 @@
 
 struct partition;
 
-/* What there is of it, beyond single instructions: rows of CPUID and of the MSRs name what they need. */
+/* Features of the processor beyond single instructions; rows of CPUID and of the MSRs name those that they need. */
 #define HAS_XSAVE     (1u << 0)
 #define HAS_AVX	      (1u << 1) /* its state component, as the next two */
 #define HAS_AVX512    (1u << 2)

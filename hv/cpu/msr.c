@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's MSRs are the rows of a table, sorted by number. A row counts if the partition has what it needs; without a
- * row, or without a function in it, the client may be asked, by its properties, and else the access gives #GP(0).
- * There is nothing behind a row but the VP's own state: no access of a child ever reaches an MSR of the machine, but
- * for the two commands that leave nothing behind there.
+ * A child's MSRs are the rows of a table, sorted by number. A row counts if the partition has the features that it needs. Without a row, or without a function in it, the access goes to the client if the properties say so, and gives #GP(0) otherwise. Behind a row there is only the VP's own state: no access of a child reaches an MSR of the machine, except two commands that leave nothing behind there.
  *
- * What systems read without being ready for a fault is here: Linux's and Windows' start, the firmware's of SeaBIOS and
- * OVMF. Hyper-V's and KVM's ranges are not.
+ * The table has the MSRs that systems read without being ready for a fault: Linux and Windows at their start, SeaBIOS and OVMF. It has none of Hyper-V's and KVM's ranges.
  */
 #include "hv/cpu/msr.h"
 
@@ -192,7 +188,7 @@ static bool read_misc_enable(READ)
 }
 
 /*
- * What comes of each bit that the manual lets software write, or has read-only; the others are reserved. SDM 4 "Architectural MSRs", and
+ * The treatment of each bit that the manual calls writable or read-only; the others are reserved. SDM 4 "Architectural MSRs", and
  * those of the families from Pentium 4 on: guests write them by the family that CPUID shows.
  */
 enum misc_way { WORKS, KEPT, FIXED };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers: a child has those of a table and no other (hv/cpu/msr.c, hv/cpu/mtrr.c); the root has the
- * processor's less VMX, with an eye kept on the memory types (hv/root/root_msr.c).
+ * Model-specific registers. A child has those of a table and no other (hv/cpu/msr.c, hv/cpu/mtrr.c); the root has the processor's, less those of a table (hv/root/root_msr.c).
  */
 #ifndef HV_MSR_H
 #define HV_MSR_H

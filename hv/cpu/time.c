@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A partition's time (hv/cpu/time.h): offsets to the host's TSC, which nothing but these functions moves. */
+/* A partition's time (hv/cpu/time.h): offsets to the host's TSC, which only these functions change. */
 #include "hv/cpu/time.h"
 
 #include "hv/vp.h"

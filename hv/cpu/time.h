@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A partition's time: the host's TSC, less the while that it stood still. WHvSuspendPartitionTime stops it, a Run or
- * WHvResumePartitionTime lets it go on where it stood: no VP sees the gap. What the timers of the APICs wait for moves
- * along. The partition is locked, and no VP of it runs but the caller's.
+ * A partition's time: the host's TSC, less the time for which it stood still. WHvSuspendPartitionTime stops it; a Run or WHvResumePartitionTime lets it go on where it stood, so that no VP sees the gap. The deadlines of the APICs' timers move along. The partition is locked, and no VP of it runs but the caller's.
  */
 #ifndef HV_TIME_H
 #define HV_TIME_H

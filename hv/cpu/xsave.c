@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See hv/cpu/xsave.h. */
+/* XSAVE images between the compacted form of clients and the standard form of the processor (hv/cpu/xsave.h). */
 #include "hv/cpu/xsave.h"
 
 #include <string.h>

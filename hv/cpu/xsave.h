@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A VP's extended state as clients give and take it: the compacted form of SDM 1 "Compacted Format of XSAVE", with
- * the components of the VP's processor model, out of and into the standard form of virt_fpu_save(). The first
- * functions are pure: where a component lies they ask of CPUID leaf 0Dh, through `cpuid`.
+ * the components of the VP's processor model, out of and into the standard form of virt_fpu_save(). The first functions are pure: they ask `cpuid` for leaf 0Dh, which says where a component lies.
  *
- * That is xsave_component(), never the processor itself: the root can change what CPUID says, and what is copied
- * by an offset must lie where it lay when the image's size was chosen.
+ * `cpuid` is xsave_component(), never the processor itself: the root can change the answers of CPUID, and a component must lie where it lay when the image's size was chosen.
  */
 #ifndef HV_XSAVE_H
 #define HV_XSAVE_H

@@ -99,7 +99,7 @@ unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
 	const struct virt_view *view = virt_view(vp->virt);
 	const uint64_t rip = virt_regs(vp->virt)->rip;
 
-	/* What nearly every fetch is: of 64-bit code, in the page of the last one, which is still that. */
+	/* The usual fetch: 64-bit code in the page of the last fetch, whose walk still holds. */
 	if (vp->fetched_page && is_64bit_code(view) && n <= 16 &&
 	    PAGE_OFFSET(rip) + n <= PAGE_SIZE &&
 	    walk_is_known(vp->partition, &view->paging, GVA(rip), fetch_access(&view->paging),

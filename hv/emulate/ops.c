@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the emulator asks of a VP: translation, guest memory, ports. An access to memory that is not mapped
+ * The operations that the emulator asks of a VP: translation, guest memory, ports. An access to memory that is not mapped
  * for it is a device access: reads are answered from the root's answers so far, or stop the instruction;
  * writes are collected. Guest memory belongs to other processors too: every read of it is done once.
  */

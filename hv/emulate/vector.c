@@ -89,7 +89,7 @@ enum emu_outcome device_vector(struct virt_vp *virt, enum emu_file file, unsigne
 	return EMU_DONE;
 }
 
-/* What is written is in use from now on; the initial state of all these components is zeros. */
+/* A component that is written is in use from now on; the initial state of all of them is zeros. */
 enum emu_outcome device_set_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
 				   unsigned int n_bytes, bool zero_upper, const void *data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A hypercall's buffers (hv/mem/buffer.h): read once or written once, in one go, and only if they are the root's. */
+/* A hypercall's buffers (hv/mem/buffer.h): each is read once or written once, and only if it is the root's memory. */
 #include "hv/mem/buffer.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who uses each frame of the machine's RAM: the books that let the root map its memory into children
- * and lend it, without ever getting at a page twice.
+ * The use of each frame of the machine's RAM: the books by which the root can map its memory into children and lend it, and no page ever serves both.
  *
  * A frame of the root is plain, or lent (it holds the hypervisor's tables for a partition), or mapped
  * (children's nested page tables or a VP's shared page point at it, any number of times). Lent and
@@ -15,7 +14,7 @@
 
 #include "arch/virt.h"
 
-/* What a frame is. */
+/* The kinds of frames. */
 enum frame_kind {
 	FRAME_PLAIN,	/* not lent; all that has no frame too */
 	FRAME_LENT,	/* lent */
@@ -40,7 +39,7 @@ void frames_unmap(spa_t block, unsigned int level);
 bool frames_lend(spa_t base, uint64_t n_pages);
 void frames_unlend(spa_t base, uint64_t n_pages);
 
-/* What the frame around an address is; and say so of a lent one. Unlending makes it plain. */
+/* Get the kind of the frame around an address; and set the kind of a lent one. Unlending makes it plain. */
 enum frame_kind frames_kind(spa_t spa);
 void frames_mark(spa_t frame, enum frame_kind kind);
 

@@ -15,14 +15,14 @@ static inline unsigned int gpa_bits(void)
 	return virt_machine.physical_bits < 48 ? virt_machine.physical_bits : 48;
 }
 
-/* What stands at a guest-physical page. */
+/* A guest-physical page as the hypervisor sees it. */
 struct gpa_page {
 	uint8_t *
 		ptr; /* the page's first byte as the hypervisor sees it; NULL if nothing is mapped */
 	uint8_t rights; /* VIRT_READ … */
 };
 
-/* What gpa_page() says of a page that is not remembered; it then is. */
+/* The answer of gpa_page() for a page that is not remembered; it is remembered then. */
 struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa);
 
 /*

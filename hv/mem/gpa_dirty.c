@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which pages a guest has written to (hv/mem/gpa.h). Such pages are leaves of 4 KiB, VIRT_TRACKED. What a guest
- * writes is noted by the processor, in flags of the tables, or by the violation at the first write;
- * what the hypervisor writes for it, by gpa_written(). What the root writes to its own memory is not seen.
+ * The record of pages that a guest has written to (hv/mem/gpa.h). Such pages are leaves of 4 KiB, VIRT_TRACKED. The processor notes a guest's write in flags of the tables, or the first write is a violation; gpa_written() notes the hypervisor's writes for the guest. The root's writes to its own memory are not noted.
  */
 #include <string.h>
 

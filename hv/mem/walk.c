@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest page walk (hv/mem/walk.h), SDM 3A "Paging". docs/translate.md has the order in which results
- * take precedence, and what was decided where the documents are silent.
+ * The guest page walk (hv/mem/walk.h), SDM 3A "Paging". docs/translate.md has the order in which results take precedence, and the decisions where the manuals are silent.
  *
  * Invariants: a page-table entry is read once and then judged by that value alone; it is written
  * only by a compare-and-exchange from that value; a table is touched only if the nested tables said so in this
@@ -161,7 +160,7 @@ static inline uint64_t walk_beyond(void)
 }
 
 /*
- * What is reserved in a present entry with PTE_PS above level 1, beside what is at all levels. SDM 3A,
+ * The bits that are reserved in a present entry with PTE_PS above level 1, beside those of all levels. SDM 3A,
  * the figures "Formats of CR3 and Paging-Structure Entries".
  */
 static inline uint64_t walk_large_reserved(const struct virt_paging *paging, unsigned int level,
@@ -383,7 +382,7 @@ static inline __attribute__((always_inline)) void walk_on(struct walk_state *sta
 	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0, 0);
 }
 
-/* What a walk begins with; false if paging is off, and then it is done. */
+/* Begin a walk. False: paging is off, and the walk is done. */
 static inline bool walk_begin(struct walk_state *state, const struct partition *partition,
 			      const struct virt_paging *paging, gva_t gva, unsigned int access,
 			      struct walk *walk)
@@ -429,7 +428,7 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
 }
 
 /*
- * What an entry may differ in from its neighbour and still be judged like it: the address, caching, accessed
+ * The bits in which an entry may differ from its neighbour and still be judged like it: the address, caching, accessed
  * and dirty, and what is the software's. PTE_PS is PAT in an entry of level 1.
  */
 #define WALK_NO_MATTER (PTE_ADDR | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PS | PTE_G | 7ull << 9)

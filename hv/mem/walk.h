@@ -12,7 +12,7 @@
 #include "hv/partition.h"
 #include "x86/rflags.h"
 
-/* What is checked at the leaf. No access bit: presence and reserved bits alone. */
+/* The checks at the leaf. No access bit: presence and reserved bits alone. */
 #define WALK_READ     (1u << 0)
 #define WALK_WRITE    (1u << 1)
 #define WALK_EXECUTE  (1u << 2)
@@ -38,7 +38,7 @@ void walk_gva(const struct partition *partition, const struct virt_paging *pagin
 /* The entries that a walk has read, from the top. */
 struct walk_trail {
 	const void *at[WALK_MAX_STEPS]; /* where the hypervisor sees them */
-	uint64_t entry[WALK_MAX_STEPS]; /* what they were */
+	uint64_t entry[WALK_MAX_STEPS]; /* their values */
 	uint8_t n;
 	bool is_wide;  /* 8 bytes each, else 4 */
 	bool is_whole; /* with CR0, CR3, CR4 and EFER they determine the walk */

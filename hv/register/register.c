@@ -2,9 +2,7 @@
 /*
  * WHvGetVirtualProcessorRegisters and WHvSetVirtualProcessorRegisters, by the tables of hv/register/register.h.
  *
- * A value is refused here if it could never be right, or if the hypervisor itself would stumble over
- * it (an MSR that faults). What must fit together with other registers is judged when the VP runs, since a
- * client sets registers in any order. All of a call's names and values are checked before the
+ * A value is refused here if it could never be right, or if the hypervisor itself would fault on it (an MSR). Rules between registers are checked when the VP runs, since a client sets registers in any order. All of a call's names and values are checked before the
  * first is written.
  */
 #include "hv/register/register.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The register file between its parts: a row for each WHV_REGISTER_NAME that means anything, in a table for each
+ * The interface between the parts of the register file: a row for each WHV_REGISTER_NAME that has a meaning, in a table for each
  * stretch of 4096 numbers, at the place that its lower bits give. hv/register/register.c finds rows and makes the calls;
- * hv/register_*.c have the tables.
+ * hv/register/row_*.c have the tables.
  */
 #ifndef HV_REGISTER_H
 #define HV_REGISTER_H
@@ -12,7 +12,7 @@
 
 struct register_row;
 
-/* What every function of a row is given; `i` counts from row->first. */
+/* The parameters of every function of a row; `i` counts from row->first. */
 #define REGISTER_GET \
 	struct vp *vp, const struct register_row *row, uint32_t i, WHV_REGISTER_VALUE *value
 #define REGISTER_SET \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * WHV_REGISTER_NAME 1000h to 1FFFh: x87 and SSE, which are the FXSAVE area of the VP's image, SDM 1 "FXSAVE Area".
- * What lies beyond it (the upper halves of YMM …) WHP has no names for: WHvSetVirtualProcessorXsaveState.
+ * WHP has no register names for the rest (the upper halves of YMM …), which WHvSetVirtualProcessorXsaveState sets.
  */
 #include <string.h>
 

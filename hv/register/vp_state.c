@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * State of a VP in one piece (hv/register/vp_state.h). The root's buffer is checked once and then written, or read, in place,
- * with hv.lock held so that nobody can lend it away meanwhile: state may be larger than what a stack should hold.
- * What decides anything is copied first, and checked in the copy.
+ * with hv.lock held so that nobody can lend it away meanwhile: state may be too large for the stack. Fields that decide anything are copied first, and checked in the copy.
  */
 #include "hv/register/vp_state.h"
 

@@ -4,14 +4,11 @@
  * the hypervisor's block and lent pages are taken. The part below hv.identity_end is complete; what
  * lies above is mapped when it is first touched.
  *
- * Hidden memory is not mapped. The first read, fetch or page walk there puts a page of ones in its place; the
- * first write puts one of a few sinks there, pages full of ones that can be written to, which is taken away again, with all that
- * was written, when its turn comes to stand elsewhere. The processor does the rest: code of ones is #UD, page tables of ones have
- * reserved bits set. Both are counted. The hypervisor never does an access in the root's stead.
+ * Hidden memory is not mapped. The first read, fetch or page walk there puts a page of ones in its place; the first write puts one of a few sinks there, pages full of ones that can be written to. A sink is taken away again, with all that was written, when it is needed elsewhere. The processor does the rest: code of ones is #UD, page tables of ones have
+ * reserved bits set. Both are counted. The hypervisor never makes an access for the root.
  *
  * Every hidden page has a 4 KiB table around it as long as it is hidden, so that neither this nor
- * showing it again needs memory: where the table would go because nothing is left in it, the page of ones
- * stands from the start. Blocks that hold no lent page any more become large leaves again. Everything under hv.lock.
+ * showing it again needs memory: where nothing else would keep the table, the page of ones is shown from the start. Blocks that hold no lent page any more become large leaves again. All of this is under hv.lock.
  */
 #include "hv/root/memory.h"
 
@@ -210,7 +207,7 @@ void root_memory_show(spa_t base, uint64_t n_pages)
 	show_pages(base.a, base.a + (n_pages << PAGE_SHIFT));
 }
 
-/* What was mapped on demand comes back on demand. A hole in the place of a leaf needs no page. */
+/* Pages that were mapped on demand come back on demand. A hole in the place of a leaf needs no page. */
 static uint64_t forget_at(uint64_t at)
 {
 	const unsigned int level = virt_machine.max_leaf_level;

@@ -23,7 +23,7 @@
 
 #define ANY_SUBLEAF ~0u
 
-/* What the root does not see: hv/cpu/msr.c refuses the MSRs behind it, hv/cpu/cr.c the control bits. */
+/* Features that the root does not see: hv/cpu/msr.c refuses the MSRs behind it, hv/cpu/cr.c the control bits. */
 /* clang-format off */
 #define ALL { ~0u, ~0u, ~0u, ~0u }
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root's MSRs are the machine's, and do not exit; those of the rows here do. Guarded is
- *   - what comes with VMX and SMX;
- *   - what would get round the nested page tables: addresses at which the processor itself writes, physical ones or those
- *     of whoever happens to run when it does; ranges and keys by which memory becomes another;
- *   - what would reach the hypervisor while it runs, and no VM exit puts right: exceptions that nothing expects there, a
- *     record of its branches;
- *   - what would change the processor under the children, who have been told what it is.
- * A row names the bits that the root may change. What only slows the processor down is the root's affair.
+ * The root's MSRs are the machine's, and accesses to them do not exit, except those of the rows here. The rows guard
+ *   - the MSRs of VMX and SMX;
+ *   - ways around the nested page tables: addresses at which the processor itself writes, physical ones or those of whichever guest runs at that time; ranges and keys by which an address leads to other memory;
+ *   - effects on the hypervisor while it runs that no VM exit ends: exceptions that nothing expects there, a record of its branches;
+ *   - changes of the processor's features, which the children have been told.
+ * A row names the bits that the root may change. Settings that only slow the processor down are left to the root.
  */
 #include "hv/root/root_msr.h"
 
@@ -78,7 +76,7 @@ static enum msr_outcome root_read_less(struct access *a)
 	return outcome(is_done);
 }
 
-/* What stays as it is is not written: some of these MSRs do something at every write. */
+/* An MSR that does not change is not written: some of them act at every write. */
 static enum msr_outcome root_change(struct access *a)
 {
 	uint64_t before;
@@ -88,7 +86,7 @@ static enum msr_outcome root_change(struct access *a)
 	return outcome(a->value == before || virt_wrmsr(a->msr, a->value));
 }
 
-/* What firmware chose for other features stands; VMX it has locked off. */
+/* The choices of firmware for other features stand; VMX reads as locked off. */
 static enum msr_outcome root_read_feature_control(struct access *a)
 {
 	const enum msr_outcome result = root_read_less(a);

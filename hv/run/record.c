@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records are built in place, in the page that the root sees: it may read them half written or scribble over
- * them, and harms itself alone, since nothing is read back. exit_io() is on the path of every port access that
+ * Records are built in place, in the page that the root sees. The root may read them half written or write over them, and harms only itself, since nothing is read back. exit_io() is on the path of every port access that
  * the client handles, so registers of the VP are fetched once and no byte is written twice.
  */
 #include "hv/run/record.h"

@@ -3,8 +3,7 @@
  * Exit records: a decoded exit becomes a WHV_RUN_VP_EXIT_CONTEXT in the VP's shared page, complete to the
  * last field of its reason; every other byte of the record is zero. docs/exits.md has the table.
  *
- * Each function writes one record. The VP is this processor's current one, and its state is what the client
- * is to see: before the instruction, but for Halt. Nothing else changes.
+ * Each function writes one record. The VP is this processor's current one, and its state is the one that the client is to see: before the instruction, except for Halt. Nothing else changes.
  */
 #ifndef HV_EXIT_H
 #define HV_EXIT_H

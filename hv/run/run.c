@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHvRunVirtualProcessor: enter a child until something happens that its client must see. docs/exits.md
- * says, reason by reason, what is answered here and what becomes which WHP exit.
+ * WHvRunVirtualProcessor: enter a child until something happens that its client must see. docs/exits.md lists, reason by reason, the exits that are answered here and the WHP exits that the others become.
  *
  * Nothing here loops for longer than the guest runs: each turn is one entry, a physical interrupt ends the
- * entry, and a cancel is looked at before each. So a guest that exits for ever cannot hold the root.
+ * entry, and the cancel flag is tested before each. So a guest that exits for ever cannot hold the root.
  */
 #include "hv/run/run.h"
 
@@ -26,14 +25,14 @@
 #include "x86/cr.h"
 #include "x86/exc.h"
 
-/* What MOV can set in DR6 and DR7. RTM and bus locks are not offered. */
+/* The bits that MOV can set in DR6 and DR7. RTM and bus locks are not offered. */
 #define DR6_WRITABLE 0x0000e00full
 #define DR7_WRITABLE 0xffff23ffull
 #define DR6_BD	     (1ull << 13)
 
 #define LOW_32 0xffffffffull
 
-/* What comes after an exit. */
+/* The next step after an exit. */
 enum next {
 	NEXT_ENTER, /* the guest again */
 	NEXT_LEAVE, /* the client: the record is written */
@@ -491,7 +490,7 @@ static enum next run_once(struct vp *vp, struct root *root)
 	return run_exit(vp, &exit);
 }
 
-/* What can be said of a VP that sleeps. Its timer goes on. */
+/* The next step of a VP that sleeps. Its timer goes on. */
 static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
 {
 	if (vp->apic.page && (vp->apic.is_due || apic_wake_time(&vp->apic) <= virt_tsc()))
@@ -499,7 +498,7 @@ static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
 	return vp->activity ? run_suspended(vp, false) : NEXT_ENTER;
 }
 
-/* What can be said without entering the guest. Out of the way: mostly there is nothing. */
+/* Cases that are decided without entering the guest. The function is out of line because they are rare. */
 static __attribute__((noinline)) enum next run_before(struct vp *vp)
 {
 	if (is_canceled(vp))
@@ -509,7 +508,7 @@ static __attribute__((noinline)) enum next run_before(struct vp *vp)
 	return vp->activity ? run_asleep(vp) : NEXT_ENTER;
 }
 
-/* What the client has answered, and the instruction that waits for it. */
+/* Take the client's answer, and go on with the instruction that waits for it. */
 static enum next run_answered(struct vp *vp)
 {
 	enum device_outcome outcome;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The events of a VP (hv/vp/event.h): the two registers that show them, combination of faults, and delivery. What
- * could never be delivered is refused when it is set; what the guest cannot take at this moment waits, since the
- * processor would refuse the whole entry.
+ * The events of a VP (hv/vp/event.h): the two registers that show them, combination of faults, and delivery. An event that could never be delivered is refused when it is set. An event that the guest cannot take at this moment waits, since the processor would refuse the whole entry.
  */
 #include "hv/vp/event.h"
 #include "hv/vp/page.h"
@@ -397,8 +395,7 @@ void event_interrupted(struct vp *vp, const struct virt_event *event)
 }
 
 /*
- * What the processor does for a #DB of its own and not for an injected one, SDM 3B "Debug Status Register (DR6)". Without
- * a parameter the client has seen to it.
+ * Set DR6 and DR7 for an injected #DB, as the processor does only for its own, SDM 3B "Debug Status Register (DR6)". Without a parameter the client has done so.
  */
 static void event_set_dr6(struct vp *vp)
 {
@@ -542,7 +539,7 @@ bool event_lets_apic(struct vp *vp)
 
 /* ---- Delivery ---------------------------------------------------------------------------- */
 
-/* What waits becomes pending once the guest can take it; NMIs first, SDM 3A "Priority Among Concurrent Events". */
+/* A waiting event becomes pending once the guest can take it; NMIs come first, SDM 3A "Priority Among Concurrent Events". */
 static void event_take_waiting(struct vp *vp)
 {
 	const uint8_t open = event_open_windows(vp);

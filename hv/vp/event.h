@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events of a child's VP: what is to be delivered at the next entry, what waits, and notice of when one could be.
+ * Events of a child's VP: those to be delivered at the next entry, those that wait, and the notice to a client that one could be delivered.
  *
  * The client sees an event in one of two registers, which do not know of each other: PendingEvent (an exception with
  * its parameter, from the client or from the hypervisor) or PendingInterruption (any type, from the client or the
  * APIC, or one whose delivery an exit has interrupted). Within a register the later takes the place of the earlier.
  *
- * vp->pending is what the next entry delivers. PendingEvent's exception is always there. PendingInterruption's event
- * is, unless it must wait: for that exception, or for a guest that cannot take it; then it is in vp->waiting, as
- * long as that takes. SDM 3A "Priority Among Concurrent Events": interrupts and NMIs are kept behind an exception; an
+ * vp->pending is the event that the next entry delivers. PendingEvent's exception is always there. PendingInterruption's event is there unless it must wait, for that exception or for a guest that cannot take it; until then it is in vp->waiting. SDM 3A "Priority Among Concurrent Events": interrupts and NMIs are kept behind an exception; an
  * exception or a software interrupt is dropped when that has been delivered, for the guest makes it anew.
  *
  * Behind both wait, for the guest to take them: an NMI of the APIC (vp->nmi_requested), PendingEvent's ExtInt
- * (vp->ext_int), and what the APIC has (vp->wants_window). The windows that all these need are the hypervisor's own:
- * no client hears of them.
+ * (vp->ext_int), and the APIC's interrupts (vp->wants_window). The windows that all these need are the hypervisor's own: no client sees them.
  *
  * Order around an entry, hv/run/run.c:
  *
@@ -95,8 +92,7 @@ static inline bool event_prepare(struct vp *vp)
 }
 
 /*
- * What ends the sleep of a VP is what an entry would deliver, or leave the guest for: the same windows, looked at
- * without the guest. WAKE_CLIENT: X64InterruptWindow with *deliverable, as from event_window(); the VP sleeps on.
+ * A VP wakes for the events that an entry would deliver, or for which it would leave the guest: the same windows, examined without the guest. WAKE_CLIENT: X64InterruptWindow with *deliverable, as from event_window(); the VP sleeps on.
  */
 enum event_wake { WAKE_NOT, WAKE_GUEST, WAKE_CLIENT };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a VP's local APIC has for the VP itself: the signals that others have posted (INIT, SIPI, NMI and the like), and the
+ * Messages of a VP's local APIC for the VP itself: the signals that others have posted (INIT, SIPI, NMI and the like), and the
  * interrupt that is due. hv/vp/signal.c
  */
 #ifndef HV_VP_SIGNAL_H

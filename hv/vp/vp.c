@@ -2,7 +2,7 @@
 /*
  * A child's virtual processors: creation in the state after reset, reset, INIT, deletion.
  *
- * The processor's own reset state is the vendor's (virt_vp_create()). WHP differs in one place: the base
+ * The vendor's layer knows the processor's own reset state (virt_vp_create()). WHP differs in one place: the base
  * of CS is 0xf0000, not 0xffff0000. docs/hypercalls.md says so to clients. INIT is the architecture's.
  */
 #include "hv/vp/vp.h"
@@ -34,7 +34,7 @@ static const struct x86_segment reset_cs = { .base = 0xf0000,
 					     .attributes = SEG_P | SEG_S | SEG_TYPE_CODE |
 							   SEG_TYPE_READABLE | SEG_TYPE_ACCESSED };
 
-/* What a reset changes and INIT leaves alone. The processor's part has been done. */
+/* The registers that a reset changes and INIT does not. The processor's part has been done. */
 static void reset_alone(struct vp *vp)
 {
 	vp->apic_base = APIC_BASE_RESET | APIC_BASE_ENABLE | (vp->index ? 0 : APIC_BASE_BSP);
@@ -118,7 +118,7 @@ uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *nex
 			return WHIT_S_MORE;
 		}
 		vp_reset(vp, false);
-		/* What the root wrote for the guest that is gone is gone, too. */
+		/* Registers that the root wrote for the guest before the reset are dropped. */
 		vp->page->dirty = 0;
 		vp->page->device_answered = 0;
 		vp_page_publish(vp);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Whit adds to WHP. A client that does not use these codes sees WHP alone. The numbers lie where
+ * The codes that Whit adds to WHP. A client that does not use these codes sees WHP alone. The numbers lie where
  * WHP has none: 0x5748xxxx ("WH").
  */
 #ifndef WHIT_EXTENSION_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader (boot/) hands to the hypervisor, once, at the start.
+ * The record that the loader (boot/) hands to the hypervisor, once, at the start.
  *
  * The loader allocates one block of EfiReservedMemoryType, aligned to 2 MiB, that holds all of the
  * hypervisor's memory: the loaded image first, then stacks, page tables and the heap. It then

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Whit's library offers beside the WHP functions: the shared page of a VP, for clients to which the
+ * Functions of Whit's library beside those of WHP: the shared page of a VP, for clients to which the
  * cost of a call matters, and a look at the hypervisor's counters and log. An unmodified WHP client
  * includes nothing of this.
  */

@@ -141,7 +141,7 @@ static void put_text(char *to, const char *text, size_t n)
 		to[i] = text[i];
 }
 
-/* What makes the sum of all bytes 0. */
+/* The byte that makes the sum of all bytes 0. */
 static uint8_t checksum(const void *table, size_t n_bytes)
 {
 	const uint8_t *bytes = table;

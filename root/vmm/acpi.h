@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables of a machine without PCI, I/O APIC, ACPI timer and HPET: what tells an operating system of
- * its processors, that the legacy interrupt controllers are there, and how to switch the machine off. Pure.
+ * The ACPI tables of a machine without PCI, I/O APIC, ACPI timer and HPET. They tell an operating system of its processors, of the legacy interrupt controllers, and how to switch the machine off. The functions are pure.
  * "Advanced Configuration and Power Interface Specification", revision 6.4.
  */
 #ifndef ROOT_VMM_ACPI_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MC146818 clock with its battery-backed memory: the date and the time, and where a PC's firmware looks
- * for the size of memory. The clock runs on from the time given at the start; guests cannot set it, and it
+ * The MC146818 clock with its battery-backed memory: the date and the time, and the size of memory, for which a PC's firmware looks there. The clock runs on from the time given at the start; guests cannot set it, and it
  * causes no interrupts.
  */
 #ifndef ROOT_VMM_CMOS_H

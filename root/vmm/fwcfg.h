@@ -2,7 +2,7 @@
 /*
  * QEMU's firmware configuration device, by which SeaBIOS learns of the machine: a list of items, chosen by
  * number at port 0x510 and read byte by byte at port 0x511. Reading past an item's end gives
- * zeros, and so does an item that does not exist. The interface by DMA is not there.
+ * zeros, and so does an item that does not exist. There is no interface by DMA.
  */
 #ifndef ROOT_VMM_FWCFG_H
 #define ROOT_VMM_FWCFG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the VMM needs of the place it runs in, beside WHP: memory, time, a terminal, the guest's firmware.
+ * The functions that the VMM needs of its place, beside WHP: memory, time, a terminal, the guest's firmware.
  * UEFI: root/vmm/uefi. Nothing else of the VMM knows where it runs.
  */
 #ifndef ROOT_VMM_HOST_H
@@ -36,7 +36,7 @@ void host_buffer(bool is_buffered);
 /* Wait until the last character has gone out. */
 void host_flush(void);
 
-/* What has been typed at the terminal: a character, or -1. host_listen() comes first, once. */
+/* The next character typed at the terminal, or -1. host_listen() comes first, once. */
 void host_listen(void);
 int host_get(void);
 

@@ -39,7 +39,7 @@
 #define GIB	  0x40000000ull
 #define MAX_IMAGE GIB
 
-/* What lies where in the low block. */
+/* The layout of the low block. */
 #define LOW_PARAMETERS	 0x0000u
 #define LOW_GDT		 0x1000u
 #define LOW_COMMAND_LINE 0x2000u /* two pages */

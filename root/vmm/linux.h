@@ -17,10 +17,10 @@ struct linux_image {
 	const char *command_line;
 };
 
-/* What the header says, checked. */
+/* The fields of the header, checked. */
 struct linux_kernel {
 	uint64_t setup_bytes;	   /* of the image: what is loaded begins behind them */
-	uint64_t loaded_bytes;	   /* what is loaded */
+	uint64_t loaded_bytes;	   /* the bytes that are loaded */
 	uint64_t needed_bytes;	   /* from its start on, until it has read its memory map */
 	uint64_t preferred;	   /* address */
 	uint64_t alignment;	   /* of any other address; 0: there is no other */
@@ -51,7 +51,7 @@ struct linux_places {
 
 #define LINUX_LOW_BYTES 0xa000u
 
-/* What the processor starts with: long mode, CPL 0, interrupts off, the segments below, RSI. */
+/* The state in which the processor starts: long mode, CPL 0, interrupts off, the segments below, RSI. */
 struct linux_start {
 	uint64_t rip, rsi, cr3, gdt;
 	uint16_t gdt_limit;

@@ -17,7 +17,7 @@
 struct memory {
 	uint8_t *ram, *rom;
 	uint64_t ram_bytes, rom_bytes;
-	uint64_t clear_ticks; /* what it took to get and to clear the RAM */
+	uint64_t clear_ticks; /* the time to get and to clear the RAM */
 };
 
 /*

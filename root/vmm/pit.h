@@ -2,7 +2,7 @@
 /*
  * The Intel 8254 timer of a PC: channel 0 drives IRQ 0, channel 2 the speaker, whose gate and output are at
  * port 0x61. Time is counted in the chip's own clock and given from outside, so that the device is a
- * pure function of it. Counting in BCD is not there: it counts binary.
+ * pure function of it. It counts binary even where BCD is asked for.
  */
 #ifndef ROOT_VMM_PIT_H
 #define ROOT_VMM_PIT_H

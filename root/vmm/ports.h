@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The port bus: which device answers at which port. Ports of nobody read as ones and take writes away.
+ * The port bus: it finds the device that answers at a port. Ports without a device read as ones and ignore writes.
  */
 #ifndef ROOT_VMM_PORTS_H
 #define ROOT_VMM_PORTS_H

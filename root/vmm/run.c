@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The exit loop: time passes for the devices, interrupts go in, one of the guest's processors runs, its device
- * accesses are answered.
+ * The exit loop: in each turn time passes for the devices, interrupts are delivered, one of the guest's processors runs, and its device accesses are answered.
  */
 #include "root/vmm/host.h"
 #include "root/vmm/terminal.h"
@@ -182,7 +181,7 @@ static void tick(void *context)
 		(void)WHvCancelRunVirtualProcessor(vmm->partition, (UINT32)vmm->running, 0);
 }
 
-/* What has happened outside the guest since the last exit. */
+/* Take note of everything outside the guest since the last exit. */
 static HRESULT look_around(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
 {
 	int c;

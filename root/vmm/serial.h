@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A 16550 serial port whose line is the terminal: what the guest sends appears there at once, what is typed
- * there comes in. Datasheet: National Semiconductor PC16550D. Not there: the receiver's trigger level, each
- * character interrupts; errors and breaks; changes of the modem's lines.
+ * A 16550 serial port whose line is the terminal: output of the guest appears there at once, and typed characters are its input. Datasheet: National Semiconductor PC16550D. There is no trigger level of the receiver (each character interrupts), and there are no errors, breaks and changes of the modem's lines.
  */
 #ifndef ROOT_VMM_SERIAL_H
 #define ROOT_VMM_SERIAL_H

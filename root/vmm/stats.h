@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the VMM counts, and the table of figures at the end. */
+/* The counters of the VMM, and the table of figures at the end. */
 #ifndef ROOT_VMM_STATS_H
 #define ROOT_VMM_STATS_H
 
@@ -37,7 +37,7 @@ void stats_exit(struct stats *stats, const WHV_RUN_VP_EXIT_CONTEXT *exit, uint64
 /* total_ticks: of the whole run. */
 void stats_print(const struct stats *stats, uint64_t total_ticks);
 
-/* What the hypervisor has counted of the partition's n_vps processors. */
+/* The hypervisor's counts of the partition's n_vps processors. */
 void stats_print_counters(WHV_PARTITION_HANDLE partition, unsigned int n_vps);
 
 #endif

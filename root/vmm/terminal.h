@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the user sees: the guest's output, and the VMM's own lines. */
+/* The user's view: the guest's output, and the VMM's own lines. */
 #ifndef ROOT_VMM_TERMINAL_H
 #define ROOT_VMM_TERMINAL_H
 

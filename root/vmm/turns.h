@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose turn it is: several virtual processors share the one that the VMM runs on. Pure; times are ticks
- * of the TSC.
+ * Turns of several virtual processors on the one processor that the VMM has. The functions are pure; times are ticks of the TSC.
  *
- * A VP that sleeps wakes when its deadline comes, or when an interrupt does. Those from the devices the VMM knows;
- * those that VPs send each other it does not see, as the local APICs are in the hypervisor: so whenever
- * a VP has run, each that sleeps is tried once, which costs little if nothing is there for it.
+ * A VP that sleeps wakes at its deadline or by an interrupt. The VMM knows the interrupts of its devices. It does not see those that VPs send each other, because the local APICs are in the hypervisor; so whenever a VP has run, each sleeping one is tried once, which costs little if there is nothing for it.
  */
 #ifndef ROOT_VMM_TURNS_H
 #define ROOT_VMM_TURNS_H

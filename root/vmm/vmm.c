@@ -19,7 +19,7 @@ static HRESULT set_property(WHV_PARTITION_HANDLE partition, UINT32 code, UINT32 
 				       sizeof(property));
 }
 
-/* What SeaBIOS knows of a PC beside what Linux needs. */
+/* Devices of a PC that SeaBIOS uses beside those that Linux needs. */
 static void init_firmware_devices(struct vmm *vmm, const struct vmm_config *config)
 {
 	debugport_init(&vmm->debugport, &vmm->watch);

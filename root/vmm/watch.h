@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks in what the guest writes for a line that begins in a certain way. */
+/* A search in the guest's output for a line that begins in a certain way. */
 #ifndef ROOT_VMM_WATCH_H
 #define ROOT_VMM_WATCH_H
 

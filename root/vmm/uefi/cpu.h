@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Instructions that C has not: root/vmm/uefi/cpu.asm. */
+/* Instructions for which C has no words: root/vmm/uefi/cpu.asm. */
 #ifndef ROOT_VMM_UEFI_CPU_H
 #define ROOT_VMM_UEFI_CPU_H
 

@@ -24,7 +24,7 @@ static EFI_GUID timer_guid = {
 #define TRIAL_UNITS 10000u
 #define TRIAL_TICKS 3u
 
-/* What is given up if the timer does not tick at all, in TSC ticks. */
+/* The wait after which a timer that does not tick at all is given up, in TSC ticks. */
 #define TRIAL_MAX 2000000000ull
 
 /*
@@ -40,7 +40,7 @@ static void *timer_context;
 static volatile unsigned int n_ticks;
 static UINT64 firmware_units; /* its own period */
 static UINT64 usual_units;    /* ours */
-static uint64_t trial_tsc;    /* what TRIAL_UNITS take */
+static uint64_t trial_tsc;    /* the duration of TRIAL_UNITS */
 
 static VOID EFIAPI notify(EFI_EVENT e, VOID *context)
 {
