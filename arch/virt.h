@@ -57,16 +57,16 @@ static inline void virt_pages_give(struct virt_pages *pages, spa_t page)
 
 /* Facts of the processor that hv/ needs for its policies; the same on all processors. */
 struct virt_machine {
-	uint8_t vendor;	       /* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
-	uint8_t physical_bits; /* MAXPHYADDR, 32 to 52 */
-	uint8_t memory_bits; /* those of them that choose memory; above they choose its key (MKTME) */
-	uint8_t linear_bits;	/* 48 or 57 */
-	uint8_t max_leaf_level; /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
-	bool has_1g_pages;	/* in page tables that are not nested */
-	bool has_execute_only;	/* nested mappings can allow execution alone */
-	bool has_nested_ad;	/* nested page tables have accessed and dirty flags */
-	bool has_deadline; /* virt_set_deadline() is exact; else the next physical interrupt does it */
-	uint8_t apic; /* VIRT_APIC_…: what the processor does of a child's APIC; DELIVERY: all of it */
+	uint8_t vendor;		  /* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
+	uint8_t physical_bits;	  /* MAXPHYADDR, 32 to 52 */
+	uint8_t memory_bits;	  /* those that choose memory; the others choose its key (MKTME) */
+	uint8_t linear_bits;	  /* 48 or 57 */
+	uint8_t max_leaf_level;	  /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
+	bool has_1g_pages;	  /* in page tables that are not nested */
+	bool has_execute_only;	  /* nested mappings can allow execution alone */
+	bool has_nested_ad;	  /* nested page tables have accessed and dirty flags */
+	bool has_deadline;	  /* virt_set_deadline() is exact; else an interrupt does it */
+	uint8_t apic;		  /* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
 	uint32_t child_has;	  /* VIRT_HAS_…: instructions that children can be let use */
 	uint64_t cr0_must_be_one; /* of a running VP, but for PE and PG */
 	uint64_t cr4_must_be_one;
@@ -140,8 +140,8 @@ struct virt_space {
 struct virt_leaf {
 	spa_t spa;	/* of the block's start; meaningless if rights is 0 */
 	uint8_t rights; /* VIRT_READ …; 0: nothing is mapped */
-	uint8_t level; /* LEVEL_4K to LEVEL_1G; of a hole: the largest block around gpa that is all hole */
-	uint8_t type; /* MEMTYPE_… */
+	uint8_t level;	/* LEVEL_4K to LEVEL_1G; of a hole: the largest empty block at gpa */
+	uint8_t type;	/* MEMTYPE_… */
 };
 
 /* An empty space; false if `pages` is empty. */
@@ -228,7 +228,7 @@ enum virt_reg {
 	VIRT_CSTAR,
 	VIRT_FMASK,
 	VIRT_KERNEL_GS_BASE,
-	VIRT_TSC_OFFSET, /* the root's too: RDTSC, RDTSCP and RDMSR give the machine's TSC and this */
+	VIRT_TSC_OFFSET, /* the root's, too: added to the machine's TSC in all reads */
 	VIRT_PDPTE0,	 /* used while the guest runs with PAE paging */
 	VIRT_PDPTE1,
 	VIRT_PDPTE2,
@@ -300,24 +300,24 @@ enum virt_exit_reason {
 	VIRT_EXIT_CR_READ,  /* cr; CR8 only */
 	VIRT_EXIT_DR,	    /* dr */
 	VIRT_EXIT_XSETBV,
-	VIRT_EXIT_INVD,	  /* INVD, WBINVD */
-	VIRT_EXIT_INVLPG, /* not asked for today */
-	VIRT_EXIT_MEMORY, /* memory: no nested translation, or not for this access; the APIC's page */
+	VIRT_EXIT_INVD,	     /* INVD, WBINVD */
+	VIRT_EXIT_INVLPG,    /* not asked for today */
+	VIRT_EXIT_MEMORY,    /* memory: no nested translation for this access; the APIC's page */
 	VIRT_EXIT_EXCEPTION, /* exception: one that the VP intercepts */
 	VIRT_EXIT_TRIPLE_FAULT,
 	VIRT_EXIT_TASK_SWITCH,
 	VIRT_EXIT_HIDDEN_INSN,	 /* an instruction of VMX, SVM, SMX …: the guest is to get #UD */
 	VIRT_EXIT_INVALID_STATE, /* entry refused: guest state; nothing ran */
-	VIRT_EXIT_NOTHING, /* nothing ran, for the root has to take an event first: what was injected still is */
+	VIRT_EXIT_NOTHING, /* nothing ran: the root has an event; an injected one still waits */
 	VIRT_EXIT_INIT,
 	VIRT_EXIT_SIPI,
-	VIRT_EXIT_DEADLINE, /* the TSC has come to that of virt_set_deadline() */
-	VIRT_EXIT_RDTSC,    /* rdtsc; virt_intercept_tsc() */
-	VIRT_EXIT_PAUSE,    /* the guest spins, virt_intercept_spin() */
-	VIRT_EXIT_TPR,	    /* after a write that took the TPR below virt_apic_threshold() */
-	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the register page that has to have an effect */
-	VIRT_EXIT_APIC_EOI, /* apic_eoi: after the EOI of a vector of virt_apic_eoi_exits() */
-	VIRT_EXIT_RDPMC,    /* of a child, which has no counters: the guest is to get #GP(0) */
+	VIRT_EXIT_DEADLINE,   /* the TSC has come to that of virt_set_deadline() */
+	VIRT_EXIT_RDTSC,      /* rdtsc; virt_intercept_tsc() */
+	VIRT_EXIT_PAUSE,      /* the guest spins, virt_intercept_spin() */
+	VIRT_EXIT_TPR,	      /* after a write that took the TPR below virt_apic_threshold() */
+	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the page that needs an effect */
+	VIRT_EXIT_APIC_EOI,   /* apic_eoi: after the EOI of a vector of virt_apic_eoi_exits() */
+	VIRT_EXIT_RDPMC,      /* of a child, which has no counters: the guest is to get #GP(0) */
 	VIRT_EXIT_COUNT
 };
 
@@ -359,8 +359,7 @@ struct virt_exit {
 			uint8_t vector;
 			bool has_error_code, is_software;
 			uint32_t error_code;
-			uint64_t
-				address; /* of a page fault, not yet in CR2; of #DB, the new bits of DR6 */
+			uint64_t address; /* #PF: not yet in CR2; #DB: the new bits of DR6 */
 		} exception;
 		struct {
 			uint8_t vector; /* the root's code starts at vector << 12 */

@@ -5,7 +5,7 @@
  *   next     = \EFI\debian\grubx64.efi	the loader to start next
  *   serial   = 3f8 | none		I/O port of a 16550 for the hypervisor's log
  *   loglevel = error | notice | debug
- *   memory   = 16M			of the hypervisor, beyond what the machine makes it need: K, M or G
+ *   memory   = 16M			heap of the hypervisor, 8M to 64G
  *   assist   = all | registers | off	what the processor is let do of a child's local APIC
  *   panic    = stop | reset 10	after a panic: the machine stands, or is reset after so many seconds
  *
@@ -30,13 +30,12 @@
 #define CONFIG_ASSIST_OFF     2
 
 struct config {
-	char next
-		[CONFIG_PATH_BYTES]; /* zero-terminated, backslashes only; empty: the default list */
-	uint64_t memory_bytes;	     /* heap when the root runs */
-	uint16_t serial_port;	     /* 0: none */
-	uint8_t log_level;	     /* CONFIG_LOG_… */
-	uint8_t assist;		     /* CONFIG_ASSIST_ALL … OFF */
-	uint16_t panic_seconds;	     /* until a reset; 0: none */
+	char next[CONFIG_PATH_BYTES]; /* zero-terminated; empty: the default list */
+	uint64_t memory_bytes;	      /* heap when the root runs */
+	uint16_t serial_port;	      /* 0: none */
+	uint8_t log_level;	      /* CONFIG_LOG_… */
+	uint8_t assist;		      /* CONFIG_ASSIST_ALL … OFF */
+	uint16_t panic_seconds;	      /* until a reset; 0: none */
 };
 
 /* Called for each line without effect: its number from 1 and what is wrong with it. */

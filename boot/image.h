@@ -21,9 +21,8 @@ struct image_segment {
 };
 
 struct image {
-	uint64_t entry; /* virtual */
-	uint64_t
-		n_bytes; /* from WHIT_IMAGE_BASE to the end of the last segment, rounded up to 2 MiB */
+	uint64_t entry;	  /* virtual */
+	uint64_t n_bytes; /* from WHIT_IMAGE_BASE to the last segment's end, up to 2 MiB */
 	size_t n_segments;
 	struct image_segment segment[IMAGE_MAX_SEGMENTS]; /* ascending, not overlapping */
 };

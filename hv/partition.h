@@ -100,20 +100,17 @@ struct partition {
 	struct properties properties;
 	struct model model; /* of them, since the set-up */
 	struct virt_space space;
-	struct property_lists
-		*lists;	     /* a lent page, NULL while all are empty: hv/call/property.c */
-	spa_t apic_access;   /* a lent page, with apic_mode: see virt_apic_set_mode() */
-	uint64_t tsc_offset; /* of every new VP: the partition's time starts with its set-up */
-	uint64_t
-		time_stopped; /* the host's TSC when the partition's time was suspended; 0: it goes on */
-	uint64_t time_start,
-		reference;	  /* the host's TSC at which the reference time was `reference` */
-	uint64_t mapped_pages[3]; /* counters: of 4 KiB, 2 MiB, 1 GiB */
-	uint64_t gpa_end;	  /* nothing is mapped from here on */
-	uint64_t gpa_cursor;	  /* of a delete: what lies below has been unmapped */
-	bool is_tracked;	  /* a page has been VIRT_TRACKED, once */
-	bool has_flags;		  /* and the processor notes the writes */
-	uint64_t changes;	  /* of the map: what was found before the last one may be wrong */
+	struct property_lists *lists; /* a lent page; NULL while all are empty */
+	spa_t apic_access;	      /* a lent page, with apic_mode: see virt_apic_set_mode() */
+	uint64_t tsc_offset;   /* of every new VP: the partition's time starts with its set-up */
+	uint64_t time_stopped; /* the host's TSC when time was suspended; 0: it goes on */
+	uint64_t time_start, reference; /* the host's TSC when it was `reference` */
+	uint64_t mapped_pages[3];	/* counters: of 4 KiB, 2 MiB, 1 GiB */
+	uint64_t gpa_end;		/* nothing is mapped from here on */
+	uint64_t gpa_cursor;		/* of a delete: what lies below has been unmapped */
+	bool is_tracked;		/* a page has been VIRT_TRACKED, once */
+	bool has_flags;			/* and the processor notes the writes */
+	uint64_t changes; /* of the map: what was found before the last one may be wrong */
 	/* Pages that gpa_page() has found, by their low bits. */
 	struct gpa_cached cache[GPA_CACHED];
 	uint32_t users; /* who has found the partition and not yet dropped it; atomic */

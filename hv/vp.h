@@ -74,8 +74,7 @@ struct vp {
 	uint64_t misc_enable;
 	uint8_t cpuid_look; /* MODEL_LOOK: misc_enable changes what CPUID says */
 	uint64_t umwait_control;
-	uint64_t
-		tsc_adjust; /* IA32_TSC_ADJUST: what the guest's own writes have moved its TSC by */
+	uint64_t tsc_adjust; /* IA32_TSC_ADJUST: the guest's own moves of its TSC */
 	struct mtrr mtrr;
 	uint64_t deliverability;     /* WHV_DELIVERABILITY_NOTIFICATIONS_REGISTER */
 	struct virt_event pending;   /* the event that the next entry delivers, hv/vp/event.h */
@@ -89,18 +88,16 @@ struct vp {
 			bool pending_is_injected; /* virt_inject() has it */
 			bool nmi_requested;	  /* an NMI of the APIC waits for the guest */
 			bool has_waiting;
-			bool wants_window; /* vp_prepare_apic(): again when the guest takes interrupts */
-			uint8_t window; /* the windows last asked of virt_window(): 1 interrupt, 2 NMI */
-			uint16_t
-				ext_int; /* PendingEvent's ExtInt that waits: its vector, and bit 8 */
+			bool wants_window; /* vp_prepare_apic() waits for a window */
+			uint8_t window;	   /* asked of virt_window(): 1 interrupt, 2 NMI */
+			uint16_t ext_int;  /* a waiting ExtInt: its vector, and bit 8 */
 		};
 		uint64_t event_due; /* any of these, in one look */
 	};
 	uint64_t activity; /* WHV_INTERNAL_ACTIVITY_REGISTER */
 	struct apic apic;
-	uint64_t delivered
-		[3];	    /* events: page faults, other exceptions, interrupts; hv/vp/counter.c */
-	uint64_t run_ticks; /* in vp_run(), by virt_tsc() */
+	uint64_t delivered[3]; /* page faults, other exceptions, interrupts */
+	uint64_t run_ticks;    /* in vp_run(), by virt_tsc() */
 	uint64_t exits[VIRT_EXIT_COUNT];
 
 	struct device_state device;

@@ -34,8 +34,9 @@ lint: ## format, include table, headers alone, symbols, where assembly stands
 	@B=$(B) tests/lint/run
 
 .PHONY: format
-format: ## let clang-format have its way
+format: ## let clang-format have its way, and fill comments that are too long
 	@clang-format -i $$(tests/lint/files '*.c' '*.h')
+	@tests/lint/comments --fix
 
 .PHONY: bench
 bench: deps ## costs in Bochs ticks and callgrind instructions, `bench NAME NUMBER UNIT`

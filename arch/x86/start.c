@@ -164,7 +164,7 @@ uint64_t cpu_host_cr4(void)
 	if (features.ecx & CPUID1_ECX_XSAVE)
 		cr4 |= CR4_OSXSAVE; /* for virt_xsetbv() */
 	if (features.edx & CPUID1_EDX_MCE)
-		cr4 |= CR4_MCE; /* without it a machine check is a shutdown, and nobody learns why */
+		cr4 |= CR4_MCE; /* without it a machine check is a silent shutdown */
 	if (x86_cpuid(0, 0).eax >= 7) {
 		features = x86_cpuid(7, 0);
 		if (features.ebx & CPUID7_EBX_SMEP)

@@ -41,8 +41,8 @@ struct apic {
 	uint8_t help;	     /* VIRT_APIC_…: what the processor does in this mode */
 	uint8_t timer_mode;  /* of the LVT: bits 18 and 17 */
 	uint8_t timer_shift; /* of the divider */
-	bool is_due; /* something has changed that vp_prepare_apic() must look at; else it is not called */
-	uint8_t kept; /* KEPT_…: a client has set registers that wait for the others, until vp_prepare_apic() */
+	bool is_due;	     /* vp_prepare_apic() has something to look at */
+	uint8_t kept;	     /* KEPT_…: set by a client, waiting for vp_prepare_apic() */
 	uint32_t kept_count;
 	uint64_t kept_deadline;
 	struct apic_trap

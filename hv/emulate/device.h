@@ -15,8 +15,8 @@
 #include "hv/vp.h"
 
 enum device_outcome {
-	DEVICE_RESUME, /* the instruction is done, or there is nothing to tell: enter the guest (again) */
-	DEVICE_EXIT, /* the union of vp->page->exit holds a struct whit_device_access for the root */
+	DEVICE_RESUME,	/* enter the guest: done, or there is nothing to tell */
+	DEVICE_EXIT,	/* vp->page->exit holds a struct whit_device_access */
 	DEVICE_PLAIN,	/* not emulated, nothing has changed: give the client the plain WHP exit */
 	DEVICE_INJECTED /* an exception is pending, by event_raise() */
 };

@@ -144,8 +144,7 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 						      .error_code = walk.error_code,
 						      .address = gva.a };
 		return EMU_EXCEPTION;
-	default:
-		return EMU_FAILED; /* a page table that the processor cannot read: its exit says so */
+	default: return EMU_FAILED; /* the processor's own exit tells of such a table */
 	}
 	run->has_met_page |= (walk.gpa.a & PAGE_MASK) == run->exit_page;
 	*gpa = walk.gpa;

@@ -17,8 +17,7 @@ static inline unsigned int gpa_bits(void)
 
 /* A guest-physical page as the hypervisor sees it. */
 struct gpa_page {
-	uint8_t *
-		ptr; /* the page's first byte as the hypervisor sees it; NULL if nothing is mapped */
+	uint8_t *ptr;	/* the page's first byte; NULL if nothing is mapped */
 	uint8_t rights; /* VIRT_READ … */
 };
 

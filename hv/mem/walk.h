@@ -24,7 +24,7 @@
 struct walk {
 	uint32_t code;	     /* WHV_TRANSLATE_GVA_RESULT_CODE */
 	uint32_t error_code; /* the page fault that the processor would raise; codes 1 to 3 */
-	gpa_t gpa; /* with the page offset; codes 4 to 6: of the table entry that cannot be read or written */
+	gpa_t gpa;	     /* with the page offset; codes 4 to 6: of the table entry */
 	uint8_t level;	/* of the entry that decided; 0 if none did: no paging, or not canonical */
 	uint64_t entry; /* which that was, as it was read; 0 if none did, or if it cannot be read */
 };

@@ -28,7 +28,7 @@
  * Run then does not block, or let a VP spin, but leaves with WhitRunVpExitReasonTurn.
  */
 #define WhitPartitionPropertyCodeTurnExits 0x57480002u
-#define WHIT_TURN_HALT			   0x1u /* HLT, or waiting for a SIPI, with the local APIC in the hypervisor */
+#define WHIT_TURN_HALT			   0x1u /* HLT, or waiting for a SIPI, with a local APIC */
 #define WHIT_TURN_SPIN			   0x2u /* a loop of PAUSE, where the processor can tell */
 
 /* Exit reason; the record at offset 48 of the exit context is a struct whit_turn. Run again at any time. */
@@ -37,8 +37,7 @@
 struct whit_turn {
 	uint32_t kind;	  /* WHIT_TURN_HALT or WHIT_TURN_SPIN */
 	uint32_t has_run; /* 1: in this Run the guest has executed something; 0: it slept already */
-	uint64_t
-		deadline; /* HALT: the root's TSC at which its own timer wakes the VP; ~0: only an event does */
+	uint64_t deadline; /* HALT: the root's TSC of the VP's timer; ~0: none */
 };
 
 _Static_assert(sizeof(struct whit_turn) == 16, "documented");
@@ -74,9 +73,8 @@ _Static_assert(sizeof(struct whit_device_access) == 128, "fits the exit context'
  */
 struct whit_translation {
 	uint64_t gva;
-	uint64_t gpa; /* success: of the byte; codes 4 to 6: of the entry; else 0 */
-	uint64_t
-		entry; /* the page-table entry that decided, as it was read; 0 if none did or could be read */
+	uint64_t gpa;	     /* success: of the byte; codes 4 to 6: of the entry; else 0 */
+	uint64_t entry;	     /* the page-table entry that decided, as read; 0: none */
 	uint32_t error_code; /* codes 1 to 3: what the processor would push; else 0 */
 	uint8_t code;	     /* WHV_TRANSLATE_GVA_RESULT_CODE */
 	uint8_t level;	     /* of the entry that decided, 1 to 5; 0: none did */

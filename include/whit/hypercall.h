@@ -46,7 +46,7 @@
 #define WHIT_CALL_TRANSLATE_GVA	     13u /* handle, vp, gva, flags → rdx result code, r8 gpa */
 #define WHIT_CALL_CREATE_VP	     14u /* handle, vp, flags, shared page */
 #define WHIT_CALL_DELETE_VP	     16u /* handle, vp */
-#define WHIT_CALL_RUN_VP	     17u /* handle, vp → rdx with WHIT_S_IDLE; the exit is in the shared page */
+#define WHIT_CALL_RUN_VP	     17u /* handle, vp → the exit; rdx with WHIT_S_IDLE */
 #define WHIT_CALL_CANCEL_RUN_VP	     18u /* handle, vp, flags */
 #define WHIT_CALL_GET_REGISTERS	     19u /* handle, vp, names, count, values */
 #define WHIT_CALL_SET_REGISTERS	     20u /* handle, vp, names, count, values */
@@ -118,7 +118,7 @@ _Static_assert(sizeof(struct whit_gpa_access) == 40, "documented");
 /* Results beside WHP's. */
 #define WHIT_S_AGAIN		   0x00375701u
 #define WHIT_S_MORE		   0x00375702u
-#define WHIT_S_IDLE		   0x00375703u /* Run: rdx, the root's TSC until which the VP sleeps */
+#define WHIT_S_IDLE		   0x00375703u /* Run: rdx is the root's TSC for waking */
 #define WHIT_E_UNKNOWN_CALL	   0xc0350002u /* HV_STATUS_INVALID_HYPERCALL_CODE */
 #define WHIT_E_INSUFFICIENT_MEMORY 0xc035000bu /* HV_STATUS_INSUFFICIENT_MEMORY */
 #define WHIT_E_INVALID_STATE	   0xc0350007u /* HV_STATUS_INVALID_PARTITION_STATE */

@@ -43,8 +43,7 @@ _Static_assert(sizeof(struct linux_range) == 20, "an entry of boot_params.e820_t
 
 /* Physical addresses of the guest, multiples of 4 KiB. */
 struct linux_places {
-	uint64_t
-		low; /* LINUX_LOW_BYTES below 4 GiB: parameters, command line, descriptors, page tables */
+	uint64_t low; /* LINUX_LOW_BYTES below 4 GiB */
 	uint64_t kernel;
 	uint64_t initrd;
 };
