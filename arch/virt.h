@@ -3,8 +3,8 @@
  * The vendor-neutral interface to hardware virtualisation. hv/ knows nothing else of the machine.
  *
  * arch/vmx implements it on VT-x (arch/svm will on AMD-V), arch/fake on the host for tests. Nothing
- * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in the
- * other direction is hv_main(), the hypervisor's main function.
+ * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in
+ * the other direction is hv_main(), the hypervisor's main function.
  *
  * A struct virt_vp belongs to the processor that created it. All functions run with interrupts off.
  */
@@ -29,7 +29,10 @@ static inline void *virt_ptr(spa_t spa)
 	return (void *)(uintptr_t)(virt_direct_base + spa.a);
 }
 
-/* A list of free 4 KiB pages, threaded through their first eight bytes. Pages in it are zero otherwise. */
+/*
+ * A list of free 4 KiB pages, threaded through their first eight bytes. Pages in it are zero
+ * otherwise.
+ */
 struct virt_pages {
 	uint64_t first; /* spa of the first page, if count is not zero */
 	uint64_t count;
@@ -103,16 +106,18 @@ void virt_wbinvd(void);
 uint64_t virt_tsc(void);
 
 /*
- * The root's MTRRs. The machine's own stay as the loader has found them, and with them the types of the hypervisor's
- * accesses: the root's values are kept beside them, and take effect through nested paging alone. False: the processor has no such MTRR. Setting checks nothing, because hv/ has done so.
+ * The root's MTRRs. The machine's own stay as the loader has found them, and with them the types of
+ * the hypervisor's accesses: the root's values are kept beside them, and take effect through nested
+ * paging alone. False: the processor has no such MTRR. Setting checks nothing, because hv/ has done
+ * so.
  */
 bool virt_mtrr_get(uint32_t msr, uint64_t *value);
 bool virt_mtrr_set(uint32_t msr, uint64_t value);
 
 /*
- * The memory type that the root's MTRRs give to the whole of a naturally aligned block of LEVEL_SIZE(level);
- * false if it is not the same throughout, which one of 4 KiB is. virt_mtrr_set() has no effect on it before
- * virt_memory_type_changed().
+ * The memory type that the root's MTRRs give to the whole of a naturally aligned block of
+ * LEVEL_SIZE(level); false if it is not the same throughout, which one of 4 KiB is. virt_mtrr_set()
+ * has no effect on it before virt_memory_type_changed().
  */
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
 void virt_memory_type_changed(void);
@@ -120,7 +125,10 @@ void virt_memory_type_changed(void);
 /* Reset the machine, as it does when its processor shuts down. */
 __attribute__((noreturn)) void virt_reset(void);
 
-/* Stop this processor with registers, the current VP and its last exits on the serial port and in the log. */
+/*
+ * Stop this processor with registers, the current VP and its last exits on the serial port and in
+ * the log.
+ */
 __attribute__((noreturn, format(printf, 1, 2))) void virt_panic(const char *format, ...);
 
 /* ---- Nested page tables ------------------------------------------------------------------ */
@@ -154,12 +162,12 @@ void virt_space_destroy(struct virt_space *space);
 struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
 
 /*
- * Make [gpa, gpa + LEVEL_SIZE(level)) one leaf; rights 0 makes it a hole. gpa and spa are aligned to
- * the size. Whatever stood there is replaced: larger leaves around it are split (their other parts
- * stay as they are), tables below it are given back. A processor that walks at the same time sees the
- * old or the new translation, nothing else. Call virt_space_flush() before anything relies on the
- * old one being gone. A hole may give the tables around it back. False, with nothing changed, if `pages`
- * holds too few pages (4 always suffice), or if gpa lies beyond 2^48.
+ * Make [gpa, gpa + LEVEL_SIZE(level)) one leaf; rights 0 makes it a hole. gpa and spa are aligned
+ * to the size. Whatever stood there is replaced: larger leaves around it are split (their other
+ * parts stay as they are), tables below it are given back. A processor that walks at the same time
+ * sees the old or the new translation, nothing else. Call virt_space_flush() before anything relies
+ * on the old one being gone. A hole may give the tables around it back. False, with nothing
+ * changed, if `pages` holds too few pages (4 always suffice), or if gpa lies beyond 2^48.
  */
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf);
 
@@ -167,10 +175,11 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 void virt_space_flush(const struct virt_space *space);
 
 /*
- * Which of n pages (at most 64) from gpa on, all in one block of 2 MiB, have been written to since they
- * became VIRT_TRACKED or were last cleared: bits of *dirty. False if one of them is not VIRT_TRACKED.
- * With `clear` the bits are taken back; call virt_space_flush() before anything relies on later writes being seen.
- * A VIRT_TRACKED leaf that is set again with the same address is as dirty as it was.
+ * Which of n pages (at most 64) from gpa on, all in one block of 2 MiB, have been written to since
+ * they became VIRT_TRACKED or were last cleared: bits of *dirty. False if one of them is not
+ * VIRT_TRACKED. With `clear` the bits are taken back; call virt_space_flush() before anything
+ * relies on later writes being seen. A VIRT_TRACKED leaf that is set again with the same address is
+ * as dirty as it was.
  */
 bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
 		      uint64_t *dirty);
@@ -179,17 +188,19 @@ bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n,
 void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa);
 
 /*
- * Let the processor note writes in flags of the tables (virt_machine.has_nested_ad). Without that, as at
- * first, the first write to a VIRT_TRACKED page exits (VIRT_EXIT_MEMORY), for virt_space_set_dirty() to be
- * called. With the flags the processor counts every access to a page table of the guest as a write.
- * When they are given up, pages that are not known to be clean count as written to. Call virt_vp_moved()
- * for each VP of the space, and virt_space_flush(), after it.
+ * Let the processor note writes in flags of the tables (virt_machine.has_nested_ad). Without that,
+ * as at first, the first write to a VIRT_TRACKED page exits (VIRT_EXIT_MEMORY), for
+ * virt_space_set_dirty() to be called. With the flags the processor counts every access to a page
+ * table of the guest as a write. When they are given up, pages that are not known to be clean count
+ * as written to. Call virt_vp_moved() for each VP of the space, and virt_space_flush(), after it.
  */
 void virt_space_use_flags(struct virt_space *space, bool are_used);
 
 /* ---- Virtual processors ------------------------------------------------------------------ */
 
-/* The registers that every exit brings. rip, rflags, gpr[4] (rsp): set `changed` after writing one. */
+/*
+ * The registers that every exit brings. rip, rflags, gpr[4] (rsp): set `changed` after writing one.
+ */
 struct virt_regs {
 	uint64_t gpr[16]; /* ModRM order */
 	uint64_t rip;
@@ -256,8 +267,8 @@ struct virt_paging {
 };
 
 /*
- * The state that is asked for most after an exit. It is read once, and good until the next virt_run(),
- * virt_set(), virt_set_segment() or virt_skip() of the VP.
+ * The state that is asked for most after an exit. It is read once, and good until the next
+ * virt_run(), virt_set(), virt_set_segment() or virt_skip() of the VP.
  */
 struct virt_view {
 	struct virt_paging paging;
@@ -322,9 +333,10 @@ enum virt_exit_reason {
 };
 
 /*
- * An exit. Guest state is that before the instruction, but after it for TPR, APIC_WRITE and APIC_EOI. insn_length
- * is the processor's word on the instruction, exact for CPUID, HLT, HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV,
- * INVD, RDTSC, RDPMC, PAUSE, HIDDEN_INSN and software exceptions, and 0 for every other reason.
+ * An exit. Guest state is that before the instruction, but after it for TPR, APIC_WRITE and
+ * APIC_EOI. insn_length is the processor's word on the instruction, exact for CPUID, HLT,
+ * HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV, INVD, RDTSC, RDPMC, PAUSE, HIDDEN_INSN and software
+ * exceptions, and 0 for every other reason.
  */
 struct virt_exit {
 	enum virt_exit_reason reason;
@@ -381,10 +393,10 @@ struct virt_exit {
 };
 
 /*
- * The root partition's VP of this processor, in the state of `state`, in `space`. Exits only for what
- * the architecture forces (CPUID, VMCALL, XSETBV, INVD, VMX instructions), for the MSRs of
- * virt_root_guard_msr(), for CR4.VMXE and what else VMX fixes in CR0 and CR4, and for memory.
- * NULL if `pages` is short.
+ * The root partition's VP of this processor, in the state of `state`, in `space`. Exits only for
+ * what the architecture forces (CPUID, VMCALL, XSETBV, INVD, VMX instructions), for the MSRs of
+ * virt_root_guard_msr(), for CR4.VMXE and what else VMX fixes in CR0 and CR4, and for memory. NULL
+ * if `pages` is short.
  */
 struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
 				 const struct virt_space *space);
@@ -393,20 +405,23 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes);
 
 /*
- * A child's VP, in the state after reset (SDM 3A "Processor State After Reset"). Everything exits that
- * can: all ports, all MSRs, HLT, CR8, debug registers, interrupts, NMIs. NULL if `pages` is short.
+ * A child's VP, in the state after reset (SDM 3A "Processor State After Reset"). Everything exits
+ * that can: all ports, all MSRs, HLT, CR8, debug registers, interrupts, NMIs. NULL if `pages` is
+ * short.
  */
 struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space);
 
 /* The token of the VP's space has changed. */
 void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space);
 
-/* Give the pages back to the list they came from. The VP is no processor's current one afterwards. */
+/*
+ * Give the pages back to the list they came from. The VP is no processor's current one afterwards.
+ */
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages);
 
 /*
- * Take the guest's floating-point, debug and system-call registers off this processor (of `from`) and
- * load those of `to`. Between the two calls around a child's run the root's are parked.
+ * Take the guest's floating-point, debug and system-call registers off this processor (of `from`)
+ * and load those of `to`. Between the two calls around a child's run the root's are parked.
  */
 void virt_switch(struct virt_vp *from, struct virt_vp *to);
 
@@ -437,10 +452,10 @@ void *virt_fpu(struct virt_vp *vp);
  * processor, virt_fpu_load() takes a changed one back there. Bits of MXCSR outside the image's mask
  * would fault.
  *
- * The image is XSAVE's in the standard form: the FXSAVE area of 512 bytes, and for a child (with xcr0_child) the
- * header and every component of xcr0_child | xss_child at the offset that CPUID leaf 0Dh gives. All bytes of
- * them are valid, XSTATE_BV says which are not in their initial state; after a change to a component its bit
- * there must be set. XCOMP_BV is zero.
+ * The image is XSAVE's in the standard form: the FXSAVE area of 512 bytes, and for a child (with
+ * xcr0_child) the header and every component of xcr0_child | xss_child at the offset that CPUID
+ * leaf 0Dh gives. All bytes of them are valid, XSTATE_BV says which are not in their initial state;
+ * after a change to a component its bit there must be set. XCOMP_BV is zero.
  */
 void *virt_fpu_save(struct virt_vp *vp);
 void virt_fpu_load(struct virt_vp *vp);
@@ -448,19 +463,26 @@ void virt_fpu_load(struct virt_vp *vp);
 /* Bytes of that image of a child. */
 uint32_t virt_fpu_bytes(void);
 
-/* The guest has asked for a translation of its own to be forgotten (INVLPG): before its next entry. */
+/*
+ * The guest has asked for a translation of its own to be forgotten (INVLPG): before its next entry.
+ */
 void virt_flush(struct virt_vp *vp);
 
 /*
- * CR0 and CR4 bits that the guest owns: reads and writes of the others exit or are answered from what
- * virt_set() stored. Set at creation to what is safe; hv/ narrows it by the features it shows.
+ * CR0 and CR4 bits that the guest owns: reads and writes of the others exit or are answered from
+ * what virt_set() stored. Set at creation to what is safe; hv/ narrows it by the features it shows.
  */
 void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed);
 
-/* Deliver the event at the next entry, replacing one not yet delivered; VIRT_EVENT_NONE takes it back. */
+/*
+ * Deliver the event at the next entry, replacing one not yet delivered; VIRT_EVENT_NONE takes it
+ * back.
+ */
 void virt_inject(struct virt_vp *vp, const struct virt_event *event);
 
-/* Exit as soon as the guest can take an interrupt (an NMI); stays asked for until it is taken back. */
+/*
+ * Exit as soon as the guest can take an interrupt (an NMI); stays asked for until it is taken back.
+ */
 void virt_window(struct virt_vp *vp, bool interrupt, bool nmi);
 
 /*
@@ -472,30 +494,37 @@ void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors);
 /* A child: let RDTSC and RDTSCP exit. They do not at creation. */
 void virt_intercept_tsc(struct virt_vp *vp, bool exits);
 
-/* A child: let loops of PAUSE exit, if the processor can (else nothing). They do not at creation. */
+/*
+ * A child: let loops of PAUSE exit, if the processor can (else nothing). They do not at creation.
+ */
 void virt_intercept_spin(struct virt_vp *vp, bool exits);
 
-/* A child: VIRT_HAS_… that it can use; the others of virt_machine.child_has are #UD. All can be used at creation. */
+/*
+ * A child: VIRT_HAS_… that it can use; the others of virt_machine.child_has are #UD. All can be
+ * used at creation.
+ */
 void virt_let_use(struct virt_vp *vp, uint32_t has);
 
 /*
- * A child: leave the guest when the processor's own TSC (virt_tsc()) has come to `tsc`, with VIRT_EXIT_DEADLINE; at
- * once if it has. ~0: never. Stays asked for until it is changed.
+ * A child: leave the guest when the processor's own TSC (virt_tsc()) has come to `tsc`, with
+ * VIRT_EXIT_DEADLINE; at once if it has. ~0: never. Stays asked for until it is changed.
  */
 void virt_set_deadline(struct virt_vp *vp, uint64_t tsc);
 
 /*
- * A child: registers as after a reset (virt_vp_create()), or as after INIT, which leaves alone what SDM 3A "Processor
- * State After Power-up, Reset, or INIT" says it does: x87 and vector state, XCR0, the TSC, most MSRs, CR0.CD and NW.
- * Neither changes VIRT_TSC_OFFSET, intercepts, windows, or the APIC.
+ * A child: registers as after a reset (virt_vp_create()), or as after INIT, which leaves alone what
+ * SDM 3A "Processor State After Power-up, Reset, or INIT" says it does: x87 and vector state, XCR0,
+ * the TSC, most MSRs, CR0.CD and NW. Neither changes VIRT_TSC_OFFSET, intercepts, windows, or the
+ * APIC.
  */
 void virt_vp_reset(struct virt_vp *vp, bool is_init);
 
 /* ---- The local APIC of a child ----------------------------------------------------------- */
 
 /*
- * hv/apic/apic.c is the APIC; these functions control the processor's help for it. The register page is the xAPIC's: register n at
- * 16 * n, below 1 KiB; hv/ and the processor both read and write it, never at the same time.
+ * hv/apic/apic.c is the APIC; these functions control the processor's help for it. The register
+ * page is the xAPIC's: register n at 16 * n, below 1 KiB; hv/ and the processor both read and write
+ * it, never at the same time.
  */
 enum virt_apic_mode {
 	VIRT_APIC_OFF, /* no help: CR8 exits, MSRs 800h to 8ffh exit, nothing is at the page */
@@ -504,23 +533,28 @@ enum virt_apic_mode {
 };
 
 /*
- * Give the VP a register page, or (OFF) take it back. `access` is the page that virt_space_set() has put at
- * 0xfee00000 in the VP's space, for VIRT_APIC_PAGE: accesses to it are VIRT_EXIT_MEMORY, VIRT_EXIT_APIC_WRITE or none. A
- * mode that virt_machine.apic has nothing for is OFF to the processor.
+ * Give the VP a register page, or (OFF) take it back. `access` is the page that virt_space_set()
+ * has put at 0xfee00000 in the VP's space, for VIRT_APIC_PAGE: accesses to it are VIRT_EXIT_MEMORY,
+ * VIRT_EXIT_APIC_WRITE or none. A mode that virt_machine.apic has nothing for is OFF to the
+ * processor.
  */
 void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t registers,
 			spa_t access);
 
 /*
- * VIRT_APIC_DELIVERY: the highest vectors requested (IRR) and in service (ISR) of the register page, 0 if none. To be
- * called after hv/ has changed either; the processor keeps them from then on.
+ * VIRT_APIC_DELIVERY: the highest vectors requested (IRR) and in service (ISR) of the register
+ * page, 0 if none. To be called after hv/ has changed either; the processor keeps them from then
+ * on.
  */
 void virt_apic_set_vectors(struct virt_vp *vp, uint8_t requested, uint8_t in_service);
 
 /* VIRT_APIC_DELIVERY: vectors (bit n: vector n) whose EOI is VIRT_EXIT_APIC_EOI. */
 void virt_apic_eoi_exits(struct virt_vp *vp, const uint64_t vectors[4]);
 
-/* VIRT_APIC_TPR without VIRT_APIC_DELIVERY: VIRT_EXIT_TPR when bits 7 to 4 of the TPR fall below it. 0: never. */
+/*
+ * VIRT_APIC_TPR without VIRT_APIC_DELIVERY: VIRT_EXIT_TPR when bits 7 to 4 of the TPR fall below
+ * it. 0: never.
+ */
 void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class);
 
 /*
@@ -530,12 +564,16 @@ void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class);
 void virt_root_init(struct virt_vp *root, bool wait_for_sipi);
 void virt_root_sipi(struct virt_vp *root, uint8_t vector);
 
-/* Go past the instruction of the exit: RIP (cut to the mode's width), interrupt shadow and RF cleared, TF honoured. */
+/*
+ * Go past the instruction of the exit: RIP (cut to the mode's width), interrupt shadow and RF
+ * cleared, TF honoured.
+ */
 void virt_skip(struct virt_vp *vp, const struct virt_exit *exit);
 
 /*
- * An instruction that was begun with RFLAGS.TF set has been done without the processor: the single-step trap follows, unless the
- * guest steps from branch to branch (VIRT_DEBUGCTL) and it was none.
+ * An instruction that was begun with RFLAGS.TF set has been done without the processor: the
+ * single-step trap follows, unless the guest steps from branch to branch (VIRT_DEBUGCTL) and it was
+ * none.
  */
 void virt_step(struct virt_vp *vp, bool is_branch);
 

@@ -63,7 +63,10 @@ static bool sums_to_zero(const uint8_t *at, uint32_t n_bytes)
 	return !sum;
 }
 
-/* The table at `address`, if its signature is this one. False if it is there and damaged, or no memory. */
+/*
+ * The table at `address`, if its signature is this one. False if it is there and damaged, or no
+ * memory.
+ */
 static bool table_get(const struct reader *reader, uint64_t address, uint32_t signature,
 		      struct table *table)
 {
@@ -82,7 +85,10 @@ static bool table_get(const struct reader *reader, uint64_t address, uint32_t si
 	return table->at && sums_to_zero(table->at, n_bytes);
 }
 
-/* The table that the RSDP points to: the XSDT, or the RSDT of tables that have none, and the size of an entry there. */
+/*
+ * The table that the RSDP points to: the XSDT, or the RSDT of tables that have none, and the size
+ * of an entry there.
+ */
 static const char *find_root(const struct reader *reader, uint64_t rsdp, struct table *root,
 			     unsigned *entry_bytes)
 {
@@ -126,7 +132,10 @@ static bool entry_get(const uint8_t *entry, uint32_t *id, uint32_t *flags)
 	return false;
 }
 
-/* Both kinds of entries may name one local APIC: what is said first counts, unless it is "disabled". */
+/*
+ * Both kinds of entries may name one local APIC: what is said first counts, unless it is
+ * "disabled".
+ */
 static bool is_named_before(const struct table *madt, uint32_t end, uint32_t id, bool is_enabled)
 {
 	uint32_t other, flags;

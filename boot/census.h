@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many processors exist, by all who know: a processor that firmware has not enabled can be started all the same, by
- * INIT and SIPI. Pure: findings in, decision out.
+ * How many processors exist, by all who know: a processor that firmware has not enabled can be
+ * started all the same, by INIT and SIPI. Pure: findings in, decision out.
  */
 #ifndef BOOT_CENSUS_H
 #define BOOT_CENSUS_H
@@ -23,8 +23,8 @@ struct census {
 };
 
 /*
- * Logical processors of the package, by CPUID leaf 1Fh or 0Bh; 0 if the processor has neither. These are the ones that
- * were made, whatever firmware has done with them.
+ * Logical processors of the package, by CPUID leaf 1Fh or 0Bh; 0 if the processor has neither.
+ * These are the ones that were made, whatever firmware has done with them.
  */
 uint32_t census_package(struct x86_cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf));
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* See cpu.h. Descriptors: SDM 3A "Segment Descriptors", "Segment Descriptor Tables in IA-32e Mode". */
+/*
+ * See cpu.h. Descriptors: SDM 3A "Segment Descriptors", "Segment Descriptor Tables in IA-32e Mode".
+ */
 #include "cpu.h"
 
 #include "x86/msr.h"

@@ -73,9 +73,9 @@ static inline void cpu_zero(void *at, uint64_t n_bytes)
 
 /*
  * The hidden part of a segment register that holds `selector`, from the descriptor table at `gdt`
- * with its last valid offset `limit`. A null selector, one beyond the table, one of an LDT (which no
- * firmware has) and a descriptor that is not present give a segment that is absent: P = 0.
- * FS and GS have their base in an MSR, not here.
+ * with its last valid offset `limit`. A null selector, one beyond the table, one of an LDT (which
+ * no firmware has) and a descriptor that is not present give a segment that is absent: P = 0. FS
+ * and GS have their base in an MSR, not here.
  */
 struct x86_segment cpu_segment(const void *gdt, uint16_t limit, uint16_t selector);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * whit.efi: read the options, put the hypervisor under the machine, start the next loader. Whatever goes
- * wrong on the way costs one line on the console, and the machine boots on without the hypervisor.
+ * whit.efi: read the options, put the hypervisor under the machine, start the next loader. Whatever
+ * goes wrong on the way costs one line on the console, and the machine boots on without the
+ * hypervisor.
  */
 #include <efi.h>
 #include <efilib.h>

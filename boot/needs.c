@@ -14,10 +14,16 @@
 #define FRAME_BYTES 4
 #define BLOCK_BYTES 12
 
-/* Top level, the half of IMAGE and STACKS, and the two tables around the hole that the image leaves in DIRECT. */
+/*
+ * Top level, the half of IMAGE and STACKS, and the two tables around the hole that the image leaves
+ * in DIRECT.
+ */
 #define TABLES_OF_MAP 6
 
-/* Where memory types change inside a large page, at most twice for each MTRR, the root's tables go down to 4 KiB. */
+/*
+ * Where memory types change inside a large page, at most twice for each MTRR, the root's tables go
+ * down to 4 KiB.
+ */
 #define TABLES_OF_TYPES 96
 
 /* struct percpu, VMCS, bitmaps, extended state and what else hangs on a processor. */
@@ -59,7 +65,10 @@ uint64_t needs_loaded_bytes(const struct needs *needs)
 uint64_t needs_fixed_bytes(const struct needs *needs)
 {
 	const uint64_t direct = needs_direct_bytes(needs->ram_top);
-	/* With nested leaves of 2 MiB; whether the processor has larger ones is not the loader's to know. */
+	/*
+	 * With nested leaves of 2 MiB; whether the processor has larger ones is not the loader's to
+	 * know.
+	 */
 	const uint64_t n_nested = 1 + parts(direct, 512 * GIB) + direct / GIB + TABLES_OF_TYPES;
 
 	return needs_loaded_bytes(needs) + needs_books_bytes(needs) +

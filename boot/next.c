@@ -10,8 +10,10 @@
 #include "option.h"
 #include "volume.h"
 
-/* For a boot manager that knows of nothing else. Windows comes late: where there are two systems it is not the one that
- * lets the other one be chosen. */
+/*
+ * For a boot manager that knows of nothing else. Windows comes late: where there are two systems it
+ * is not the one that lets the other one be chosen.
+ */
 static CHAR16 *const default_loaders[] = {
 	L"\\EFI\\debian\\shimx64.efi",
 	L"\\EFI\\debian\\grubx64.efi",
@@ -83,8 +85,8 @@ static void give_options(EFI_HANDLE image, const struct loader *loader)
 }
 
 /*
- * Starts a loader that is not this one. False if it could not be started; else it has come back, with `status`. A line
- * says why not, but if it is not there.
+ * Starts a loader that is not this one. False if it could not be started; else it has come back,
+ * with `status`. A line says why not, but if it is not there.
  */
 static bool start(const struct self *self, const struct loader *loader, EFI_STATUS *status)
 {

@@ -48,7 +48,9 @@ static size_t node_bytes(const uint8_t *path, size_t n_bytes, size_t at)
 	return n >= NODE_BYTES && n <= n_bytes - at ? n : 0;
 }
 
-/* The offset behind a name of 16-bit characters that ends with a zero; SIZE_MAX if it does not end. */
+/*
+ * The offset behind a name of 16-bit characters that ends with a zero; SIZE_MAX if it does not end.
+ */
 static size_t skip_name(const uint8_t *bytes, size_t n_bytes, size_t at)
 {
 	for (; n_bytes - at >= 2; at += 2)
@@ -126,7 +128,10 @@ void option_name(uint16_t number, uint16_t name[static OPTION_NAME_CHARS])
 	name[8] = 0;
 }
 
-/* A partition is known by its number and its disk's or its own signature, of which there must be one. */
+/*
+ * A partition is known by its number and its disk's or its own signature, of which there must be
+ * one.
+ */
 static bool is_same_partition(const uint8_t *a, const uint8_t *b)
 {
 	return a[DISK_SIGNATURE_TYPE] && a[DISK_SIGNATURE_TYPE] == b[DISK_SIGNATURE_TYPE] &&

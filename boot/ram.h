@@ -31,12 +31,14 @@ size_t ram_ranges(const struct ram_map *map, uint64_t block_base, uint64_t block
 		  struct whit_ram *out, size_t max);
 
 /*
- * May n_bytes at `base` be read: one descriptor of something else than devices or broken memory holds them all. Below 1 MiB,
- * which few maps describe, all is there but page 0, where NULL points.
+ * May n_bytes at `base` be read: one descriptor of something else than devices or broken memory
+ * holds them all. Below 1 MiB, which few maps describe, all is there but page 0, where NULL points.
  */
 bool ram_is_readable(const struct ram_map *map, uint64_t base, uint64_t n_bytes);
 
-/* The end of memory of any kind that is behind the memory controller, runtime and ACPI areas too. */
+/*
+ * The end of memory of any kind that is behind the memory controller, runtime and ACPI areas too.
+ */
 uint64_t ram_top(const struct ram_map *map);
 
 /* The largest piece that the firmware can still give away. */

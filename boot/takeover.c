@@ -300,7 +300,9 @@ static const char *attempt(struct attempt *a)
 
 #define LINE_CHARS 72
 
-/* Text of several lines, each with our name in front; long ones are broken at spaces. Cuts it up. */
+/*
+ * Text of several lines, each with our name in front; long ones are broken at spaces. Cuts it up.
+ */
 static void print_lines(char *text, size_t max)
 {
 	char *line = text, *space = NULL;

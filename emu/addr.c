@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Addresses: from operands to an offset in a segment, and from there to a linear address with the
- * checks of SDM 3A "Protection" in the processor's order: canonical or limit, type, alignment. The caller, who translates, checks the rights of pages.
+ * checks of SDM 3A "Protection" in the processor's order: canonical or limit, type, alignment. The
+ * caller, who translates, checks the rights of pages.
  */
 #include "emu/run.h"
 #include "x86/cr.h"
@@ -48,9 +49,9 @@ static bool is_segment_ok(const struct emu_run *run, const struct x86_segment *s
 }
 
 /*
- * The linear address of `n_bytes` at seg:offset, all checks but those of paging done. `alignment` is
- * the size of one element, with EMU_ALIGNED if it must be kept. EMU_EXCEPTION: #GP(0), #SS(0) for SS,
- * #AC(0).
+ * The linear address of `n_bytes` at seg:offset, all checks but those of paging done. `alignment`
+ * is the size of one element, with EMU_ALIGNED if it must be kept. EMU_EXCEPTION: #GP(0), #SS(0)
+ * for SS, #AC(0).
  */
 enum emu_outcome emu_linear(struct emu_run *run, unsigned int seg, uint64_t offset,
 			    unsigned int n_bytes, unsigned int alignment, unsigned int access,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From bytes to struct emu_insn: prefixes, opcode, ModRM, SIB, displacement, immediate, in the order
- * of SDM 2 "Instruction Format". The function is total: it takes any bytes in any mode, and depends on nothing else.
+ * From bytes to struct emu_insn: prefixes, opcode, ModRM, SIB, displacement, immediate, in the
+ * order of SDM 2 "Instruction Format". The function is total: it takes any bytes in any mode, and
+ * depends on nothing else.
  *
  * The bytes are copied in front of zeros and decoded without asking how many there were; when all
  * stages are done emu_decode() asks once, before any judgement that a missing byte could change.
@@ -15,20 +16,21 @@
 #define P_F2_F3	       (EMU_PREFIX_REP | EMU_PREFIX_REPNE)
 
 /*
- * Out of the way of the ordinary instruction, which has at most REX, and memory in 32 or 64-bit form. Those
- * that move the cursor get a copy of the decoder, so that the other can live in registers.
+ * Out of the way of the ordinary instruction, which has at most REX, and memory in 32 or 64-bit
+ * form. Those that move the cursor get a copy of the decoder, so that the other can live in
+ * registers.
  */
 #define RARE __attribute__((noinline, cold))
 
 /*
- * An instruction and what its last bytes seem to call for: of ModRM at 14 an SIB, four bytes of displacement
- * and an immediate, which is read as eight, up to byte 27.
+ * An instruction and what its last bytes seem to call for: of ModRM at 14 an SIB, four bytes of
+ * displacement and an immediate, which is read as eight, up to byte 27.
  */
 #define WINDOW_BYTES 32
 
 /*
- * Copies the bytes that may be looked at; returns how many. Word by word: compilers make a loop, a REP STOS
- * or a call of the whole, which is slow for so few bytes.
+ * Copies the bytes that may be looked at; returns how many. Word by word: compilers make a loop, a
+ * REP STOS or a call of the whole, which is slow for so few bytes.
  */
 static inline unsigned int fill_window(uint8_t *window, const uint8_t *bytes, unsigned int n_bytes)
 {
@@ -46,7 +48,9 @@ static inline unsigned int fill_window(uint8_t *window, const uint8_t *bytes, un
 	return n_bytes;
 }
 
-/* The role of a byte in front of an opcode: 0 none, the EMU_PREFIX_ that it sets, or one of these. */
+/*
+ * The role of a byte in front of an opcode: 0 none, the EMU_PREFIX_ that it sets, or one of these.
+ */
 #define BYTE_SEGMENT 0x80
 #define BYTE_REX     0x40 /* in 64-bit mode */
 #define BYTE_VEX     0xc0 /* the opcode, or the beginning of VEX or EVEX */
@@ -70,9 +74,9 @@ static const uint8_t prefix_bytes[256] = {
 };
 
 /*
- * Prefixes and REX into `insn`; returns the first byte that is neither. REX counts only just before it.
- * Of F2 and F3 the last counts. In 64-bit mode the segment prefixes of ES CS SS DS mean nothing and do
- * not take back an FS or GS before them.
+ * Prefixes and REX into `insn`; returns the first byte that is neither. REX counts only just before
+ * it. Of F2 and F3 the last counts. In 64-bit mode the segment prefixes of ES CS SS DS mean nothing
+ * and do not take back an FS or GS before them.
  */
 static RARE unsigned int decode_prefixes(struct decoder *decoder, struct emu_insn *insn)
 {
@@ -293,8 +297,8 @@ static bool is_legal_sreg(const struct emu_insn *insn, const struct emu_row *row
 }
 
 /*
- * Does the form with a register exist, where that is not the row's to say? A bit for each ModRM byte from
- * C0 to FF: of x87, and of 0F 01.
+ * Does the form with a register exist, where that is not the row's to say? A bit for each ModRM
+ * byte from C0 to FF: of x87, and of 0F 01.
  */
 static RARE bool has_register_form(const struct emu_insn *insn)
 {
@@ -388,7 +392,10 @@ static inline void describe_operands(struct emu_insn *insn, const struct emu_row
 	unsigned int access =
 		row->operand[0] & OPD_RM ? flags : R; /* operands but the first are read */
 
-	/* CALL and PUSH of an immediate push values of another width than the operand's; a vector has no size. */
+	/*
+	 * CALL and PUSH of an immediate push values of another width than the operand's; a vector
+	 * has no size.
+	 */
 	if ((main & WIDE_MASK) != WIDE_V && (main & (OPD_IMM | OPD_RM)) != OPD_IMM) {
 		unsigned int size = emu_wide_bytes(main, insn->operand_size);
 

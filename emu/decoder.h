@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of one decoding, shared by decode.c (prefixes, legacy maps, ModRM) and vex.c (VEX and EVEX).
- * Nobody else includes this.
+ * The state of one decoding, shared by decode.c (prefixes, legacy maps, ModRM) and vex.c (VEX and
+ * EVEX). Nobody else includes this.
  */
 #ifndef EMU_DECODER_H
 #define EMU_DECODER_H
@@ -9,8 +9,8 @@
 #include "emu/row.h"
 
 /*
- * The bytes to come, never fewer than are asked for: what is decoded is a copy with zeros behind it, and
- * emu_decode() looks in the end whether the cursor has passed the bytes that there were.
+ * The bytes to come, never fewer than are asked for: what is decoded is a copy with zeros behind
+ * it, and emu_decode() looks in the end whether the cursor has passed the bytes that there were.
  */
 struct cursor {
 	const uint8_t *next;
@@ -57,8 +57,8 @@ static inline int64_t next_signed(struct cursor *cursor, unsigned int n)
 void emu_decode_modrm(struct decoder *decoder, struct emu_insn *insn, bool is_register);
 
 /*
- * All that follows `first`, a byte of 62 C4 C5 that begins an EVEX or VEX prefix. The answer is final but
- * for bytes that are missing; EMU_DECODED comes with the row.
+ * All that follows `first`, a byte of 62 C4 C5 that begins an EVEX or VEX prefix. The answer is
+ * final but for bytes that are missing; EMU_DECODED comes with the row.
  */
 enum emu_decoded emu_decode_vex(struct decoder *decoder, struct emu_insn *insn, unsigned int first,
 				const struct emu_row **row);

@@ -100,7 +100,9 @@ static inline enum emu_outcome write_operand(struct emu_run *run, struct emu_pla
 
 _Static_assert(R == EMU_READ && W == EMU_WRITE, "a row's flags are an access");
 
-/* The common flow when operand 0 is the one in memory (1 2 4 or 8 bytes): read or written or both. */
+/*
+ * The common flow when operand 0 is the one in memory (1 2 4 or 8 bytes): read or written or both.
+ */
 static inline enum emu_outcome execute_to_memory(struct emu_run *run, const struct emu_row *row)
 {
 	unsigned int size = run->size, flags = row->flags;

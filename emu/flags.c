@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Integer results and their status flags, SDM 1 "EFLAGS Register", in portable arithmetic. Where the
- * manual leaves a flag undefined, the comment says what is done.
+ * Integer results and their status flags, SDM 1 "EFLAGS Register", in portable arithmetic. Where
+ * the manual leaves a flag undefined, the comment says what is done.
  */
 #include "emu/run.h"
 

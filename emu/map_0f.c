@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The 0F opcode map and its groups, SDM 2 "Two-byte Opcode Map" and "Opcode Extensions for One- and
- * Two-byte Opcodes": an opcode has the number of a row. Arithmetic of vectors shares rows by the mandatory
- * prefixes that exist. A row that needs the prefix to be told apart leads to a group of four: none, 66,
- * F3, F2.
+ * Two-byte Opcodes": an opcode has the number of a row. Arithmetic of vectors shares rows by the
+ * mandatory prefixes that exist. A row that needs the prefix to be told apart leads to a group of
+ * four: none, 66, F3, F2.
  */
 #include <stddef.h>
 

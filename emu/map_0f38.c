@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 0F 38 opcode map, SDM 2 "Three-byte Opcode Map": sparse, so that an opcode has the number of a row.
- * Arithmetic of vectors shares rows by the mandatory prefixes that exist and by its extension.
+ * The 0F 38 opcode map, SDM 2 "Three-byte Opcode Map": sparse, so that an opcode has the number of
+ * a row. Arithmetic of vectors shares rows by the mandatory prefixes that exist and by its
+ * extension.
  */
 #include <stddef.h>
 

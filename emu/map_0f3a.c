@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 0F 3A opcode map, SDM 2 "Three-byte Opcode Map": sparse as 0F 38, and all with an immediate byte.
+ * The 0F 3A opcode map, SDM 2 "Three-byte Opcode Map": sparse as 0F 38, and all with an immediate
+ * byte.
  */
 #include <stddef.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one-byte opcode map and its groups, SDM 2 "One-Byte Opcode Map" and "Opcode Extensions for One-
- * and Two-byte Opcodes". Instructions with register operands alone have no meaning here: they are never asked for.
+ * The one-byte opcode map and its groups, SDM 2 "One-Byte Opcode Map" and "Opcode Extensions for
+ * One- and Two-byte Opcodes". Instructions with register operands alone have no meaning here: they
+ * are never asked for.
  */
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VEX vector moves, ascending by key. Most rows serve EVEX too, under the name of VEX; an immediate is
- * decoded by map and opcode and not an operand where there are three others.
+ * VEX vector moves, ascending by key. Most rows serve EVEX too, under the name of VEX; an immediate
+ * is decoded by map and opcode and not an operand where there are three others.
  */
 #include <stddef.h>
 

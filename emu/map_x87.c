@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * D8 to DF with a memory operand, SDM 2 "Opcode Maps for x87": loads and stores are executed,
- * arithmetic and whole environments are shapes. Register forms have the same length and touch no memory;
- * which of them exist is not told apart here.
+ * arithmetic and whole environments are shapes. Register forms have the same length and touch no
+ * memory; which of them exist is not told apart here.
  */
 #include <stddef.h>
 

@@ -72,9 +72,9 @@ enum emu_outcome emu_read_operand(struct emu_run *run, unsigned int n_bytes, uns
 }
 
 /*
- * The explicit memory operand of two parts: a far pointer, bounds, a table register, an x87 number of 80 bits.
- * Each is formed, wrapped at the address size, and checked on its own; AMD's processors look at the page of
- * the first before the limit of the second. `n_second` may be 0.
+ * The explicit memory operand of two parts: a far pointer, bounds, a table register, an x87 number
+ * of 80 bits. Each is formed, wrapped at the address size, and checked on its own; AMD's processors
+ * look at the page of the first before the limit of the second. `n_second` may be 0.
  */
 enum emu_outcome emu_place_parts(struct emu_run *run, unsigned int n_first, unsigned int n_second,
 				 unsigned int alignment, unsigned int access,
@@ -114,7 +114,10 @@ enum emu_outcome emu_write_parts(struct emu_run *run, const struct emu_place par
 	return emu_write(run, &parts[1], (const uint8_t *)data + n_first);
 }
 
-/* The largest naturally aligned power of two that starts at `gpa` and has at most `n` bytes, 64 at most. */
+/*
+ * The largest naturally aligned power of two that starts at `gpa` and has at most `n` bytes, 64 at
+ * most.
+ */
 static unsigned int aligned_part(uint64_t gpa, unsigned int n)
 {
 	unsigned int size = 1;
@@ -172,9 +175,9 @@ enum emu_outcome emu_write_split(struct emu_run *run, const struct emu_place *pl
 }
 
 /*
- * Replace *expected by *desired atomically. A split lock, over a page edge, is not atomic as a whole: its
- * first aligned part is compared and exchanged, so that memory that has changed is noticed before anything
- * is written, and the rest is written plainly.
+ * Replace *expected by *desired atomically. A split lock, over a page edge, is not atomic as a
+ * whole: its first aligned part is compared and exchanged, so that memory that has changed is
+ * noticed before anything is written, and the rest is written plainly.
  */
 enum emu_outcome emu_write_locked(struct emu_run *run, const struct emu_place *place,
 				  const void *expected, const void *desired)

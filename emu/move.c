@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain moves (emu.h, struct emu_move): the same rows and meanings as emu_execute() has, taken apart. */
+/*
+ * Plain moves (emu.h, struct emu_move): the same rows and meanings as emu_execute() has, taken
+ * apart.
+ */
 #include "emu/run.h"
 
 bool emu_get_move(const struct emu_insn *insn, struct emu_move *move)

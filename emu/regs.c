@@ -41,8 +41,8 @@ void emu_set_reg(struct emu_run *run, unsigned int reg, unsigned int size, uint6
 
 /*
  * Write back: registers and flags, and with `is_done` RIP. Outside 64-bit mode EIP has 32 bits in
- * 16-bit code too: it does not wrap at 64 KiB, the next fetch meets the limit of CS (seen on AMD Zen,
- * 16-bit code segment with a larger limit).
+ * 16-bit code too: it does not wrap at 64 KiB, the next fetch meets the limit of CS (seen on AMD
+ * Zen, 16-bit code segment with a larger limit).
  */
 void emu_commit(const struct emu_run *run, struct emu_cpu *cpu, bool is_done)
 {

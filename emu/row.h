@@ -3,8 +3,9 @@
  * The rows of the opcode tables. For emu/ only.
  *
  * A row is an instruction in the notation of SDM 2 "Opcode Map": a name, up to three operands (a
- * letter for where the operand is, a letter for how wide), their use, and the function that gives the meaning. Decoding needs the shape alone; a row without a meaning is legal and not
- * implemented (or touches no memory). The tables of the four legacy maps are complete.
+ * letter for where the operand is, a letter for how wide), their use, and the function that gives
+ * the meaning. Decoding needs the shape alone; a row without a meaning is legal and not implemented
+ * (or touches no memory). The tables of the four legacy maps are complete.
  */
 #ifndef EMU_ROW_H
 #define EMU_ROW_H
@@ -35,7 +36,10 @@ struct emu_row {
 
 _Static_assert(sizeof(struct emu_row) == 32, "the tables are most of the emulator's size");
 
-/* The key by which a VEX or EVEX row is found: map (1 to 6), mandatory prefix (0 none, 1 66, 2 F3, 3 F2), opcode. */
+/*
+ * The key by which a VEX or EVEX row is found: map (1 to 6), mandatory prefix (0 none, 1 66, 2 F3,
+ * 3 F2), opcode.
+ */
 #define EMU_VEX_KEY(map, prefix, opcode) ((map) << 10 | (prefix) << 8 | (opcode))
 
 /*
@@ -113,8 +117,8 @@ enum {
 };
 
 /*
- * `vector`: the bytes of the memory operand; the bytes of an element, which EVEX.W alone decides (4 or 8)
- * but for these; and what else the meaning must know.
+ * `vector`: the bytes of the memory operand; the bytes of an element, which EVEX.W alone decides (4
+ * or 8) but for these; and what else the meaning must know.
  */
 enum {
 	MEM1,
@@ -256,7 +260,10 @@ extern const struct emu_row emu_sse_10[4], emu_sse_11[4], emu_sse_12[4], emu_sse
 	emu_sse_d6[4], emu_sse_e7[4], emu_sse_f7[4];
 extern const struct emu_row emu_rows_x87[8][8]; /* memory forms of D8 to DF */
 
-/* The rows of VEX and EVEX that are executed, ascending by key. vex.c knows which opcodes exist at all. */
+/*
+ * The rows of VEX and EVEX that are executed, ascending by key. vex.c knows which opcodes exist at
+ * all.
+ */
 extern const struct emu_row emu_rows_bmi[], emu_rows_vex[], emu_rows_evex[];
 extern const unsigned int emu_n_rows_bmi, emu_n_rows_vex, emu_n_rows_evex;
 

@@ -84,8 +84,8 @@ struct emu_run {
 };
 
 /*
- * Every call of an operation: one that the home does not offer is a refusal. What needs more than one operation
- * that changes something asks for all of them (EMU_HAS_OP) before it calls the first.
+ * Every call of an operation: one that the home does not offer is a refusal. What needs more than
+ * one operation that changes something asks for all of them (EMU_HAS_OP) before it calls the first.
  */
 #define EMU_HAS_OP(run, operation) likely((run)->ops->operation != NULL)
 #define EMU_CALL(run, operation, ...)                                                \
@@ -129,8 +129,8 @@ static inline uint64_t emu_reg(const struct emu_run *run, unsigned int reg, unsi
 }
 
 /*
- * The offset of the explicit memory operand. `rsp` stands for RSP as a base: POP has moved it. `next_rip` is
- * the base of RIP-relative addresses.
+ * The offset of the explicit memory operand. `rsp` stands for RSP as a base: POP has moved it.
+ * `next_rip` is the base of RIP-relative addresses.
  */
 static inline uint64_t emu_offset(const struct emu_insn *insn, const uint64_t gpr[16], uint64_t rsp,
 				  uint64_t next_rip)
@@ -167,8 +167,9 @@ static inline bool emu_is_canonical(const struct emu_cpu *cpu, uint64_t linear)
 }
 
 /*
- * Is the operand what nearly every one is: in 64-bit mode without a segment base, canonical whatever the
- * width is, aligned to its size (a power of two), and thus in one page? Then only the page rights are left.
+ * Is the operand what nearly every one is: in 64-bit mode without a segment base, canonical
+ * whatever the width is, aligned to its size (a power of two), and thus in one page? Then only the
+ * page rights are left.
  */
 static inline bool emu_is_plain(const struct emu_run *run, unsigned int seg, uint64_t offset,
 				unsigned int n_bytes)
@@ -184,8 +185,8 @@ void emu_commit(const struct emu_run *run, struct emu_cpu *cpu, bool is_done);
 enum emu_outcome emu_take_effect(const struct emu_run *run);
 
 /*
- * Is there an operation for the effect on a vector or x87 register? Asked when memory has been checked and not
- * been read or written.
+ * Is there an operation for the effect on a vector or x87 register? Asked when memory has been
+ * checked and not been read or written.
  */
 static inline bool emu_has_setter(const struct emu_run *run)
 {

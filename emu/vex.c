@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VEX and EVEX: the decoding of their prefixes into struct emu_insn, and the search for the row of an executed instruction.
- * Which opcodes exist with them, and in which form, is in vex_shapes.c and evex_shapes.c.
+ * VEX and EVEX: the decoding of their prefixes into struct emu_insn, and the search for the row of
+ * an executed instruction. Which opcodes exist with them, and in which form, is in vex_shapes.c and
+ * evex_shapes.c.
  */
 #include <stddef.h>
 
@@ -18,8 +19,8 @@ static unsigned int power_below(unsigned int n)
 }
 
 /*
- * The row for a key in an ascending table that is not empty, or NULL. A binary search over a power of
- * two, the first or the last ones of the table.
+ * The row for a key in an ascending table that is not empty, or NULL. A binary search over a power
+ * of two, the first or the last ones of the table.
  */
 static const struct emu_row *find_row(const struct emu_row *rows, unsigned int n, unsigned int key)
 {
@@ -50,8 +51,8 @@ static const struct emu_row *row_of(const struct emu_insn *insn, unsigned int pr
 }
 
 /*
- * Fields of the prefix that struct emu_insn does not have. Its payload bytes are taken as three-byte
- * VEX and EVEX have them: R X B R' and map; W vvvv pp; z L'L b V' aaa.
+ * Fields of the prefix that struct emu_insn does not have. Its payload bytes are taken as
+ * three-byte VEX and EVEX have them: R X B R' and map; W vvvv pp; z L'L b V' aaa.
  */
 struct payload {
 	unsigned int prefix; /* 0 none, 1 66, 2 F3, 3 F2 */
@@ -63,8 +64,8 @@ struct payload {
 };
 
 /*
- * The payload and the opcode. Outside 64-bit mode there are eight registers of each kind, and the bits
- * that would reach the others are ignored, but for V'.
+ * The payload and the opcode. Outside 64-bit mode there are eight registers of each kind, and the
+ * bits that would reach the others are ignored, but for V'.
  */
 static struct payload take_payload(struct decoder *decoder, struct emu_insn *insn,
 				   unsigned int first)

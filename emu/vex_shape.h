@@ -3,8 +3,9 @@
  * The form in which a VEX or EVEX opcode is an instruction: one word, in the notation of the opcode
  * column of SDM 2. emu/vex*.c only.
  *
- * Tables are by map and mandatory prefix, ascending by opcode. An opcode can have more than one word:
- * the first that agrees in W, L, ModRM.mod and ModRM.reg holds. If no word agrees the instruction is #UD.
+ * Tables are by map and mandatory prefix, ascending by opcode. An opcode can have more than one
+ * word: the first that agrees in W, L, ModRM.mod and ModRM.reg holds. If no word agrees the
+ * instruction is #UD.
  */
 #ifndef EMU_VEX_SHAPE_H
 #define EMU_VEX_SHAPE_H
@@ -34,8 +35,8 @@ enum {
 	IB = 1 << 8,  /* an immediate byte follows, or /is4 */
 
 	/*
-	 * SDM 2 "Compressed Displacement (disp8*N)": N as a fixed number of bytes, or by W (4 or 8), or
-	 * a part of the vector. TDUP is MOVDDUP's.
+	 * SDM 2 "Compressed Displacement (disp8*N)": N as a fixed number of bytes, or by W (4 or
+	 * 8), or a part of the vector. TDUP is MOVDDUP's.
 	 */
 	SHAPE_TUPLE = 15 << 9,
 	T1 = 0 << 9,
@@ -52,7 +53,10 @@ enum {
 	TDUP = 11 << 9,
 	TY = 12 << 9, /* a general register: 8 with W in 64-bit mode, else 4 */
 
-	/* EVEX.b: with memory a broadcast of 4 or 8 bytes by W or of 2; with a register rounding or SAE. */
+	/*
+	 * EVEX.b: with memory a broadcast of 4 or 8 bytes by W or of 2; with a register rounding or
+	 * SAE.
+	 */
 	BCST = 1 << 13,
 	BCST16 = 1 << 14,
 	RC = 1 << 15,

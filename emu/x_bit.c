@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Meanings of bit test and bit scan. The memory operand of BT and its like with a bit offset in a
- * register has been moved to the right place already (BITS in the row). Bit tests define CF and leave
- * the rest; bit scans define ZF and leave the rest.
+ * register has been moved to the right place already (BITS in the row). Bit tests define CF and
+ * leave the rest; bit scans define ZF and leave the rest.
  */
 #include "emu/run.h"
 
@@ -42,8 +42,8 @@ enum emu_outcome emu_x_btc(struct emu_run *run)
 }
 
 /*
- * The bit's number into the destination. A zero source sets ZF and leaves the destination whole, even
- * the upper half of a 32-bit one (seen on AMD Zen), which is why the row does not write it.
+ * The bit's number into the destination. A zero source sets ZF and leaves the destination whole,
+ * even the upper half of a 32-bit one (seen on AMD Zen), which is why the row does not write it.
  */
 static enum emu_outcome finish_scan(struct emu_run *run, uint64_t source, uint64_t number)
 {

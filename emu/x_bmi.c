@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Meanings of integer instructions outside the one-byte map's arithmetic: BMI1, BMI2, ADX, CRC32, MOVBE,
- * LZCNT and TZCNT, MOVDIR64B. Where a row names two sources, SDM 2's order of operands is kept. Flags
- * left undefined are cleared (BMI) or left.
+ * Meanings of integer instructions outside the one-byte map's arithmetic: BMI1, BMI2, ADX, CRC32,
+ * MOVBE, LZCNT and TZCNT, MOVDIR64B. Where a row names two sources, SDM 2's order of operands is
+ * kept. Flags left undefined are cleared (BMI) or left.
  */
 #include "emu/run.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Meanings of CALL, JMP and RET that touch memory. Far transfers are those that stay at their privilege:
- * SDM 2 "CALL", "JMP".
+ * Meanings of CALL, JMP and RET that touch memory. Far transfers are those that stay at their
+ * privilege: SDM 2 "CALL", "JMP".
  */
 #include "emu/run.h"
 #include "x86/exc.h"
@@ -69,11 +69,11 @@ enum emu_outcome emu_x_ret(struct emu_run *run)
 }
 
 /*
- * The code segment that a far transfer leads to, as the effect of the instruction. Through call gates, task
- * gates and task state segments it switches stacks or tasks: not implemented, a guest's kernel does not
- * keep pointers to them in a device. The emulator is not told EFER.LMA: outside 64-bit mode L may mean
- * nothing, or 64-bit code that must not have D, has no limit, and to which AMD pushes as
- * 64-bit code does. Where that differs the answer is a refusal.
+ * The code segment that a far transfer leads to, as the effect of the instruction. Through call
+ * gates, task gates and task state segments it switches stacks or tasks: not implemented, a guest's
+ * kernel does not keep pointers to them in a device. The emulator is not told EFER.LMA: outside
+ * 64-bit mode L may mean nothing, or 64-bit code that must not have D, has no limit, and to which
+ * AMD pushes as 64-bit code does. Where that differs the answer is a refusal.
  */
 static EMU_RARE enum emu_outcome load_code(struct emu_run *run, unsigned int selector,
 					   uint64_t target, bool is_call,

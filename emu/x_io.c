@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Meanings of IN and OUT, and the check whether the code may use a port. INS and OUTS are strings. */
+/*
+ * Meanings of IN and OUT, and the check whether the code may use a port. INS and OUTS are strings.
+ */
 #include "emu/run.h"
 #include "x86/exc.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Meanings of instructions that move a value: MOV in all its forms, MOVSX, CMOV, SETcc, XCHG, XLAT. */
+/*
+ * Meanings of instructions that move a value: MOV in all its forms, MOVSX, CMOV, SETcc, XCHG, XLAT.
+ */
 #include "emu/run.h"
 
 enum emu_outcome emu_x_mov(struct emu_run *run)
@@ -72,8 +74,8 @@ enum emu_outcome emu_x_xlat(struct emu_run *run)
 }
 
 /*
- * CLFLUSH, CLFLUSHOPT, CLWB: the checks of a load of one byte, but that execute-only segments will do,
- * and no access.
+ * CLFLUSH, CLFLUSHOPT, CLWB: the checks of a load of one byte, but that execute-only segments will
+ * do, and no access.
  */
 enum emu_outcome emu_x_clflush(struct emu_run *run)
 {

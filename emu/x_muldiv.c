@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Meanings of multiplication and division. Multiplications define CF and OF; SF ZF AF PF, undefined,
- * are left. Divisions define no flag and leave all. No 128-bit division: that would be a library call.
+ * Meanings of multiplication and division. Multiplications define CF and OF; SF ZF AF PF,
+ * undefined, are left. Divisions define no flag and leave all. No 128-bit division: that would be a
+ * library call.
  */
 #include "emu/run.h"
 #include "x86/exc.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segment registers: descriptors are found, checked and marked as SDM 2 "MOV", "LDS", "CALL" and SDM 3A
- * "Protection" say, and the new contents of a register become the effect of the instruction. Meanings of
- * MOV to and from them, LDS and its like, LLDT, LTR, LAR, LSL, VERR, VERW, ARPL.
+ * Segment registers: descriptors are found, checked and marked as SDM 2 "MOV", "LDS", "CALL" and
+ * SDM 3A "Protection" say, and the new contents of a register become the effect of the instruction.
+ * Meanings of MOV to and from them, LDS and its like, LLDT, LTR, LAR, LSL, VERR, VERW, ARPL.
  *
- * The emulator is not told EFER.LMA: descriptors of system segments have 16 bytes in 64-bit mode alone,
- * not in compatibility mode, where no kernel runs.
+ * The emulator is not told EFER.LMA: descriptors of system segments have 16 bytes in 64-bit mode
+ * alone, not in compatibility mode, where no kernel runs.
  */
 #include "emu/run.h"
 #include "x86/exc.h"
@@ -45,8 +45,8 @@ static void unpack(struct emu_descriptor *descriptor, unsigned int selector, uin
 }
 
 /*
- * Find the descriptor of a selector that is not null. `is_found` says if it lies within its table; what
- * it is not used for then is the caller's exception.
+ * Find the descriptor of a selector that is not null. `is_found` says if it lies within its table;
+ * what it is not used for then is the caller's exception.
  */
 enum emu_outcome emu_find_descriptor(struct emu_run *run, unsigned int selector,
 				     struct emu_descriptor *descriptor)
@@ -112,8 +112,8 @@ enum emu_outcome emu_find_descriptor(struct emu_run *run, unsigned int selector,
 }
 
 /*
- * Set a bit of the type in the descriptor's memory (accessed, busy), as the processor does when it loads
- * it; in the segment too. The load itself follows, and must be possible.
+ * Set a bit of the type in the descriptor's memory (accessed, busy), as the processor does when it
+ * loads it; in the segment too. The load itself follows, and must be possible.
  */
 enum emu_outcome emu_mark_descriptor(struct emu_run *run, struct emu_descriptor *descriptor,
 				     unsigned int bit)
@@ -134,7 +134,9 @@ enum emu_outcome emu_mark_descriptor(struct emu_run *run, struct emu_descriptor 
 	return emu_write_locked(run, &place, &old, &marked);
 }
 
-/* A null selector: SS takes it in 64-bit mode below CPL 3; elsewhere the register becomes unusable. */
+/*
+ * A null selector: SS takes it in 64-bit mode below CPL 3; elsewhere the register becomes unusable.
+ */
 static EMU_RARE enum emu_outcome load_null(struct emu_run *run, unsigned int seg,
 					   unsigned int selector)
 {
@@ -199,9 +201,9 @@ static EMU_RARE enum emu_outcome load_paragraph(struct emu_run *run, unsigned in
 }
 
 /*
- * The effect that loads `seg` with `selector`: ES SS DS FS GS, and CS in real and virtual-8086 mode.
- * All checks made, the descriptor marked as accessed: to be called after the last check of anything
- * else, and before writes.
+ * The effect that loads `seg` with `selector`: ES SS DS FS GS, and CS in real and virtual-8086
+ * mode. All checks made, the descriptor marked as accessed: to be called after the last check of
+ * anything else, and before writes.
  */
 enum emu_outcome emu_load_segment(struct emu_run *run, unsigned int seg, unsigned int selector)
 {
@@ -262,7 +264,10 @@ enum emu_outcome emu_x_load_far(struct emu_run *run)
 	return emu_load_segment(run, seg, selector);
 }
 
-/* The far pointer in memory: an offset of the operand size, which AMD does not let be 8, and a selector. */
+/*
+ * The far pointer in memory: an offset of the operand size, which AMD does not let be 8, and a
+ * selector.
+ */
 enum emu_outcome emu_read_far(struct emu_run *run, uint16_t *selector, uint64_t *offset)
 {
 	unsigned int size = run->size == 8 && emu_is_amd(run) ? 4 : run->size;
@@ -326,8 +331,8 @@ enum emu_outcome emu_x_load_system(struct emu_run *run)
 }
 
 /*
- * The descriptor that LAR LSL VERR VERW look at. *is_visible: it is there, and code or data that this
- * CPL and the selector's RPL can use, or a system descriptor of a type in `system_types`.
+ * The descriptor that LAR LSL VERR VERW look at. *is_visible: it is there, and code or data that
+ * this CPL and the selector's RPL can use, or a system descriptor of a type in `system_types`.
  */
 static EMU_RARE enum emu_outcome look(struct emu_run *run, unsigned int selector,
 				      unsigned int system_types, struct emu_descriptor *descriptor,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Meanings of shifts and rotates, SDM 2 "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR", "SHLD", "SHRD". A count
- * of zero after masking changes no flag; the destination is written all the same (seen on AMD Zen: a
- * page that is not writable faults). AF, undefined, is left; OF, defined for counts of one, is
- * computed in the same way for all.
+ * Meanings of shifts and rotates, SDM 2 "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR", "SHLD", "SHRD". A
+ * count of zero after masking changes no flag; the destination is written all the same (seen on AMD
+ * Zen: a page that is not writable faults). AF, undefined, is left; OF, defined for counts of one,
+ * is computed in the same way for all.
  */
 #include "emu/run.h"
 
@@ -138,7 +138,8 @@ enum emu_outcome emu_x_rcr(struct emu_run *run)
 
 /*
  * SHLD and SHRD shift bits of operand 1 in. A count above the operand size (16-bit operands only)
- * leaves everything undefined by the manual: the pattern destination, source, destination is shifted.
+ * leaves everything undefined by the manual: the pattern destination, source, destination is
+ * shifted.
  */
 enum emu_outcome emu_x_shld(struct emu_run *run)
 {

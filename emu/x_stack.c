@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Meanings of PUSH and POP in all their forms, ENTER and LEAVE. Every memory operand is translated before
- * the first is accessed, so that a device is read once and a fault leaves everything as it was.
+ * Meanings of PUSH and POP in all their forms, ENTER and LEAVE. Every memory operand is translated
+ * before the first is accessed, so that a device is read once and a fault leaves everything as it
+ * was.
  */
 #include "emu/run.h"
 #include "x86/exc.h"
@@ -21,7 +22,10 @@ static EMU_RARE enum emu_outcome stack_address_size(struct emu_run *run, unsigne
 	return outcome;
 }
 
-/* The place of a push after `index` others of the operand size, low n_bytes of it, and RSP as it will be. */
+/*
+ * The place of a push after `index` others of the operand size, low n_bytes of it, and RSP as it
+ * will be.
+ */
 enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index, unsigned int n_bytes,
 				struct emu_place *place)
 {
@@ -35,7 +39,10 @@ enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index, unsigne
 	return emu_place(run, SEG_SS, rsp & emu_mask(width), n_bytes, n_bytes, EMU_WRITE, place);
 }
 
-/* The place of n_bytes of a pop after `index` others; RSP as it will be, `n_popped` above what it was. */
+/*
+ * The place of n_bytes of a pop after `index` others; RSP as it will be, `n_popped` above what it
+ * was.
+ */
 enum emu_outcome emu_place_pop(struct emu_run *run, unsigned int index, unsigned int n_popped,
 			       unsigned int n_bytes, struct emu_place *place)
 {
@@ -110,9 +117,9 @@ enum emu_outcome emu_x_push_mem(struct emu_run *run)
 }
 
 /*
- * The opcodes of a segment register's PUSH and POP have its number in bits 3 to 5. AMD accesses as many bytes as
- * RSP moves by, zeros above the selector. Intel reads 2, and writes 2 of 4: SDM 3B "Selector Pushes and Pops",
- * SDM 2 "PUSH".
+ * The opcodes of a segment register's PUSH and POP have its number in bits 3 to 5. AMD accesses as
+ * many bytes as RSP moves by, zeros above the selector. Intel reads 2, and writes 2 of 4: SDM 3B
+ * "Selector Pushes and Pops", SDM 2 "PUSH".
  */
 enum emu_outcome emu_x_push_sreg(struct emu_run *run)
 {
@@ -204,7 +211,9 @@ enum emu_outcome emu_x_popa(struct emu_run *run)
 	return outcome;
 }
 
-/* In virtual-8086 mode below IOPL 3, PUSHF and POPF are for the monitor, or with CR4.VME for VIF. */
+/*
+ * In virtual-8086 mode below IOPL 3, PUSHF and POPF are for the monitor, or with CR4.VME for VIF.
+ */
 static bool is_virtual_if(const struct emu_run *run)
 {
 	return run->cpu->mode == EMU_V86 && (run->rflags & RFLAGS_IOPL) != RFLAGS_IOPL;
@@ -253,8 +262,9 @@ enum emu_outcome emu_x_popf(struct emu_run *run)
 }
 
 /*
- * The stack pointer that it ends with must be good for a write, too. With a nesting level the frame pointers of the outer levels are copied. Where they lie in what is being
- * pushed, so that a copy is copied again, the answer is a refusal.
+ * The stack pointer that it ends with must be good for a write, too. With a nesting level the frame
+ * pointers of the outer levels are copied. Where they lie in what is being pushed, so that a copy
+ * is copied again, the answer is a refusal.
  */
 enum emu_outcome emu_x_enter(struct emu_run *run)
 {

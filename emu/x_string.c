@@ -93,8 +93,8 @@ static EMU_RARE enum emu_outcome place_checked(struct emu_run *run, struct strin
 }
 
 /*
- * The same; first what nearly every run is, one of plain elements. Then the end of the page is the only one
- * that it can meet, and is one of an element, too.
+ * The same; first what nearly every run is, one of plain elements. Then the end of the page is the
+ * only one that it can meet, and is one of an element, too.
  */
 static inline enum emu_outcome place_run(struct emu_run *run, struct string *string,
 					 unsigned int seg, unsigned int gpr, unsigned int access,
@@ -145,7 +145,10 @@ static enum emu_outcome write_run(struct emu_run *run, const struct string *stri
 	return EMU_CALL(run, write, place->gpa[0], run->size, string->n, data);
 }
 
-/* A register of the address size that nothing else of the instruction writes; 4 bytes clear the rest. */
+/*
+ * A register of the address size that nothing else of the instruction writes; 4 bytes clear the
+ * rest.
+ */
 static inline void set_counter(struct emu_run *run, const struct string *string, unsigned int gpr,
 			       uint64_t value)
 {

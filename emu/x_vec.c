@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Meanings of vector moves between memory and XMM, YMM, ZMM, MMX and opmask registers, MXCSR too: one
- * flow for all, with a kind for each way in which bytes move; the row's `vector` says how many. An element that is masked off is neither read nor written and does not fault.
+ * Meanings of vector moves between memory and XMM, YMM, ZMM, MMX and opmask registers, MXCSR too:
+ * one flow for all, with a kind for each way in which bytes move; the row's `vector` says how many.
+ * An element that is masked off is neither read nor written and does not fault.
  */
 #include <string.h>
 
@@ -61,8 +62,8 @@ static enum emu_outcome check_state(struct emu_run *run, uint64_t xcr0)
 }
 
 /*
- * Features that the encoding needs beside the row's. Scalars have no length. DQ: PINSRD, PEXTRD; 32X2,
- * 64X2 and 32X8 of broadcasts, inserts and extracts.
+ * Features that the encoding needs beside the row's. Scalars have no length. DQ: PINSRD, PEXTRD;
+ * 32X2, 64X2 and 32X8 of broadcasts, inserts and extracts.
  */
 static bool has_features(const struct emu_run *run, const struct vec *v, bool is_scalar)
 {
@@ -139,8 +140,8 @@ static enum emu_outcome get(struct emu_run *run, const struct vec *v, unsigned i
 }
 
 /*
- * The register of ModRM.reg as it will be: `data`, but for what is masked off; that is as it was, or
- * zero. What VEX and EVEX write has zeros above.
+ * The register of ModRM.reg as it will be: `data`, but for what is masked off; that is as it was,
+ * or zero. What VEX and EVEX write has zeros above.
  */
 static enum emu_outcome put(struct emu_run *run, const struct vec *v, uint64_t active,
 			    const uint8_t *data)
@@ -170,8 +171,8 @@ static enum emu_outcome put(struct emu_run *run, const struct vec *v, uint64_t a
 }
 
 /*
- * The bytes of the register that the mask selects: of EVEX by opmask, of VMASKMOV and MASKMOVDQU by the
- * signs of the elements of register `signs_of` (-1 none).
+ * The bytes of the register that the mask selects: of EVEX by opmask, of VMASKMOV and MASKMOVDQU by
+ * the signs of the elements of register `signs_of` (-1 none).
  */
 static enum emu_outcome select_active(struct emu_run *run, const struct vec *v, int signs_of,
 				      uint64_t *active)
@@ -199,8 +200,8 @@ static enum emu_outcome select_active(struct emu_run *run, const struct vec *v, 
 }
 
 /*
- * Check and translate the active bytes of n at seg:offset; the place is that of all n. A page without
- * an active byte is not looked at.
+ * Check and translate the active bytes of n at seg:offset; the place is that of all n. A page
+ * without an active byte is not looked at.
  */
 static enum emu_outcome place_bytes(struct emu_run *run, const struct vec *v, uint64_t offset,
 				    unsigned int access, uint64_t active, struct emu_place *place)
@@ -409,8 +410,8 @@ static EMU_RARE enum emu_outcome move(struct emu_run *run, enum kind kind)
 		 kind != DUPLICATE)
 		v.alignment = v.from;
 	/*
-	 * An extract needs all of its memory, whatever it then writes. Of MASKMOVDQU the manual leaves it
-	 * open; AMD Zen checks all.
+	 * An extract needs all of its memory, whatever it then writes. Of MASKMOVDQU the manual
+	 * leaves it open; AMD Zen checks all.
 	 */
 	outcome = access_memory(run, &v, kind == STORE || kind == MASKMOV,
 				is_extract || kind == MASKMOV ? ~0ull : bytes, bytes, data + at);
@@ -424,8 +425,8 @@ static EMU_RARE enum emu_outcome move(struct emu_run *run, enum kind kind)
 }
 
 /*
- * Loads and stores. Those of 16 bytes without a prefix of VEX, whose checks pass, are so frequent that they
- * go a shorter way.
+ * Loads and stores. Those of 16 bytes without a prefix of VEX, whose checks pass, are so frequent
+ * that they go a shorter way.
  */
 static __attribute__((noinline)) enum emu_outcome load_or_store(struct emu_run *run, enum kind kind)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x87 loads and stores in integer arithmetic, SDM 1 "Programming with the x87 FPU", and the x87 side of
- * MMX. Conversions are exact: rounding by FCW.RC, exceptions masked or not, C1, stack faults.
+ * x87 loads and stores in integer arithmetic, SDM 1 "Programming with the x87 FPU", and the x87
+ * side of MMX. Conversions are exact: rounding by FCW.RC, exceptions masked or not, C1, stack
+ * faults.
  */
 #include <string.h>
 
@@ -48,8 +49,8 @@ struct format {
 };
 
 /*
- * The checks before everything, and the state into run->effect. A bit of `cr0` is exception `vector`; what
- * `waits` takes a pending exception first.
+ * The checks before everything, and the state into run->effect. A bit of `cr0` is exception
+ * `vector`; what `waits` takes a pending exception first.
  */
 static enum emu_outcome begin(struct emu_run *run, unsigned int cr0, unsigned int vector,
 			      bool waits)
@@ -113,8 +114,8 @@ void emu_mmx_put(struct emu_run *run, const uint8_t *data)
 }
 
 /*
- * Note exceptions; true if none of them keeps the instruction from its result. A denormal is loaded before
- * its unmasked exception.
+ * Note exceptions; true if none of them keeps the instruction from its result. A denormal is loaded
+ * before its unmasked exception.
  */
 static bool note_exceptions(struct emu_x87 *x87, unsigned int flags)
 {
@@ -135,8 +136,8 @@ static unsigned int n_bytes_of(const struct emu_insn *insn)
 }
 
 /*
- * Checks of the memory operand; then the pointers, as processors without FDP_EXCPTN_ONLY and with the old
- * FOP set them: with every instruction.
+ * Checks of the memory operand; then the pointers, as processors without FDP_EXCPTN_ONLY and with
+ * the old FOP set them: with every instruction.
  */
 static enum emu_outcome place_data(struct emu_run *run, unsigned int n, unsigned int access,
 				   struct emu_place parts[2])
@@ -339,7 +340,10 @@ static uint64_t to_float(struct extended x, const struct format *format, unsigne
 			*flags = FSW_UE;
 			return 0;
 		}
-		/* Without the integer bit, so that rounding up to a normal number gives its exponent. */
+		/*
+		 * Without the integer bit, so that rounding up to a normal number gives its
+		 * exponent.
+		 */
 		value = round_off(value, shift, rounding, is_negative, flags);
 		if (tiny && *flags & FSW_PE)
 			*flags |= FSW_UE;

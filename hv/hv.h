@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's one shared object, and the root's side of each processor. Everything in struct hv is
- * written before the first virt_run(), or under `lock`, or is a counter.
+ * The hypervisor's one shared object, and the root's side of each processor. Everything in struct
+ * hv is written before the first virt_run(), or under `lock`, or is a counter.
  */
 #ifndef HV_HV_H
 #define HV_HV_H
@@ -27,14 +27,16 @@ struct root {
 };
 
 /*
- * Pages for the root to write to in hidden memory, by turns: a page where one stands can be written to as long as fewer than
- * ROOT_SINKS others are written to for the first time. An instruction, or the delivery of an event, that writes to hidden
- * pages is begun again after each of them that is met, and ends only if all of them can be written to at once. Most are needed
- * by a scatter of 16 elements, each across two pages, if the processor forgets those that it has done: 32. The next: a far
- * transfer through a gate to an inner stack (stack, shadow stack and its token, two descriptors to be marked: 2 pages each, 10), the
- * largest XSAVE image (11 KiB with AMX: 4), ENTER (2 for the frame, 2 for the far end of it). Pages that are only read
- * (ones) are not taken away from there. Page tables that the root keeps in a sink are lost when it moves, and
- * tables of ones have all bits set that the processor could set.
+ * Pages for the root to write to in hidden memory, by turns: a page where one stands can be written
+ * to as long as fewer than ROOT_SINKS others are written to for the first time. An instruction, or
+ * the delivery of an event, that writes to hidden pages is begun again after each of them that is
+ * met, and ends only if all of them can be written to at once. Most are needed by a scatter of 16
+ * elements, each across two pages, if the processor forgets those that it has done: 32. The next: a
+ * far transfer through a gate to an inner stack (stack, shadow stack and its token, two descriptors
+ * to be marked: 2 pages each, 10), the largest XSAVE image (11 KiB with AMX: 4), ENTER (2 for the
+ * frame, 2 for the far end of it). Pages that are only read (ones) are not taken away from there.
+ * Page tables that the root keeps in a sink are lost when it moves, and tables of ones have all
+ * bits set that the processor could set.
  */
 #define ROOT_SINKS 32u
 
@@ -66,8 +68,9 @@ struct hv {
 extern struct hv hv;
 
 /*
- * Everything that the processors share, out of the handover: books, heap, the root's space. A WHIT_LAUNCH_
- * code, with the message written. hv_main() calls it once; tests call it for each machine. hv/main.c.
+ * Everything that the processors share, out of the handover: books, heap, the root's space. A
+ * WHIT_LAUNCH_ code, with the message written. hv_main() calls it once; tests call it for each
+ * machine. hv/main.c.
  */
 uint64_t hv_init(struct whit_handover *handover);
 

@@ -2,9 +2,9 @@
 /*
  * Child partitions: creation out of lent memory, properties, set-up, deletion.
  *
- * A handle is the frame number of the partition's first page with a tag that changes with every use of
- * the page, so that looking one up costs the same for one partition and for a million, and a stale or
- * invented handle is refused.
+ * A handle is the frame number of the partition's first page with a tag that changes with every use
+ * of the page, so that looking one up costs the same for one partition and for a million, and a
+ * stale or invented handle is refused.
  */
 #ifndef HV_PARTITION_H
 #define HV_PARTITION_H
@@ -18,8 +18,9 @@
 struct vp;
 
 /*
- * Properties, as set. What masks the processor's features is kept as the client gave it; hv/cpu/cpuid.c and hv/cpu/cr.c
- * work with it. Lists are in a page of their own, hv/call/property.c.
+ * Properties, as set. What masks the processor's features is kept as the client gave it;
+ * hv/cpu/cpuid.c and hv/cpu/cr.c work with it. Lists are in a page of their own,
+ * hv/call/property.c.
  */
 struct properties {
 	uint32_t processor_count;   /* 0: not set */
@@ -44,7 +45,10 @@ struct properties {
 #define PARTITION_MAX_CPUID_RESULTS 48u
 #define PARTITION_MAX_MSR_ACTIONS   128u
 
-/* An entry of CpuidResultList (mask all ones, any subleaf) or CpuidResultList2: WHV_X64_CPUID_RESULT2. */
+/*
+ * An entry of CpuidResultList (mask all ones, any subleaf) or CpuidResultList2:
+ * WHV_X64_CPUID_RESULT2.
+ */
 struct cpuid_result {
 	uint32_t leaf, subleaf, vp, flags;
 	struct x86_cpuid value, mask;
@@ -131,7 +135,10 @@ static inline struct vp *partition_vp(const struct partition *partition, uint64_
 	return index < WHIT_MAX_VPS ? partition->vps[index] : NULL;
 }
 
-/* WHIT_E_INSUFFICIENT_MEMORY with *needed, the pages that are missing, unless the partition has n free pages; else S_OK. */
+/*
+ * WHIT_E_INSUFFICIENT_MEMORY with *needed, the pages that are missing, unless the partition has n
+ * free pages; else S_OK.
+ */
 static inline uint32_t partition_want(const struct partition *partition, uint64_t n,
 				      uint64_t *needed)
 {

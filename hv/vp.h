@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's virtual processor as data: the state that WHP defines and the hardware does not hold. It is owned by its partition and locked by the partition's lock. Its functions are in hv/vp/vp.h.
+ * A child's virtual processor as data: the state that WHP defines and the hardware does not hold.
+ * It is owned by its partition and locked by the partition's lock. Its functions are in hv/vp/vp.h.
  */
 #ifndef HV_VP_H
 #define HV_VP_H
@@ -13,8 +14,8 @@
 #include "hv/mem/walk.h"
 
 /*
- * Device reads, and device writes, of one instruction; hv/emulate/device.c. One operand takes 7 at most, 64 bytes over the
- * end of a page, cut into aligned powers of two; POPA takes 10.
+ * Device reads, and device writes, of one instruction; hv/emulate/device.c. One operand takes 7 at
+ * most, 64 bytes over the end of a page, cut into aligned powers of two; POPA takes 10.
  */
 #define DEVICE_MAX_ACCESSES 10u
 
@@ -45,7 +46,10 @@ struct device_state {
 	struct whit_device_access posted[DEVICE_MAX_ACCESSES];
 };
 
-/* The MTRRs that guests and clients see. They are kept and have no effect: nested paging gives the types. */
+/*
+ * The MTRRs that guests and clients see. They are kept and have no effect: nested paging gives the
+ * types.
+ */
 #define MTRR_VARIABLE 8u
 #define MTRR_FIXED    11u
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The fake machine's help with a local APIC. It keeps the requests of hv/, and carries them out when the test says that a guest runs. */
+/*
+ * The fake machine's help with a local APIC. It keeps the requests of hv/, and carries them out
+ * when the test says that a guest runs.
+ */
 #include "arch/fake/fake.h"
 
 #define TPR 0x08

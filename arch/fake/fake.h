@@ -49,7 +49,9 @@ struct fake_exit {
 struct fake {
 	uint64_t ram_bytes; /* of the arena that is memory: spa 0 to here */
 
-	/* Script: what virt_run() returns, in order. An empty queue ends the test with a complaint. */
+	/*
+	 * Script: what virt_run() returns, in order. An empty queue ends the test with a complaint.
+	 */
 	struct fake_exit exits[FAKE_MAX_EXITS];
 	unsigned int n_exits, next_exit;
 
@@ -77,12 +79,15 @@ struct fake {
 	void (*reset_hook)(void); /* virt_reset() calls it; it must not return */
 
 	/*
-	 * Plays the guest, once the script is used up: says what the exit is, all of which is zero, and may change the
-	 * VP's registers. What virt_inject() was given is still there.
+	 * Plays the guest, once the script is used up: says what the exit is, all of which is zero,
+	 * and may change the VP's registers. What virt_inject() was given is still there.
 	 */
 	void (*play)(struct virt_vp *vp, struct virt_exit *exit);
 
-	/* Another processor of the root, which may write to any of the root's memory: called wherever hv/ calls in here. */
+	/*
+	 * Another processor of the root, which may write to any of the root's memory: called
+	 * wherever hv/ calls in here.
+	 */
 	void (*meddle)(void);
 
 	uint32_t fpu_bytes; /* of a child's XSAVE image, at most a page */
@@ -120,18 +125,20 @@ void fake_push(const struct virt_exit *exit,
 void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value);
 void fake_set_msr(uint32_t msr, uint64_t value);
 
-/* Count the pages of a list, walking it; complains if the list lies or a page of it is not clean. */
+/*
+ * Count the pages of a list, walking it; complains if the list lies or a page of it is not clean.
+ */
 uint64_t fake_count_pages(const struct virt_pages *pages);
 
 /*
- * A guest reads or writes a page, as a processor does it: false if that is a violation. A page that was
- * written to is marked, if the space is used with the processor's flags.
+ * A guest reads or writes a page, as a processor does it: false if that is a violation. A page that
+ * was written to is marked, if the space is used with the processor's flags.
  */
 bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write);
 
 /*
- * The guest of a VP whose APIC delivers by itself (VIRT_APIC_DELIVERY) can take an interrupt: its vector, -1 if
- * there is none for it. It acknowledges one: the vector, if that exits, or -1.
+ * The guest of a VP whose APIC delivers by itself (VIRT_APIC_DELIVERY) can take an interrupt: its
+ * vector, -1 if there is none for it. It acknowledges one: the vector, if that exits, or -1.
  */
 int fake_apic_deliver(struct virt_vp *vp);
 int fake_apic_eoi(struct virt_vp *vp);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested page tables of the fake machine: four levels in pages of the arena, so that the accounting
- * of pages is the real one. An entry: bits 0-2 rights, 3-5 memory type, 7 leaf, 8 tracked, 9 dirty, 12-51
- * address, 63 "is a table". Translations that a processor may still have cached are noted: a VP that runs on one screams.
+ * of pages is the real one. An entry: bits 0-2 rights, 3-5 memory type, 7 leaf, 8 tracked, 9 dirty,
+ * 12-51 address, 63 "is a table". Translations that a processor may still have cached are noted: a
+ * VP that runs on one screams.
  */
 #include <string.h>
 

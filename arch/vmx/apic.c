@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The help of VT-x for a child's local APIC, SDM 3C "APIC Virtualization and Virtual Interrupts": controls, and fields of
- * the VMCS. The virtual-APIC page is the register page of hv/apic/apic.c, which implements the APIC.
+ * The help of VT-x for a child's local APIC, SDM 3C "APIC Virtualization and Virtual Interrupts":
+ * controls, and fields of the VMCS. The virtual-APIC page is the register page of hv/apic/apic.c,
+ * which implements the APIC.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/string.h"
@@ -16,8 +17,9 @@
 #define TPR_OFFSET 0x80
 
 /*
- * Registers of an x2APIC that are the same in the page, and whose reads have no effect. The others are the
- * identity, the destination and the interrupt command, which have another form there, and the timer's count.
+ * Registers of an x2APIC that are the same in the page, and whose reads have no effect. The others
+ * are the identity, the destination and the interrupt command, which have another form there, and
+ * the timer's count.
  */
 static const struct {
 	uint16_t first, last;

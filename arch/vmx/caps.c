@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The policy of VM-execution, VM-exit and VM-entry controls, as tables, and the algorithm of SDM 3D
- * "VMX Capability Reporting Facility" over them. A control without a row is off, and stays at one only
- * where the manual reserves it so.
+ * "VMX Capability Reporting Facility" over them. A control without a row is off, and stays at one
+ * only where the manual reserves it so.
  */
 #include "arch/vmx/caps.h"
 #include "arch/virt.h"
@@ -57,7 +57,10 @@ static const struct row proc_rows[] = {
 	{ 22, LATER, LATER, "NMI-window exiting" },
 	{ 23, OFF, ON, "MOV-DR exiting" },
 	{ 24, OFF, ON, "unconditional I/O exiting" },
-	/* A child has none, each RDMSR and WRMSR exits, but for an x2APIC that the processor looks after. */
+	/*
+	 * A child has none, each RDMSR and WRMSR exits, but for an x2APIC that the processor looks
+	 * after.
+	 */
 	{ 28, ON, LATER, "use MSR bitmaps" },
 	{ 29, OFF, ON, "MONITOR exiting" },
 	{ 31, ON, ON, "activate secondary controls" },
@@ -163,8 +166,8 @@ static bool is_off(enum want want)
 }
 
 /*
- * `msr`: bits that must be one in its low half, bits that may be one in its high half. *later: what a child can be
- * given at run time.
+ * `msr`: bits that must be one in its low half, bits that may be one in its high half. *later: what
+ * a child can be given at run time.
  */
 static bool negotiate_word(const struct word *word, uint64_t msr, uint32_t *root, uint32_t *child,
 			   uint32_t *later, char *missing)
@@ -315,9 +318,9 @@ unsigned int caps_key_bits(uint64_t tme_activate)
 }
 
 /*
- * Left out: MPX and AMX (its image is more than a page), and what has an effect of its own that nobody looks after:
- * PKRU on page walks, APX on the registers of exits. Supervisor components (IA32_XSS) have no place in the standard
- * form: none is given.
+ * Left out: MPX and AMX (its image is more than a page), and what has an effect of its own that
+ * nobody looks after: PKRU on page walks, APX on the registers of exits. Supervisor components
+ * (IA32_XSS) have no place in the standard form: none is given.
  */
 #define XCR0_AVX512  (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 #define XCR0_OFFERED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page tables. Every change becomes visible by one 8-byte write, to a table that was complete
- * before it: a processor that walks meanwhile finds the old translation or the new one. A table that
- * has been cut off may still be in a processor's paging-structure caches, so it is wiped and given back
- * only after a flush.
+ * Nested page tables. Every change becomes visible by one 8-byte write, to a table that was
+ * complete before it: a processor that walks meanwhile finds the old translation or the new one. A
+ * table that has been cut off may still be in a processor's paging-structure caches, so it is wiped
+ * and given back only after a flush.
  *
  * Locks: the caller's; nothing here is entered twice for one space at a time.
  */
@@ -26,7 +26,9 @@ static uint64_t *table_of(uint64_t entry)
 	return virt_ptr(SPA(entry & EPT_ADDR));
 }
 
-/* The entry of `gpa` in the deepest table that there is, down to level `stop`; its level by *level. */
+/*
+ * The entry of `gpa` in the deepest table that there is, down to level `stop`; its level by *level.
+ */
 static uint64_t *walk(const struct virt_space *space, uint64_t gpa, unsigned int stop,
 		      unsigned int *level)
 {
@@ -51,8 +53,8 @@ static bool has_flags(const struct virt_space *space)
 }
 
 /*
- * Has a page whose writes are recorded been written to? EPT_DIRTY says so. Without the processor's flags a
- * page that is not dirty is write-protected; one that can be written to may have been.
+ * Has a page whose writes are recorded been written to? EPT_DIRTY says so. Without the processor's
+ * flags a page that is not dirty is write-protected; one that can be written to may have been.
  */
 static bool is_dirty(const struct virt_space *space, uint64_t entry)
 {
@@ -60,8 +62,8 @@ static bool is_dirty(const struct virt_space *space, uint64_t entry)
 }
 
 /*
- * A writable page cannot be unreadable in EPT, and on some processors neither an executable one: what
- * cannot be had is given read rights as well.
+ * A writable page cannot be unreadable in EPT, and on some processors neither an executable one:
+ * what cannot be had is given read rights as well.
  */
 static uint64_t leaf_entry(const struct virt_space *space, const struct virt_leaf *leaf,
 			   unsigned int level)
@@ -189,8 +191,8 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 }
 
 /*
- * Tables from `level` (where `old`, a leaf or a hole, stands) down to the one that holds an entry of
- * `stop`, filled with the parts of `old`, but for that entry. Returns what points to the first.
+ * Tables from `level` (where `old`, a leaf or a hole, stands) down to the one that holds an entry
+ * of `stop`, filled with the parts of `old`, but for that entry. Returns what points to the first.
  */
 static uint64_t build_tables(struct virt_space *space, uint64_t gpa, uint64_t old,
 			     unsigned int level, unsigned int stop, uint64_t new_entry)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* EPT paging-structure entries, SDM 3C "EPT Translation Mechanism", and the one way to write one. */
+/*
+ * EPT paging-structure entries, SDM 3C "EPT Translation Mechanism", and the one way to write one.
+ */
 #ifndef ARCH_VMX_EPT_H
 #define ARCH_VMX_EPT_H
 
@@ -14,7 +16,10 @@
 #define EPT_DIRTY   (1ull << 9) /* the processor's own only with EPTP_DIRTY */
 #define EPT_ADDR    0x000ffffffffff000ull
 
-/* Of a 4 KiB leaf, ignored by the processor: writes are recorded; they are allowed, whatever EPT_WRITE says. */
+/*
+ * Of a 4 KiB leaf, ignored by the processor: writes are recorded; they are allowed, whatever
+ * EPT_WRITE says.
+ */
 #define EPT_TRACKED   (1ull << 52)
 #define EPT_MAY_WRITE (1ull << 53)
 
@@ -29,8 +34,8 @@
 #define EPTP_DIRTY	(1ull << 6)
 
 /*
- * Write a live entry at once; change bits of one, whatever the processor sets in it meanwhile. Both return
- * what stood there. The tests watch every write by versions of their own.
+ * Write a live entry at once; change bits of one, whatever the processor sets in it meanwhile. Both
+ * return what stood there. The tests watch every write by versions of their own.
  */
 uint64_t ept_store(uint64_t *entry, uint64_t value);
 uint64_t ept_change(uint64_t *entry, uint64_t clear, uint64_t set);

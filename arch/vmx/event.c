@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events into a guest: those that hv/ injects, exceptions that were intercepted for the processor's sake only, and NMIs and machine checks that came for the root while it was not running.
+ * Events into a guest: those that hv/ injects, exceptions that were intercepted for the processor's
+ * sake only, and NMIs and machine checks that came for the root while it was not running.
  */
 #include "arch/vmx/vmx.h"
 #include "x86/cr.h"
@@ -39,8 +40,9 @@ void virt_inject(struct virt_vp *vp, const struct virt_event *event)
 }
 
 /*
- * The shadow of STI is over. An event after STI that the shadow does not hold back (a single step, on some processors
- * an NMI) ends it, as it does on the processor, and some refuse an entry with both.
+ * The shadow of STI is over. An event after STI that the shadow does not hold back (a single step,
+ * on some processors an NMI) ends it, as it does on the processor, and some refuse an entry with
+ * both.
  */
 void vmx_end_sti_shadow(struct virt_vp *vp)
 {
@@ -115,8 +117,8 @@ bool vmx_deliver_held(struct virt_vp *vp)
 }
 
 /*
- * The new bits of DR6 of a #DB that exited. INT1 makes none, whatever step is pending in its shadow of MOV SS (Bochs 2.7
- * tells of that step).
+ * The new bits of DR6 of a #DB that exited. INT1 makes none, whatever step is pending in its shadow
+ * of MOV SS (Bochs 2.7 tells of that step).
  */
 uint64_t vmx_debug_bits(uint32_t type)
 {
@@ -125,7 +127,10 @@ uint64_t vmx_debug_bits(uint32_t type)
 	return type == INTR_PRIVILEGED_SOFT ? bits & ~(uint64_t)PENDING_DEBUG_BS : bits;
 }
 
-/* SDM 3A "Debug Exception (#DB)", 3B "Single-Stepping on Branches": DR6, DR7.GD and BTF, which the exit has left as they were. */
+/*
+ * SDM 3A "Debug Exception (#DB)", 3B "Single-Stepping on Branches": DR6, DR7.GD and BTF, which the
+ * exit has left as they were.
+ */
 void vmx_note_debug(struct virt_vp *vp, uint64_t bits)
 {
 	vp->dr6 = (vp->dr6 & ~0xfull) | bits;
@@ -134,7 +139,9 @@ void vmx_note_debug(struct virt_vp *vp, uint64_t bits)
 	vp->has_view = false;
 }
 
-/* SDM 3B "Single-Stepping on Branches": RFLAGS.TF traps behind branches alone. Of the current VMCS. */
+/*
+ * SDM 3B "Single-Stepping on Branches": RFLAGS.TF traps behind branches alone. Of the current VMCS.
+ */
 static bool steps_by_branch(void)
 {
 	return vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF;
@@ -149,10 +156,11 @@ void virt_step(struct virt_vp *vp, bool is_branch)
 }
 
 /*
- * SDM 3C "Checks on Guest Non-Register State": in a shadow the pending single-step trap must be what
- * RFLAGS.TF says. A client that sets or clears TF there need not know; and after a #DB the processor has noted none,
- * though INT1 leaves the shadow of MOV SS and TF as they were. An event that is injected drops the step or, a software
- * interrupt behind MOV SS, has it follow, as in SDM 3C "Delivery of Pending Debug Exceptions after VM Entry".
+ * SDM 3C "Checks on Guest Non-Register State": in a shadow the pending single-step trap must be
+ * what RFLAGS.TF says. A client that sets or clears TF there need not know; and after a #DB the
+ * processor has noted none, though INT1 leaves the shadow of MOV SS and TF as they were. An event
+ * that is injected drops the step or, a software interrupt behind MOV SS, has it follow, as in SDM
+ * 3C "Delivery of Pending Debug Exceptions after VM Entry".
  */
 void vmx_match_single_step(struct virt_vp *vp)
 {

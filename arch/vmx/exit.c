@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM exits into struct virt_exit: a table from the basic exit reason to a small function. Each reads
- * only those fields that the manual defines for its reason (SDM 3C "Recording VM-Exit Information and
- * Updating VM-entry Control Fields"): the others hold what an earlier exit left there.
+ * VM exits into struct virt_exit: a table from the basic exit reason to a small function. Each
+ * reads only those fields that the manual defines for its reason (SDM 3C "Recording VM-Exit
+ * Information and Updating VM-entry Control Fields"): the others hold what an earlier exit left
+ * there.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
@@ -72,9 +73,10 @@ static bool read_interrupted(struct virt_event *event)
 /*
  * #DB and #AC are intercepted in children because their delivery can raise them again without end,
  * which no interrupt breaks (CVE-2015-5307, CVE-2015-8104). The guest is to get what it would have
- * got: the new exception alone, for neither is of a class that makes a double fault. A delivery that raises the same exception again can go
- * on for ever without an instruction between, at which an interrupt would be looked for: so after a few it
- * is handed up as an event whose delivery was interrupted, and the root has its turn.
+ * got: the new exception alone, for neither is of a class that makes a double fault. A delivery
+ * that raises the same exception again can go on for ever without an instruction between, at which
+ * an interrupt would be looked for: so after a few it is handed up as an event whose delivery was
+ * interrupted, and the root has its turn.
  */
 static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info, uint32_t type)
 {
@@ -229,7 +231,10 @@ static bool decode_hypercall(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
-/* A value that the processor does not take in one of the MSRs that it keeps itself is refused once more in hv/. */
+/*
+ * A value that the processor does not take in one of the MSRs that it keeps itself is refused once
+ * more in hv/.
+ */
 static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 {
 	const uint64_t *gpr = vp->regs.gpr;
@@ -332,8 +337,8 @@ static bool decode_io(struct virt_vp *vp, struct virt_exit *exit)
 }
 
 /*
- * A refused entry leaves the launch state as it was, which virt_run() has not kept: VMCLEAR makes it a
- * known one, and keeps the VMCS' contents.
+ * A refused entry leaves the launch state as it was, which virt_run() has not kept: VMCLEAR makes
+ * it a known one, and keeps the VMCS' contents.
  */
 static void after_refusal(struct virt_vp *vp)
 {
@@ -409,7 +414,10 @@ static bool decode_apic_eoi(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
-/* Of an access by a physical address, or by the delivery of an event, the processor does not say what it was. */
+/*
+ * Of an access by a physical address, or by the delivery of an event, the processor does not say
+ * what it was.
+ */
 static bool decode_apic_access(struct virt_vp *vp, struct virt_exit *exit)
 {
 	const uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
@@ -485,8 +493,8 @@ static decode_fn *const decoders[REASON_COUNT] = {
 };
 
 /*
- * A reason newer than the table: an instruction that exits whatever the controls say, for nothing else was
- * asked for. The guest does not have it.
+ * A reason newer than the table: an instruction that exits whatever the controls say, for nothing
+ * else was asked for. The guest does not have it.
  */
 static bool decode_unknown(struct virt_exit *exit, uint32_t reason)
 {

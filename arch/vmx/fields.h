@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VMCS field encodings, SDM 3D "Field Encoding in VMCS", in its order and words, as far as Whit uses
- * them; then the bits of the fields. A 64-bit field has one name: its full access.
+ * VMCS field encodings, SDM 3D "Field Encoding in VMCS", in its order and words, as far as Whit
+ * uses them; then the bits of the fields. A 64-bit field has one name: its full access.
  */
 #ifndef ARCH_VMX_FIELDS_H
 #define ARCH_VMX_FIELDS_H
@@ -228,7 +228,10 @@
 #define ENTRY_LOAD_PAT		  (1u << 14)
 #define ENTRY_LOAD_EFER		  (1u << 15)
 
-/* SDM 3C "VM-Entry Interruption-Information Field"; VM-exit and IDT-vectoring information are alike. */
+/*
+ * SDM 3C "VM-Entry Interruption-Information Field"; VM-exit and IDT-vectoring information are
+ * alike.
+ */
 #define INTR_VECTOR	   0xffu
 #define INTR_TYPE	   0x700u
 #define INTR_TYPE_SHIFT	   8
@@ -346,7 +349,10 @@ enum qual_cr_type { QUAL_CR_WRITE, QUAL_CR_READ, QUAL_CR_CLTS, QUAL_CR_IS_LMSW }
 #define QUAL_EPT_IS_FINAL      (1ull << 8)
 #define QUAL_EPT_NMI_UNBLOCKED (1ull << 12)
 
-/* "Exit Qualification for APIC-Access VM Exits": linear read, write, fetch, during event delivery; guest-physical */
+/*
+ * "Exit Qualification for APIC-Access VM Exits": linear read, write, fetch, during event delivery;
+ * guest-physical
+ */
 #define QUAL_APIC_OFFSET(q) ((q)&0xfff)
 #define QUAL_APIC_TYPE(q)   ((unsigned int)((q) >> 12 & 0xf))
 enum qual_apic_type {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Wrappers of the VMX instructions but VMLAUNCH and VMRESUME (enter.asm). True if the instruction has succeeded. */
+/*
+ * Wrappers of the VMX instructions but VMLAUNCH and VMRESUME (enter.asm). True if the instruction
+ * has succeeded.
+ */
 #ifndef ARCH_VMX_INSN_H
 #define ARCH_VMX_INSN_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root partition's VP: the machine as the firmware left it, with as few exits as VT-x allows. It
- * has the real ports, interrupts, NMIs, debug registers, performance counters and MSRs.
+ * The root partition's VP: the machine as the firmware left it, with as few exits as VT-x allows.
+ * It has the real ports, interrupts, NMIs, debug registers, performance counters and MSRs.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
@@ -34,8 +34,8 @@ static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
 	load_segments(vp, state);
 
 	/*
-	 * Whit owns what VMX fixes, and SMXE with VMXE: hidden at zero, an attempt to set one exits.
-	 * The rest is the root's.
+	 * Whit owns what VMX fixes, and SMXE with VMXE: hidden at zero, an attempt to set one
+	 * exits. The rest is the root's.
 	 */
 	vmx_set_cr_masks(vp, virt_machine.cr0_must_be_one,
 			 virt_machine.cr4_must_be_one | CR4_VMXE | CR4_SMXE);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Entry into a virtual processor: the one loop through which every exit of a guest goes. It is kept short. */
+/*
+ * Entry into a virtual processor: the one loop through which every exit of a guest goes. It is kept
+ * short.
+ */
 #include "arch/vmx/vmx.h"
 #include "x86/rflags.h"
 
@@ -108,7 +111,10 @@ left:
 	exit->insn_length = 0;
 	exit->interrupted.type = VIRT_EVENT_NONE;
 	if (has_run) {
-		/* The event that hv/ injected has been delivered; the one that waits for the entry came out of the guest. */
+		/*
+		 * The event that hv/ injected has been delivered; the one that waits for the entry
+		 * came out of the guest.
+		 */
 		exit->reason = VIRT_EXIT_NMI;
 		vmx_take_back(&exit->interrupted);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing a VP's registers: a table for those that are one VMCS field, and a case for each of the others. CR0 and CR4 have two halves, SDM 3C "Guest/Host Masks and Read Shadows for CR0 and CR4": in
- * bits that Whit owns the guest reads what virt_set() stored.
+ * Reading and writing a VP's registers: a table for those that are one VMCS field, and a case for
+ * each of the others. CR0 and CR4 have two halves, SDM 3C "Guest/Host Masks and Read Shadows for
+ * CR0 and CR4": in bits that Whit owns the guest reads what virt_set() stored.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
@@ -100,8 +101,8 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 }
 
 /*
- * SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. RDTSCP needs nothing, and without
- * a value of its own the VP has zero (see also vmx_syscall_watch()).
+ * SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. RDTSCP needs nothing,
+ * and without a value of its own the VP has zero (see also vmx_syscall_watch()).
  */
 static void want_syscall(struct virt_vp *vp, uint64_t efer)
 {
@@ -173,7 +174,10 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 	return vmread(fields[reg]);
 }
 
-/* SDM 3C "Guest Non-Register State": a breakpoint that was met is delivered only if one was enabled. */
+/*
+ * SDM 3C "Guest Non-Register State": a breakpoint that was met is delivered only if one was
+ * enabled.
+ */
 static uint64_t pending_debug(uint64_t value)
 {
 	const uint64_t dr7 = vmread(VMCS_GUEST_DR7);
@@ -233,8 +237,8 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 }
 
 /*
- * Access rights are a segment's attributes, and one more bit: unusable, which is what a null selector
- * gives in long mode. Outside, it is said by P = 0.
+ * Access rights are a segment's attributes, and one more bit: unusable, which is what a null
+ * selector gives in long mode. Outside, it is said by P = 0.
  */
 #define ATTRIBUTES (SEG_TYPE | SEG_S | SEG_DPL | SEG_P | SEG_AVL | SEG_L | SEG_DB | SEG_G)
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state that VT-x does not switch: x87/SSE, CR2, the MSRs of SYSCALL and SWAPGS, TSC_AUX, DR0-3, extended state,
- * speculation control.
+ * The state that VT-x does not switch: x87/SSE, CR2, the MSRs of SYSCALL and SWAPGS, TSC_AUX,
+ * DR0-3, extended state, speculation control.
  *
- * The hypervisor uses none of them, so they hold the values of the VP that was switched in last. x87,
- * SSE and CR2 change hands in virt_switch(). The others are the root's, and a child's values are laid
- * over them (percpu.overlay) only if it can use them: the MSRs with EFER.SCE or LME (or if RDTSCP would give
- * it a value of the root or not its own), the debug registers with an enabled breakpoint, extended state with
- * CR4.OSXSAVE (xstate.c), speculation control where the processor has it. A child cannot write these registers
- * by itself, KERNEL_GS_BASE by SWAPGS excepted, and its DR6 is never in hardware: its #DB all exit.
+ * The hypervisor uses none of them, so they hold the values of the VP that was switched in last.
+ * x87, SSE and CR2 change hands in virt_switch(). The others are the root's, and a child's values
+ * are laid over them (percpu.overlay) only if it can use them: the MSRs with EFER.SCE or LME (or if
+ * RDTSCP would give it a value of the root or not its own), the debug registers with an enabled
+ * breakpoint, extended state with CR4.OSXSAVE (xstate.c), speculation control where the processor
+ * has it. A child cannot write these registers by itself, KERNEL_GS_BASE by SWAPGS excepted, and
+ * its DR6 is never in hardware: its #DB all exit.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
@@ -49,8 +50,8 @@ static void note_tsc_aux(struct virt_vp *root)
 }
 
 /*
- * The root's writes of these MSRs exit, but for KERNEL_GS_BASE, which SWAPGS writes too: so its values
- * are known without reading them at each switch.
+ * The root's writes of these MSRs exit, but for KERNEL_GS_BASE, which SWAPGS writes too: so its
+ * values are known without reading them at each switch.
  */
 void vmx_syscall_watch(struct virt_vp *root)
 {

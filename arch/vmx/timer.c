@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bound for a child's run: the VMX-preemption timer, SDM 3C "VMX-Preemption Timer". It counts down at the rate of the
- * TSC shifted right, from exit to entry it stands still, and for a child with a deadline it is set before each entry.
+ * A bound for a child's run: the VMX-preemption timer, SDM 3C "VMX-Preemption Timer". It counts
+ * down at the rate of the TSC shifted right, from exit to entry it stands still, and for a child
+ * with a deadline it is set before each entry.
  *
- * A child is left for the root every so often in any case, however often it exits and whatever its deadlines are.
- * External interrupts do that much sooner; but Bochs (2.7 to 3.0) does not let them through while a child runs that
- * was entered with IF = 0.
+ * A child is left for the root every so often in any case, however often it exits and whatever its
+ * deadlines are. External interrupts do that much sooner; but Bochs (2.7 to 3.0) does not let them
+ * through while a child runs that was entered with IF = 0.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"

@@ -66,14 +66,18 @@ enum vmx_enter_result { ENTER_OK, ENTER_INVALID, ENTER_VALID, ENTER_ABORTED };
 uint64_t vmx_enter(struct virt_regs *regs, uint64_t is_launched);
 extern const char virt_enter_exit[];
 
-/* vmcs.c: pages and the VMCS of a new VP, current on this processor, host state written; or NULL. */
+/*
+ * vmcs.c: pages and the VMCS of a new VP, current on this processor, host state written; or NULL.
+ */
 struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root);
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space);
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
 void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2);
 
-/* state.c: the bits of CR0 and CR4 whose writes exit, and whose reads see what virt_set() stored. */
+/*
+ * state.c: the bits of CR0 and CR4 whose writes exit, and whose reads see what virt_set() stored.
+ */
 void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask);
 
 /* vp.c: registers as after INIT, those that only a reset changes left as they are. */

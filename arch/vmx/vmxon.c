@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The check whether VT-x has all that Whit needs (backend_check), and VMX operation on and off. caps.c decides; this file reads the MSRs, in an order that touches none that does not exist.
+ * The check whether VT-x has all that Whit needs (backend_check), and VMX operation on and off.
+ * caps.c decides; this file reads the MSRs, in an order that touches none that does not exist.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/backend.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's VP. Deny by default: every port and every MSR exits (there is no bitmap), CR4 bits are the
- * guest's only from a list, and instructions that the controls can take away are taken away.
+ * A child's VP. Deny by default: every port and every MSR exits (there is no bitmap), CR4 bits are
+ * the guest's only from a list, and instructions that the controls can take away are taken away.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended state, which XSAVE manages beyond x87 and SSE: a child's values are laid over the root's only if it
- * has CR4.OSXSAVE set, for without that it can reach neither them nor XCR0. See switch.c for overlays.
+ * Extended state, which XSAVE manages beyond x87 and SSE: a child's values are laid over the root's
+ * only if it has CR4.OSXSAVE set, for without that it can reach neither them nor XCR0. See switch.c
+ * for overlays.
  *
- * While they are laid over, XCR0 is the child's. Without AVX in it nothing else is laid over: the child cannot reach the processor's state above SSE. With AVX all components change hands, for a VEX instruction clears its register to the
- * full width, whatever XCR0 says (SDM 1 "Accessing XMM, YMM, and ZMM Registers"); XCR0 is wide for that time. A change of XCR0 comes with the overlay off: components that the child gives up go into its image, and those that it gets come from there.
+ * While they are laid over, XCR0 is the child's. Without AVX in it nothing else is laid over: the
+ * child cannot reach the processor's state above SSE. With AVX all components change hands, for a
+ * VEX instruction clears its register to the full width, whatever XCR0 says (SDM 1 "Accessing XMM,
+ * YMM, and ZMM Registers"); XCR0 is wide for that time. A change of XCR0 comes with the overlay
+ * off: components that the child gives up go into its image, and those that it gets come from
+ * there.
  *
  * x87, SSE and MXCSR are no part of this: virt_switch() has them.
  */
@@ -146,7 +151,10 @@ void virt_fpu_load(struct virt_vp *vp)
 		x86_fxrstor(vp->fpu);
 }
 
-/* SDM 3A "Processor State After Power-up, Reset, or INIT". Of the processor's own image the MXCSR mask alone is kept. */
+/*
+ * SDM 3A "Processor State After Power-up, Reset, or INIT". Of the processor's own image the MXCSR
+ * mask alone is kept.
+ */
 void xstate_reset(struct virt_vp *child)
 {
 	struct x86_fxsave *const image = child->fpu;

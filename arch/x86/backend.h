@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that arch/x86 needs of the backend (arch/vmx, later arch/svm) besides arch/virt.h: the start of a
- * processor, its end, and a dump.
+ * The functions that arch/x86 needs of the backend (arch/vmx, later arch/svm) besides arch/virt.h:
+ * the start of a processor, its end, and a dump.
  */
 #ifndef ARCH_X86_BACKEND_H
 #define ARCH_X86_BACKEND_H

@@ -42,7 +42,10 @@ void exc_handle(struct exc_frame *frame);
 /* panic.c: the last words. frame may be NULL. */
 __attribute__((noreturn)) void panic_exception(const struct exc_frame *frame);
 
-/* The end of every panic from now on: a reset after so many seconds, or, if 0, none. A TSC of 0 Hz is unknown. */
+/*
+ * The end of every panic from now on: a reset after so many seconds, or, if 0, none. A TSC of 0 Hz
+ * is unknown.
+ */
 void panic_resets(uint32_t seconds, uint64_t tsc_hz);
 
 /* CR0 and CR4 of the hypervisor. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log ring. One lock orders lines in the ring and on the serial port; nothing else is ever taken
- * under it. Positions count bytes since the start, so a reader knows what it has missed.
+ * The log ring. One lock orders lines in the ring and on the serial port; nothing else is ever
+ * taken under it. Positions count bytes since the start, so a reader knows what it has missed.
  */
 #include "arch/x86/format.h"
 #include "arch/x86/lock.h"

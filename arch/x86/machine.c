@@ -54,7 +54,9 @@ void virt_reset(void)
 		backend_off();
 	x86_outb(RESET_PORT, RESET_SYSTEM);
 	x86_outb(RESET_PORT, RESET_SYSTEM | RESET_CPU);
-	/* Without that register: what the root did, an exception that nothing can be delivered for. */
+	/*
+	 * Without that register: what the root did, an exception that nothing can be delivered for.
+	 */
 	x86_lidt(&no_idt);
 	x86_int3();
 	for (;;)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory types out of the MTRRs, SDM 3A "Memory Type Range Registers (MTRRs)". The functions are pure: they take the registers' values and do not know where these come from.
+ * Memory types out of the MTRRs, SDM 3A "Memory Type Range Registers (MTRRs)". The functions are
+ * pure: they take the registers' values and do not know where these come from.
  */
 #ifndef ARCH_X86_MTRR_H
 #define ARCH_X86_MTRR_H

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A panic writes all that is known to the log ring and the serial port; then the processor stops, or resets the machine after the time that whit.conf gives. The code must work on a damaged machine: it allocates nothing, breaks each lock before it takes it, and a panic inside it ends at once.
+ * A panic writes all that is known to the log ring and the serial port; then the processor stops,
+ * or resets the machine after the time that whit.conf gives. The code must work on a damaged
+ * machine: it allocates nothing, breaks each lock before it takes it, and a panic inside it ends at
+ * once.
  */
 #include <stdarg.h>
 
@@ -11,7 +14,10 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/log.h"
 
-/* Without the loader's measurement: no processor is faster, so the wait is too long rather than too short. */
+/*
+ * Without the loader's measurement: no processor is faster, so the wait is too long rather than too
+ * short.
+ */
 #define FASTEST_TSC_HZ 6000000000ull
 
 static struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The data that each processor has to itself. The GS base points here whenever the hypervisor runs: VM exits
- * load it. Nothing in it is touched by another processor.
+ * The data that each processor has to itself. The GS base points here whenever the hypervisor runs:
+ * VM exits load it. Nothing in it is touched by another processor.
  */
 #ifndef ARCH_X86_PERCPU_H
 #define ARCH_X86_PERCPU_H

@@ -180,7 +180,9 @@ uint64_t cpu_host_cr0(void)
 	return CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
 }
 
-/* On the loader's stack and launch_cr3. If it returns nonzero nothing of the processor has changed. */
+/*
+ * On the loader's stack and launch_cr3. If it returns nonzero nothing of the processor has changed.
+ */
 uint64_t start_enter(struct whit_handover *handover, uint32_t cpu, struct start_world *world)
 {
 	struct whit_handover *own = &record.handover;

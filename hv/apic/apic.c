@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registers of a child's local APIC, its priorities, and its requests to the processor (hv/apic/apic.h). A row of `rules` for each register says who may read and write it, and which bits exist. Modes and resets are in mode.c, the timer in timer.c, messages in ipi.c, and the client's view in image.c.
+ * The registers of a child's local APIC, its priorities, and its requests to the processor
+ * (hv/apic/apic.h). A row of `rules` for each register says who may read and write it, and which
+ * bits exist. Modes and resets are in mode.c, the timer in timer.c, messages in ipi.c, and the
+ * client's view in image.c.
  */
 #include "hv/apic/apic.h"
 
@@ -12,7 +15,10 @@
 #include "x86/msr.h"
 #include "x86/rflags.h"
 
-/* Who can do what with a register: in xAPIC mode (APR and RRD read as zero, as with processors that have not got them), in x2APIC mode. */
+/*
+ * Who can do what with a register: in xAPIC mode (APR and RRD read as zero, as with processors that
+ * have not got them), in x2APIC mode.
+ */
 #define X_R  (1u << 0)
 #define X_W  (1u << 1)
 #define X2_R (1u << 2)
@@ -160,7 +166,10 @@ void apic_local(struct vp *vp, unsigned int lvt)
 
 	if (word & LVT_MASKED)
 		return;
-	/* ExtINT asks a PIC for the vector, and that is the client's; SMI and INIT are no business of a local source. */
+	/*
+	 * ExtINT asks a PIC for the vector, and that is the client's; SMI and INIT are no business
+	 * of a local source.
+	 */
 	switch (lvt == APIC_LVT_TIMER || lvt == APIC_LVT_ERROR ? DELIVER_FIXED
 							       : DELIVERY_MODE(word)) {
 	case DELIVER_FIXED: apic_accept(vp, (uint8_t)word, word & LVT_LEVEL); break;
@@ -294,7 +303,10 @@ static void write_xapic(struct vp *vp, unsigned int n, uint32_t value)
 		tell_write(vp, n, value);
 }
 
-/* SDM 3A "Reserved Bit Checking": else #GP. What is read-only in an LVT entry, and the ICR's idle bit, may be anything. */
+/*
+ * SDM 3A "Reserved Bit Checking": else #GP. What is read-only in an LVT entry, and the ICR's idle
+ * bit, may be anything.
+ */
 static bool write_x2apic(struct vp *vp, unsigned int n, uint64_t value)
 {
 	const uint64_t tolerated = is_lvt(n) ? LVT_READ_ONLY : n == APIC_ICR ? ICR_BUSY : 0;
@@ -313,7 +325,10 @@ static bool write_x2apic(struct vp *vp, unsigned int n, uint64_t value)
 
 /* ---- The page ---------------------------------------------------------------------------- */
 
-/* The gaps between the registers read as zero. A part of a register, or more than one, reads as the bytes of a load of 32 bits. */
+/*
+ * The gaps between the registers read as zero. A part of a register, or more than one, reads as the
+ * bytes of a load of 32 bits.
+ */
 uint64_t apic_read(struct vp *vp, uint64_t gpa, unsigned int size)
 {
 	const unsigned int n = (uint32_t)PAGE_OFFSET(gpa) >> 4, offset = gpa & 15;

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of a child's VP, in partitions with LocalApicEmulationMode: registers, priorities, timer, and messages between the APICs of a partition. SDM 3A "Advanced Programmable Interrupt Controller (APIC)".
+ * The local APIC of a child's VP, in partitions with LocalApicEmulationMode: registers, priorities,
+ * timer, and messages between the APICs of a partition. SDM 3A "Advanced Programmable Interrupt
+ * Controller (APIC)".
  *
- * The registers are those of the page: register n at 16 * n, as a guest in xAPIC mode sees them. Where the processor helps
- * (virt_machine.apic) it works on the same page. Page and state are touched only by the VP's own processor, or by the holder of the partition's lock while the VP does not run. Everybody else posts (`posted`, `signals`: atomic), and the VP takes the posts over in vp_prepare_apic().
+ * The registers are those of the page: register n at 16 * n, as a guest in xAPIC mode sees them.
+ * Where the processor helps (virt_machine.apic) it works on the same page. Page and state are
+ * touched only by the VP's own processor, or by the holder of the partition's lock while the VP
+ * does not run. Everybody else posts (`posted`, `signals`: atomic), and the VP takes the posts over
+ * in vp_prepare_apic().
  */
 #ifndef HV_APIC_H
 #define HV_APIC_H
@@ -31,7 +36,10 @@ struct apic_trap {
 /* Where the page stands: IA32_APIC_BASE keeps it there. */
 #define APIC_PAGE 0xfee00000ull
 
-/* The timer's frequency, before the divider: WHvCapabilityCodeInterruptClockFrequency. Hyper-V's, too. */
+/*
+ * The timer's frequency, before the divider: WHvCapabilityCodeInterruptClockFrequency. Hyper-V's,
+ * too.
+ */
 #define APIC_CLOCK_HZ 200000000ull
 
 struct apic {
@@ -63,8 +71,8 @@ struct apic {
 };
 
 /*
- * Called with the VP's creation and deletion. The page comes from the partition's list, APIC_VP_PAGES of which the
- * caller has made sure of. Nothing, in a partition without APICs.
+ * Called with the VP's creation and deletion. The page comes from the partition's list,
+ * APIC_VP_PAGES of which the caller has made sure of. Nothing, in a partition without APICs.
  */
 #define APIC_VP_PAGES 1u
 void apic_create(struct vp *vp);
@@ -74,11 +82,12 @@ void apic_destroy(struct vp *vp);
 void apic_reset(struct vp *vp, bool is_init);
 
 /*
- * Before an entry, when apic.is_due is set (or the timer's deadline has come); vp_prepare_apic() calls the three in this order.
- * apic_begin(): registers that a client has set take effect. (Signals are taken next.)
- * apic_gather(): vectors that were posted are taken over and the timer fires. Returns the vector that the guest is due, or -1; where
- * the processor delivers by itself it is told, and the answer is always -1.
- * apic_deliver(): with is_taken the vector goes into service and into vp->pending, else vp->wants_window says that it waits.
+ * Before an entry, when apic.is_due is set (or the timer's deadline has come); vp_prepare_apic()
+ * calls the three in this order. apic_begin(): registers that a client has set take effect.
+ * (Signals are taken next.) apic_gather(): vectors that were posted are taken over and the timer
+ * fires. Returns the vector that the guest is due, or -1; where the processor delivers by itself it
+ * is told, and the answer is always -1. apic_deliver(): with is_taken the vector goes into service
+ * and into vp->pending, else vp->wants_window says that it waits.
  */
 void apic_begin(struct vp *vp);
 int apic_gather(struct vp *vp);
@@ -93,21 +102,30 @@ static inline uint64_t apic_wake_time(const struct apic *apic)
 	return apic->deadline;
 }
 
-/* The partition's time has stood still for `delta` ticks of virt_tsc(): what the timer waits for moves along. */
+/*
+ * The partition's time has stood still for `delta` ticks of virt_tsc(): what the timer waits for
+ * moves along.
+ */
 void apic_move_time(struct vp *vp, uint64_t delta);
 
-/* IA32_APIC_BASE, IA32_TSC_DEADLINE, 800h to 8ffh, as the guest's instructions do it. False: #GP(0). */
+/*
+ * IA32_APIC_BASE, IA32_TSC_DEADLINE, 800h to 8ffh, as the guest's instructions do it. False:
+ * #GP(0).
+ */
 bool apic_owns_msr(const struct vp *vp, uint32_t msr);
 bool apic_read_msr(struct vp *vp, uint32_t msr, uint64_t *value);
 bool apic_write_msr(struct vp *vp, uint32_t msr, uint64_t value);
 
-/* The same two as a client sets them: any mode after any other (false: no such value); a deadline for any mode. */
+/*
+ * The same two as a client sets them: any mode after any other (false: no such value); a deadline
+ * for any mode.
+ */
 bool apic_set_base(struct vp *vp, uint64_t value);
 void apic_set_deadline(struct vp *vp, uint64_t tsc);
 
 /*
- * The page at IA32_APIC_BASE: is the address of a device access in it? Then read and write by the rules of SDM 3A "APIC
- * Register Address Map"; size 1 to 8, whatever the guest does.
+ * The page at IA32_APIC_BASE: is the address of a device access in it? Then read and write by the
+ * rules of SDM 3A "APIC Register Address Map"; size 1 to 8, whatever the guest does.
  */
 static inline bool apic_covers(const struct apic *apic, uint64_t gpa)
 {
@@ -125,16 +143,16 @@ uint64_t apic_get_cr8(const struct vp *vp);
 void apic_set_cr8(struct vp *vp, uint64_t value);
 
 /*
- * WHvX64RegisterApicId …: names 3002h to 303fh are offsets of the page. NULL, or why not (no APICs, no such register,
- * a value that it cannot have; nothing has changed).
+ * WHvX64RegisterApicId …: names 3002h to 303fh are offsets of the page. NULL, or why not (no APICs,
+ * no such register, a value that it cannot have; nothing has changed).
  */
 const char *apic_get_register(struct vp *vp, uint32_t name, uint64_t *value);
 const char *apic_set_register(struct vp *vp, uint32_t name, uint64_t value, bool check_only);
 
 /*
- * WHvVirtualProcessorStateTypeInterruptControllerState2 (4096 bytes) and the layout of the deprecated functions
- * (`is_first`). Each call but the check takes over what others have posted. Is the state legal, can every register have its
- * value? Set only then.
+ * WHvVirtualProcessorStateTypeInterruptControllerState2 (4096 bytes) and the layout of the
+ * deprecated functions (`is_first`). Each call but the check takes over what others have posted. Is
+ * the state legal, can every register have its value? Set only then.
  */
 #define APIC_STATE_BYTES  4096u
 #define APIC_STATE1_BYTES 1024u /* OpenVMM and libwhp give a page or less */
@@ -147,7 +165,10 @@ void apic_set_state(struct vp *vp, bool is_first, const uint8_t *state);
 /* WHvRequestInterrupt: the two words of WHV_INTERRUPT_CONTROL. E_INVALIDARG. */
 uint32_t apic_request(struct partition *partition, uint64_t low, uint64_t high);
 
-/* WHvGetInterruptTargetVpSet: a bit for each VP, WHIT_MAX_VPS bits. E_INVALIDARG; HV_STATUS_OPERATION_DENIED without APICs. */
+/*
+ * WHvGetInterruptTargetVpSet: a bit for each VP, WHIT_MAX_VPS bits. E_INVALIDARG;
+ * HV_STATUS_OPERATION_DENIED without APICs.
+ */
 uint32_t apic_targets(struct partition *partition, uint64_t destination, uint64_t mode,
 		      uint64_t bits[4]);
 

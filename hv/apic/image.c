@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A local APIC as its client sees and sets it: register by register, and in one piece. Setting is restoring: no
- * interrupt is sent, nothing is acknowledged; the timer goes on from the count that is set. Registers come in any order:
- * each is kept as it is given, and its meaning together with the others is worked out when the VP runs.
+ * A local APIC as its client sees and sets it: register by register, and in one piece. Setting is
+ * restoring: no interrupt is sent, nothing is acknowledged; the timer goes on from the count that
+ * is set. Registers come in any order: each is kept as it is given, and its meaning together with
+ * the others is worked out when the VP runs.
  */
 #include "hv/apic/page.h"
 
@@ -75,7 +76,10 @@ static const char *refusal(struct vp *vp, unsigned int n, uint64_t value)
 	return value & ~legal ? "a reserved bit is set" : NULL;
 }
 
-/* A value that refusal() accepts is set as it is; apic_settle() handles the effects that depend on other registers. */
+/*
+ * A value that refusal() accepts is set as it is; apic_settle() handles the effects that depend on
+ * other registers.
+ */
 static void restore(struct vp *vp, unsigned int n, uint64_t value)
 {
 	struct apic *const apic = &vp->apic;
@@ -196,8 +200,9 @@ static void get_words(struct vp *vp, uint32_t words[APIC_REGISTERS])
 }
 
 /*
- * The words that a client's state makes of the registers. ID, version, PPR and what x2APIC mode works out are not the client's
- * to say, whatever stands there; the first layout has no TPR, so that stays.
+ * The words that a client's state makes of the registers. ID, version, PPR and what x2APIC mode
+ * works out are not the client's to say, whatever stands there; the first layout has no TPR, so
+ * that stays.
  */
 static void merge_words(struct vp *vp, bool is_first, const uint8_t *state,
 			uint32_t words[APIC_REGISTERS])

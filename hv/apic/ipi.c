@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages that the local APICs of a partition send each other, and those that the client sends them: SDM 3A "Issuing Interprocessor
- * Interrupts", "Determining IPI Destination". A message is posted, by atomics, in the APIC of each target, which takes it over
- * before its next entry. xAPIC and x2APIC IDs are the VP's index.
+ * Messages that the local APICs of a partition send each other, and those that the client sends
+ * them: SDM 3A "Issuing Interprocessor Interrupts", "Determining IPI Destination". A message is
+ * posted, by atomics, in the APIC of each target, which takes it over before its next entry. xAPIC
+ * and x2APIC IDs are the VP's index.
  */
 #include "hv/apic/page.h"
 
@@ -33,7 +34,10 @@ struct message {
 
 /* ---- Whom -------------------------------------------------------------------------------- */
 
-/* SDM 3A "Logical Destination Mode": flat or cluster model, by the target's DFR; x2APIC has clusters alone. */
+/*
+ * SDM 3A "Logical Destination Mode": flat or cluster model, by the target's DFR; x2APIC has
+ * clusters alone.
+ */
 static bool is_logical_target(const struct apic *apic, uint32_t mask)
 {
 	const uint32_t ldr = apic_get(apic, APIC_LDR);
@@ -122,7 +126,10 @@ static void post(struct vp *vp, const struct message *message)
 	}
 }
 
-/* To each target, but for `but`; of those that would take it, to the one with the lowest task priority, if that is the mode. */
+/*
+ * To each target, but for `but`; of those that would take it, to the one with the lowest task
+ * priority, if that is the mode.
+ */
 static void post_all(struct partition *partition, const struct address *address,
 		     const struct message *message, const struct vp *but)
 {
@@ -179,7 +186,10 @@ static bool is_trapped(struct vp *vp, const struct message *message, uint64_t ic
 	return reason != 0;
 }
 
-/* The trigger mode means nothing but for the de-assertion of INIT, which processors have long ignored. */
+/*
+ * The trigger mode means nothing but for the de-assertion of INIT, which processors have long
+ * ignored.
+ */
 void apic_send(struct vp *vp, uint64_t icr)
 {
 	const struct address everybody = { .is_everybody = true };
@@ -197,7 +207,10 @@ void apic_send(struct vp *vp, uint64_t icr)
 	}
 	if (is_trapped(vp, &message, icr))
 		return;
-	/* SDM 3A "Valid Combinations for the Pentium 4 and Intel Xeon Processors' Local xAPIC Interrupt Command Register" */
+	/*
+	 * SDM 3A "Valid Combinations for the Pentium 4 and Intel Xeon Processors' Local xAPIC
+	 * Interrupt Command Register"
+	 */
 	if ((to == TO_SELF || to == TO_ALL) && message.mode != DELIVER_FIXED &&
 	    message.mode != DELIVER_NMI)
 		return;

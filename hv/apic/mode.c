@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Creation, reset and deletion of a local APIC, and its modes by IA32_APIC_BASE: disabled, xAPIC, x2APIC. SDM 3A "Local APIC State",
- * "Extended XAPIC (x2APIC)".
+ * Creation, reset and deletion of a local APIC, and its modes by IA32_APIC_BASE: disabled, xAPIC,
+ * x2APIC. SDM 3A "Local APIC State", "Extended XAPIC (x2APIC)".
  */
 #include "hv/apic/page.h"
 
@@ -17,7 +17,10 @@
 #define BASE_EXTD    (1ull << 10)
 #define BASE_ENABLED (1ull << 11)
 
-/* SDM 3A "Local APIC State After Power-Up or Reset"; "After It Receives an INIT Reset" is the same but for the ID. */
+/*
+ * SDM 3A "Local APIC State After Power-Up or Reset"; "After It Receives an INIT Reset" is the same
+ * but for the ID.
+ */
 static void reset_registers(struct vp *vp)
 {
 	struct apic *const apic = &vp->apic;
@@ -115,7 +118,10 @@ bool apic_set_base(struct vp *vp, uint64_t value)
 	return true;
 }
 
-/* Without an APIC nothing of it is left; the ICR's destination and the LDR mean something else in another mode. */
+/*
+ * Without an APIC nothing of it is left; the ICR's destination and the LDR mean something else in
+ * another mode.
+ */
 bool apic_write_base(struct vp *vp, uint64_t value)
 {
 	struct apic *const apic = &vp->apic;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The register page of a local APIC, and functions that the files of hv/apic/ share. Nobody else includes this. Words of another VP's page are only read, and whole: it may be running.
+ * The register page of a local APIC, and functions that the files of hv/apic/ share. Nobody else
+ * includes this. Words of another VP's page are only read, and whole: it may be running.
  */
 #ifndef HV_APIC_PAGE_H
 #define HV_APIC_PAGE_H
@@ -41,7 +42,9 @@ enum {
 
 #define APIC_FIRST_VECTOR 16u /* those below are illegal */
 
-/* SDM 3A "Spurious-Interrupt Vector Register", "Local Vector Table", "Interrupt Command Register" */
+/*
+ * SDM 3A "Spurious-Interrupt Vector Register", "Local Vector Table", "Interrupt Command Register"
+ */
 #define SVR_ENABLED	    (1u << 8)
 #define LVT_MASKED	    (1u << 16)
 #define LVT_LEVEL	    (1u << 15)
@@ -102,7 +105,10 @@ static inline void apic_set_due(struct apic *apic)
 	__atomic_store_n(&apic->is_due, true, __ATOMIC_RELEASE);
 }
 
-/* Registers that a client has set since the last entry; those of the timer take effect when all of them are known. */
+/*
+ * Registers that a client has set since the last entry; those of the timer take effect when all of
+ * them are known.
+ */
 #define KEPT_ANY      (1u << 0)
 #define KEPT_START    (1u << 1) /* INITIAL_COUNT */
 #define KEPT_COUNT    (1u << 2) /* CURRENT_COUNT: kept_count; goes before KEPT_START */
@@ -131,7 +137,10 @@ void apic_error(struct vp *vp, uint32_t bit);
 
 /* ---- hv/apic/image.c ---- */
 
-/* apic->kept is set: what a client has set, in whatever order, becomes what the registers can be together. */
+/*
+ * apic->kept is set: what a client has set, in whatever order, becomes what the registers can be
+ * together.
+ */
 void apic_settle(struct vp *vp);
 
 /* ---- hv/apic/mode.c ---- */

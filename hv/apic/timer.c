@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer of a local APIC, SDM 3A "APIC Timer": a count that runs down from `count_from`, at `count_start`, at APIC_CLOCK_HZ over
- * the divider; or IA32_TSC_DEADLINE. Either is a deadline by the host's TSC, of which the processor is told when it
- * changes. Times are the partition's: hv/cpu/time.h.
+ * The timer of a local APIC, SDM 3A "APIC Timer": a count that runs down from `count_from`, at
+ * `count_start`, at APIC_CLOCK_HZ over the divider; or IA32_TSC_DEADLINE. Either is a deadline by
+ * the host's TSC, of which the processor is told when it changes. Times are the partition's:
+ * hv/cpu/time.h.
  */
 #include "hv/apic/page.h"
 
@@ -11,8 +12,8 @@
 #define MODE_SHIFT    17
 
 /*
- * A period below this is as long: a timer that has expired when the guest is entered ends the entry before the
- * first instruction, and before the root's interrupts are looked at.
+ * A period below this is as long: a timer that has expired when the guest is entered ends the entry
+ * before the first instruction, and before the root's interrupts are looked at.
  */
 #define MIN_PERIODS_HZ 10000u
 
@@ -89,7 +90,10 @@ void apic_timer_start(struct vp *vp, uint32_t count)
 	count_down(vp, count);
 }
 
-/* A count that has run out and not fired yet stands at 1, so that a client that saves it does not lose it. */
+/*
+ * A count that has run out and not fired yet stands at 1, so that a client that saves it does not
+ * lose it.
+ */
 static uint32_t count_at(const struct apic *apic, uint64_t now)
 {
 	uint64_t elapsed, rest;
@@ -140,7 +144,10 @@ void apic_timer_mode(struct vp *vp)
 	apic->timer_mode = mode;
 }
 
-/* SDM 3A "TSC-Deadline Mode": in other modes a write is ignored; of the guest's TSC; what has passed fires at once. */
+/*
+ * SDM 3A "TSC-Deadline Mode": in other modes a write is ignored; of the guest's TSC; what has
+ * passed fires at once.
+ */
 void apic_timer_set_deadline(struct vp *vp, uint64_t tsc)
 {
 	struct apic *const apic = &vp->apic;
@@ -161,7 +168,10 @@ void apic_timer_set_deadline(struct vp *vp, uint64_t tsc)
 	}
 }
 
-/* A count that has been set goes on from now, any other from where it is; a periodic one never rests at zero. */
+/*
+ * A count that has been set goes on from now, any other from where it is; a periodic one never
+ * rests at zero.
+ */
 void apic_timer_settle(struct vp *vp, unsigned int kept)
 {
 	struct apic *const apic = &vp->apic;

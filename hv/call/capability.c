@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHvGetCapability. The processor's features are those that a child can see: the bits are read off the model (hv/cpu/model.c) that has everything, so that the two cannot differ.
+ * WHvGetCapability. The processor's features are those that a child can see: the bits are read off
+ * the model (hv/cpu/model.c) that has everything, so that the two cannot differ.
  */
 #include "hv/call/capability.h"
 

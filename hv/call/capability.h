@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The features that a partition can ask for: values of WHvGetCapability by which WHvSetPartitionProperty also judges. */
+/*
+ * The features that a partition can ask for: values of WHvGetCapability by which
+ * WHvSetPartitionProperty also judges.
+ */
 #ifndef HV_CAPABILITY_H
 #define HV_CAPABILITY_H
 
@@ -11,8 +14,8 @@
 	 EXITS_GPA_FAULT)
 
 /*
- * Exceptions 0 to 21, but for those that are no guest's (2, NMIs; 18, machine checks, the machine's own) and that do
- * not happen (9, 15, 20).
+ * Exceptions 0 to 21, but for those that are no guest's (2, NMIs; 18, machine checks, the machine's
+ * own) and that do not happen (9, 15, 20).
  */
 #define CAPABILITY_EXCEPTIONS \
 	(0x3fffffull & ~(1ull << 2 | 1ull << 9 | 1ull << 15 | 1ull << 18 | 1ull << 20))

@@ -4,7 +4,8 @@
  * takes its registers apart. The file of its noun implements the call. docs/hypercalls.md is the
  * same table in words; tests/unit/hv_docs.c compares them.
  *
- * A row says what its first parameters name: the partition is then found and locked, and the VP has taken over the root's writes to the shared page, before the function is called.
+ * A row says what its first parameters name: the partition is then found and locked, and the VP has
+ * taken over the root's writes to the shared page, before the function is called.
  */
 #include "hv/call/hypercall.h"
 

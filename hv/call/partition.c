@@ -2,10 +2,10 @@
 /*
  * Partitions: handles, creation, set-up, deletion in bounded steps.
  *
- * The first page lent to a partition holds its struct partition and is marked FRAME_PARTITION in the
- * books; no other page can be taken for one, whatever the root manages to have written there. A handle
- * is the page's frame number below a tag. Locks: hv.lock to find a partition and count its users, then
- * the partition's, then hv.lock again inside.
+ * The first page lent to a partition holds its struct partition and is marked FRAME_PARTITION in
+ * the books; no other page can be taken for one, whatever the root manages to have written there. A
+ * handle is the page's frame number below a tag. Locks: hv.lock to find a partition and count its
+ * users, then the partition's, then hv.lock again inside.
  */
 #include "hv/call/partition.h"
 

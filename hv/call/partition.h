@@ -13,8 +13,9 @@ void partition_drop(struct partition *partition);
 struct partition *partition_peek(uint64_t handle);
 
 /*
- * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with WHIT_E_INSUFFICIENT_MEMORY the pages that
- * it takes at least. WHIT_S_MORE: it is there, and *n_taken of the pages are lent to it.
+ * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with
+ * WHIT_E_INSUFFICIENT_MEMORY the pages that it takes at least. WHIT_S_MORE: it is there, and
+ * *n_taken of the pages are lent to it.
  */
 uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken);
 
@@ -24,7 +25,10 @@ uint32_t partition_setup(struct partition *partition, uint64_t *needed);
 /* WHvDeletePartition: one bounded step of it. WHIT_S_AGAIN until it is done. */
 uint32_t partition_delete(uint64_t handle);
 
-/* WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's lock. */
+/*
+ * WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's
+ * lock.
+ */
 uint32_t partition_cancel(uint64_t handle, uint64_t index, uint64_t flags);
 
 #endif

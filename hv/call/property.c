@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Partition properties: a table with a row for each, and the lists. A property that could have no effect under Whit takes only the value that asks for nothing, so that a client never relies on it: there is no scheduler to reserve or cap anything, no nested virtualisation, no Hyper-V interface for guests. A property that holds anyway is accepted: a weight among VPs between which the hypervisor never chooses, or the absence of sibling threads.
+ * Partition properties: a table with a row for each, and the lists. A property that could have no
+ * effect under Whit takes only the value that asks for nothing, so that a client never relies on
+ * it: there is no scheduler to reserve or cap anything, no nested virtualisation, no Hyper-V
+ * interface for guests. A property that holds anyway is accepted: a weight among VPs between which
+ * the hypervisor never chooses, or the absence of sibling threads.
  */
 #include "hv/call/property.h"
 

@@ -13,7 +13,10 @@ uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t
 uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer, uint64_t n_bytes,
 		      uint64_t *needed);
 
-/* Set the properties of a new partition; and give the page of a partition's lists back to its free pages. */
+/*
+ * Set the properties of a new partition; and give the page of a partition's lists back to its free
+ * pages.
+ */
 void property_init(struct properties *properties);
 void property_destroy(struct partition *partition);
 

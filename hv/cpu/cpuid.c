@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPUID model. A child sees the bits of a row if the processor has them and the partition has the features that the row needs. It sees no bit without a row, because a leaf must advertise only features that work under Whit: their state is switched, their registers exist, and their controls are on. Choices worth knowing:
+ * The CPUID model. A child sees the bits of a row if the processor has them and the partition has
+ * the features that the row needs. It sees no bit without a row, because a leaf must advertise only
+ * features that work under Whit: their state is switched, their registers exist, and their controls
+ * are on. Choices worth knowing:
  *   - the hypervisor bit is on; leaf 40000000h carries "WhitGuest", not the root's signature, so
- *     that nobody takes a child for a place to make hypercalls from; 40000010h gives the frequencies of TSC and
+ *     that nobody takes a child for a place to make hypercalls from; 40000010h gives the
+ *     frequencies of TSC and
  *     APIC timer in kHz, as VMware's and QEMU's do;
  *   - the VPs are cores of one package, and the APIC's ID is the VP's index;
  *   - protection keys, CET, TSX, MPX and the performance counters are not offered;
@@ -17,7 +21,10 @@
 #include "x86/cr.h"
 #include "x86/msr.h"
 
-/* Bits of one register of a leaf: `pass` as the processor has them, `set` in any case; both only with what it needs. */
+/*
+ * Bits of one register of a leaf: `pass` as the processor has them, `set` in any case; both only
+ * with what it needs.
+ */
 struct cpuid_row {
 	uint8_t reg;
 	uint32_t pass;
@@ -261,8 +268,8 @@ _Static_assert(LAST_BASIC < MODEL_SLOTS && LAST_EXTENDED - FIRST_EXTENDED < MODE
 /* ---- The processor's own answers --------------------------------------------------------- */
 
 /*
- * Taken once at the start: CPUID is a slow instruction, and an exit of its own if Whit itself runs under a
- * hypervisor. The first answer is of no leaf: zeros.
+ * Taken once at the start: CPUID is a slow instruction, and an exit of its own if Whit itself runs
+ * under a hypervisor. The first answer is of no leaf: zeros.
  */
 static struct x86_cpuid host[MODEL_ANSWERS];
 static uint8_t slots[2][MODEL_SLOTS]; /* struct model's, without lists */
@@ -352,8 +359,9 @@ static void show_cores(struct model *model, uint32_t n)
 }
 
 /*
- * The ratio of TSC and timer as n / d, the nearest with n * kHz of the timer below 2^32: systems multiply that way.
- * By continued fractions; with 200 MHz and a TSC of a few GHz it is right to 25 in a million, a crystal's own accuracy.
+ * The ratio of TSC and timer as n / d, the nearest with n * kHz of the timer below 2^32: systems
+ * multiply that way. By continued fractions; with 200 MHz and a TSC of a few GHz it is right to 25
+ * in a million, a crystal's own accuracy.
  */
 static void ratio(uint64_t a, uint64_t b, uint64_t most, uint32_t *n, uint32_t *d)
 {
@@ -376,7 +384,10 @@ static void ratio(uint64_t a, uint64_t b, uint64_t most, uint32_t *n, uint32_t *
 	*d = (uint32_t)d1;
 }
 
-/* Leaves 15h and 16h: the crystal is the clock of the APIC's timer, from which systems take its frequency. */
+/*
+ * Leaves 15h and 16h: the crystal is the clock of the APIC's timer, from which systems take its
+ * frequency.
+ */
 static void show_clocks(struct model *model)
 {
 	struct x86_cpuid *const clock = answer_of(model, 0x15, 0);

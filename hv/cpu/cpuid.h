@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The answers of CPUID: to a child by a list of allowed bits and its partition's model; to the root those of the processor, less the features that Whit keeps for itself (hv/root/root_cpuid.c).
+ * The answers of CPUID: to a child by a list of allowed bits and its partition's model; to the root
+ * those of the processor, less the features that Whit keeps for itself (hv/root/root_cpuid.c).
  */
 #ifndef HV_CPUID_H
 #define HV_CPUID_H
@@ -13,7 +14,10 @@ enum cpuid_reg { EAX, EBX, ECX, EDX };
 /* The leaf as a child's VP sees it: zeros for everything that hv/cpu/cpuid.c does not list. */
 struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t subleaf);
 
-/* WHvGetVirtualProcessorCpuidOutput: the same, as a WHV_CPUID_OUTPUT in a buffer of the root. E_INVALIDARG, E_POINTER. */
+/*
+ * WHvGetVirtualProcessorCpuidOutput: the same, as a WHV_CPUID_OUTPUT in a buffer of the root.
+ * E_INVALIDARG, E_POINTER.
+ */
 uint32_t cpuid_output(const struct vp *vp, uint64_t leaf, uint64_t subleaf, uint64_t buffer);
 
 /* The leaf as the root sees it, on this processor and with CR4 as it stands. */

@@ -73,7 +73,10 @@ bool cr_pdptes_are_legal(const uint64_t pdpte[4])
 	return true;
 }
 
-/* Four PDPTEs of a child or (partition NULL) of the root, each read once; false if nothing is mapped there. */
+/*
+ * Four PDPTEs of a child or (partition NULL) of the root, each read once; false if nothing is
+ * mapped there.
+ */
 static bool read_pdptes(const struct partition *partition, gpa_t table, uint64_t pdpte[4])
 {
 	const uint8_t *page;
@@ -91,8 +94,8 @@ static bool read_pdptes(const struct partition *partition, gpa_t table, uint64_t
 }
 
 /*
- * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root. False: a reserved bit
- * is set, or nothing is mapped there.
+ * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root. False: a reserved
+ * bit is set, or nothing is mapped there.
  */
 static bool load_pdptes(struct virt_vp *virt, const struct partition *partition, uint64_t cr3)
 {

@@ -3,10 +3,10 @@
  * Control registers, EFER and XCR0: the legal values, and the effects of a write.
  *
  * Two questions are kept apart. The _refusal() functions ask whether a value can be legal at all on
- * the child's processor model; a client that sets registers one by one is held to no more than that, and
- * hv/cpu/entry.c names values that contradict each other when the VP runs. The _write() functions are the guest's
- * instruction: they apply every rule of SDM 2B "MOV—Move to/from Control Registers" against the
- * other registers as they stand.
+ * the child's processor model; a client that sets registers one by one is held to no more than
+ * that, and hv/cpu/entry.c names values that contradict each other when the VP runs. The _write()
+ * functions are the guest's instruction: they apply every rule of SDM 2B "MOV—Move to/from Control
+ * Registers" against the other registers as they stand.
  */
 #ifndef HV_CR_H
 #define HV_CR_H
@@ -21,7 +21,10 @@ const char *efer_refusal(struct vp *vp, uint64_t value);
 const char *xcr0_refusal(struct vp *vp, uint64_t value);
 const char *xss_refusal(struct vp *vp, uint64_t value);
 
-/* Is the address canonical by the width that the processor could have, whatever CR4.LA57 says? As WRMSR goes. */
+/*
+ * Is the address canonical by the width that the processor could have, whatever CR4.LA57 says? As
+ * WRMSR goes.
+ */
 bool cr_is_canonical(const struct vp *vp, uint64_t address);
 
 /*
@@ -35,12 +38,14 @@ bool cr_write_efer(struct vp *vp, uint64_t value);
 bool cr_write_root(struct root *root, unsigned int number, uint64_t value);
 
 /*
- * A child's XSETBV, whose CPL, ECX and CR4.OSXSAVE the caller has checked. False: #GP(0) is due, and nothing has
- * changed.
+ * A child's XSETBV, whose CPL, ECX and CR4.OSXSAVE the caller has checked. False: #GP(0) is due,
+ * and nothing has changed.
  */
 bool cr_write_xcr0(struct vp *vp, uint64_t value);
 
-/* Would XSETBV take the value for XCR0 in the root? SDM 2D "XSETBV", SDM 1 "XSAVE-Managed State". */
+/*
+ * Would XSETBV take the value for XCR0 in the root? SDM 2D "XSETBV", SDM 1 "XSAVE-Managed State".
+ */
 bool cr_xcr0_is_legal(uint64_t value);
 
 /* A child's XSETBV of XCR0, at CPL 0. False: #GP(0) is due, and nothing has changed. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest-state rules of a VM entry, SDM 3C "Checks on the Guest State Area", in its order, as far as WHP's registers can break them; AMD-V's are a subset. This file knows the VP's registers and nothing else.
+ * The guest-state rules of a VM entry, SDM 3C "Checks on the Guest State Area", in its order, as
+ * far as WHP's registers can break them; AMD-V's are a subset. This file knows the VP's registers
+ * and nothing else.
  */
 #include "hv/cpu/entry.h"
 
@@ -286,7 +288,10 @@ static struct refusal check_non_register(const struct state *s)
 		return refuse(WHvRegisterInterruptState, "shadows of STI and of MOV SS at once");
 	if ((shadow & VIRT_SHADOW_STI) && !(rflags & RFLAGS_IF))
 		return refuse(WHvRegisterInterruptState, "shadow of STI while RFLAGS.IF is clear");
-	/* With DEBUGCTL.BTF the trap is of branches; the back end knows, and sees to it before each entry. */
+	/*
+	 * With DEBUGCTL.BTF the trap is of branches; the back end knows, and sees to it before each
+	 * entry.
+	 */
 	if ((shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS)) && is_step != !!(rflags & RFLAGS_TF))
 		return refuse(WHvX64RegisterPendingDebugException,
 			      "in a shadow the pending single step differs from RFLAGS.TF");

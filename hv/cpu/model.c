@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A partition's processor (hv/cpu/model.h). The tables connect WHP's feature bits with CPUID's, CPUID's with the control bits of registers, and a feature with those that need it.
+ * A partition's processor (hv/cpu/model.h). The tables connect WHP's feature bits with CPUID's,
+ * CPUID's with the control bits of registers, and a feature with those that need it.
  */
 #include "hv/cpu/model.h"
 
@@ -87,7 +88,10 @@ static const struct feature features[] = {
 	{ 2, 34, LEAF71, EDX, CPUID71_EDX_VNNI_INT16 }, { 2, 37, LEAF71, EAX, CPUID71_EAX_AMX_FP16 },
 };
 
-/* Bits of IA32_ARCH_CAPABILITIES: all that say that an attack does not work, or which instruction helps. */
+/*
+ * Bits of IA32_ARCH_CAPABILITIES: all that say that an attack does not work, or which instruction
+ * helps.
+ */
 static const struct { uint8_t bit, word, feature; const char *name; } arch_capabilities[] = {
 	{ 0, 0, 51, "RDCL_NO" }, { 1, 0, 52, "IBRS_ALL" }, { 2, 0xff, 0, "RSBA" }, { 4, 0, 54, "SSB_NO" },
 	{ 5, 0, 59, "MDS_NO" }, { 6, 0xff, 0, "IF_PSCHANGE_MC_NO" }, { 8, 0, 61, "TAA_NO" },

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processor model of a partition's VPs: the features that the machine has and Whit virtualises, less those that the partition's properties take away. It is worked out once, at the set-up; hv/cpu/cpuid.c shows it, hv/cpu/cr.c and hv/cpu/msr.c hold the guest to it.
+ * The processor model of a partition's VPs: the features that the machine has and Whit virtualises,
+ * less those that the partition's properties take away. It is worked out once, at the set-up;
+ * hv/cpu/cpuid.c shows it, hv/cpu/cr.c and hv/cpu/msr.c hold the guest to it.
  */
 #ifndef HV_MODEL_H
 #define HV_MODEL_H
@@ -12,7 +14,10 @@
 
 struct partition;
 
-/* Features of the processor beyond single instructions; rows of CPUID and of the MSRs name those that they need. */
+/*
+ * Features of the processor beyond single instructions; rows of CPUID and of the MSRs name those
+ * that they need.
+ */
 #define HAS_XSAVE     (1u << 0)
 #define HAS_AVX	      (1u << 1) /* its state component, as the next two */
 #define HAS_AVX512    (1u << 2)
@@ -39,8 +44,8 @@ struct model {
 	uint64_t cr4, efer, xcr0, xss, spec_ctrl;
 	uint64_t arch_capabilities; /* IA32_ARCH_CAPABILITIES */
 	/*
-	 * CPUID leaves from 0 and from 80000000h on: where in `answers` the first subleaf is. MODEL_LOOK: there is
-	 * more to it, hv/cpu/cpuid.c.
+	 * CPUID leaves from 0 and from 80000000h on: where in `answers` the first subleaf is.
+	 * MODEL_LOOK: there is more to it, hv/cpu/cpuid.c.
 	 */
 	uint8_t slot[2][MODEL_SLOTS];
 	struct x86_cpuid answers[MODEL_ANSWERS];
@@ -53,8 +58,8 @@ void model_init(void);
 const struct model *model_most(void);
 
 /*
- * WHV_PROCESSOR_FEATURES_BANKS (words 0 and 1) and WHV_PROCESSOR_XSAVE_FEATURES (word 2): the bits whose CPUID bits
- * a model shows.
+ * WHV_PROCESSOR_FEATURES_BANKS (words 0 and 1) and WHV_PROCESSOR_XSAVE_FEATURES (word 2): the bits
+ * whose CPUID bits a model shows.
  */
 #define MODEL_XSAVE_WORD 2u
 #define MODEL_WORDS	 3u

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's MSRs are the rows of a table, sorted by number. A row counts if the partition has the features that it needs. Without a row, or without a function in it, the access goes to the client if the properties say so, and gives #GP(0) otherwise. Behind a row there is only the VP's own state: no access of a child reaches an MSR of the machine, except two commands that leave nothing behind there.
+ * A child's MSRs are the rows of a table, sorted by number. A row counts if the partition has the
+ * features that it needs. Without a row, or without a function in it, the access goes to the client
+ * if the properties say so, and gives #GP(0) otherwise. Behind a row there is only the VP's own
+ * state: no access of a child reaches an MSR of the machine, except two commands that leave nothing
+ * behind there.
  *
- * The table has the MSRs that systems read without being ready for a fault: Linux and Windows at their start, SeaBIOS and OVMF. It has none of Hyper-V's and KVM's ranges.
+ * The table has the MSRs that systems read without being ready for a fault: Linux and Windows at
+ * their start, SeaBIOS and OVMF. It has none of Hyper-V's and KVM's ranges.
  */
 #include "hv/cpu/msr.h"
 
@@ -188,8 +193,9 @@ static bool read_misc_enable(READ)
 }
 
 /*
- * The treatment of each bit that the manual calls writable or read-only; the others are reserved. SDM 4 "Architectural MSRs", and
- * those of the families from Pentium 4 on: guests write them by the family that CPUID shows.
+ * The treatment of each bit that the manual calls writable or read-only; the others are reserved.
+ * SDM 4 "Architectural MSRs", and those of the families from Pentium 4 on: guests write them by the
+ * family that CPUID shows.
  */
 enum misc_way { WORKS, KEPT, FIXED };
 
@@ -240,7 +246,10 @@ static bool write_misc_enable(WRITE)
 	return true;
 }
 
-/* Steps from branch to branch are the processor's; of branches there are no records, and the bit that asks for them stays clear. */
+/*
+ * Steps from branch to branch are the processor's; of branches there are no records, and the bit
+ * that asks for them stays clear.
+ */
 static bool write_debugctl(WRITE)
 {
 	if (value & ~(DEBUGCTL_BTF | DEBUGCTL_LBR))
@@ -413,8 +422,9 @@ static bool is_picked(uint64_t picked, uint32_t msr, bool is_write)
 }
 
 /*
- * WHV_MSR_ACTION of an access, with ArchitectureDefault for what the table, or #GP(0), answers: the list of actions
- * first; then the bitmap; and for what the table has not UnimplementedMsrAction, and the bitmap again.
+ * WHV_MSR_ACTION of an access, with ArchitectureDefault for what the table, or #GP(0), answers: the
+ * list of actions first; then the bitmap; and for what the table has not UnimplementedMsrAction,
+ * and the bitmap again.
  */
 static uint32_t action_of(const struct vp *vp, uint32_t msr, bool is_write, bool is_implemented)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory type range registers, by the rules of SDM 3A "Memory Type Range Registers". A child has eight variable ranges
- * and the fixed ones, kept without effect: nested paging gives the types. The root's are in hv/root/root_msr.c.
+ * Memory type range registers, by the rules of SDM 3A "Memory Type Range Registers". A child has
+ * eight variable ranges and the fixed ones, kept without effect: nested paging gives the types. The
+ * root's are in hv/root/root_msr.c.
  */
 #include "hv/cpu/mtrr.h"
 
@@ -61,7 +62,9 @@ bool mtrr_is_legal(uint32_t msr, uint64_t value, unsigned int width)
 	return true;
 }
 
-/* The address bits of a mask without holes are ones down to the first zero, and zeros from there. */
+/*
+ * The address bits of a mask without holes are ones down to the first zero, and zeros from there.
+ */
 bool mtrr_is_contiguous(uint32_t msr, uint64_t value, unsigned int width)
 {
 	const uint64_t page = 1ull << PAGE_SHIFT, end = 1ull << width;

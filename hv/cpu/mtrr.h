@@ -12,7 +12,10 @@ bool msr_is_memory_type(uint64_t type);
 uint64_t mtrr_read(struct vp *vp, uint32_t msr);
 bool mtrr_write(struct vp *vp, uint32_t msr, uint64_t value);
 
-/* Is the value one that the MTRR takes, with addresses of so many bits? And is the range, if it is one and in use, in one piece? */
+/*
+ * Is the value one that the MTRR takes, with addresses of so many bits? And is the range, if it is
+ * one and in use, in one piece?
+ */
 bool mtrr_is_legal(uint32_t msr, uint64_t value, unsigned int width);
 bool mtrr_is_contiguous(uint32_t msr, uint64_t value, unsigned int width);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A partition's time (hv/cpu/time.h): offsets to the host's TSC, which only these functions change. */
+/*
+ * A partition's time (hv/cpu/time.h): offsets to the host's TSC, which only these functions change.
+ */
 #include "hv/cpu/time.h"
 
 #include "hv/vp.h"
@@ -105,7 +107,10 @@ bool time_move_root(struct root *root, uint64_t delta)
 
 	lock_take(&hv.lock);
 	if (!hv.stats.partitions) {
-		/* The machine's itself, as without Whit: nobody's time moves, and the root's timer needs no exit. */
+		/*
+		 * The machine's itself, as without Whit: nobody's time moves, and the root's timer
+		 * needs no exit.
+		 */
 		is_done = virt_rdmsr(MSR_TSC_ADJUST, &adjust)
 				  ? virt_wrmsr(MSR_TSC_ADJUST, adjust + delta)
 				  : virt_wrmsr(MSR_TSC, virt_tsc() + delta);

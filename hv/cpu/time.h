@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A partition's time: the host's TSC, less the time for which it stood still. WHvSuspendPartitionTime stops it; a Run or WHvResumePartitionTime lets it go on where it stood, so that no VP sees the gap. The deadlines of the APICs' timers move along. The partition is locked, and no VP of it runs but the caller's.
+ * A partition's time: the host's TSC, less the time for which it stood still.
+ * WHvSuspendPartitionTime stops it; a Run or WHvResumePartitionTime lets it go on where it stood,
+ * so that no VP sees the gap. The deadlines of the APICs' timers move along. The partition is
+ * locked, and no VP of it runs but the caller's.
  */
 #ifndef HV_TIME_H
 #define HV_TIME_H
@@ -8,19 +11,23 @@
 #include "hv/hv.h"
 #include "hv/partition.h"
 
-/* The host's TSC, or what it was when the time was suspended: what VIRT_TSC_OFFSET is to be added to. */
+/*
+ * The host's TSC, or what it was when the time was suspended: what VIRT_TSC_OFFSET is to be added
+ * to.
+ */
 static inline uint64_t time_now(const struct partition *partition)
 {
 	return partition->time_stopped ? partition->time_stopped : virt_tsc();
 }
 
 /*
- * The root's TSC. Children's time is the machine's, so the machine's TSC stands still against every write of the root
- * while a partition exists: an offset moves the root's own, with IA32_TSC_ADJUST and the deadline of its APIC, which the
- * root reads and writes in its own time.
+ * The root's TSC. Children's time is the machine's, so the machine's TSC stands still against every
+ * write of the root while a partition exists: an offset moves the root's own, with IA32_TSC_ADJUST
+ * and the deadline of its APIC, which the root reads and writes in its own time.
  *
- * time_of_root(): what the root's TSC is when the machine's is `tsc`; never stays never. time_of_machine(): the other way,
- * for a deadline; one that has passed is 1, and one beyond the end of time never comes.
+ * time_of_root(): what the root's TSC is when the machine's is `tsc`; never stays never.
+ * time_of_machine(): the other way, for a deadline; one that has passed is 1, and one beyond the
+ * end of time never comes.
  */
 static inline uint64_t time_of_root(const struct root *root, uint64_t tsc)
 {
@@ -38,11 +45,17 @@ uint64_t time_units(uint64_t ticks);
 /* With the set-up: the TSC that every VP is created with begins at 0. */
 void time_begin(struct partition *partition);
 
-/* WHvSuspendPartitionTime, WHvResumePartitionTime; suspending twice is once. WHIT_E_INVALID_STATE before the set-up. */
+/*
+ * WHvSuspendPartitionTime, WHvResumePartitionTime; suspending twice is once. WHIT_E_INVALID_STATE
+ * before the set-up.
+ */
 uint32_t time_suspend(struct partition *partition);
 uint32_t time_resume(struct partition *partition);
 
-/* WHIT_CALL_SET_TSC: of all VPs, those still to be created too. WHIT_E_INVALID_STATE before the set-up. */
+/*
+ * WHIT_CALL_SET_TSC: of all VPs, those still to be created too. WHIT_E_INVALID_STATE before the
+ * set-up.
+ */
 uint32_t time_set_tsc(struct partition *partition, uint64_t value);
 
 /* WHvPartitionPropertyCodeReferenceTime: 100 ns since the set-up, or since what was set. */
@@ -50,8 +63,9 @@ uint64_t time_reference(const struct partition *partition);
 void time_set_reference(struct partition *partition, uint64_t value);
 
 /*
- * A VP's TSC: what RDTSC gives. time_put_tsc() and time_put_offset() are the client's; the others are the guest's WRMSR of IA32_TIME_STAMP_-
- * COUNTER and IA32_TSC_ADJUST, each of which moves the other, too. IA32_TSC_ADJUST reads as vp->tsc_adjust.
+ * A VP's TSC: what RDTSC gives. time_put_tsc() and time_put_offset() are the client's; the others
+ * are the guest's WRMSR of IA32_TIME_STAMP_- COUNTER and IA32_TSC_ADJUST, each of which moves the
+ * other, too. IA32_TSC_ADJUST reads as vp->tsc_adjust.
  */
 uint64_t time_tsc(struct vp *vp);
 void time_put_tsc(struct vp *vp, uint64_t value);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* XSAVE images between the compacted form of clients and the standard form of the processor (hv/cpu/xsave.h). */
+/*
+ * XSAVE images between the compacted form of clients and the standard form of the processor
+ * (hv/cpu/xsave.h).
+ */
 #include "hv/cpu/xsave.h"
 
 #include <string.h>

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VP's extended state as clients give and take it: the compacted form of SDM 1 "Compacted Format of XSAVE", with
- * the components of the VP's processor model, out of and into the standard form of virt_fpu_save(). The first functions are pure: they ask `cpuid` for leaf 0Dh, which says where a component lies.
+ * A VP's extended state as clients give and take it: the compacted form of SDM 1 "Compacted Format
+ * of XSAVE", with the components of the VP's processor model, out of and into the standard form of
+ * virt_fpu_save(). The first functions are pure: they ask `cpuid` for leaf 0Dh, which says where a
+ * component lies.
  *
- * `cpuid` is xsave_component(), never the processor itself: the root can change the answers of CPUID, and a component must lie where it lay when the image's size was chosen.
+ * `cpuid` is xsave_component(), never the processor itself: the root can change the answers of
+ * CPUID, and a component must lie where it lay when the image's size was chosen.
  */
 #ifndef HV_XSAVE_H
 #define HV_XSAVE_H
@@ -47,9 +50,9 @@ void xsave_compact(uint8_t *to, const uint8_t *image, uint64_t xstate_bv, uint64
 		   xsave_cpuid *cpuid);
 
 /*
- * The other way, into an image with `components`: what the header does not name gets its initial state. `fixed` is a copy
- * of the first X86_XSAVE_BASE_BYTES bytes of `from`, legal; `from` is read once, and may change meanwhile. The image's header, and
- * its mask of MXCSR, stay.
+ * The other way, into an image with `components`: what the header does not name gets its initial
+ * state. `fixed` is a copy of the first X86_XSAVE_BASE_BYTES bytes of `from`, legal; `from` is read
+ * once, and may change meanwhile. The image's header, and its mask of MXCSR, stay.
  */
 void xsave_expand(uint8_t *image, const uint8_t *fixed, const volatile uint8_t *from,
 		  uint64_t components, xsave_cpuid *cpuid);

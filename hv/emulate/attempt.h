@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One call of the emulator on a VP: the data that hv/emulate/device.c, which makes the call, and hv/emulate/ops.c, which the emulator calls back, share. Nobody else includes this.
+ * One call of the emulator on a VP: the data that hv/emulate/device.c, which makes the call, and
+ * hv/emulate/ops.c, which the emulator calls back, share. Nobody else includes this.
  */
 #ifndef HV_DEVICE_RUN_H
 #define HV_DEVICE_RUN_H

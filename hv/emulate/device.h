@@ -2,10 +2,10 @@
 /*
  * Device accesses of a child: the instruction emulator (emu/) joined to a VP.
  *
- * A port or memory exit that the partition wants emulated comes in; out goes the finished device access
- * for the root to answer, or nothing at all. A write is taken (posted) and counts as done for the guest.
- * A read stops the instruction; the root's answer lets it run again from its start, with the answers so far
- * given in order, until it completes. State between two Runs is vp->device.
+ * A port or memory exit that the partition wants emulated comes in; out goes the finished device
+ * access for the root to answer, or nothing at all. A write is taken (posted) and counts as done
+ * for the guest. A read stops the instruction; the root's answer lets it run again from its start,
+ * with the answers so far given in order, until it completes. State between two Runs is vp->device.
  *
  * All functions: no processor runs the VP, its partition is locked.
  */
@@ -26,23 +26,24 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit);
 
 /*
  * A VIRT_EXIT_MEMORY of a partition with WHIT_EMULATE_MEMORY: a data access to a page that is not
- * mapped, or not for this access (a write to ROM). DEVICE_PLAIN for fetches, accesses to page tables and
- * accesses by the delivery of an event.
+ * mapped, or not for this access (a write to ROM). DEVICE_PLAIN for fetches, accesses to page
+ * tables and accesses by the delivery of an event.
  */
 enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit);
 
 /*
- * First thing in Run, before anything is written to the shared page's exit record: take the answer of the
- * waiting read over. It is the data of the record if vp->page->device_answered is set, else ones;
- * both are read once. So a Canceled exit between the answer and the instruction's end loses nothing.
+ * First thing in Run, before anything is written to the shared page's exit record: take the answer
+ * of the waiting read over. It is the data of the record if vp->page->device_answered is set, else
+ * ones; both are read once. So a Canceled exit between the answer and the instruction's end loses
+ * nothing.
  */
 void device_accept(struct vp *vp);
 
 /*
- * Before the guest is entered, after the root's registers have been taken over: hand the next posted
- * write over, complete the read that the root has answered, go on with a REP instruction. Never
- * DEVICE_PLAIN: what cannot be completed is given up, and the guest meets it again. A client that has
- * moved RIP has given the instruction up. A read that waits is for device_accept() first.
+ * Before the guest is entered, after the root's registers have been taken over: hand the next
+ * posted write over, complete the read that the root has answered, go on with a REP instruction.
+ * Never DEVICE_PLAIN: what cannot be completed is given up, and the guest meets it again. A client
+ * that has moved RIP has given the instruction up. A read that waits is for device_accept() first.
  */
 enum device_outcome device_continue(struct vp *vp);
 
@@ -53,8 +54,9 @@ enum device_outcome device_continue(struct vp *vp);
 uint32_t device_features(void);
 
 /*
- * Operations of the emulator on a child's vector and x87 registers; see struct emu_ops. A register that its image
- * does not hold as far as n_bytes, or with zero_upper not beyond XMM, is EMU_UNIMPLEMENTED.
+ * Operations of the emulator on a child's vector and x87 registers; see struct emu_ops. A register
+ * that its image does not hold as far as n_bytes, or with zero_upper not beyond XMM, is
+ * EMU_UNIMPLEMENTED.
  */
 enum emu_outcome device_vector(struct virt_vp *virt, enum emu_file file, unsigned int reg,
 			       unsigned int n_bytes, void *data);
@@ -72,8 +74,8 @@ static inline bool device_is_idle(const struct vp *vp)
 }
 
 /*
- * The answer of the pending read by register: WhitRegisterDeviceData0 + index, 16 bytes. False if no
- * read waits. For hv/register/register.c; same effect as writing the shared page.
+ * The answer of the pending read by register: WhitRegisterDeviceData0 + index, 16 bytes. False if
+ * no read waits. For hv/register/register.c; same effect as writing the shared page.
  */
 bool device_get_data(const struct vp *vp, unsigned int index, uint64_t value[2]);
 bool device_set_data(struct vp *vp, unsigned int index, const uint64_t value[2]);

@@ -13,7 +13,10 @@
 
 typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 
-/* n of at most 16. Two overlapping words where that will do: this is on the path of every emulated access. */
+/*
+ * n of at most 16. Two overlapping words where that will do: this is on the path of every emulated
+ * access.
+ */
 static inline void copy(uint8_t *to, const uint8_t *from, unsigned int n)
 {
 	if (n >= 8) {

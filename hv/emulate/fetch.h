@@ -6,8 +6,8 @@
 #include "hv/vp.h"
 
 /*
- * The bytes at the VP's CS:RIP, as many as can be fetched, at most n (16 or less). Returns how many. The
- * walk is that of an instruction fetch; nothing is set in the page tables.
+ * The bytes at the VP's CS:RIP, as many as can be fetched, at most n (16 or less). Returns how
+ * many. The walk is that of an instruction fetch; nothing is set in the page tables.
  */
 unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations that the emulator asks of a VP: translation, guest memory, ports. An access to memory that is not mapped
- * for it is a device access: reads are answered from the root's answers so far, or stop the instruction;
- * writes are collected. Guest memory belongs to other processors too: every read of it is done once.
+ * The operations that the emulator asks of a VP: translation, guest memory, ports. An access to
+ * memory that is not mapped for it is a device access: reads are answered from the root's answers
+ * so far, or stop the instruction; writes are collected. Guest memory belongs to other processors
+ * too: every read of it is done once.
  */
 #include "hv/emulate/attempt.h"
 
@@ -15,8 +16,8 @@
 #include "x86/exc.h"
 
 /*
- * The instruction is about to touch a device. The first time, hold it against the exit that brought us here:
- * an emulator that computes another address than the processor must not act on it. String
+ * The instruction is about to touch a device. The first time, hold it against the exit that brought
+ * us here: an emulator that computes another address than the processor must not act on it. String
  * instructions have two operands, of which the processor may meet the second first.
  */
 static bool device_meet(struct device_run *run)
@@ -46,7 +47,10 @@ static enum emu_outcome device_read_apic(struct device_run *run, uint64_t gpa, u
 	return EMU_DONE;
 }
 
-/* The root hears of memory that is not mapped only if the partition wants it emulated; of the APIC's page, never. */
+/*
+ * The root hears of memory that is not mapped only if the partition wants it emulated; of the
+ * APIC's page, never.
+ */
 static inline bool device_is_emulated(const struct device_run *run, bool is_port)
 {
 	return is_port || partition_emulates(run->vp->partition, WHIT_EMULATE_MEMORY);
@@ -152,9 +156,9 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 }
 
 /*
- * Is this the page, and the kind of access, whose lack of a nested translation was the exit? Then it need
- * not be looked up; a mapping made since comes after the access. A read counts only if the exit was
- * no write: ROM can be read.
+ * Is this the page, and the kind of access, whose lack of a nested translation was the exit? Then
+ * it need not be looked up; a mapping made since comes after the access. A read counts only if the
+ * exit was no write: ROM can be read.
  */
 static inline bool device_is_exit(const struct device_state *device, gpa_t gpa, unsigned int access)
 {
@@ -206,8 +210,8 @@ device_exchange_16(void *to, const void *expected, const void *desired)
 }
 
 /*
- * Replace the bytes if they are still as expected. They need not be aligned: the processor does it all
- * the same, but for 16 bytes.
+ * Replace the bytes if they are still as expected. They need not be aligned: the processor does it
+ * all the same, but for 16 bytes.
  */
 __attribute__((no_sanitize("alignment"))) static enum emu_outcome
 device_exchange(void *to, unsigned int size, const void *expected, const void *desired)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processor state that few emulated instructions need: vector and x87 registers of a child, in the image that
- * virt_fpu_save() gives, and which of the optional instructions there are.
+ * Processor state that few emulated instructions need: vector and x87 registers of a child, in the
+ * image that virt_fpu_save() gives, and which of the optional instructions there are.
  */
 #include "hv/emulate/attempt.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A hypercall's buffers (hv/mem/buffer.h): each is read once or written once, and only if it is the root's memory. */
+/*
+ * A hypercall's buffers (hv/mem/buffer.h): each is read once or written once, and only if it is the
+ * root's memory.
+ */
 #include "hv/mem/buffer.h"
 
 #include <string.h>
@@ -55,7 +58,10 @@ void buffer_read_as_root(gpa_t gpa, void *to, unsigned int n_bytes)
 
 	lock_take(&hv.lock);
 	leaf = virt_space_lookup(&hv.root_space, gpa);
-	/* Of what is no RAM of the root's, only what the hypervisor has put there itself is its to touch. */
+	/*
+	 * Of what is no RAM of the root's, only what the hypervisor has put there itself is its to
+	 * touch.
+	 */
 	if (frames_hidden(page) ? !leaf.rights : !frames_are_root(page, PAGE_SIZE))
 		memset(to, 0xff, n_bytes);
 	else

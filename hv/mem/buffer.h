@@ -22,8 +22,9 @@ bool buffer_write(uint64_t spa, const void *from, uint64_t n_bytes);
 bool buffer_read_part(uint64_t spa, uint64_t offset, void *to, uint64_t n_bytes);
 
 /*
- * Copy the bytes that the root would read there, n_bytes of one page below the end of physical memory. Only its own RAM is touched:
- * devices and firmware's reserved memory read as ones. Takes hv.lock.
+ * Copy the bytes that the root would read there, n_bytes of one page below the end of physical
+ * memory. Only its own RAM is touched: devices and firmware's reserved memory read as ones. Takes
+ * hv.lock.
  */
 void buffer_read_as_root(gpa_t gpa, void *to, unsigned int n_bytes);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The books of the machine's RAM (hv/mem/frame.h): one word a 4 KiB frame, and a record for each block of
- * 2 MiB and 1 GiB. A word counts uses, or says what the frame was lent for. A block's record counts the
- * uses of the block as a whole, and how many of its frames exist and are lent, so that a question about a
- * block needs no look at its frames. A count that ever reaches its end stays there: the frame can
- * then never be lent, which is safe.
+ * The books of the machine's RAM (hv/mem/frame.h): one word a 4 KiB frame, and a record for each
+ * block of 2 MiB and 1 GiB. A word counts uses, or says what the frame was lent for. A block's
+ * record counts the uses of the block as a whole, and how many of its frames exist and are lent, so
+ * that a question about a block needs no look at its frames. A count that ever reaches its end
+ * stays there: the frame can then never be lent, which is safe.
  */
 #include "hv/mem/frame.h"
 

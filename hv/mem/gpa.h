@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A partition's guest-physical space. gpa.c: mapping, unmapping, rights; gpa_dirty.c: which pages have been
- * written to; gpa_access.c: the root's accesses through a VP.
+ * A partition's guest-physical space. gpa.c: mapping, unmapping, rights; gpa_dirty.c: which pages
+ * have been written to; gpa_access.c: the root's accesses through a VP.
  */
 #ifndef HV_GPA_H
 #define HV_GPA_H
@@ -25,8 +25,8 @@ struct gpa_page {
 struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa);
 
 /*
- * The 4 KiB page around gpa; any gpa. The partition is locked: what is found is remembered in it until a
- * mapping is replaced or removed.
+ * The 4 KiB page around gpa; any gpa. The partition is locked: what is found is remembered in it
+ * until a mapping is replaced or removed.
  */
 static inline struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
 {
@@ -39,9 +39,9 @@ static inline struct gpa_page gpa_page(const struct partition *partition, gpa_t 
 }
 
 /*
- * WHvMapGpaRange, from a list: the root's memory of n extents, one behind the other, at gpa, in leaves as
- * large as both sides' alignment allows, in place of what stood there. flags: WHV_MAP_GPA_RANGE_FLAGS. The
- * partition is locked. *result is written with
+ * WHvMapGpaRange, from a list: the root's memory of n extents, one behind the other, at gpa, in
+ * leaves as large as both sides' alignment allows, in place of what stood there. flags:
+ * WHV_MAP_GPA_RANGE_FLAGS. The partition is locked. *result is written with
  *   S_OK, WHIT_S_MORE           the bytes done (a call does a bounded amount of work)
  *   WHIT_E_INSUFFICIENT_MEMORY  the pages to lend at least
  * and nothing has changed with any error.
@@ -62,12 +62,16 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 /* Whole pages, below the end of the space, and not none. */
 bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes);
 
-/* No processor uses what a call has replaced or removed, and no gpa_page() finds it. Under the lock. */
+/*
+ * No processor uses what a call has replaced or removed, and no gpa_page() finds it. Under the
+ * lock.
+ */
 void gpa_forget(struct partition *partition, bool is_replaced);
 
 /*
- * The page of the local APICs: nothing that is mapped over it is seen. In it stands partition->apic_access, if there is
- * one and every VP's APIC is in xAPIC mode; else a hole. After each change of a mode; hv/apic/apic.c.
+ * The page of the local APICs: nothing that is mapped over it is seen. In it stands
+ * partition->apic_access, if there is one and every VP's APIC is in xAPIC mode; else a hole. After
+ * each change of a mode; hv/apic/apic.c.
  */
 void gpa_apic_page(struct partition *partition);
 
@@ -90,7 +94,9 @@ void gpa_track(struct partition *partition);
 
 void gpa_set_dirty(const struct partition *partition, gpa_t gpa);
 
-/* The hypervisor is about to write, for the guest, to the page that gpa_page() said is around gpa. */
+/*
+ * The hypervisor is about to write, for the guest, to the page that gpa_page() said is around gpa.
+ */
 static inline void gpa_written(const struct partition *partition, struct gpa_page page, gpa_t gpa)
 {
 	if (page.rights & VIRT_TRACKED)

@@ -8,7 +8,9 @@
 #include "whp/WinHvMemory.h"
 #include "x86/paging.h"
 
-/* Memory is always there, and always pinned: advice is judged, and nothing is to be done about it. */
+/*
+ * Memory is always there, and always pinned: advice is judged, and nothing is to be done about it.
+ */
 #define MAX_LOOKS	2048u
 #define POPULATE_FLAGS	0x3ull /* WHV_ADVISE_GPA_RANGE_POPULATE: Flags, AccessType above them */
 #define POPULATE_ACCESS 32

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of pages that a guest has written to (hv/mem/gpa.h). Such pages are leaves of 4 KiB, VIRT_TRACKED. The processor notes a guest's write in flags of the tables, or the first write is a violation; gpa_written() notes the hypervisor's writes for the guest. The root's writes to its own memory are not noted.
+ * The record of pages that a guest has written to (hv/mem/gpa.h). Such pages are leaves of 4 KiB,
+ * VIRT_TRACKED. The processor notes a guest's write in flags of the tables, or the first write is a
+ * violation; gpa_written() notes the hypervisor's writes for the guest. The root's writes to its
+ * own memory are not noted.
  */
 #include <string.h>
 
@@ -14,8 +17,9 @@
 #define PER_TABLE 512u
 
 /*
- * With the processor's flags its accesses to the guest's page tables count as writes, also those to ROM: the
- * flags are used from when they are needed on, and given up when a guest turns out to walk through ROM.
+ * With the processor's flags its accesses to the guest's page tables count as writes, also those to
+ * ROM: the flags are used from when they are needed on, and given up when a guest turns out to walk
+ * through ROM.
  */
 static void use_flags(struct partition *partition, bool are_used)
 {
@@ -48,7 +52,10 @@ bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
 	if (!exit->memory.is_write)
 		return false;
 	if (page.rights & VIRT_WRITE) {
-		/* With flags this is no reason for a violation, and without only the first write is one. */
+		/*
+		 * With flags this is no reason for a violation, and without only the first write is
+		 * one.
+		 */
 		if (!(page.rights & VIRT_TRACKED) || partition->has_flags)
 			return false;
 		virt_space_set_dirty(&partition->space, exit->memory.gpa);
@@ -61,8 +68,8 @@ bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
 }
 
 /*
- * How many pages from `i` on, of those at gpa, are in one word of the bitmap and in one table; the page of the APICs,
- * which is never dirty, is alone.
+ * How many pages from `i` on, of those at gpa, are in one word of the bitmap and in one table; the
+ * page of the APICs, which is never dirty, is alone.
  */
 static unsigned int run_of(const struct partition *partition, uint64_t gpa, uint64_t i,
 			   uint64_t n_pages)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest page walk (hv/mem/walk.h), SDM 3A "Paging". docs/translate.md has the order in which results take precedence, and the decisions where the manuals are silent.
+ * The guest page walk (hv/mem/walk.h), SDM 3A "Paging". docs/translate.md has the order in which
+ * results take precedence, and the decisions where the manuals are silent.
  *
  * Invariants: a page-table entry is read once and then judged by that value alone; it is written
- * only by a compare-and-exchange from that value; a table is touched only if the nested tables said so in this
- * walk, under the lock that keeps it so.
+ * only by a compare-and-exchange from that value; a table is touched only if the nested tables said
+ * so in this walk, under the lock that keeps it so.
  */
 #include "hv/mem/walk.h"
 
@@ -62,8 +63,8 @@ static inline void walk_stop(struct walk *walk, uint32_t code, uint64_t gpa, uin
 }
 
 /*
- * End in a page fault; `bits` are PF_P, PF_RSVD and PF_PK, the rest is worked out. SDM 3A "Page-Fault
- * Exceptions".
+ * End in a page fault; `bits` are PF_P, PF_RSVD and PF_PK, the rest is worked out. SDM 3A
+ * "Page-Fault Exceptions".
  */
 static enum walk_end walk_fault(const struct walk_state *state, uint32_t code, uint32_t bits,
 				uint64_t entry, unsigned int level)
@@ -83,8 +84,8 @@ static enum walk_end walk_fault(const struct walk_state *state, uint32_t code, u
 }
 
 /*
- * Is the access refused by rights? `lacks` has PTE_W and PTE_U if some entry on the way lacks them, and
- * PTE_NX if one has it.
+ * Is the access refused by rights? `lacks` has PTE_W and PTE_U if some entry on the way lacks them,
+ * and PTE_NX if one has it.
  */
 static inline bool walk_is_denied(const struct virt_paging *paging, unsigned int access,
 				  uint64_t lacks)
@@ -109,7 +110,9 @@ static inline bool walk_is_denied(const struct virt_paging *paging, unsigned int
 	return (access & WALK_SMAP) || !(paging->rflags & RFLAGS_AC);
 }
 
-/* Does the key in the leaf `entry` refuse a data access? SDM 3A "Protection Keys"; lacks as above. */
+/*
+ * Does the key in the leaf `entry` refuse a data access? SDM 3A "Protection Keys"; lacks as above.
+ */
 static __attribute__((noinline)) bool walk_is_locked(const struct virt_paging *paging,
 						     unsigned int access, uint64_t entry,
 						     uint64_t lacks)
@@ -160,8 +163,8 @@ static inline uint64_t walk_beyond(void)
 }
 
 /*
- * The bits that are reserved in a present entry with PTE_PS above level 1, beside those of all levels. SDM 3A,
- * the figures "Formats of CR3 and Paging-Structure Entries".
+ * The bits that are reserved in a present entry with PTE_PS above level 1, beside those of all
+ * levels. SDM 3A, the figures "Formats of CR3 and Paging-Structure Entries".
  */
 static inline uint64_t walk_large_reserved(const struct virt_paging *paging, unsigned int level,
 					   bool is_wide)
@@ -238,8 +241,9 @@ struct walk_start {
 };
 
 /*
- * From the entry of start->level in start->table down to the page. Constants at every call: is_wide,
- * entries of 8 bytes, else those of 32-bit paging; is_plain, a walk of which no trail is wanted.
+ * From the entry of start->level in start->table down to the page. Constants at every call:
+ * is_wide, entries of 8 bytes, else those of 32-bit paging; is_plain, a walk of which no trail is
+ * wanted.
  */
 static inline __attribute__((always_inline)) enum walk_end
 walk_tables(struct walk_state *state, const struct walk_start *start, const bool is_wide,
@@ -328,7 +332,10 @@ static inline bool walk_start_long(struct walk_state *state, struct walk_start *
 	return false;
 }
 
-/* PAE paging: the top level is in the processor, and its entries have neither rights nor accessed bits. */
+/*
+ * PAE paging: the top level is in the processor, and its entries have neither rights nor accessed
+ * bits.
+ */
 static inline bool walk_start_pae(struct walk_state *state, struct walk_start *start)
 {
 	const struct virt_paging *paging = state->paging;
@@ -378,7 +385,10 @@ static inline __attribute__((always_inline)) void walk_on(struct walk_state *sta
 	for (unsigned int tries = 0; tries < WALK_TRIES; tries++)
 		if (walk_once(state, is_plain) == WALK_END)
 			return;
-	/* Somebody rewrites the entries faster than we walk. A spurious fault is what software has to bear. */
+	/*
+	 * Somebody rewrites the entries faster than we walk. A spurious fault is what software has
+	 * to bear.
+	 */
 	walk_fault(state, WHvTranslateGvaResultPageNotPresent, 0, 0, 0);
 }
 
@@ -428,8 +438,9 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
 }
 
 /*
- * The bits in which an entry may differ from its neighbour and still be judged like it: the address, caching, accessed
- * and dirty, and what is the software's. PTE_PS is PAT in an entry of level 1.
+ * The bits in which an entry may differ from its neighbour and still be judged like it: the
+ * address, caching, accessed and dirty, and what is the software's. PTE_PS is PAT in an entry of
+ * level 1.
  */
 #define WALK_NO_MATTER (PTE_ADDR | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PS | PTE_G | 7ull << 9)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest page walk, SDM 3A "Paging": no paging, 32-bit, PAE, 4-level, 5-level. Done by the
- * hypervisor in its own context on the VP's registers and the partition's memory, never on a TLB. It
- * serves WHvTranslateGva, instruction fetch and the emulator. Each page-table entry is read once; bits
- * are set in it with a compare-and-exchange on the value that was read, and the walk starts again if
- * that fails.
+ * hypervisor in its own context on the VP's registers and the partition's memory, never on a TLB.
+ * It serves WHvTranslateGva, instruction fetch and the emulator. Each page-table entry is read
+ * once; bits are set in it with a compare-and-exchange on the value that was read, and the walk
+ * starts again if that fails.
  */
 #ifndef HV_WALK_H
 #define HV_WALK_H
@@ -49,9 +49,10 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
 		    unsigned int access, struct walk *walk, struct walk_trail *trail);
 
 /*
- * walk_gva_noted() for the page behind that of the last call, whose *walk and *trail these still are (trail->n 0: there
- * was none), with the same registers and access, and the partition locked ever since. Is its entry the next in the
- * same table, and like the one before, then nothing else is read: what stands above may be what it was for an earlier page.
+ * walk_gva_noted() for the page behind that of the last call, whose *walk and *trail these still
+ * are (trail->n 0: there was none), with the same registers and access, and the partition locked
+ * ever since. Is its entry the next in the same table, and like the one before, then nothing else
+ * is read: what stands above may be what it was for an earlier page.
  */
 void walk_next(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
 	       unsigned int access, struct walk *walk, struct walk_trail *trail);
@@ -60,9 +61,10 @@ void walk_next(const struct partition *partition, const struct virt_paging *pagi
 bool walk_trail_holds(const struct walk_trail *trail);
 
 /*
- * A walk that has succeeded, with the evidence: the registers and table entries that led there, and the
- * state of the partition's map. If all of these are as they were, a new walk would end at the same page and
- * change nothing, and need not be made. Nothing has to be told when a guest edits its page tables.
+ * A walk that has succeeded, with the evidence: the registers and table entries that led there, and
+ * the state of the partition's map. If all of these are as they were, a new walk would end at the
+ * same page and change nothing, and need not be made. Nothing has to be told when a guest edits its
+ * page tables.
  */
 struct walk_memo {
 	uint64_t gva; /* the page's first byte, + 1; 0: nothing is remembered */

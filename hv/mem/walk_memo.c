@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks that need not be made again (hv/mem/walk.h, struct walk_memo). Exits come again and again from the same
- * few loops, and with them the same translations: of the code, and of the memory that a device's data
- * comes from. A memo is believed only after each table entry that it rests on has been read again.
+ * Walks that need not be made again (hv/mem/walk.h, struct walk_memo). Exits come again and again
+ * from the same few loops, and with them the same translations: of the code, and of the memory that
+ * a device's data comes from. A memo is believed only after each table entry that it rests on has
+ * been read again.
  */
 #include "hv/mem/walk.h"
 #include "whp/WinHvMemory.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHvGetVirtualProcessorRegisters and WHvSetVirtualProcessorRegisters, by the tables of hv/register/register.h.
+ * WHvGetVirtualProcessorRegisters and WHvSetVirtualProcessorRegisters, by the tables of
+ * hv/register/register.h.
  *
- * A value is refused here if it could never be right, or if the hypervisor itself would fault on it (an MSR). Rules between registers are checked when the VP runs, since a client sets registers in any order. All of a call's names and values are checked before the
- * first is written.
+ * A value is refused here if it could never be right, or if the hypervisor itself would fault on it
+ * (an MSR). Rules between registers are checked when the VP runs, since a client sets registers in
+ * any order. All of a call's names and values are checked before the first is written.
  */
 #include "hv/register/register.h"
 
@@ -70,7 +72,10 @@ static uint32_t refuse_name(struct vp *vp, uint32_t name, const char *why)
 	return RESULT(WHV_E_INVALID_VP_REGISTER_NAME);
 }
 
-/* One name after the other, each value into its place as it comes: this is asked for often, and for much. */
+/*
+ * One name after the other, each value into its place as it comes: this is asked for often, and for
+ * much.
+ */
 static uint32_t get_all(struct vp *vp, const uint32_t *names, uint32_t count, uint64_t *values)
 {
 	for (uint32_t i = 0; i < count; i++, values += 2) {

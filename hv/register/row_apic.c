@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHV_REGISTER_NAME 3000h to 5FFFh: the local APIC's registers, for hv/apic/apic.c to judge; and those of Hyper-V's own
- * interfaces and of nested virtualisation, which no VP has.
+ * WHV_REGISTER_NAME 3000h to 5FFFh: the local APIC's registers, for hv/apic/apic.c to judge; and
+ * those of Hyper-V's own interfaces and of nested virtualisation, which no VP has.
  */
 #include "hv/register/register.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* WHV_REGISTER_NAME 0 to 0FFFh: general registers, RIP, RFLAGS, segments, tables, control and debug registers. */
+/*
+ * WHV_REGISTER_NAME 0 to 0FFFh: general registers, RIP, RFLAGS, segments, tables, control and debug
+ * registers.
+ */
 #include "hv/cpu/cr.h"
 #include "hv/register/register.h"
 #include "x86/cr.h"

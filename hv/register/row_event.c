@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHV_REGISTER_NAME from 80000000h on: events and the activity of a VP; and Whit's own registers from 57480000h on, with the data of a device read.
+ * WHV_REGISTER_NAME from 80000000h on: events and the activity of a VP; and Whit's own registers
+ * from 57480000h on, with the data of a device read.
  */
 #include "hv/emulate/device.h"
 #include "hv/vp/event.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHV_REGISTER_NAME 1000h to 1FFFh: x87 and SSE, which are the FXSAVE area of the VP's image, SDM 1 "FXSAVE Area".
- * WHP has no register names for the rest (the upper halves of YMM …), which WHvSetVirtualProcessorXsaveState sets.
+ * WHV_REGISTER_NAME 1000h to 1FFFh: x87 and SSE, which are the FXSAVE area of the VP's image, SDM 1
+ * "FXSAVE Area". WHP has no register names for the rest (the upper halves of YMM …), which
+ * WHvSetVirtualProcessorXsaveState sets.
  */
 #include <string.h>
 

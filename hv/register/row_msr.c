@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHV_REGISTER_NAME 2000h to 2FFFh, registers that guests know as MSRs. Those that every VP has are kept by virt_set()
- * or by the VP; of the others hv/cpu/msr.c decides whether the processor model has them, and which values they take.
+ * WHV_REGISTER_NAME 2000h to 2FFFh, registers that guests know as MSRs. Those that every VP has are
+ * kept by virt_set() or by the VP; of the others hv/cpu/msr.c decides whether the processor model
+ * has them, and which values they take.
  */
 #include "hv/cpu/cr.h"
 #include "hv/cpu/msr.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* WHvTranslateGva and lists of it (hv/register/translate.h): from a call's flags to a walk, and back to its results. */
+/*
+ * WHvTranslateGva and lists of it (hv/register/translate.h): from a call's flags to a walk, and
+ * back to its results.
+ */
 #include "hv/register/translate.h"
 
 #include "hv/mem/buffer.h"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State of a VP in one piece (hv/register/vp_state.h). The root's buffer is checked once and then written, or read, in place,
- * with hv.lock held so that nobody can lend it away meanwhile: state may be too large for the stack. Fields that decide anything are copied first, and checked in the copy.
+ * State of a VP in one piece (hv/register/vp_state.h). The root's buffer is checked once and then
+ * written, or read, in place, with hv.lock held so that nobody can lend it away meanwhile: state
+ * may be too large for the stack. Fields that decide anything are copied first, and checked in the
+ * copy.
  */
 #include "hv/register/vp_state.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lending: the root's pages on their way into a partition and back. A partition's ledger, a list of
- * lent pages, notes the runs that it was lent. The pages of the ledger and of the partition itself are
- * marked in the books, so that the others can be given back first.
+ * lent pages, notes the runs that it was lent. The pages of the ledger and of the partition itself
+ * are marked in the books, so that the others can be given back first.
  */
 #include "hv/root/lend.h"
 

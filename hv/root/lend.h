@@ -6,15 +6,16 @@
 #include "hv/partition.h"
 
 /*
- * Take pages from `first` away from the root: hidden, zeroed, frames marked. They are nobody's yet. Of n_wanted (at most
- * WHIT_MAX_LEND) *n_taken, the first ones; WHIT_S_MORE if that is not all. E_INVALIDARG, E_ACCESSDENIED (not the root's to
- * lend), E_OUTOFMEMORY (no heap to hide them with): nothing has changed.
+ * Take pages from `first` away from the root: hidden, zeroed, frames marked. They are nobody's yet.
+ * Of n_wanted (at most WHIT_MAX_LEND) *n_taken, the first ones; WHIT_S_MORE if that is not all.
+ * E_INVALIDARG, E_ACCESSDENIED (not the root's to lend), E_OUTOFMEMORY (no heap to hide them with):
+ * nothing has changed.
  */
 uint32_t lend_take(uint64_t first, uint64_t n_wanted, uint64_t *n_taken);
 
 /*
- * Note [first, first + n_pages), taken by lend_take(), as lent to the partition, whose free list holds a
- * page if n_pages was added to it before; may take one from there.
+ * Note [first, first + n_pages), taken by lend_take(), as lent to the partition, whose free list
+ * holds a page if n_pages was added to it before; may take one from there.
  */
 void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages);
 
@@ -22,8 +23,8 @@ void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages);
 uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages, uint64_t *n_taken);
 
 /*
- * Give lent pages back to the root, but for the partition's own and the ledger's. Every page must be
- * in partition->pages; that list is gone then. A bounded step, true when done.
+ * Give lent pages back to the root, but for the partition's own and the ledger's. Every page must
+ * be in partition->pages; that list is gone then. A bounded step, true when done.
  */
 bool lend_return(struct partition *partition, unsigned int *budget);
 

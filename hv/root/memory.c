@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root's view of memory: an identity map in large leaves with the MTRRs' memory types, out of which
- * the hypervisor's block and lent pages are taken. The part below hv.identity_end is complete; what
- * lies above is mapped when it is first touched.
+ * The root's view of memory: an identity map in large leaves with the MTRRs' memory types, out of
+ * which the hypervisor's block and lent pages are taken. The part below hv.identity_end is
+ * complete; what lies above is mapped when it is first touched.
  *
- * Hidden memory is not mapped. The first read, fetch or page walk there puts a page of ones in its place; the first write puts one of a few sinks there, pages full of ones that can be written to. A sink is taken away again, with all that was written, when it is needed elsewhere. The processor does the rest: code of ones is #UD, page tables of ones have
- * reserved bits set. Both are counted. The hypervisor never makes an access for the root.
+ * Hidden memory is not mapped. The first read, fetch or page walk there puts a page of ones in its
+ * place; the first write puts one of a few sinks there, pages full of ones that can be written to.
+ * A sink is taken away again, with all that was written, when it is needed elsewhere. The processor
+ * does the rest: code of ones is #UD, page tables of ones have reserved bits set. Both are counted.
+ * The hypervisor never makes an access for the root.
  *
  * Every hidden page has a 4 KiB table around it as long as it is hidden, so that neither this nor
- * showing it again needs memory: where nothing else would keep the table, the page of ones is shown from the start. Blocks that hold no lent page any more become large leaves again. All of this is under hv.lock.
+ * showing it again needs memory: where nothing else would keep the table, the page of ones is shown
+ * from the start. Blocks that hold no lent page any more become large leaves again. All of this is
+ * under hv.lock.
  */
 #include "hv/root/memory.h"
 
@@ -59,8 +64,8 @@ static unsigned int level_at(uint64_t base)
 }
 
 /*
- * Map the largest block around an address that can be one leaf, of `level` at most, if it is not hidden. Returns its
- * size, 0 if there is no heap.
+ * Map the largest block around an address that can be one leaf, of `level` at most, if it is not
+ * hidden. Returns its size, 0 if there is no heap.
  */
 static uint64_t map_around(uint64_t at, unsigned int level)
 {
@@ -79,7 +84,9 @@ static uint64_t map_around(uint64_t at, unsigned int level)
 	return is_done ? LEVEL_SIZE(level) : 0;
 }
 
-/* A page of the hypervisor's own in the place of a hidden one; false if there is no table for it. */
+/*
+ * A page of the hypervisor's own in the place of a hidden one; false if there is no table for it.
+ */
 static bool put_there(uint64_t page, spa_t own, uint8_t rights)
 {
 	return virt_space_set(&hv.root_space, GPA(page), LEVEL_4K,
@@ -143,7 +150,10 @@ bool root_memory_init(const struct whit_handover *handover)
 	return hide_block();
 }
 
-/* A sink that stands in a page that is shown again is free; virt_space_flush() before it is used again. */
+/*
+ * A sink that stands in a page that is shown again is free; virt_space_flush() before it is used
+ * again.
+ */
 static void free_sinks(uint64_t base, uint64_t end)
 {
 	for (unsigned int i = 0; i < ROOT_SINKS; i++)
@@ -152,8 +162,8 @@ static void free_sinks(uint64_t base, uint64_t end)
 }
 
 /*
- * Show hidden pages, whose 4 KiB tables exist, and make large leaves of blocks that hide nothing any
- * more. Pages that are not hidden stay as they are.
+ * Show hidden pages, whose 4 KiB tables exist, and make large leaves of blocks that hide nothing
+ * any more. Pages that are not hidden stay as they are.
  */
 static void show_pages(uint64_t base, uint64_t end)
 {
@@ -174,7 +184,10 @@ static void show_pages(uint64_t base, uint64_t end)
 	for (unsigned int level = LEVEL_2M; level <= virt_machine.max_leaf_level; level++) {
 		const uint64_t size = LEVEL_SIZE(level);
 
-		/* Setting a larger leaf only gives tables back: it cannot fail, and need not succeed. */
+		/*
+		 * Setting a larger leaf only gives tables back: it cannot fail, and need not
+		 * succeed.
+		 */
 		for (uint64_t at = base & ~(size - 1); at < end; at += size)
 			if (!hides_something(at, level) && virt_memory_type(SPA(at), level, &type))
 				(void)virt_space_set(&hv.root_space, GPA(at), level,
@@ -207,7 +220,10 @@ void root_memory_show(spa_t base, uint64_t n_pages)
 	show_pages(base.a, base.a + (n_pages << PAGE_SHIFT));
 }
 
-/* Pages that were mapped on demand come back on demand. A hole in the place of a leaf needs no page. */
+/*
+ * Pages that were mapped on demand come back on demand. A hole in the place of a leaf needs no
+ * page.
+ */
 static uint64_t forget_at(uint64_t at)
 {
 	const unsigned int level = virt_machine.max_leaf_level;
@@ -292,7 +308,10 @@ static bool let_happen(const struct virt_exit *exit)
 	const uint64_t gpa = exit->memory.gpa.a, page = gpa & PAGE_MASK;
 	bool has_table;
 
-	/* With the number of a key above it an address is another name of memory that may be hidden. */
+	/*
+	 * With the number of a key above it an address is another name of memory that may be
+	 * hidden.
+	 */
 	if (gpa >> virt_machine.memory_bits)
 		return false;
 	/* Mapped by now: another processor was faster, or the translation was an old one. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* CPUID of the root: its processor's, less the bits of a table, and Whit's own leaves at 40000000h. */
+/*
+ * CPUID of the root: its processor's, less the bits of a table, and Whit's own leaves at 40000000h.
+ */
 #include "hv/cpu/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -23,7 +25,10 @@
 
 #define ANY_SUBLEAF ~0u
 
-/* Features that the root does not see: hv/cpu/msr.c refuses the MSRs behind it, hv/cpu/cr.c the control bits. */
+/*
+ * Features that the root does not see: hv/cpu/msr.c refuses the MSRs behind it, hv/cpu/cr.c the
+ * control bits.
+ */
 /* clang-format off */
 #define ALL { ~0u, ~0u, ~0u, ~0u }
 
@@ -80,7 +85,10 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf)
 	struct x86_cpuid out;
 
 	if (leaf >= CPUID_HYPERVISOR_BASE && leaf <= LAST_HYPERVISOR) {
-		/* A hypervisor under Whit, if there is one, shows itself here: it is not the root's. */
+		/*
+		 * A hypervisor under Whit, if there is one, shows itself here: it is not the
+		 * root's.
+		 */
 		out = (struct x86_cpuid) { 0 };
 		if (leaf == WHIT_CPUID_SIGNATURE)
 			out = (struct x86_cpuid) { WHIT_CPUID_VERSION, WHIT_SIGNATURE_WORD,

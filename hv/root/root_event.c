@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events of the root that the hypervisor delivers: faults that it raises for an exit, and events whose delivery an
- * exit has interrupted. Faults are combined as the processor combines its own.
+ * Events of the root that the hypervisor delivers: faults that it raises for an exit, and events
+ * whose delivery an exit has interrupted. Faults are combined as the processor combines its own.
  */
 #include "hv/root/root_event.h"
 

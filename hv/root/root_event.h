@@ -9,9 +9,9 @@
 __attribute__((noreturn)) void root_reset(struct root *root, const char *why);
 
 /*
- * Raise a fault (with error code 0, if it has one) for the root at the RIP of the exit. If the exit has interrupted the
- * delivery of an event they are combined, SDM 3A "Conditions for Generating a Double Fault"; a triple fault
- * resets the machine.
+ * Raise a fault (with error code 0, if it has one) for the root at the RIP of the exit. If the exit
+ * has interrupted the delivery of an event they are combined, SDM 3A "Conditions for Generating a
+ * Double Fault"; a triple fault resets the machine.
  */
 void root_raise(struct root *root, const struct virt_exit *exit, uint8_t vector);
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root's MSRs are the machine's, and accesses to them do not exit, except those of the rows here. The rows guard
+ * The root's MSRs are the machine's, and accesses to them do not exit, except those of the rows
+ * here. The rows guard
  *   - the MSRs of VMX and SMX;
- *   - ways around the nested page tables: addresses at which the processor itself writes, physical ones or those of whichever guest runs at that time; ranges and keys by which an address leads to other memory;
- *   - effects on the hypervisor while it runs that no VM exit ends: exceptions that nothing expects there, a record of its branches;
+ *   - ways around the nested page tables: addresses at which the processor itself writes, physical
+ *     ones or those of whichever guest runs at that time; ranges and keys by which an address leads
+ *     to other memory;
+ *   - effects on the hypervisor while it runs that no VM exit ends: exceptions that nothing expects
+ *     there, a record of its branches;
  *   - changes of the processor's features, which the children have been told.
- * A row names the bits that the root may change. Settings that only slow the processor down are left to the root.
+ * A row names the bits that the root may change. Settings that only slow the processor down are
+ * left to the root.
  */
 #include "hv/root/root_msr.h"
 
@@ -26,8 +31,8 @@
 #define APIC_BASE_MODE	    0xfffull /* all but the address */
 
 /*
- * IA32_MISC_ENABLE without 18 (MONITOR), 22 (limit CPUID) and 34 (no XD): fast strings, thermal monitors and their lock,
- * SpeedStep and its lock, prefetchers, xTPR messages, turbo.
+ * IA32_MISC_ENABLE without 18 (MONITOR), 22 (limit CPUID) and 34 (no XD): fast strings, thermal
+ * monitors and their lock, SpeedStep and its lock, prefetchers, xTPR messages, turbo.
  */
 #define MISC_ENABLE_ROOT 0x000000e0009b2209ull
 
@@ -101,9 +106,9 @@ static enum msr_outcome root_read_mtrr(struct access *a)
 }
 
 /*
- * While MTRRs are off, as systems have them while they write one after the other, the types that were in force
- * before stay so. A mask with holes is refused: it could ask for a leaf for every page of the machine, and no system
- * writes one. What firmware has left there can be written again.
+ * While MTRRs are off, as systems have them while they write one after the other, the types that
+ * were in force before stay so. A mask with holes is refused: it could ask for a leaf for every
+ * page of the machine, and no system writes one. What firmware has left there can be written again.
  */
 static enum msr_outcome root_write_mtrr(struct access *a)
 {
@@ -254,8 +259,9 @@ static const struct root_row *find_root(uint32_t msr)
 }
 
 /*
- * Outside the two ranges of the MSR bitmaps everything exits. Intel's processors have nothing there; a hypervisor
- * below Whit may (Hyper-V at 40000000h, KVM at 4b564d00h), which writes at addresses given to it.
+ * Outside the two ranges of the MSR bitmaps everything exits. Intel's processors have nothing
+ * there; a hypervisor below Whit may (Hyper-V at 40000000h, KVM at 4b564d00h), which writes at
+ * addresses given to it.
  */
 static bool is_in_bitmap(uint32_t msr)
 {

@@ -6,8 +6,9 @@
 #include "hv/cpu/msr.h"
 
 /*
- * The root's RDMSR and WRMSR of a guarded MSR, or of one that exits by itself. FAULT: #GP(0), and nothing has changed. AGAIN: not
- * done yet; the root is to execute the instruction again, and may take its interrupts before.
+ * The root's RDMSR and WRMSR of a guarded MSR, or of one that exits by itself. FAULT: #GP(0), and
+ * nothing has changed. AGAIN: not done yet; the root is to execute the instruction again, and may
+ * take its interrupts before.
  */
 bool msr_read_root(struct root *root, uint32_t msr, uint64_t *value);
 enum msr_outcome msr_write_root(struct root *root, uint32_t msr, uint64_t value);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records are built in place, in the page that the root sees. The root may read them half written or write over them, and harms only itself, since nothing is read back. exit_io() is on the path of every port access that
- * the client handles, so registers of the VP are fetched once and no byte is written twice.
+ * Records are built in place, in the page that the root sees. The root may read them half written
+ * or write over them, and harms only itself, since nothing is read back. exit_io() is on the path
+ * of every port access that the client handles, so registers of the VP are fetched once and no byte
+ * is written twice.
  */
 #include "hv/run/record.h"
 
@@ -13,7 +15,9 @@
 #include "x86/cr.h"
 #include "x86/fx.h"
 
-/* The first eight bytes of WHV_X64_VP_EXIT_CONTEXT: WHV_X64_VP_EXECUTION_STATE, length, CR8, zeros. */
+/*
+ * The first eight bytes of WHV_X64_VP_EXIT_CONTEXT: WHV_X64_VP_EXECUTION_STATE, length, CR8, zeros.
+ */
 #define STATE_CR0_PE  (1u << 2)
 #define STATE_CR0_AM  (1u << 3)
 #define STATE_LMA     (1u << 4)
@@ -86,8 +90,8 @@ static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length)
 }
 
 /*
- * The head, with the union ready for its fields: what stands there is of the same reason, and will be written
- * over, or it is zeroed.
+ * The head, with the union ready for its fields: what stands there is of the same reason, and will
+ * be written over, or it is zeroed.
  */
 static WHV_RUN_VP_EXIT_CONTEXT *begin(struct vp *vp, uint32_t reason, uint8_t length)
 {
@@ -110,8 +114,8 @@ static uint8_t write_bytes(struct vp *vp, uint8_t bytes[16])
 }
 
 /*
- * WHV_MEMORY_ACCESS_TYPE. With nested accessed and dirty flags the processor calls an access to a page
- * table a read and a write at once: it is the read that fails first.
+ * WHV_MEMORY_ACCESS_TYPE. With nested accessed and dirty flags the processor calls an access to a
+ * page table a read and a write at once: it is the read that fails first.
  */
 static uint32_t access_type(const struct virt_exit *exit, const struct gpa_page *page)
 {

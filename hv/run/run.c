@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WHvRunVirtualProcessor: enter a child until something happens that its client must see. docs/exits.md lists, reason by reason, the exits that are answered here and the WHP exits that the others become.
+ * WHvRunVirtualProcessor: enter a child until something happens that its client must see.
+ * docs/exits.md lists, reason by reason, the exits that are answered here and the WHP exits that
+ * the others become.
  *
- * Nothing here loops for longer than the guest runs: each turn is one entry, a physical interrupt ends the
- * entry, and the cancel flag is tested before each. So a guest that exits for ever cannot hold the root.
+ * Nothing here loops for longer than the guest runs: each turn is one entry, a physical interrupt
+ * ends the entry, and the cancel flag is tested before each. So a guest that exits for ever cannot
+ * hold the root.
  */
 #include "hv/run/run.h"
 
@@ -47,7 +50,10 @@ static enum next leave(struct vp *vp, uint32_t reason)
 	return NEXT_LEAVE;
 }
 
-/* The state is what a client expects of an instruction that is over; the APIC may have caught something in it. */
+/*
+ * The state is what a client expects of an instruction that is over; the APIC may have caught
+ * something in it.
+ */
 static enum next instruction_is_over(struct vp *vp)
 {
 	if (!vp->apic.trap.reason)
@@ -77,7 +83,10 @@ static enum next run_raised(struct vp *vp)
 	return NEXT_ENTER;
 }
 
-/* address: the exception's parameter. The error code, of the only one raised here that has one, is 0. */
+/*
+ * address: the exception's parameter. The error code, of the only one raised here that has one, is
+ * 0.
+ */
 static enum next raise_with(struct vp *vp, uint8_t vector, uint64_t address)
 {
 	(void)event_raise(vp, &(const struct emu_exception) { .vector = vector,
@@ -177,7 +186,10 @@ static enum next run_cr_read(struct vp *vp, const struct virt_exit *exit)
 	return NEXT_ENTER;
 }
 
-/* MOV to and from a debug register, SDM 3B "Debug Registers", SDM 2B "MOV—Move to/from Debug Registers". */
+/*
+ * MOV to and from a debug register, SDM 3B "Debug Registers", SDM 2B "MOV—Move to/from Debug
+ * Registers".
+ */
 static enum next run_dr(struct vp *vp, const struct virt_exit *exit)
 {
 	unsigned int number = exit->dr.number;
@@ -199,7 +211,10 @@ static enum next run_dr(struct vp *vp, const struct virt_exit *exit)
 		return raise(vp, EXC_GP);
 	dr7 = virt_get(vp->virt, VIRT_DR7);
 	if (dr7 & DR7_GD) {
-		/* The delivery of an injected #DB sets neither register; a client that intercepts it sees what is due. */
+		/*
+		 * The delivery of an injected #DB sets neither register; a client that intercepts
+		 * it sees what is due.
+		 */
 		if (event_is_intercepted(vp, EXC_DB))
 			return raise_with(vp, EXC_DB, DR6_BD);
 		virt_set(vp->virt, VIRT_DR6, virt_get(vp->virt, VIRT_DR6) | DR6_BD);
@@ -234,7 +249,10 @@ static __attribute__((noinline)) enum next run_device_done(struct vp *vp,
 	return outcome == DEVICE_INJECTED ? run_raised(vp) : instruction_is_over(vp);
 }
 
-/* Where the emulator's answer leads; the plain exit is the caller's. In each of them, for what nearly always is. */
+/*
+ * Where the emulator's answer leads; the plain exit is the caller's. In each of them, for what
+ * nearly always is.
+ */
 static inline __attribute__((always_inline)) enum next
 run_device(struct vp *vp, const struct virt_exit *exit, enum device_outcome outcome)
 {
@@ -271,7 +289,10 @@ static enum next run_memory(struct vp *vp, const struct virt_exit *exit)
 	return NEXT_LEAVE;
 }
 
-/* Halted, or waiting for a SIPI: enter the guest if something wakes it, tell the client, or say that there is nothing to run. */
+/*
+ * Halted, or waiting for a SIPI: enter the guest if something wakes it, tell the client, or say
+ * that there is nothing to run.
+ */
 static enum next run_suspended(struct vp *vp, bool has_run)
 {
 	uint32_t deliverable;
@@ -329,7 +350,10 @@ static enum next run_rdtsc(struct vp *vp, const struct virt_exit *exit)
 	return NEXT_LEAVE;
 }
 
-/* TLFS "Hypercall Interface": from the most privileged mode, and not from real mode; elsewhere there is no such instruction. */
+/*
+ * TLFS "Hypercall Interface": from the most privileged mode, and not from real mode; elsewhere
+ * there is no such instruction.
+ */
 static enum next run_hypercall(struct vp *vp, const struct virt_exit *exit)
 {
 	struct virt_paging paging;
@@ -498,7 +522,10 @@ static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
 	return vp->activity ? run_suspended(vp, false) : NEXT_ENTER;
 }
 
-/* Cases that are decided without entering the guest. The function is out of line because they are rare. */
+/*
+ * Cases that are decided without entering the guest. The function is out of line because they are
+ * rare.
+ */
 static __attribute__((noinline)) enum next run_before(struct vp *vp)
 {
 	if (is_canceled(vp))

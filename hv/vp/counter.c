@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters (hv/vp/counter.h). Each set is laid out as WHP's structure of it: 64-bit words throughout. Counters that Whit does not measure are 0: the time that an intercept takes, and the hypervisor's part of a VP's runtime.
+ * Counters (hv/vp/counter.h). Each set is laid out as WHP's structure of it: 64-bit words
+ * throughout. Counters that Whit does not measure are 0: the time that an intercept takes, and the
+ * hypervisor's part of a VP's runtime.
  */
 #include "hv/vp/counter.h"
 

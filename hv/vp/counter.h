@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* WHvGetPartitionCounters and WHvGetVirtualProcessorCounters, from the counts that the hypervisor keeps anyway. */
+/*
+ * WHvGetPartitionCounters and WHvGetVirtualProcessorCounters, from the counts that the hypervisor
+ * keeps anyway.
+ */
 #ifndef HV_COUNTER_H
 #define HV_COUNTER_H
 

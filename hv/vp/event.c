@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The events of a VP (hv/vp/event.h): the two registers that show them, combination of faults, and delivery. An event that could never be delivered is refused when it is set. An event that the guest cannot take at this moment waits, since the processor would refuse the whole entry.
+ * The events of a VP (hv/vp/event.h): the two registers that show them, combination of faults, and
+ * delivery. An event that could never be delivered is refused when it is set. An event that the
+ * guest cannot take at this moment waits, since the processor would refuse the whole entry.
  */
 #include "hv/vp/event.h"
 #include "hv/vp/page.h"
@@ -76,15 +78,19 @@ static void event_wait(struct vp *vp, const struct virt_event *event)
 	vp->has_waiting = event->type != VIRT_EVENT_NONE;
 }
 
-/* Interrupts and NMIs come from outside and are not lost; the others come out of the guest's instruction. */
+/*
+ * Interrupts and NMIs come from outside and are not lost; the others come out of the guest's
+ * instruction.
+ */
 static bool event_is_asynchronous(const struct virt_event *event)
 {
 	return event->type == VIRT_EVENT_INTERRUPT || event->type == VIRT_EVENT_NMI;
 }
 
 /*
- * PendingInterruption's event makes way. Of two that come from outside one is an NMI, and NMIs can wait elsewhere; only
- * a processor that delivers interrupts by itself at the wrong moment leaves two others.
+ * PendingInterruption's event makes way. Of two that come from outside one is an NMI, and NMIs can
+ * wait elsewhere; only a processor that delivers interrupts by itself at the wrong moment leaves
+ * two others.
  */
 static void event_set_aside(struct vp *vp)
 {
@@ -124,7 +130,10 @@ static bool event_is_legal(const struct virt_event *event, unsigned int vector)
 	case VIRT_EVENT_INTERRUPT: return true;
 	case VIRT_EVENT_NMI: return vector == EXC_NMI;
 	case VIRT_EVENT_EXCEPTION:
-		/* #CP: CET is not offered, and the entry refuses its error code on processors without. */
+		/*
+		 * #CP: CET is not offered, and the entry refuses its error code on processors
+		 * without.
+		 */
 		return vector < 32 && vector != EXC_NMI && vector != EXC_CP;
 	case VIRT_EVENT_SOFT_INTERRUPT: return event->length != 0;
 	case VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION: return event->length && vector == EXC_DB;
@@ -150,7 +159,10 @@ uint64_t event_get_interruption(const struct vp *vp)
 	return value;
 }
 
-/* The event that a value of PendingInterruption says; of no type, if there is none. False: no such event. */
+/*
+ * The event that a value of PendingInterruption says; of no type, if there is none. False: no such
+ * event.
+ */
 static bool event_of_interruption(uint64_t value, struct virt_event *event)
 {
 	unsigned int vector = (unsigned int)(value >> INTERRUPTION_VECTOR_SHIFT) & VECTOR_MASK;
@@ -356,7 +368,10 @@ bool event_raise(struct vp *vp, const struct emu_exception *exception)
 		.error_code = exception->has_error_code ? exception->error_code : 0,
 	};
 
-	/* Faults push RF set, SDM 3B "Instruction-Breakpoint Exception Condition"; an entry pushes what is there. */
+	/*
+	 * Faults push RF set, SDM 3B "Instruction-Breakpoint Exception Condition"; an entry pushes
+	 * what is there.
+	 */
 	virt_regs(vp->virt)->rflags |= RFLAGS_RF;
 	virt_regs(vp->virt)->changed = true;
 	if (event_is_intercepted(vp, exception->vector)) {
@@ -395,7 +410,8 @@ void event_interrupted(struct vp *vp, const struct virt_event *event)
 }
 
 /*
- * Set DR6 and DR7 for an injected #DB, as the processor does only for its own, SDM 3B "Debug Status Register (DR6)". Without a parameter the client has done so.
+ * Set DR6 and DR7 for an injected #DB, as the processor does only for its own, SDM 3B "Debug Status
+ * Register (DR6)". Without a parameter the client has done so.
  */
 static void event_set_dr6(struct vp *vp)
 {
@@ -405,7 +421,10 @@ static void event_set_dr6(struct vp *vp)
 	virt_set(vp->virt, VIRT_DR7, virt_get(vp->virt, VIRT_DR7) & ~DR7_GD);
 }
 
-/* False: the processor would refuse it. In real mode no exception pushes an error code, and an entry refuses one. */
+/*
+ * False: the processor would refuse it. In real mode no exception pushes an error code, and an
+ * entry refuses one.
+ */
 static bool event_hand_over(struct vp *vp)
 {
 	struct virt_event event = vp->pending;
@@ -469,7 +488,10 @@ static uint8_t event_own_windows(const struct vp *vp)
 	return window;
 }
 
-/* Those that the client waits for, as far as CR8 lets it, and PendingInterruption does not come first. */
+/*
+ * Those that the client waits for, as far as CR8 lets it, and PendingInterruption does not come
+ * first.
+ */
 static uint8_t event_client_windows(const struct vp *vp)
 {
 	uint64_t notify = vp->deliverability;
@@ -539,7 +561,10 @@ bool event_lets_apic(struct vp *vp)
 
 /* ---- Delivery ---------------------------------------------------------------------------- */
 
-/* A waiting event becomes pending once the guest can take it; NMIs come first, SDM 3A "Priority Among Concurrent Events". */
+/*
+ * A waiting event becomes pending once the guest can take it; NMIs come first, SDM 3A "Priority
+ * Among Concurrent Events".
+ */
 static void event_take_waiting(struct vp *vp)
 {
 	const uint8_t open = event_open_windows(vp);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page that a VP shares with the root (whit/hypercall.h). The root may write it at any moment: each
- * word is read once, and no value in it can do more than a register of the guest can. The rules for values are checked at the entry, as for registers set by hypercall.
+ * The page that a VP shares with the root (whit/hypercall.h). The root may write it at any moment:
+ * each word is read once, and no value in it can do more than a register of the guest can. The
+ * rules for values are checked at the entry, as for registers set by hypercall.
  */
 #include "hv/vp/page.h"
 

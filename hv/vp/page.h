@@ -8,7 +8,9 @@
 /* Take the registers over that the root has marked dirty in the shared page. */
 void vp_page_absorb(struct vp *vp);
 
-/* Show the general registers, RIP and RFLAGS in the shared page, and what an exit of this VP needs. */
+/*
+ * Show the general registers, RIP and RFLAGS in the shared page, and what an exit of this VP needs.
+ */
 void vp_page_publish(struct vp *vp);
 
 /* Note which register was refused, and why, in the shared page. name ~0 clears. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals and interrupts of a VP's local APIC on their way to the VP (hv/vp/signal.h). The APIC knows nothing of the VP around
- * it, so INIT and SIPI, which start the VP anew, are taken here.
+ * Signals and interrupts of a VP's local APIC on their way to the VP (hv/vp/signal.h). The APIC
+ * knows nothing of the VP around it, so INIT and SIPI, which start the VP anew, are taken here.
  */
 #include "hv/vp/signal.h"
 

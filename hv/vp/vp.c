@@ -2,8 +2,9 @@
 /*
  * A child's virtual processors: creation in the state after reset, reset, INIT, deletion.
  *
- * The vendor's layer knows the processor's own reset state (virt_vp_create()). WHP differs in one place: the base
- * of CS is 0xf0000, not 0xffff0000. docs/hypercalls.md says so to clients. INIT is the architecture's.
+ * The vendor's layer knows the processor's own reset state (virt_vp_create()). WHP differs in one
+ * place: the base of CS is 0xf0000, not 0xffff0000. docs/hypercalls.md says so to clients. INIT is
+ * the architecture's.
  */
 #include "hv/vp/vp.h"
 

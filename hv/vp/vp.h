@@ -16,19 +16,22 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 void vp_destroy(struct vp *vp);
 
 /*
- * The VP as a reset (the TSC goes on), or INIT, leaves it: registers, APIC, pending events, what waits of an emulated instruction.
- * vp_wait_for_sipi(): and it sleeps, ACTIVITY_STARTUP. vp_start(): the SIPI for one that does; nothing, for others.
+ * The VP as a reset (the TSC goes on), or INIT, leaves it: registers, APIC, pending events, what
+ * waits of an emulated instruction. vp_wait_for_sipi(): and it sleeps, ACTIVITY_STARTUP.
+ * vp_start(): the SIPI for one that does; nothing, for others.
  */
 void vp_reset(struct vp *vp, bool is_init);
 void vp_wait_for_sipi(struct vp *vp);
 void vp_start(struct vp *vp, uint8_t vector);
 
-/* Let the intercepts be those that the partition's properties ask for; after each change of them. */
+/*
+ * Let the intercepts be those that the partition's properties ask for; after each change of them.
+ */
 void vp_configure(struct vp *vp);
 
 /*
- * WHvResetPartition: every VP from `first` on; memory and properties stay. WHIT_S_MORE: go on with *next. WHIT_E_INVALID_STATE
- * before the set-up, E_INVALIDARG: no such VP can be.
+ * WHvResetPartition: every VP from `first` on; memory and properties stay. WHIT_S_MORE: go on with
+ * *next. WHIT_E_INVALID_STATE before the set-up, E_INVALIDARG: no such VP can be.
  */
 uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next);
 

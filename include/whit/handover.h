@@ -9,10 +9,10 @@
  *     uint64_t entry(struct whit_handover *handover, uint32_t cpu);     System V convention
  *
  * with interrupts off, on `launch_cr3`: a copy of the firmware's top-level table with the
- * hypervisor's entries added, in which both worlds can be seen. If the machine cannot be taken
- * over the call returns a WHIT_LAUNCH_ code, with the processor as it was and the reason in `message`.
- * If it can, the call does not return: the processor goes on in the root partition with the state of
- * `cpus[cpu]`, and RAX zero.
+ * hypervisor's entries added, in which both worlds can be seen. If the machine cannot be taken over
+ * the call returns a WHIT_LAUNCH_ code, with the processor as it was and the reason in `message`.
+ * If it can, the call does not return: the processor goes on in the root partition with the state
+ * of `cpus[cpu]`, and RAX zero.
  */
 #ifndef WHIT_HANDOVER_H
 #define WHIT_HANDOVER_H

@@ -3,22 +3,24 @@
  * The hypercall interface: one call a WHP function, and a few of Whit's own.
  *
  * VMCALL (VMMCALL on AMD-V) from 64-bit code in ring 0 of the root partition; from anywhere else it
- * is #UD. RAX holds the call code, parameters are in RCX RDX R8 R9 R10 in the order of the comments below.
- * RAX returns an HRESULT (zero-extended), RDX and R8 the results where a call has any; every other
- * register is preserved. Codes that do not exist return WHIT_E_UNKNOWN_CALL. A call that fails has
- * changed nothing.
+ * is #UD. RAX holds the call code, parameters are in RCX RDX R8 R9 R10 in the order of the comments
+ * below. RAX returns an HRESULT (zero-extended), RDX and R8 the results where a call has any; every
+ * other register is preserved. Codes that do not exist return WHIT_E_UNKNOWN_CALL. A call that
+ * fails has changed nothing.
  *
- * Addresses of buffers and source memory are root-physical. A buffer lies in RAM that the root owns,
- * is physically contiguous, and is aligned to 8 bytes. All are read once or written once, in one go.
+ * Addresses of buffers and source memory are root-physical. A buffer lies in RAM that the root
+ * owns, is physically contiguous, and is aligned to 8 bytes. All are read once or written once, in
+ * one go.
  *
- * Memory: the root lends pages when a call answers WHIT_E_INSUFFICIENT_MEMORY (RDX: how many pages are
- * needed at least) and repeats the call. Lent pages vanish from the root's view until they come back,
- * zeroed, when the partition is deleted.
+ * Memory: the root lends pages when a call answers WHIT_E_INSUFFICIENT_MEMORY (RDX: how many pages
+ * are needed at least) and repeats the call. Lent pages vanish from the root's view until they come
+ * back, zeroed, when the partition is deleted.
  *
  * Long work is cut: WHIT_S_AGAIN means that the call is to be repeated as it was (Run: a physical
- * interrupt wants the root; Delete: more to do), WHIT_S_IDLE from Run that the VP has halted: the call is to be
- * repeated when the TSC has come to RDX (~0: never), after an interrupt or a cancel; WHIT_S_MORE that RDX bytes of the range (pages, VPs) are done
- * and the call is to be repeated with the rest.
+ * interrupt wants the root; Delete: more to do), WHIT_S_IDLE from Run that the VP has halted: the
+ * call is to be repeated when the TSC has come to RDX (~0: never), after an interrupt or a cancel;
+ * WHIT_S_MORE that RDX bytes of the range (pages, VPs) are done and the call is to be repeated with
+ * the rest.
  */
 #ifndef WHIT_HYPERCALL_H
 #define WHIT_HYPERCALL_H
@@ -76,7 +78,10 @@
 
 #define WHIT_CALL_SET_TSC 0x107u /* handle, value: what RDTSC gives at this moment on every VP */
 
-/* GET_VP_STATE and SET_VP_STATE, beside WHV_VIRTUAL_PROCESSOR_STATE_TYPE: the deprecated first layout. */
+/*
+ * GET_VP_STATE and SET_VP_STATE, beside WHV_VIRTUAL_PROCESSOR_STATE_TYPE: the deprecated first
+ * layout.
+ */
 #define WHIT_STATE_INTERRUPT_CONTROLLER1 0x57480000u
 
 /* A part of the root's memory, as MAP_GPA_LIST takes them; so many are looked at in one call. */
@@ -87,7 +92,10 @@ struct whit_extent {
 
 #define WHIT_MAX_EXTENTS 128u
 
-/* QUERY_DIRTY: the bits are only looked at. So many pages are done in one call, for 512 bytes of bitmap. */
+/*
+ * QUERY_DIRTY: the bits are only looked at. So many pages are done in one call, for 512 bytes of
+ * bitmap.
+ */
 #define WHIT_DIRTY_KEEP	     1u
 #define WHIT_MAX_DIRTY_PAGES 4096u
 
@@ -125,14 +133,14 @@ _Static_assert(sizeof(struct whit_gpa_access) == 40, "documented");
 #define WHIT_E_REGISTER_VALUE	   0xc0350050u /* HV_STATUS_INVALID_REGISTER_VALUE */
 
 /*
- * The page that a VP shares with the root; the root chose it at CREATE_VP and keeps it until DELETE_VP
- * or DELETE_PARTITION. The hypervisor writes it at each exit and reads the parts marked dirty when the
- * VP runs or a call names the VP. Nothing in it is trusted.
+ * The page that a VP shares with the root; the root chose it at CREATE_VP and keeps it until
+ * DELETE_VP or DELETE_PARTITION. The hypervisor writes it at each exit and reads the parts marked
+ * dirty when the VP runs or a call names the VP. Nothing in it is trusted.
  *
- * At an exit every bit of `valid` stands for registers whose values are in the page. The root may write
- * a register there and set its bit in `dirty`; the hypervisor takes it over and clears `dirty`.
- * Bits are numbered by WHV_REGISTER_NAME: 0 to 15 general registers, 16 RIP, 17 RFLAGS, 18 to 25 ES CS
- * SS DS FS GS LDTR TR.
+ * At an exit every bit of `valid` stands for registers whose values are in the page. The root may
+ * write a register there and set its bit in `dirty`; the hypervisor takes it over and clears
+ * `dirty`. Bits are numbered by WHV_REGISTER_NAME: 0 to 15 general registers, 16 RIP, 17 RFLAGS, 18
+ * to 25 ES CS SS DS FS GS LDTR TR.
  */
 #define WHIT_PAGE_GPRS	   0x0000ffffu
 #define WHIT_PAGE_RIP	   0x00010000u
@@ -145,7 +153,9 @@ struct whit_vp_page {
 	uint32_t dirty;
 	uint32_t device_answered; /* the root sets 1 when it has written exit + 48 …'s data */
 	uint32_t reserved0;
-	/* A refused register, or the one behind InvalidVpRegisterValue: its name, and why in words. */
+	/*
+	 * A refused register, or the one behind InvalidVpRegisterValue: its name, and why in words.
+	 */
 	uint32_t error_register; /* ~0: none */
 	uint32_t reserved1;
 	char error_text[104];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions of Whit's library beside those of WHP: the shared page of a VP, for clients to which the
- * cost of a call matters, and a look at the hypervisor's counters and log. An unmodified WHP client
- * includes nothing of this.
+ * Functions of Whit's library beside those of WHP: the shared page of a VP, for clients to which
+ * the cost of a call matters, and a look at the hypervisor's counters and log. An unmodified WHP
+ * client includes nothing of this.
  */
 #ifndef WHIT_WHP_PAGE_H
 #define WHIT_WHP_PAGE_H
@@ -15,11 +15,12 @@ extern "C" {
 #endif
 
 /*
- * The page that the hypervisor shares with the root for this VP; NULL if the handle is bad or the VP does
- * not exist. It stays where it is until the VP is deleted. The rules are those of struct whit_vp_page:
- * after an exit, and while the VP is not in Run, registers whose bit in `valid` is set may be read
- * from the page, and registers written to it with their bit set in `dirty`. WHvRunVirtualProcessor takes
- * page->exit as its ExitContext, too: the record is then left where it is, instead of copied.
+ * The page that the hypervisor shares with the root for this VP; NULL if the handle is bad or the
+ * VP does not exist. It stays where it is until the VP is deleted. The rules are those of struct
+ * whit_vp_page: after an exit, and while the VP is not in Run, registers whose bit in `valid` is
+ * set may be read from the page, and registers written to it with their bit set in `dirty`.
+ * WHvRunVirtualProcessor takes page->exit as its ExitContext, too: the record is then left where it
+ * is, instead of copied.
  */
 struct whit_vp_page *WhitVpPage(WHV_PARTITION_HANDLE Partition, UINT32 VpIndex);
 

@@ -27,8 +27,8 @@ _Static_assert(offsetof(struct x86_fxsave, st) == 32, "FXSAVE area");
 _Static_assert(offsetof(struct x86_fxsave, xmm) == 160, "FXSAVE area");
 
 /*
- * The header behind it, SDM 1 "XSAVE Header": which components have a value of their own, and which are
- * there in the compacted form. The rest of its 64 bytes is zero.
+ * The header behind it, SDM 1 "XSAVE Header": which components have a value of their own, and which
+ * are there in the compacted form. The rest of its 64 bytes is zero.
  */
 struct x86_xsave_header {
 	uint64_t xstate_bv, xcomp_bv;

@@ -109,7 +109,9 @@
 /* IA32_MISC_ENABLE */
 #define MISC_ENABLE_XD_DISABLE (1ull << 34)
 
-/* TEST_CTRL: #GP or #AC for locks on uncached memory, #AC for split locks; and what announces them */
+/*
+ * TEST_CTRL: #GP or #AC for locks on uncached memory, #AC for split locks; and what announces them
+ */
 #define TEST_CTRL_FAULTS (1ull << 28 | 1ull << 29)
 #define CORE_CAP_LOCKS	 (1ull << 4 | 1ull << 5)
 
@@ -142,7 +144,10 @@
 /* IA32_PRED_CMD */
 #define PRED_CMD_IBPB (1ull << 0)
 
-/* IA32_XSS; of the rest the root may have all but Intel PT and the LBRs: PASID, CET, HDC, user interrupts, HWP */
+/*
+ * IA32_XSS; of the rest the root may have all but Intel PT and the LBRs: PASID, CET, HDC, user
+ * interrupts, HWP
+ */
 #define XSS_PT	 (1ull << 8)
 #define XSS_LBR	 (1ull << 15)
 #define XSS_ROOT (1ull << 10 | 1ull << 11 | 1ull << 12 | 1ull << 13 | 1ull << 14 | 1ull << 16)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* _Static_assert in headers that clients in C++ include, too: the keyword has another name there. */
+/*
+ * _Static_assert in headers that clients in C++ include, too: the keyword has another name there.
+ */
 #ifndef X86_STATIC_ASSERT_H
 #define X86_STATIC_ASSERT_H
 

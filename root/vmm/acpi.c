@@ -111,7 +111,8 @@ struct madt {
 
 /*
  * DefinitionBlock ("", "DSDT", 2, …) { Name (_S5, Package () { ACPI_SLP_TYP_OFF, 0, 0, 0 }) }
- * NameOp, the name, PackageOp, the package's length, its elements: a BytePrefix with a byte, and ZeroOps.
+ * NameOp, the name, PackageOp, the package's length, its elements: a BytePrefix with a byte, and
+ * ZeroOps.
  */
 static const uint8_t s5[] = {
 	0x08, '_', 'S', '5', '_', 0x12, 7, 4, 0x0a, ACPI_SLP_TYP_OFF, 0, 0, 0

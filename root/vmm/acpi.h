@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables of a machine without PCI, I/O APIC, ACPI timer and HPET. They tell an operating system of its processors, of the legacy interrupt controllers, and how to switch the machine off. The functions are pure.
- * "Advanced Configuration and Power Interface Specification", revision 6.4.
+ * The ACPI tables of a machine without PCI, I/O APIC, ACPI timer and HPET. They tell an operating
+ * system of its processors, of the legacy interrupt controllers, and how to switch the machine off.
+ * The functions are pure. "Advanced Configuration and Power Interface Specification", revision 6.4.
  */
 #ifndef ROOT_VMM_ACPI_H
 #define ROOT_VMM_ACPI_H
@@ -20,8 +21,9 @@
 #define ACPI_LAPIC_ADDRESS 0xfee00000u
 
 /*
- * Write the tables for n_cpus processors, whose APIC IDs are 0, 1, …, at most ACPI_MAX_CPUS, to ACPI_TABLE_BYTES of
- * memory at `at`, which the guest sees at `address`, a multiple of 64 below 4 GiB. The RSDP comes first.
+ * Write the tables for n_cpus processors, whose APIC IDs are 0, 1, …, at most ACPI_MAX_CPUS, to
+ * ACPI_TABLE_BYTES of memory at `at`, which the guest sees at `address`, a multiple of 64 below 4
+ * GiB. The RSDP comes first.
  */
 void acpi_build(uint8_t *at, uint32_t address, unsigned int n_cpus);
 

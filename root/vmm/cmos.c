@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* See cmos.h. Register numbers: MC146818 datasheet below 0x0e, then the conventions of PC firmware. */
+/*
+ * See cmos.h. Register numbers: MC146818 datasheet below 0x0e, then the conventions of PC firmware.
+ */
 #include "root/vmm/cmos.h"
 
 #include <stdbool.h>

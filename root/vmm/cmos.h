@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MC146818 clock with its battery-backed memory: the date and the time, and the size of memory, for which a PC's firmware looks there. The clock runs on from the time given at the start; guests cannot set it, and it
- * causes no interrupts.
+ * The MC146818 clock with its battery-backed memory: the date and the time, and the size of memory,
+ * for which a PC's firmware looks there. The clock runs on from the time given at the start; guests
+ * cannot set it, and it causes no interrupts.
  */
 #ifndef ROOT_VMM_CMOS_H
 #define ROOT_VMM_CMOS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * QEMU's firmware configuration device, by which SeaBIOS learns of the machine: a list of items, chosen by
- * number at port 0x510 and read byte by byte at port 0x511. Reading past an item's end gives
- * zeros, and so does an item that does not exist. There is no interface by DMA.
+ * QEMU's firmware configuration device, by which SeaBIOS learns of the machine: a list of items,
+ * chosen by number at port 0x510 and read byte by byte at port 0x511. Reading past an item's end
+ * gives zeros, and so does an item that does not exist. There is no interface by DMA.
  */
 #ifndef ROOT_VMM_FWCFG_H
 #define ROOT_VMM_FWCFG_H
@@ -41,7 +41,10 @@ struct fwcfg {
 	uint32_t offset; /* of the next byte to be read */
 };
 
-/* A machine with one processor, ram_bytes from address 0 on, no boot menu, and no retry of a failed boot. */
+/*
+ * A machine with one processor, ram_bytes from address 0 on, no boot menu, and no retry of a failed
+ * boot.
+ */
 void fwcfg_init(struct fwcfg *fwcfg, uint64_t ram_bytes);
 void fwcfg_add_ports(struct fwcfg *fwcfg, struct ports *ports);
 

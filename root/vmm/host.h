@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that the VMM needs of its place, beside WHP: memory, time, a terminal, the guest's firmware.
- * UEFI: root/vmm/uefi. Nothing else of the VMM knows where it runs.
+ * The functions that the VMM needs of its place, beside WHP: memory, time, a terminal, the guest's
+ * firmware. UEFI: root/vmm/uefi. Nothing else of the VMM knows where it runs.
  */
 #ifndef ROOT_VMM_HOST_H
 #define ROOT_VMM_HOST_H
@@ -27,8 +27,9 @@ uint64_t host_tsc_hz(void);
 struct host_time host_time(void);
 
 /*
- * One character to the terminal; the end of a line is '\n' alone. While it is buffered it may appear
- * later, so that the caller need not wait for a slow line; host_get() and host_sleep_until() then send, too.
+ * One character to the terminal; the end of a line is '\n' alone. While it is buffered it may
+ * appear later, so that the caller need not wait for a slow line; host_get() and host_sleep_until()
+ * then send, too.
  */
 void host_put(char c);
 void host_buffer(bool is_buffered);
@@ -41,8 +42,9 @@ void host_listen(void);
 int host_get(void);
 
 /*
- * Call tick(context) every n_ms milliseconds, at a moment when this processor has interrupts on: on the
- * same processor, between two instructions of the VMM or of the hypervisor's child. At most one timer.
+ * Call tick(context) every n_ms milliseconds, at a moment when this processor has interrupts on: on
+ * the same processor, between two instructions of the VMM or of the hypervisor's child. At most one
+ * timer.
  */
 bool host_timer_start(unsigned int n_ms, void (*tick)(void *context), void *context);
 void host_timer_stop(void);

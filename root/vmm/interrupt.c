@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The way of an interrupt from the PIC into VP 0. With the local APIC in the hypervisor it goes through
- * PendingEvent, where it waits until the guest can take it; without, the VMM itself looks whether the guest can,
- * and asks for an exit when it cannot.
+ * The way of an interrupt from the PIC into VP 0. With the local APIC in the hypervisor it goes
+ * through PendingEvent, where it waits until the guest can take it; without, the VMM itself looks
+ * whether the guest can, and asks for an exit when it cannot.
  */
 #include "root/vmm/vmm.h"
 #include "whit/extension.h"
@@ -15,7 +15,9 @@ static HRESULT set_register(struct vmm *vmm, UINT32 name, WHV_REGISTER_VALUE val
 	return WHvSetVirtualProcessorRegisters(vmm->partition, 0, names, 1, &value);
 }
 
-/* One at a time: the PIC is acknowledged when the event before, of whichever kind, has been taken. */
+/*
+ * One at a time: the PIC is acknowledged when the event before, of whichever kind, has been taken.
+ */
 static HRESULT hand_over(struct vmm *vmm)
 {
 	const WHV_REGISTER_NAME names[1] = { WHvRegisterPendingEvent };
@@ -33,8 +35,8 @@ static HRESULT hand_over(struct vmm *vmm)
 }
 
 /*
- * Can the interrupt go in at once? After a device access the instruction is not finished: those wait for the
- * window, like all for which the guest is not ready.
+ * Can the interrupt go in at once? After a device access the instruction is not finished: those
+ * wait for the window, like all for which the guest is not ready.
  */
 static bool takes_interrupt(const WHV_RUN_VP_EXIT_CONTEXT *exit)
 {

@@ -2,7 +2,10 @@
 /* See linux.h. */
 #include "root/vmm/linux.h"
 
-/* The header, at 0x1f1 of the image and of the parameters: offsets of its fields from the image's start. */
+/*
+ * The header, at 0x1f1 of the image and of the parameters: offsets of its fields from the image's
+ * start.
+ */
 #define SETUP_SECTS	 0x1f1u
 #define BOOT_FLAG	 0x1feu
 #define HEADER_LENGTH	 0x201u

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads a Linux kernel (bzImage) by its 64-bit boot protocol: Linux "The Linux/x86 Boot Protocol", sections "The
- * Real-Mode Kernel Header" and "64-bit Boot Protocol". Pure: it reads an image that it does not trust, and
- * writes to memory that the caller has made room in. It knows nothing of WHP, nor of where it runs.
+ * Loads a Linux kernel (bzImage) by its 64-bit boot protocol: Linux "The Linux/x86 Boot Protocol",
+ * sections "The Real-Mode Kernel Header" and "64-bit Boot Protocol". Pure: it reads an image that
+ * it does not trust, and writes to memory that the caller has made room in. It knows nothing of
+ * WHP, nor of where it runs.
  */
 #ifndef ROOT_VMM_LINUX_H
 #define ROOT_VMM_LINUX_H
@@ -50,7 +51,10 @@ struct linux_places {
 
 #define LINUX_LOW_BYTES 0xa000u
 
-/* The state in which the processor starts: long mode, CPL 0, interrupts off, the segments below, RSI. */
+/*
+ * The state in which the processor starts: long mode, CPL 0, interrupts off, the segments below,
+ * RSI.
+ */
 struct linux_start {
 	uint64_t rip, rsi, cr3, gdt;
 	uint16_t gdt_limit;
@@ -59,20 +63,26 @@ struct linux_start {
 #define LINUX_CS 0x10u
 #define LINUX_DS 0x18u
 
-/* Write `command` with what the kernel cannot find out itself, the rate of the TSC, to `to`; gives `to` back. */
+/*
+ * Write `command` with what the kernel cannot find out itself, the rate of the TSC, to `to`; gives
+ * `to` back.
+ */
 const char *linux_command(char *to, size_t n_bytes, const char *command, uint64_t tsc_hz);
 
 /* Read the header of image->kernel. NULL, or what is wrong with the image. */
 const char *linux_check(const struct linux_image *image, struct linux_kernel *kernel);
 
-/* Find places in a machine with RAM from 0 to ram_bytes but for 0xa0000 to 1 MiB. False: it is too small. */
+/*
+ * Find places in a machine with RAM from 0 to ram_bytes but for 0xa0000 to 1 MiB. False: it is too
+ * small.
+ */
 bool linux_place(const struct linux_image *image, const struct linux_kernel *kernel,
 		 uint64_t ram_bytes, struct linux_places *places);
 
 /*
- * Load. `memory` is where the caller sees the guest's address 0; `ranges` the memory map, n_ranges at most
- * LINUX_MAX_RANGES; `rsdp` the address of the ACPI tables' root. NULL, or what is wrong: then
- * nothing has been written.
+ * Load. `memory` is where the caller sees the guest's address 0; `ranges` the memory map, n_ranges
+ * at most LINUX_MAX_RANGES; `rsdp` the address of the ACPI tables' root. NULL, or what is wrong:
+ * then nothing has been written.
  */
 const char *linux_load(const struct linux_image *image, const struct linux_kernel *kernel,
 		       const struct linux_places *places, const struct linux_range *ranges,

@@ -26,8 +26,8 @@ struct options {
 void options_default(struct options *options);
 
 /*
- * Apply n_bytes of text. NULL, or what is wrong with the first line that is not understood; those after it
- * have no effect then.
+ * Apply n_bytes of text. NULL, or what is wrong with the first line that is not understood; those
+ * after it have no effect then.
  */
 const char *options_parse(struct options *options, const char *text, size_t n_bytes);
 

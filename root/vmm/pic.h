@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pair of Intel 8259A interrupt controllers of a PC: the second one hangs at input 2 of the first.
- * Inputs are edge-triggered. Datasheet: Intel 8259A. Special mask mode, polling, the MCS-80 mode and level triggering do not exist.
+ * The pair of Intel 8259A interrupt controllers of a PC: the second one hangs at input 2 of the
+ * first. Inputs are edge-triggered. Datasheet: Intel 8259A. Special mask mode, polling, the MCS-80
+ * mode and level triggering do not exist.
  */
 #ifndef ROOT_VMM_PIC_H
 #define ROOT_VMM_PIC_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Intel 8254 timer of a PC: channel 0 drives IRQ 0, channel 2 the speaker, whose gate and output are at
- * port 0x61. Time is counted in the chip's own clock and given from outside, so that the device is a
- * pure function of it. It counts binary even where BCD is asked for.
+ * The Intel 8254 timer of a PC: channel 0 drives IRQ 0, channel 2 the speaker, whose gate and
+ * output are at port 0x61. Time is counted in the chip's own clock and given from outside, so that
+ * the device is a pure function of it. It counts binary even where BCD is asked for.
  */
 #ifndef ROOT_VMM_PIT_H
 #define ROOT_VMM_PIT_H

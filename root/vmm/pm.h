@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The power management registers that ACPI's fixed hardware has to have: the PM1a event block, in which
- * nothing ever happens, and the PM1a control block, through which the guest switches the machine off. ACPI mode is
- * always on. "ACPI Specification", section "Fixed Hardware Registers".
+ * The power management registers that ACPI's fixed hardware has to have: the PM1a event block, in
+ * which nothing ever happens, and the PM1a control block, through which the guest switches the
+ * machine off. ACPI mode is always on. "ACPI Specification", section "Fixed Hardware Registers".
  */
 #ifndef ROOT_VMM_PM_H
 #define ROOT_VMM_PM_H

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* See ports.h. An ISA bus: an access that is wider than the device goes to consecutive ports, low part first. */
+/*
+ * See ports.h. An ISA bus: an access that is wider than the device goes to consecutive ports, low
+ * part first.
+ */
 #include "root/vmm/ports.h"
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The port bus: it finds the device that answers at a port. Ports without a device read as ones and ignore writes.
+ * The port bus: it finds the device that answers at a port. Ports without a device read as ones and
+ * ignore writes.
  */
 #ifndef ROOT_VMM_PORTS_H
 #define ROOT_VMM_PORTS_H

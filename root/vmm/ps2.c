@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* See ps2.h. Commands: IBM "PS/2 Hardware Interface Technical Reference", keyboard and controller. */
+/*
+ * See ps2.h. Commands: IBM "PS/2 Hardware Interface Technical Reference", keyboard and controller.
+ */
 #include "root/vmm/ps2.h"
 
 #define PORT_DATA   0x60u

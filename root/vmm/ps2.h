@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The i8042 controller with a keyboard on which nobody types, and no mouse: enough for firmware to find
- * both in order instead of waiting for them. A reset by the controller ends the run.
+ * The i8042 controller with a keyboard on which nobody types, and no mouse: enough for firmware to
+ * find both in order instead of waiting for them. A reset by the controller ends the run.
  */
 #ifndef ROOT_VMM_PS2_H
 #define ROOT_VMM_PS2_H

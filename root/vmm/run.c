@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The exit loop: in each turn time passes for the devices, interrupts are delivered, one of the guest's processors runs, and its device accesses are answered.
+ * The exit loop: in each turn time passes for the devices, interrupts are delivered, one of the
+ * guest's processors runs, and its device accesses are answered.
  */
 #include "root/vmm/host.h"
 #include "root/vmm/terminal.h"
@@ -8,7 +9,10 @@
 #include "whit/extension.h"
 #include "x86/rflags.h"
 
-/* How long a guest's processor runs without an exit, if it is the only one, and if others wait for their turn. */
+/*
+ * How long a guest's processor runs without an exit, if it is the only one, and if others wait for
+ * their turn.
+ */
 #define ALONE_MS  10u
 #define SHARED_MS 2u
 
@@ -198,7 +202,10 @@ static HRESULT look_around(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
 	return pic_has_interrupt(&vmm->pic) ? interrupt_deliver(vmm, exit) : S_OK;
 }
 
-/* All processors sleep: so does the VMM, until one has to wake, a device has to be looked at, or the user. */
+/*
+ * All processors sleep: so does the VMM, until one has to wake, a device has to be looked at, or
+ * the user.
+ */
 static void sleep(struct vmm *vmm)
 {
 	uint64_t before = host_tsc(), wake = tsc_of(vmm, vmm->now + LONGEST_SLEEP);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A 16550 serial port whose line is the terminal: output of the guest appears there at once, and typed characters are its input. Datasheet: National Semiconductor PC16550D. There is no trigger level of the receiver (each character interrupts), and there are no errors, breaks and changes of the modem's lines.
+ * A 16550 serial port whose line is the terminal: output of the guest appears there at once, and
+ * typed characters are its input. Datasheet: National Semiconductor PC16550D. There is no trigger
+ * level of the receiver (each character interrupts), and there are no errors, breaks and changes of
+ * the modem's lines.
  */
 #ifndef ROOT_VMM_SERIAL_H
 #define ROOT_VMM_SERIAL_H

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The terminal: formats lines, and keeps the VMM's own lines apart from the guest's unfinished ones. */
+/*
+ * The terminal: formats lines, and keeps the VMM's own lines apart from the guest's unfinished
+ * ones.
+ */
 #include "root/vmm/terminal.h"
 
 #include <stdarg.h>

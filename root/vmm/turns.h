@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Turns of several virtual processors on the one processor that the VMM has. The functions are pure; times are ticks of the TSC.
+ * Turns of several virtual processors on the one processor that the VMM has. The functions are
+ * pure; times are ticks of the TSC.
  *
- * A VP that sleeps wakes at its deadline or by an interrupt. The VMM knows the interrupts of its devices. It does not see those that VPs send each other, because the local APICs are in the hypervisor; so whenever a VP has run, each sleeping one is tried once, which costs little if there is nothing for it.
+ * A VP that sleeps wakes at its deadline or by an interrupt. The VMM knows the interrupts of its
+ * devices. It does not see those that VPs send each other, because the local APICs are in the
+ * hypervisor; so whenever a VP has run, each sleeping one is tried once, which costs little if
+ * there is nothing for it.
  */
 #ifndef ROOT_VMM_TURNS_H
 #define ROOT_VMM_TURNS_H
@@ -30,7 +34,10 @@ void turns_init(struct turns *turns, unsigned int n);
 /* The VP to run now: the current one as long as it is awake. -1: all sleep. */
 int turns_next(struct turns *turns, uint64_t now);
 
-/* The current VP has run for long enough, or waits for another: the next one that is awake comes first. */
+/*
+ * The current VP has run for long enough, or waits for another: the next one that is awake comes
+ * first.
+ */
 void turns_yield(struct turns *turns);
 
 /* The current VP sleeps until then. has_run: it has done something since it was chosen. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small virtual machine monitor that uses nothing but WHP calls, with Whit's emulation property and its
- * device access and turn exits: one partition, and the devices of a PC of the ISA days. It runs a firmware
- * image on one processor without a local APIC, or a Linux kernel on one or several with the one in the
- * hypervisor.
+ * A small virtual machine monitor that uses nothing but WHP calls, with Whit's emulation property
+ * and its device access and turn exits: one partition, and the devices of a PC of the ISA days. It
+ * runs a firmware image on one processor without a local APIC, or a Linux kernel on one or several
+ * with the one in the hypervisor.
  */
 #ifndef ROOT_VMM_VMM_H
 #define ROOT_VMM_VMM_H
@@ -36,8 +36,9 @@ struct vmm_config {
 	uint64_t ram_bytes;
 	unsigned int n_processors; /* of Linux; of firmware there is one */
 	/*
-	 * Firmware: the run has succeeded when the debug port's log has a line that begins so. Linux: the line
-	 * that its shell begins with; the run has succeeded when the guest switches itself off after it.
+	 * Firmware: the run has succeeded when the debug port's log has a line that begins so.
+	 * Linux: the line that its shell begins with; the run has succeeded when the guest switches
+	 * itself off after it.
 	 */
 	const char *awaited;
 	unsigned int n_seconds; /* the run has failed after this time */
@@ -82,7 +83,10 @@ HRESULT start_in_long_mode(WHV_PARTITION_HANDLE partition, const struct linux_st
 /* The same of the others: they wait for VP 0 to start them. */
 HRESULT start_suspended(WHV_PARTITION_HANDLE partition, UINT32 vp);
 
-/* root/vmm/interrupt.c: the PIC has an interrupt: hand it to VP 0, or see to it that it exits when it can take one. */
+/*
+ * root/vmm/interrupt.c: the PIC has an interrupt: hand it to VP 0, or see to it that it exits when
+ * it can take one.
+ */
 HRESULT interrupt_deliver(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit);
 
 /* root/vmm/run.c: run the guest until it has ended. True if it has succeeded. */

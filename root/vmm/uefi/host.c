@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The VMM's host under UEFI. The terminal is the first serial port, used directly: firmware's console
- * often shows on it, too, and each line is to appear once. Without such a port it is the console, and nothing
- * can be typed.
+ * The VMM's host under UEFI. The terminal is the first serial port, used directly: firmware's
+ * console often shows on it, too, and each line is to appear once. Without such a port it is the
+ * console, and nothing can be typed.
  */
 #include "root/vmm/host.h"
 
@@ -131,7 +131,9 @@ void host_flush(void)
 		;
 }
 
-/* Firmware's own terminal driver would take characters away: it has to let go of the serial ports. */
+/*
+ * Firmware's own terminal driver would take characters away: it has to let go of the serial ports.
+ */
 void host_listen(void)
 {
 	EFI_HANDLE *handles;

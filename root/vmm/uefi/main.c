@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * vmm.efi runs a guest from its volume in a child partition, and powers the machine off. The guest is
+ * vmm.efi runs a guest from its volume in a child partition, and powers the machine off. The guest
+ * is
  *
  *   \whit\vmlinuz    a Linux kernel, with \whit\initrd and the options of \whit\vmm.conf
  *   \whit\bios.bin   else, a firmware image, to the end of its self-test

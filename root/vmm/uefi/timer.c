@@ -28,8 +28,9 @@ static EFI_GUID timer_guid = {
 #define TRIAL_MAX 2000000000ull
 
 /*
- * A shorter sleep is spent waiting: half a millisecond. Were the period shorter than what firmware's handler takes, which
- * in Bochs is a tenth of that, the processor would do nothing else any more.
+ * A shorter sleep is spent waiting: half a millisecond. Were the period shorter than what
+ * firmware's handler takes, which in Bochs is a tenth of that, the processor would do nothing else
+ * any more.
  */
 #define SHORTEST_PER_SECOND 2000u
 

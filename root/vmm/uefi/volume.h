@@ -19,8 +19,8 @@ struct volume_file {
 bool volume_open(struct volume *volume, EFI_HANDLE image);
 
 /*
- * Read a whole file into pages of its own, which volume_forget() gives back. A large one says on the terminal
- * that it is being read. False: it is not there, or cannot be read.
+ * Read a whole file into pages of its own, which volume_forget() gives back. A large one says on
+ * the terminal that it is being read. False: it is not there, or cannot be read.
  */
 bool volume_read(struct volume *volume, CHAR16 *path, struct volume_file *file);
 void volume_forget(struct volume_file *file);
