@@ -19,11 +19,26 @@
  */
 #define DEVICE_MAX_ACCESSES 10u
 
+/*
+ * Where the instruction at device_state.rip stands between two Runs. A read that waits for the root's answer, in
+ * answers[n_answers], becomes with it the stage of the same name without WAITS; device_continue() goes on from there.
+ */
+enum device_stage {
+	DEVICE_IDLE, /* no instruction is open */
+	DEVICE_REP,  /* insn has committed a batch and has more to do */
+	DEVICE_IN,   /* answers[0] is for a plain IN of in_length bytes, which is not in insn */
+	DEVICE_LOAD, /* answers[0] is for `move`, and all it needs */
+	DEVICE_INSN, /* insn is executed again from its start, with n_answers */
+	DEVICE_WAITS_IN,
+	DEVICE_WAITS_LOAD,
+	DEVICE_WAITS_INSN
+};
+
 struct device_state {
+	enum device_stage stage;
 	struct emu_insn insn; /* decoded last; the instruction that waits for an answer */
 	struct emu_move move; /* the instruction as a move, if is_move */
 	bool is_move;	      /* insn is a plain move */
-	bool is_loading; /* the waiting read is that of `move`, and answers[0] is all it needs */
 	uint64_t bytes
 		[2]; /* the bytes it was decoded from, with their number in the last one; 0: none */
 	uint64_t rip;	    /* where it stands; a client that moves RIP gives it up */
@@ -32,13 +47,10 @@ struct device_state {
 	uint8_t translated; /* for this: EMU_READ, EMU_WRITE; 0: nothing */
 	uint64_t stuck_rip; /* an instruction that could not be completed, and how often */
 	uint8_t n_stuck;
-	uint8_t mode;	      /* enum emu_mode of insn */
-	uint8_t plain_length; /* the waiting read is IN, this many bytes long, and not in insn */
-	bool is_rep;	      /* insn has committed a batch and has more to do */
-	bool is_waiting;      /* a read was handed to the root */
-	bool is_answered;  /* its answer has been taken over, the instruction has not gone on yet */
-	uint8_t n_answers; /* reads of this instruction answered so far, in order */
-	uint8_t n_posted;  /* writes taken and not yet handed to the root */
+	uint8_t mode;		 /* enum emu_mode of insn */
+	uint8_t in_length;	 /* of the instruction, with DEVICE_IN */
+	uint8_t n_answers;	 /* reads of this instruction answered so far, in order */
+	uint8_t n_posted;	 /* writes taken and not yet handed to the root */
 	uint8_t next_posted;	 /* the first of them in posted[] */
 	uint8_t next_answer;	 /* cursor of a replay */
 	struct walk_memo walked; /* the last page of an operand but that of the exit */

@@ -35,10 +35,7 @@ static inline struct device_record *device_record(const struct vp *vp)
 
 static void device_forget(struct device_state *device)
 {
-	device->is_waiting = false;
-	device->is_answered = false;
-	device->is_rep = false;
-	device->is_loading = false;
+	device->stage = DEVICE_IDLE;
 	device->n_answers = 0;
 	device->translated = 0;
 }
@@ -77,10 +74,9 @@ void device_accept(struct vp *vp)
 	struct whit_device_access *answer;
 	unsigned int i;
 
-	if (!device->is_waiting)
+	if (!device_is_waiting(vp))
 		return;
-	device->is_waiting = false;
-	device->is_answered = true;
+	device->stage -= DEVICE_WAITS_IN - DEVICE_IN;
 	answer = &device->answers[device->n_answers++];
 	if (__atomic_load_n(&vp->page->device_answered, __ATOMIC_ACQUIRE)) {
 		device_copy(answer->data, device_record(vp)->access.data, answer->n_bytes);
@@ -92,7 +88,7 @@ void device_accept(struct vp *vp)
 
 bool device_get_data(const struct vp *vp, unsigned int index, uint64_t value[2])
 {
-	if (!vp->device.is_waiting || index >= WHIT_REGISTER_DEVICE_DATA_N)
+	if (!device_is_waiting(vp) || index >= WHIT_REGISTER_DEVICE_DATA_N)
 		return false;
 	device_copy(value, device_record(vp)->access.data + 16 * index, 16);
 	return true;
@@ -100,7 +96,7 @@ bool device_get_data(const struct vp *vp, unsigned int index, uint64_t value[2])
 
 bool device_set_data(struct vp *vp, unsigned int index, const uint64_t value[2])
 {
-	if (!vp->device.is_waiting || index >= WHIT_REGISTER_DEVICE_DATA_N)
+	if (!device_is_waiting(vp) || index >= WHIT_REGISTER_DEVICE_DATA_N)
 		return false;
 	device_copy(device_record(vp)->access.data + 16 * index, value, 16);
 	__atomic_store_n(&vp->page->device_answered, 1u, __ATOMIC_RELEASE);
@@ -156,7 +152,6 @@ static bool device_decode(struct device_run *run)
 	unsigned int n;
 
 	device_forget(device);
-	device->plain_length = 0;
 	device->rip = virt_regs(run->vp->virt)->rip;
 	n = walk_fetch(run->vp, (uint8_t *)bytes, EMU_MAX_INSN_BYTES);
 	bytes[1] |= (uint64_t)n << 56;
@@ -244,7 +239,7 @@ static void device_commit(struct device_run *run, enum emu_outcome outcome)
 	/* The boundary of an instruction or iteration: page tables may change. */
 	vp->device.translated = 0;
 	/* A step traps after each batch, so the guest has to be entered. */
-	vp->device.is_rep = outcome == EMU_AGAIN && !is_step;
+	vp->device.stage = outcome == EMU_AGAIN && !is_step ? DEVICE_REP : DEVICE_IDLE;
 	if (outcome == EMU_DONE)
 		device_count();
 }
@@ -335,14 +330,14 @@ static enum device_outcome device_go(struct device_run *run)
 			if (device->n_posted)
 				return device_hand_over_posted(vp);
 			if (outcome == EMU_DONE || !run->has_met_device || run->has_met_apic ||
-			    !device->is_rep || device_wants_entry(vp)) {
-				device->is_rep = false;
+			    device->stage == DEVICE_IDLE || device_wants_entry(vp)) {
+				device->stage = DEVICE_IDLE;
 				return DEVICE_RESUME;
 			}
 			run->exit_page = NO_PAGE;
 			continue;
 		case EMU_DEVICE:
-			device->is_waiting = true;
+			device->stage = DEVICE_WAITS_INSN;
 			return device_hand_over(vp, &device->answers[device->n_answers]);
 		case EMU_EXCEPTION:
 			device_forget(device);
@@ -361,7 +356,57 @@ static enum device_outcome device_go(struct device_run *run)
 	}
 }
 
-/* ---- Plain moves ------------------------------------------------------------------------- */
+/* ---- Plain accesses: nothing is left to execute but a read's register ---------------------- */
+
+static void device_skip(struct vp *vp, unsigned int length)
+{
+	struct virt_exit exit = { .insn_length = (uint8_t)length };
+
+	virt_skip(vp->virt, &exit);
+	device_count();
+}
+
+/* A store, or OUT, that the guest has done. */
+static inline enum device_outcome device_post(struct vp *vp, bool is_port, uint64_t address,
+					      unsigned int size, uint64_t value)
+{
+	struct whit_device_access *access = &vp->device.posted[0];
+
+	device_describe(access, is_port, true, address, size, 1);
+	*(any64 *)access->data = value;
+	return device_hand_over(vp, access);
+}
+
+/* A load, or IN, which device_finish() ends when it is answered. */
+static inline enum device_outcome device_ask(struct vp *vp, enum device_stage stage, bool is_port,
+					     uint64_t address, unsigned int size)
+{
+	struct whit_device_access *access = &vp->device.answers[0];
+
+	device_describe(access, is_port, false, address, size, 1);
+	vp->device.stage = stage;
+	return device_hand_over(vp, access);
+}
+
+/* Its register has been written. */
+static enum device_outcome device_finish(struct vp *vp, unsigned int length)
+{
+	virt_regs(vp->virt)->changed = true;
+	device_forget(&vp->device);
+	device_skip(vp, length);
+	return DEVICE_RESUME;
+}
+
+static void device_finish_in(struct virt_regs *regs, const struct whit_device_access *answer)
+{
+	const uint64_t old = regs->gpr[0];
+
+	switch (answer->size) {
+	case 1: regs->gpr[0] = (old & ~0xffull) | answer->data[0]; break;
+	case 2: regs->gpr[0] = (old & ~0xffffull) | *(const any16 *)answer->data; break;
+	default: regs->gpr[0] = *(const any32 *)answer->data; break;
+	}
+}
 
 /*
  * Is this the address of the access? Of one to the page of the APIC the processor may tell the offset alone; then the
@@ -389,14 +434,6 @@ static bool device_is_move(const struct device_run *run, const struct virt_exit 
 	       is_gva_of(exit, emu_move_offset(&device->insn, regs->gpr, regs->rip));
 }
 
-static void device_skip(struct vp *vp, unsigned int length)
-{
-	struct virt_exit exit = { .insn_length = (uint8_t)length };
-
-	virt_skip(vp->virt, &exit);
-	device_count();
-}
-
 /* Such a move to or from the page of the APIC is done with this. */
 static enum device_outcome device_move_apic(struct vp *vp, const struct virt_exit *exit)
 {
@@ -408,10 +445,9 @@ static enum device_outcome device_move_apic(struct vp *vp, const struct virt_exi
 	device->n_stuck = 0;
 	if (move->is_load) {
 		emu_move_load(move, regs->gpr, apic_read(vp, gpa, move->n_bytes));
-		regs->changed = true;
-	} else {
-		apic_write(vp, gpa, move->n_bytes, emu_move_stored(&device->insn, move, regs->gpr));
+		return device_finish(vp, device->insn.length);
 	}
+	apic_write(vp, gpa, move->n_bytes, emu_move_stored(&device->insn, move, regs->gpr));
 	device_skip(vp, device->insn.length);
 	return DEVICE_RESUME;
 }
@@ -421,33 +457,15 @@ static enum device_outcome device_move(struct vp *vp, const struct virt_exit *ex
 {
 	struct device_state *device = &vp->device;
 	const struct emu_move *move = &device->move;
-	struct whit_device_access *access =
-		move->is_load ? &device->answers[0] : &device->posted[0];
+	const uint64_t gpa = exit->memory.gpa.a;
+	uint64_t value;
 
-	device_describe(access, false, !move->is_load, exit->memory.gpa.a, move->n_bytes, 1);
 	device->n_stuck = 0;
-	if (move->is_load) {
-		device->is_loading = true;
-		device->is_waiting = true;
-	} else {
-		*(any64 *)access->data =
-			emu_move_stored(&device->insn, move, virt_regs(vp->virt)->gpr);
-		device_skip(vp, device->insn.length);
-	}
-	return device_hand_over(vp, access);
-}
-
-static enum device_outcome device_finish_load(struct vp *vp)
-{
-	struct device_state *device = &vp->device;
-	struct virt_regs *regs = virt_regs(vp->virt);
-
-	emu_move_load(&device->move, regs->gpr, *(const any64 *)device->answers[0].data);
-	regs->changed = true;
-	device->is_loading = false;
-	device->n_answers = 0;
+	if (move->is_load)
+		return device_ask(vp, DEVICE_WAITS_LOAD, false, gpa, move->n_bytes);
+	value = emu_move_stored(&device->insn, move, virt_regs(vp->virt)->gpr);
 	device_skip(vp, device->insn.length);
-	return DEVICE_RESUME;
+	return device_post(vp, false, gpa, move->n_bytes, value);
 }
 
 /* ---- The three entries ------------------------------------------------------------------- */
@@ -495,7 +513,6 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
 {
 	struct device_state *device = &vp->device;
 	struct virt_regs *regs = virt_regs(vp->virt);
-	struct whit_device_access *access;
 	struct device_run run;
 
 	if (exit->io.is_string) {
@@ -506,73 +523,46 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
 			return DEVICE_PLAIN;
 		return device_go(&run);
 	}
-
-	access = exit->io.is_in ? &device->answers[0] : &device->posted[0];
-	device_describe(access, true, !exit->io.is_in, exit->io.port, exit->io.size, 1);
 	if (exit->io.is_in) {
 		device->rip = regs->rip;
-		device->plain_length = exit->insn_length;
-		device->n_answers = 0;
-		device->is_waiting = true;
-	} else {
-		*(any32 *)access->data = (uint32_t)regs->gpr[0];
-		virt_skip(vp->virt, exit);
-		device_count();
+		device->in_length = exit->insn_length;
+		return device_ask(vp, DEVICE_WAITS_IN, true, exit->io.port, exit->io.size);
 	}
-	return device_hand_over(vp, access);
-}
-
-/* The IN that was handed over without decoding. */
-static enum device_outcome device_finish_in(struct vp *vp)
-{
-	struct device_state *device = &vp->device;
-	const struct whit_device_access *answer = &device->answers[0];
-	struct virt_regs *regs = virt_regs(vp->virt);
-	uint64_t old = regs->gpr[0];
-	unsigned int length = device->plain_length;
-
-	switch (answer->size) {
-	case 1: regs->gpr[0] = (old & ~0xffull) | answer->data[0]; break;
-	case 2: regs->gpr[0] = (old & ~0xffffull) | *(const any16 *)answer->data; break;
-	default: regs->gpr[0] = *(const any32 *)answer->data; break;
-	}
-	regs->changed = true;
-	device->plain_length = 0;
-	device->n_answers = 0;
-	device_skip(vp, length);
-	return DEVICE_RESUME;
+	virt_skip(vp->virt, exit);
+	device_count();
+	return device_post(vp, true, exit->io.port, exit->io.size, (uint32_t)regs->gpr[0]);
 }
 
 enum device_outcome device_continue(struct vp *vp)
 {
 	struct device_state *device = &vp->device;
+	const enum device_stage stage = device->stage;
+	const struct whit_device_access *answer = &device->answers[0];
+	struct virt_regs *regs = virt_regs(vp->virt);
 	enum device_outcome outcome;
 	struct device_run run;
 
 	if (device->n_posted)
 		return device_hand_over_posted(vp);
-	if (!device->is_answered && !device->is_rep)
+	if (stage == DEVICE_IDLE || device_is_waiting(vp))
 		return DEVICE_RESUME;
-	if (virt_regs(vp->virt)->rip != device->rip) {
+	if (regs->rip != device->rip || (stage == DEVICE_REP && device_wants_entry(vp))) {
 		device_forget(device);
 		return DEVICE_RESUME;
 	}
-	if (device->is_answered) {
-		device->is_answered = false;
-		if (device->plain_length)
-			return device_finish_in(vp);
-	} else if (device_wants_entry(vp)) {
-		device->is_rep = false;
-		return DEVICE_RESUME;
+	if (stage == DEVICE_IN) {
+		device_finish_in(regs, answer);
+		return device_finish(vp, device->in_length);
 	}
-	device->is_rep = false;
 	device_begin(&run, vp);
 	if (run.cpu.mode != (enum emu_mode)device->mode) {
 		device_forget(device);
 		return DEVICE_RESUME;
 	}
-	if (device->is_loading)
-		return device_finish_load(vp);
+	if (stage == DEVICE_LOAD) {
+		emu_move_load(&device->move, regs->gpr, *(const any64 *)answer->data);
+		return device_finish(vp, device->insn.length);
+	}
 	outcome = device_go(&run);
 	if (outcome != DEVICE_PLAIN)
 		return outcome;

@@ -65,12 +65,16 @@ enum emu_outcome device_set_vector(struct virt_vp *virt, enum emu_file file, uns
 enum emu_outcome device_x87(struct virt_vp *virt, struct emu_x87 *out);
 enum emu_outcome device_set_x87(struct virt_vp *virt, const struct emu_x87 *value);
 
-/* Nothing waits: device_continue() would do nothing. */
+/* A read was handed to the root: device_accept() is due before the next Run goes on. */
+static inline bool device_is_waiting(const struct vp *vp)
+{
+	return vp->device.stage >= DEVICE_WAITS_IN;
+}
+
+/* No instruction is open, and no write is left to hand over: device_continue() would do nothing. */
 static inline bool device_is_idle(const struct vp *vp)
 {
-	const struct device_state *device = &vp->device;
-
-	return !(device->is_waiting | device->is_answered | device->is_rep | device->n_posted);
+	return !(vp->device.stage | vp->device.n_posted);
 }
 
 /*

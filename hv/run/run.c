@@ -578,7 +578,7 @@ __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint
 {
 	enum next next = NEXT_ENTER;
 
-	if (vp->device.is_waiting)
+	if (device_is_waiting(vp))
 		device_accept(vp);
 	if (!is_ready(vp))
 		next = run_before(vp);

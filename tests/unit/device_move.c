@@ -44,7 +44,7 @@ static void see(const struct move *move, bool is_exact, struct seen *seen)
 	memset(seen, 0, sizeof(*seen));
 	seen->first = device_memory(&guest_vp, &exit);
 	CHECK(guest_vp.device.is_move);
-	CHECK_EQUAL(guest_vp.device.is_loading, is_exact && !move->is_write);
+	CHECK_EQUAL(guest_vp.device.stage == DEVICE_WAITS_LOAD, is_exact && !move->is_write);
 	memcpy(&seen->record, record(), 16 + move->n_bytes);
 	answer(move->answer, 8);
 	seen->second = run_again();
@@ -126,7 +126,7 @@ static void a_move_over_the_page_is_executed(void)
 	CODE(0x48, 0x8b, 0x03); /* mov rax, [rbx] */
 	guest_regs()->gpr[3] = DEVICE + 0xffc;
 	CHECK_EQUAL(at_memory(DEVICE + 0xffc, false), DEVICE_EXIT);
-	CHECK(!guest_vp.device.is_loading);
+	CHECK(guest_vp.device.stage != DEVICE_WAITS_LOAD);
 	CHECK_RECORD(false, false, DEVICE + 0xffc, 4, 1);
 }
 
@@ -137,7 +137,7 @@ static void a_move_is_given_up_when_the_mode_changes(void)
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
-	CHECK(guest_vp.device.is_loading);
+	CHECK_EQUAL(guest_vp.device.stage, DEVICE_WAITS_LOAD);
 	answer_number(0xcafe, 4);
 	virt_set(guest_vp.virt, VIRT_EFER, 0);
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);

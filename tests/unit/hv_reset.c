@@ -48,7 +48,7 @@ static void use(struct vp *vp)
 	vp->ext_int = 0x120;
 	vp->nmi_requested = true;
 	vp->activity = ACTIVITY_HALT;
-	vp->device.is_waiting = true;
+	vp->device.stage = DEVICE_WAITS_INSN;
 	vp->device.n_posted = 2;
 }
 
@@ -69,7 +69,7 @@ static void check_common(struct vp *vp)
 	CHECK_EQ(vp->ext_int, 0);
 	CHECK(!vp->nmi_requested && !vp->wants_window);
 	CHECK_EQ(vp->activity, 0);
-	CHECK(!vp->device.is_waiting && !vp->device.n_posted);
+	CHECK(!vp->device.stage && !vp->device.n_posted);
 }
 
 static void reset_is_as_after_creation(void)

@@ -180,7 +180,7 @@ static void traps_leave_when_the_instruction_is_over(void)
 		  trap_in_the_emulator);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonDeviceAccess);
-	child.device.is_waiting = true;
+	child.device.stage = DEVICE_WAITS_INSN;
 	script.may_continue = true;
 	script.resumed = DEVICE_RESUME;
 	CHECK_EQUAL(run_child(), S_OK);

@@ -133,7 +133,7 @@ static void what_the_emulator_raises_is_seen_too(void)
 		/* What hv/emulate/device.c does before it answers so. */
 		CHECK(event_raise(&child, &(struct emu_exception) { EXC_PF, true, 2, 0xabcd000 }));
 		if (is_waiting)
-			child.device.is_waiting = true;
+			child.device.stage = DEVICE_WAITS_INSN;
 		else
 			fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
 							.memory = { .gpa = { HOLE_GPA } } },

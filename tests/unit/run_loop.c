@@ -74,7 +74,7 @@ static void cancel_keeps_the_answer_of_a_device_read(void)
 	for (unsigned int i = 0; i < 2; i++) {
 		script.n_accepts = 0;
 		memset(child.page->exit, 0x5c, sizeof(child.page->exit));
-		child.device.is_waiting = true;
+		child.device.stage = DEVICE_WAITS_INSN;
 		if (i)
 			child.activity = 2; /* the same for a VP that the client has suspended */
 		else
@@ -85,7 +85,7 @@ static void cancel_keeps_the_answer_of_a_device_read(void)
 		CHECK_EQUAL(script.n_accepts, 1);
 		CHECK_EQUAL(script.accepted, 0x5c); /* taken before the record was zeroed */
 		CHECK_EQUAL(child.page->exit[64], 0);
-		CHECK(child.device.is_answered);
+		CHECK_EQUAL(child.device.stage, DEVICE_INSN);
 	}
 	child.activity = 0;
 	script.may_continue = true;
@@ -583,11 +583,11 @@ static void waiting_instruction_goes_on_before_the_guest(void)
 	world_init();
 	script.may_continue = true;
 	script.resumed = DEVICE_EXIT;
-	child.device.is_waiting = true;
+	child.device.stage = DEVICE_WAITS_INSN;
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonDeviceAccess);
 	CHECK_EQUAL(fake.n_switches, 0);
-	child.device.is_waiting = true;
+	child.device.stage = DEVICE_WAITS_INSN;
 	script.resumed = DEVICE_RESUME;
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);

@@ -123,8 +123,7 @@ void device_accept(struct vp *vp)
 {
 	script.accepted = child.page->exit[64];
 	script.n_accepts++;
-	vp->device.is_waiting = false;
-	vp->device.is_answered = true;
+	vp->device.stage = DEVICE_INSN;
 }
 
 enum device_outcome device_continue(struct vp *vp)
@@ -132,7 +131,7 @@ enum device_outcome device_continue(struct vp *vp)
 	if (!script.may_continue)
 		fake_scream("device_continue");
 	script.n_continue++;
-	vp->device.is_answered = false;
+	vp->device.stage = DEVICE_IDLE;
 	return script.resumed;
 }
 
