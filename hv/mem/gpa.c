@@ -4,7 +4,8 @@
  * root's frames, in which each leaf is one use of its source block.
  *
  * A call is planned before anything changes: how much of the range this call will do, and how many
- * table pages that takes at most. The frames' uses follow what virt_space_set() does to the tables: a
+ * table pages that takes at most. The plan and the change take the same steps along the range
+ * (find_step()). The frames' uses follow what virt_space_set() does to the tables: a
  * leaf that is split becomes leaves of the next level down, and so on to the level that is set.
  */
 #include "hv/mem/gpa.h"
@@ -61,6 +62,31 @@ void gpa_forget(struct partition *partition, bool is_replaced)
 		virt_space_flush(&partition->space);
 }
 
+/* The three calls share code; the compiler takes out of each copy what its call does not need. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* ---- Steps ------------------------------------------------------------------------------- */
+
+/* The range of a call, what shall stand there, and how far it has been worked on. */
+struct range {
+	uint64_t gpa, n_bytes;
+	uint64_t rights;		   /* of the leaves; 0: holes */
+	const struct whit_extent *extents; /* gpa_map(): the memory for the rest; else NULL */
+	uint64_t in_extent;		   /* bytes of the first of them that are in use already */
+	uint64_t done;
+};
+
+struct step {
+	enum {
+		STEP_LEAF, /* a leaf, or a hole in the place of leaves, is set */
+		STEP_HOLE, /* nothing stands here */
+		STEP_APIC  /* what stands here is not the client's */
+	} kind;
+	uint64_t gpa, n_bytes;
+	struct virt_leaf here; /* what stands at gpa */
+	struct virt_leaf leaf; /* what is set there, at leaf.level */
+};
+
 /* The largest block at `at` that `left` bytes fill, with `twin` aligned like it; `rights` may need small ones. */
 static unsigned int largest_level(uint64_t at, uint64_t twin, uint64_t left, uint64_t rights)
 {
@@ -72,13 +98,97 @@ static unsigned int largest_level(uint64_t at, uint64_t twin, uint64_t left, uin
 	return level;
 }
 
-/*
- * The level at which a range is worked on at gpa: a block with tables below it is not replaced
- * larger than 2 MiB, so that what has to be looked at stays bounded.
- */
-static unsigned int step_level(const struct virt_leaf *here, unsigned int level)
+/* Are the leaves below a block parts of what could be one leaf? The first is `here`. */
+static bool is_uniform(const struct virt_space *space, uint64_t gpa, const struct virt_leaf *here)
 {
-	return level > LEVEL_2M && here->level < level ? LEVEL_2M : level;
+	if (here->spa.a & (LEVEL_SIZE(here->level + 1u) - 1))
+		return false;
+	for (unsigned int i = 1; i < FAN_OUT; i++) {
+		const uint64_t offset = i * LEVEL_SIZE(here->level);
+		const struct virt_leaf leaf = virt_space_lookup(space, GPA(gpa + offset));
+
+		if (!leaf.rights || leaf.level != here->level || leaf.spa.a != here->spa.a + offset)
+			return false;
+	}
+	return true;
+}
+
+/* From `at`, where `here` stands, to the end of the hole or of the range. */
+static uint64_t hole_bytes(const struct virt_leaf *here, uint64_t at, uint64_t left)
+{
+	const uint64_t n = LEVEL_SIZE(here->level) - (at & (LEVEL_SIZE(here->level) - 1));
+
+	return n < left ? n : left;
+}
+
+/* The memory stays, only its rights change. */
+static bool is_protect(const struct range *range)
+{
+	return range->rights && !range->extents;
+}
+
+/*
+ * The next step, for the plan and for the change.
+ *
+ * New memory, or none: a block with tables below it is not replaced larger than 2 MiB, so that what has
+ * to be looked at stays bounded. Other rights: the leaf is what stands there as a whole, or the part of
+ * it that is in the range; or a block of the leaves that stand there, if the range covers it and they
+ * make one.
+ */
+static ALWAYS_INLINE void find_step(const struct partition *partition, const struct range *range,
+				    struct step *step)
+{
+	const uint64_t gpa = range->gpa + range->done;
+	const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(gpa));
+	uint64_t left = range->n_bytes - range->done, source = 0;
+	unsigned int level;
+
+	step->gpa = gpa;
+	step->here = here;
+	step->kind = STEP_LEAF;
+	if (range->extents) {
+		source = range->extents->source + range->in_extent;
+		left = (range->extents->n_pages << PAGE_SHIFT) - range->in_extent;
+	}
+	level = largest_level(gpa, source, left, range->rights);
+	if (!is_protect(range)) {
+		if (here.level < level && level > LEVEL_2M)
+			level = LEVEL_2M;
+		if (!range->rights && !here.rights && here.level >= level)
+			step->kind = STEP_HOLE;
+	} else if (gpa_is_apic(partition, gpa) && here.level == LEVEL_4K) {
+		step->kind = STEP_APIC;
+		level = LEVEL_4K;
+	} else if (!here.rights) {
+		step->kind = STEP_HOLE;
+	} else {
+		if (here.level < level)
+			level = here.level + is_uniform(&partition->space, gpa, &here);
+		source = here.spa.a + (gpa & (LEVEL_SIZE(here.level) - 1));
+	}
+	step->n_bytes = step->kind == STEP_HOLE ? hole_bytes(&here, gpa, left) : LEVEL_SIZE(level);
+	step->leaf = (struct virt_leaf) { SPA(source), (uint8_t)range->rights, (uint8_t)level,
+					  is_protect(range) ? here.type : MEMTYPE_WB };
+}
+
+static ALWAYS_INLINE void advance(struct range *range, const struct step *step)
+{
+	range->done += step->n_bytes;
+	if (!range->extents)
+		return;
+	range->in_extent += step->n_bytes;
+	if (range->in_extent == range->extents->n_pages << PAGE_SHIFT) {
+		range->in_extent = 0;
+		range->extents++;
+	}
+}
+
+/* Pages for the tables above it, wherever they are missing. */
+#define APIC_TABLES 4u
+
+static bool meets_apic(const struct partition *partition, uint64_t gpa, uint64_t n_bytes)
+{
+	return partition->properties.apic_mode && gpa <= APIC_PAGE && APIC_PAGE - gpa < n_bytes;
 }
 
 /* ---- Planning ---------------------------------------------------------------------------- */
@@ -104,62 +214,38 @@ static void count_table(struct plan *plan, unsigned int level, uint64_t gpa, uns
 	plan->counted[level] = block;
 }
 
-/* A leaf of `level` at gpa, where `here` stands now. */
-static void plan_leaf(struct plan *plan, uint64_t gpa, unsigned int level,
-		      const struct virt_leaf *here)
+static void plan_leaf(struct plan *plan, uint64_t gpa, struct virt_leaf here, unsigned int level)
 {
-	plan->n_looks += here->level < level ? FAN_OUT : 1;
+	plan->n_looks += here.level < level ? FAN_OUT : 1;
 	plan->n_leaves++;
-	plan->n_bytes += LEVEL_SIZE(level);
-	for (unsigned int l = here->level; l > level; l--)
+	for (unsigned int l = here.level; l > level; l--)
 		count_table(plan, l, gpa, 1);
 	/* Above a hole of 1 GiB there may be no tables either: virt_space_set() needs 4 at most. */
-	if (!here->rights && here->level == LEVEL_1G)
+	if (!here.rights && here.level == LEVEL_1G)
 		count_table(plan, LEVEL_1G + 1, gpa, 2);
 }
 
-/* An extent that comes at gpa + plan->n_bytes. */
-static void plan_extent(struct plan *plan, const struct virt_space *space,
-			const struct whit_extent *extent, uint64_t gpa, uint64_t rights)
+/* False if there is a hole in which there are no rights to change. */
+static ALWAYS_INLINE bool plan_range(struct plan *plan, const struct partition *partition,
+				     struct range range)
 {
-	const uint64_t start = plan->n_bytes, n_bytes = extent->n_pages << PAGE_SHIFT;
+	struct step step;
 
-	while (plan->n_bytes - start < n_bytes && has_room(plan)) {
-		const uint64_t at = gpa + plan->n_bytes, done = plan->n_bytes - start;
-		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
-
-		plan_leaf(plan, at,
-			  step_level(&here, largest_level(at, extent->source + done, n_bytes - done,
-							  rights)),
-			  &here);
-	}
-}
-
-/* From `at`, where `here` stands, to the end of the hole or of the range. */
-static uint64_t hole_bytes(const struct virt_leaf *here, uint64_t at, uint64_t left)
-{
-	const uint64_t n = LEVEL_SIZE(here->level) - (at & (LEVEL_SIZE(here->level) - 1));
-
-	return n < left ? n : left;
-}
-
-static struct plan plan_unmap(const struct virt_space *space, uint64_t gpa, uint64_t n_bytes)
-{
-	struct plan plan = { 0 };
-
-	while (plan.n_bytes < n_bytes && has_room(&plan)) {
-		const uint64_t at = gpa + plan.n_bytes, left = n_bytes - plan.n_bytes;
-		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
-		const unsigned int level = step_level(&here, largest_level(at, 0, left, 0));
-
-		if (!here.rights && here.level >= level) {
-			plan.n_bytes += hole_bytes(&here, at, left);
-			plan.n_looks++;
-		} else {
-			plan_leaf(&plan, at, level, &here);
+	while (range.done < range.n_bytes && has_room(plan)) {
+		find_step(partition, &range, &step);
+		if (step.kind == STEP_LEAF) {
+			plan_leaf(plan, step.gpa, step.here, step.leaf.level);
+		} else if (step.kind == STEP_HOLE) {
+			if (range.rights)
+				return false;
+			plan->n_looks++;
 		}
+		advance(&range, &step);
 	}
-	return plan;
+	plan->n_bytes = range.done;
+	if (!is_protect(&range) && meets_apic(partition, range.gpa, range.done))
+		plan->n_tables += APIC_TABLES;
+	return true;
 }
 
 /* ---- The books --------------------------------------------------------------------------- */
@@ -208,7 +294,8 @@ static void split_uses(struct partition *partition, const struct virt_leaf *leaf
 }
 
 /* Take back the uses of all that stands in a block of the space; true if anything did. */
-static bool drop_uses(struct partition *partition, uint64_t gpa, unsigned int level)
+static __attribute__((noinline)) bool drop_uses(struct partition *partition, uint64_t gpa,
+						unsigned int level)
 {
 	const uint64_t end = gpa + LEVEL_SIZE(level);
 	bool found = false;
@@ -233,10 +320,11 @@ static bool drop_uses(struct partition *partition, uint64_t gpa, unsigned int le
  * Put a leaf, or a hole, in the place of what stands there (`here` is at gpa); true if something did.
  * Pages were planned.
  */
-static bool replace(struct partition *partition, uint64_t gpa, unsigned int level,
-		    const struct virt_leaf *here, struct virt_leaf leaf)
+static ALWAYS_INLINE bool replace(struct partition *partition, uint64_t gpa, struct virt_leaf here,
+				  struct virt_leaf leaf)
 {
-	const bool is_hole = !here->rights && here->level >= level;
+	const unsigned int level = leaf.level;
+	const bool is_hole = !here.rights && here.level >= level;
 	const bool found = !is_hole && drop_uses(partition, gpa, level);
 
 	if (!virt_space_set(&partition->space, GPA(gpa), level, leaf))
@@ -248,14 +336,6 @@ static bool replace(struct partition *partition, uint64_t gpa, unsigned int leve
 }
 
 /* ---- The page of the APICs --------------------------------------------------------------- */
-
-/* Pages for the tables above it, wherever they are missing. */
-#define APIC_TABLES 4u
-
-static bool meets_apic(const struct partition *partition, uint64_t gpa, uint64_t n_bytes)
-{
-	return partition->properties.apic_mode && gpa <= APIC_PAGE && APIC_PAGE - gpa < n_bytes;
-}
 
 static bool wants_access(const struct partition *partition)
 {
@@ -280,7 +360,7 @@ void gpa_apic_page(struct partition *partition)
 	}
 	if (here.rights == leaf.rights && (!here.rights || here.spa.a == leaf.spa.a))
 		return;
-	(void)replace(partition, APIC_PAGE, LEVEL_4K, &here, leaf);
+	(void)replace(partition, APIC_PAGE, here, leaf);
 	gpa_forget(partition, true);
 }
 
@@ -315,175 +395,6 @@ static uint64_t bytes_of(const struct whit_extent *extents, unsigned int n)
 	return n_pages << PAGE_SHIFT;
 }
 
-/* Map what has been planned: n_bytes out of the extents. True if anything was replaced. */
-static bool map_extents(struct partition *partition, const struct whit_extent *extents,
-			uint64_t gpa, uint64_t n_bytes, uint8_t rights)
-{
-	struct virt_leaf leaf = { .rights = rights, .type = MEMTYPE_WB };
-	uint64_t source = extents->source, left = extents->n_pages << PAGE_SHIFT;
-	bool found = false;
-
-	for (uint64_t at = gpa; at < gpa + n_bytes;) {
-		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
-		const unsigned int level =
-			step_level(&here, largest_level(at, source, left, rights));
-
-		leaf.spa = SPA(source);
-		leaf.level = (uint8_t)level;
-		found |= replace(partition, at, level, &here, leaf);
-		at += LEVEL_SIZE(level);
-		source += LEVEL_SIZE(level);
-		left -= LEVEL_SIZE(level);
-		if (!left && at < gpa + n_bytes) {
-			extents++;
-			source = extents->source;
-			left = extents->n_pages << PAGE_SHIFT;
-		}
-	}
-	return found;
-}
-
-uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
-		 uint64_t gpa, uint64_t flags, uint64_t *result)
-{
-	const uint64_t n_bytes = bytes_of(extents, n);
-	uint32_t error = RESULT(S_OK);
-	struct plan plan = { 0 };
-
-	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
-		return RESULT(E_INVALIDARG);
-	if (!partition->is_set_up)
-		return WHIT_E_INVALID_STATE;
-	for (unsigned int i = 0; i < n && has_room(&plan); i++)
-		plan_extent(&plan, &partition->space, &extents[i], gpa, flags);
-	if (meets_apic(partition, gpa, plan.n_bytes))
-		plan.n_tables += APIC_TABLES;
-	lock_take(&hv.lock);
-	for (unsigned int i = 0; i < n && error == RESULT(S_OK); i++)
-		if (!frames_are_root(extents[i].source, extents[i].n_pages << PAGE_SHIFT))
-			error = RESULT(E_INVALIDARG);
-	if (error == RESULT(S_OK))
-		error = partition_want(partition, plan.n_tables, result);
-	if (error == RESULT(S_OK)) {
-		if (flags & VIRT_TRACKED)
-			gpa_track(partition);
-		if (partition->gpa_end < gpa + n_bytes)
-			partition->gpa_end = gpa + n_bytes;
-		gpa_forget(partition,
-			   map_extents(partition, extents, gpa, plan.n_bytes, (uint8_t)flags));
-		if (meets_apic(partition, gpa, plan.n_bytes))
-			gpa_apic_page(partition);
-	}
-	lock_drop(&hv.lock);
-	if (error != RESULT(S_OK))
-		return error;
-	*result = plan.n_bytes;
-	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
-}
-
-/* ---- Rights ------------------------------------------------------------------------------ */
-
-/* Are the leaves below a block parts of what could be one leaf? The first is `here`. */
-static bool is_uniform(const struct virt_space *space, uint64_t gpa, const struct virt_leaf *here)
-{
-	if (here->spa.a & (LEVEL_SIZE(here->level + 1u) - 1))
-		return false;
-	for (unsigned int i = 1; i < FAN_OUT; i++) {
-		const uint64_t offset = i * LEVEL_SIZE(here->level);
-		const struct virt_leaf leaf = virt_space_lookup(space, GPA(gpa + offset));
-
-		if (!leaf.rights || leaf.level != here->level || leaf.spa.a != here->spa.a + offset)
-			return false;
-	}
-	return true;
-}
-
-/*
- * The level of the leaf to set at gpa: what stands there as a whole, or the part of it that is in the range;
- * or a block of the leaves that stand there, if the range covers it and they make one.
- */
-static unsigned int protect_level(const struct virt_space *space, uint64_t gpa, uint64_t left,
-				  uint64_t rights, const struct virt_leaf *here)
-{
-	const unsigned int level = largest_level(gpa, 0, left, rights);
-
-	if (level <= here->level)
-		return level;
-	return is_uniform(space, gpa, here) ? here->level + 1u : here->level;
-}
-
-/* Looks on behind what one call does: holes are found before anything has changed. */
-static bool plan_protect(struct plan *plan, const struct partition *partition, uint64_t gpa,
-			 uint64_t n_bytes, uint64_t rights)
-{
-	const struct virt_space *const space = &partition->space;
-
-	while (plan->n_bytes < n_bytes && has_room(plan)) {
-		const uint64_t at = gpa + plan->n_bytes;
-		const struct virt_leaf here = virt_space_lookup(space, GPA(at));
-
-		if (gpa_is_apic(partition, at) && here.level == LEVEL_4K) {
-			plan->n_bytes += PAGE_SIZE;
-			continue;
-		}
-		if (!here.rights)
-			return false;
-		plan_leaf(plan, at,
-			  protect_level(space, at, n_bytes - plan->n_bytes, rights, &here), &here);
-	}
-	for (uint64_t at = plan->n_bytes; at < n_bytes && plan->n_looks < MAX_LOOKS;) {
-		const struct virt_leaf here = virt_space_lookup(space, GPA(gpa + at));
-
-		if (!here.rights && !(gpa_is_apic(partition, gpa + at) && here.level == LEVEL_4K))
-			return false;
-		at += hole_bytes(&here, gpa + at, n_bytes - at);
-		plan->n_looks++;
-	}
-	return true;
-}
-
-uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
-		     uint64_t *result)
-{
-	struct plan plan = { 0 };
-	uint32_t error;
-
-	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
-		return RESULT(E_INVALIDARG);
-	if (!partition->is_set_up)
-		return WHIT_E_INVALID_STATE;
-	if (!plan_protect(&plan, partition, gpa, n_bytes, flags))
-		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
-	error = partition_want(partition, plan.n_tables, result);
-	if (error != RESULT(S_OK))
-		return error;
-	lock_take(&hv.lock);
-	if (flags & VIRT_TRACKED)
-		gpa_track(partition);
-	for (uint64_t done = 0; done < plan.n_bytes;) {
-		const uint64_t at = gpa + done;
-		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
-		const unsigned int level =
-			protect_level(&partition->space, at, n_bytes - done, flags, &here);
-		const uint64_t inside = at & (LEVEL_SIZE(here.level) - 1);
-
-		if (gpa_is_apic(partition, at) && here.level == LEVEL_4K) {
-			done += PAGE_SIZE;
-			continue;
-		}
-		(void)replace(partition, at, level, &here,
-			      (struct virt_leaf) { SPA(here.spa.a + inside), (uint8_t)flags,
-						   (uint8_t)level, here.type });
-		done += LEVEL_SIZE(level);
-	}
-	gpa_forget(partition, true);
-	lock_drop(&hv.lock);
-	*result = plan.n_bytes;
-	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
-}
-
-/* ---- Holes ------------------------------------------------------------------------------- */
-
 /* Every leaf of [gpa, gpa + n_bytes) is gone: the table of a GiB that ends at `at` can go too. */
 static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
 {
@@ -496,43 +407,108 @@ static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
 				     (struct virt_leaf) { .rights = 0 });
 }
 
+/* What has been planned, under hv.lock: done, or nothing. */
+static ALWAYS_INLINE uint32_t change_range(struct partition *partition, struct range range,
+					   const struct plan *plan, uint64_t *result)
+{
+	const uint32_t error = partition_want(partition, plan->n_tables, result);
+	bool is_replaced = is_protect(&range);
+	struct step step;
+
+	if (error != RESULT(S_OK))
+		return error;
+	if (range.rights & VIRT_TRACKED)
+		gpa_track(partition);
+	if (range.extents && partition->gpa_end < range.gpa + range.n_bytes)
+		partition->gpa_end = range.gpa + range.n_bytes;
+	while (range.done < plan->n_bytes) {
+		find_step(partition, &range, &step);
+		if (step.kind == STEP_LEAF)
+			is_replaced |= replace(partition, step.gpa, step.here, step.leaf);
+		advance(&range, &step);
+		if (!range.rights)
+			fold_table(partition, range.gpa, range.gpa + range.done);
+	}
+	gpa_forget(partition, is_replaced);
+	if (!is_protect(&range) && meets_apic(partition, range.gpa, plan->n_bytes))
+		gpa_apic_page(partition);
+	*result = plan->n_bytes;
+	return plan->n_bytes == range.n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+}
+
+uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
+		 uint64_t gpa, uint64_t flags, uint64_t *result)
+{
+	const struct range range = { gpa, bytes_of(extents, n), flags, .extents = extents };
+	uint32_t error = RESULT(S_OK);
+	struct plan plan = { 0 };
+
+	if (!gpa_is_legal_range(gpa, range.n_bytes) || !are_legal_flags(flags))
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	(void)plan_range(&plan, partition, range);
+	lock_take(&hv.lock);
+	for (unsigned int i = 0; i < n && error == RESULT(S_OK); i++)
+		if (!frames_are_root(extents[i].source, extents[i].n_pages << PAGE_SHIFT))
+			error = RESULT(E_INVALIDARG);
+	if (error == RESULT(S_OK))
+		error = change_range(partition, range, &plan, result);
+	lock_drop(&hv.lock);
+	return error;
+}
+
+/* Looks on behind what one call does: holes are found before anything has changed. */
+static bool has_hole(const struct partition *partition, const struct range *range,
+		     const struct plan *plan)
+{
+	unsigned int n_looks = plan->n_looks;
+
+	for (uint64_t at = plan->n_bytes; at < range->n_bytes && n_looks < MAX_LOOKS; n_looks++) {
+		const uint64_t gpa = range->gpa + at;
+		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(gpa));
+
+		if (!here.rights && !(gpa_is_apic(partition, gpa) && here.level == LEVEL_4K))
+			return true;
+		at += hole_bytes(&here, gpa, range->n_bytes - at);
+	}
+	return false;
+}
+
+uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
+		     uint64_t *result)
+{
+	const struct range range = { gpa, n_bytes, flags, .extents = NULL };
+	struct plan plan = { 0 };
+	uint32_t error;
+
+	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
+		return RESULT(E_INVALIDARG);
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (!plan_range(&plan, partition, range) || has_hole(partition, &range, &plan))
+		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
+	lock_take(&hv.lock);
+	error = change_range(partition, range, &plan, result);
+	lock_drop(&hv.lock);
+	return error;
+}
+
 uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t *result)
 {
-	struct plan plan;
-	bool found = false;
+	const struct range range = { gpa, n_bytes, .rights = 0, .extents = NULL };
+	struct plan plan = { 0 };
 	uint32_t error;
 
 	if (!gpa_is_legal_range(gpa, n_bytes))
 		return RESULT(E_INVALIDARG);
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	plan = plan_unmap(&partition->space, gpa, n_bytes);
-	if (meets_apic(partition, gpa, plan.n_bytes))
-		plan.n_tables += APIC_TABLES;
-	error = partition_want(partition, plan.n_tables, result);
-	if (error != RESULT(S_OK))
-		return error;
+	(void)plan_range(&plan, partition, range);
 	lock_take(&hv.lock);
-	for (uint64_t done = 0; done < plan.n_bytes;) {
-		const uint64_t at = gpa + done, left = n_bytes - done;
-		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
-		const unsigned int level = step_level(&here, largest_level(at, 0, left, 0));
-
-		if (!here.rights && here.level >= level) {
-			done += hole_bytes(&here, at, left);
-		} else {
-			found |= replace(partition, at, level, &here,
-					 (struct virt_leaf) { .rights = 0 });
-			done += LEVEL_SIZE(level);
-		}
-		fold_table(partition, gpa, gpa + done);
-	}
-	gpa_forget(partition, found);
-	if (meets_apic(partition, gpa, plan.n_bytes))
-		gpa_apic_page(partition);
+	error = change_range(partition, range, &plan, result);
 	lock_drop(&hv.lock);
-	*result = plan.n_bytes;
-	return plan.n_bytes == n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+	return error;
 }
 
 bool gpa_clear(struct partition *partition, unsigned int *budget)
