@@ -77,7 +77,7 @@ bool cr_pdptes_are_legal(const uint64_t pdpte[4])
  * Four PDPTEs of a child or (partition NULL) of the root, each read once; false if nothing is
  * mapped there.
  */
-static bool read_pdptes(const struct partition *partition, gpa_t table, uint64_t pdpte[4])
+static bool read_pdptes(struct partition *partition, gpa_t table, uint64_t pdpte[4])
 {
 	const uint8_t *page;
 
@@ -97,7 +97,7 @@ static bool read_pdptes(const struct partition *partition, gpa_t table, uint64_t
  * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root. False: a reserved
  * bit is set, or nothing is mapped there.
  */
-static bool load_pdptes(struct virt_vp *virt, const struct partition *partition, uint64_t cr3)
+static bool load_pdptes(struct virt_vp *virt, struct partition *partition, uint64_t cr3)
 {
 	uint64_t pdpte[4];
 
@@ -129,7 +129,7 @@ static bool may_activate_long_mode(struct virt_vp *virt, const struct virt_pagin
 	       (tr.attributes & SEG_TYPE) != SEG_TYPE_TSS16_BUSY;
 }
 
-static bool write_cr0(struct virt_vp *virt, const struct partition *partition, uint64_t value)
+static bool write_cr0(struct virt_vp *virt, struct partition *partition, uint64_t value)
 {
 	struct virt_paging now;
 	uint64_t changed;
@@ -160,7 +160,7 @@ static bool write_cr0(struct virt_vp *virt, const struct partition *partition, u
 	return true;
 }
 
-static bool write_cr3(struct virt_vp *virt, const struct partition *partition, uint64_t value)
+static bool write_cr3(struct virt_vp *virt, struct partition *partition, uint64_t value)
 {
 	struct virt_paging now;
 
@@ -176,7 +176,7 @@ static bool write_cr3(struct virt_vp *virt, const struct partition *partition, u
 	return true;
 }
 
-static bool write_cr4(struct virt_vp *virt, const struct partition *partition, uint64_t allowed,
+static bool write_cr4(struct virt_vp *virt, struct partition *partition, uint64_t allowed,
 		      uint64_t value)
 {
 	struct virt_paging now;

@@ -32,11 +32,9 @@ _Static_assert(WHvMapGpaRangeFlagTrackDirtyPages == VIRT_TRACKED, "and this one 
 
 #define RIGHTS (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE | VIRT_TRACKED)
 
-/* Partitions are never constant, only their users are. */
-struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
+struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa)
 {
-	struct gpa_cached *entry = (struct gpa_cached *)(uintptr_t)&partition
-					   ->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
+	struct gpa_cached *entry = &partition->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
 	struct virt_leaf leaf;
 	uint8_t *ptr;
 

@@ -22,13 +22,13 @@ struct gpa_page {
 };
 
 /* The answer of gpa_page() for a page that is not remembered; it is remembered then. */
-struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa);
+struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa);
 
 /*
  * The 4 KiB page around gpa; any gpa. The partition is locked: what is found is remembered in it
  * until a mapping is replaced or removed.
  */
-static inline struct gpa_page gpa_page(const struct partition *partition, gpa_t gpa)
+static inline struct gpa_page gpa_page(struct partition *partition, gpa_t gpa)
 {
 	const struct gpa_cached *cached = &partition->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
 

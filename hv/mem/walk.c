@@ -44,7 +44,7 @@ enum walk_end {
 
 /* A walk in progress. */
 struct walk_state {
-	const struct partition *partition;
+	struct partition *partition;
 	const struct virt_paging *paging;
 	uint64_t gva;
 	unsigned int access;
@@ -250,7 +250,7 @@ walk_tables(struct walk_state *state, const struct walk_start *start, const bool
 	    const bool is_plain)
 {
 	const unsigned int index_bits = is_wide ? 9 : 10, entry_bytes = is_wide ? 8 : 4;
-	const struct partition *partition = state->partition;
+	struct partition *partition = state->partition;
 	const uint64_t always = start->always;
 	uint64_t marks = state->access & WALK_SET_BITS ? PTE_A : 0;
 	/* An entry that leads on to the next table, with nothing to be said or done about it. */
@@ -393,7 +393,7 @@ static inline __attribute__((always_inline)) void walk_on(struct walk_state *sta
 }
 
 /* Begin a walk. False: paging is off, and the walk is done. */
-static inline bool walk_begin(struct walk_state *state, const struct partition *partition,
+static inline bool walk_begin(struct walk_state *state, struct partition *partition,
 			      const struct virt_paging *paging, gva_t gva, unsigned int access,
 			      struct walk *walk)
 {
@@ -411,7 +411,7 @@ static inline bool walk_begin(struct walk_state *state, const struct partition *
 	return true;
 }
 
-__attribute__((noinline)) void walk_gva(const struct partition *partition,
+__attribute__((noinline)) void walk_gva(struct partition *partition,
 					const struct virt_paging *paging, gva_t gva,
 					unsigned int access, struct walk *walk)
 {
@@ -421,7 +421,7 @@ __attribute__((noinline)) void walk_gva(const struct partition *partition,
 		walk_on(&state, true);
 }
 
-void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_gva_noted(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 		    unsigned int access, struct walk *walk, struct walk_trail *trail)
 {
 	struct walk_state state;
@@ -444,7 +444,7 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
  */
 #define WALK_NO_MATTER (PTE_ADDR | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PS | PTE_G | 7ull << 9)
 
-void walk_next(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_next(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 	       unsigned int access, struct walk *walk, struct walk_trail *trail)
 {
 	const uint64_t *at;

@@ -30,7 +30,7 @@ struct walk {
 };
 
 /* Walk for gva with the registers of `paging`. Changes nothing but A and D bits, if asked. */
-void walk_gva(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_gva(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 	      unsigned int access, struct walk *walk);
 
 #define WALK_MAX_STEPS 5
@@ -45,7 +45,7 @@ struct walk_trail {
 };
 
 /* walk_gva(), with the trail. */
-void walk_gva_noted(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_gva_noted(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 		    unsigned int access, struct walk *walk, struct walk_trail *trail);
 
 /*
@@ -54,7 +54,7 @@ void walk_gva_noted(const struct partition *partition, const struct virt_paging 
  * ever since. Is its entry the next in the same table, and like the one before, then nothing else
  * is read: what stands above may be what it was for an earlier page.
  */
-void walk_next(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_next(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 	       unsigned int access, struct walk *walk, struct walk_trail *trail);
 
 /* Do all entries still read the same? Of a trail of the partition's map as it stands now. */
@@ -76,7 +76,7 @@ struct walk_memo {
 };
 
 /* walk_gva() by the memo, or anew, which the memo then holds if it succeeds. hv/mem/walk_memo.c */
-void walk_again(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_again(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 		unsigned int access, struct walk_memo *memo, struct walk *walk);
 
 /* Would walk_again() not have to walk? In the path of every fetch. */

@@ -8,7 +8,7 @@
 #include "hv/mem/walk.h"
 #include "whp/WinHvMemory.h"
 
-void walk_again(const struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_again(struct partition *partition, const struct virt_paging *paging, gva_t gva,
 		unsigned int access, struct walk_memo *memo, struct walk *walk)
 {
 	if (walk_is_known(partition, paging, gva, access, memo)) {

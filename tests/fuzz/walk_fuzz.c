@@ -78,7 +78,7 @@ static void apply(const uint8_t *record, uint8_t where[N_PAGES][4096])
 	memcpy(&where[record[0] % N_PAGES][offset], record + 3, 8);
 }
 
-struct gpa_page gpa_find_page(const struct partition *asked, gpa_t gpa)
+struct gpa_page gpa_find_page(struct partition *asked, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 
@@ -199,7 +199,7 @@ static void check_bits(void)
  * A run from input.gva on, in memory as it is now. If nothing changes meanwhile, walks of its pages must say the
  * same afterwards: what the run has set changes no verdict.
  */
-static void check_run(const struct virt_paging *paging, const struct partition *partition,
+static void check_run(const struct virt_paging *paging, struct partition *partition,
 		      bool has_changes)
 {
 	static struct vp vp;
@@ -209,7 +209,7 @@ static void check_run(const struct virt_paging *paging, const struct partition *
 
 	if (!count)
 		return;
-	vp.partition = (struct partition *)(uintptr_t)partition;
+	vp.partition = partition;
 	view.paging = *paging;
 	view.paging.cpl = access & WALK_USER ? 3 : 0;
 	records[0].gva = input.gva;

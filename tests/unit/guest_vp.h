@@ -38,7 +38,7 @@ static inline struct virt_regs *guest_regs(void)
 	return virt_regs(guest_vp.virt);
 }
 
-struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
+struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 

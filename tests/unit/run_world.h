@@ -64,7 +64,7 @@ static struct {
 /* Its page; child.apic.page is NULL until world_apic(). */
 static uint8_t apic_page[4096];
 
-struct gpa_page gpa_find_page(const struct partition *partition, gpa_t gpa)
+struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa)
 {
 	const struct virt_leaf leaf = virt_space_lookup(&partition->space, gpa);
 

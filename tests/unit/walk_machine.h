@@ -36,7 +36,7 @@ static struct x86_segment vp_cs;
 static struct virt_regs vp_regs;
 static struct vp vp = { .partition = &partition, .virt = (struct virt_vp *)(void *)&vp_regs };
 
-struct gpa_page gpa_find_page(const struct partition *asked, gpa_t gpa)
+struct gpa_page gpa_find_page(struct partition *asked, gpa_t gpa)
 {
 	uint64_t n = gpa.a >> PAGE_SHIFT;
 
