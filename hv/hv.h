@@ -21,9 +21,10 @@ struct partition;
 struct root {
 	struct virt_vp *virt;
 	uint32_t cpu;
-	uint64_t xcr0;			       /* the root's, as it last set it */
-	uint64_t tsc_offset;		       /* its TSC less the machine's: time_move_root() */
-	uint64_t child_exits[VIRT_EXIT_COUNT]; /* of all children on this processor */
+	uint64_t xcr0;	     /* the root's, as it last set it */
+	uint64_t tsc_offset; /* its TSC less the machine's: time_move_root() */
+	/* By enum virt_exit_reason: its own, and those of all children on this processor. */
+	uint64_t root_exits[VIRT_EXIT_COUNT], child_exits[VIRT_EXIT_COUNT];
 };
 
 /*
@@ -55,7 +56,7 @@ struct hv {
 	uint64_t tsc_hz;		    /* 0 if unknown */
 	uint32_t features;		    /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */
-	struct whit_stats stats; /* child_exits: out of the roots' when it is asked for */
+	struct whit_stats stats;	    /* exits: out of the roots' when they are asked for */
 	struct root roots[WHIT_MAX_CPUS];
 	uint64_t next_tag;	  /* of the next partition's handle */
 	struct partition *recent; /* that was found last, for the next time */

@@ -173,7 +173,7 @@ void root_run(struct root *root)
 
 	for (;;) {
 		virt_run(root->virt, &exit);
-		__atomic_fetch_add(&hv.stats.root_exits[exit.reason], 1, __ATOMIC_RELAXED);
+		root->root_exits[exit.reason]++;
 		root_exit(root, &exit);
 	}
 }

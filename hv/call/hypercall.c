@@ -28,6 +28,7 @@
 #include "hv/call/partition.h"
 #include "hv/root/lend.h"
 #include "hv/call/property.h"
+#include "hv/call/stats.h"
 #include "hv/call/capability.h"
 #include "whit/log.h"
 
@@ -266,33 +267,9 @@ static uint32_t call_read_log(struct call *call)
 	return result;
 }
 
-/* Read while others count: each word is right, or just before. */
-static void sum_child_exits(void)
-{
-	memset(hv.stats.child_exits, 0, sizeof(hv.stats.child_exits));
-	for (uint32_t cpu = 0; cpu < WHIT_MAX_CPUS; cpu++)
-		for (unsigned int i = 0; hv.roots[cpu].virt && i < VIRT_EXIT_COUNT; i++)
-			hv.stats.child_exits[i] += hv.roots[cpu].child_exits[i];
-}
-
 static uint32_t call_stats(struct call *call)
 {
-	uint32_t result = RESULT(E_POINTER);
-
-	if (call->gpr[RDX] < sizeof(hv.stats)) {
-		call->gpr[RDX] = sizeof(hv.stats);
-		return RESULT(WHV_E_INSUFFICIENT_BUFFER);
-	}
-	lock_take(&hv.lock);
-	if (buffer_is_legal(call->gpr[RCX], sizeof(hv.stats))) {
-		hv.stats.heap_free_pages = hv.heap.count;
-		sum_child_exits();
-		memcpy(virt_ptr(SPA(call->gpr[RCX])), &hv.stats, sizeof(hv.stats));
-		call->gpr[RDX] = sizeof(hv.stats);
-		result = RESULT(S_OK);
-	}
-	lock_drop(&hv.lock);
-	return result;
+	return stats_get(call->gpr[RCX], &call->gpr[RDX]);
 }
 
 static uint32_t call_translate_gvas(struct call *call)

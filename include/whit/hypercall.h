@@ -175,10 +175,50 @@ _Static_assert(sizeof(struct whit_vp_page) == 4096, "one page");
 /* The union of the exit context, where a struct whit_device_access stands. */
 #define WHIT_EXIT_UNION 48u
 
+/*
+ * The exits of a virtual processor by what they are counted as, in struct whit_stats. A number keeps its meaning for good: of
+ * two kinds of exit that are counted together, one may get a number of its own, and no number is used again.
+ */
+enum whit_exit_counter {
+	WHIT_EXIT_INTERRUPT = 0,	/* an interrupt of the machine */
+	WHIT_EXIT_NMI = 1,		/* an NMI of the machine */
+	WHIT_EXIT_INTERRUPT_WINDOW = 2, /* an interrupt that waited can be taken now */
+	WHIT_EXIT_NMI_WINDOW = 3,	/* an NMI that waited can be taken now */
+	WHIT_EXIT_CPUID = 4,
+	WHIT_EXIT_HLT = 5,
+	WHIT_EXIT_HYPERCALL = 6, /* VMCALL, VMMCALL */
+	WHIT_EXIT_IO = 7,	 /* IN, OUT, INS, OUTS */
+	WHIT_EXIT_RDMSR = 8,
+	WHIT_EXIT_WRMSR = 9,
+	WHIT_EXIT_CR_WRITE = 10, /* a write to CR0, CR3, CR4 or CR8; CLTS, LMSW */
+	WHIT_EXIT_CR_READ = 11,	 /* a read of CR8 */
+	WHIT_EXIT_DR = 12,	 /* MOV from or to a debug register */
+	WHIT_EXIT_XSETBV = 13,
+	WHIT_EXIT_INVD = 14, /* INVD, WBINVD */
+	WHIT_EXIT_INVLPG = 15,
+	WHIT_EXIT_MEMORY = 16,	  /* an access that the nested page tables do not allow */
+	WHIT_EXIT_EXCEPTION = 17, /* an intercepted exception */
+	WHIT_EXIT_TRIPLE_FAULT = 18,
+	WHIT_EXIT_TASK_SWITCH = 19,
+	WHIT_EXIT_HIDDEN_INSN = 20,   /* an instruction that ends with #UD: of VMX, SVM, SMX … */
+	WHIT_EXIT_INVALID_STATE = 21, /* the processor refused the guest's state */
+	WHIT_EXIT_NOTHING = 22,	      /* nothing ran: the root had an event to take first */
+	WHIT_EXIT_INIT = 23,
+	WHIT_EXIT_SIPI = 24,
+	WHIT_EXIT_DEADLINE = 25,   /* a timer that the hypervisor set for itself */
+	WHIT_EXIT_RDTSC = 26,	   /* RDTSC, RDTSCP */
+	WHIT_EXIT_PAUSE = 27,	   /* a loop with PAUSE that went on for long */
+	WHIT_EXIT_TPR = 28,	   /* a write to the TPR that lets an interrupt through */
+	WHIT_EXIT_APIC_WRITE = 29, /* a write to the local APIC that has an effect */
+	WHIT_EXIT_APIC_EOI = 30,   /* the end of an interrupt that the root is told of */
+	WHIT_EXIT_RDPMC = 31,
+	WHIT_EXIT_COUNTERS = 32 /* the length of the arrays */
+};
+
 struct whit_stats {
-	uint64_t root_exits[32];  /* by enum virt_exit_reason */
-	uint64_t child_exits[32]; /* the same, all children together */
-	uint64_t hidden_reads;	  /* pages of the hypervisor that the root has looked at */
+	uint64_t root_exits[WHIT_EXIT_COUNTERS];  /* by enum whit_exit_counter */
+	uint64_t child_exits[WHIT_EXIT_COUNTERS]; /* the same, all children together */
+	uint64_t hidden_reads;	/* pages of the hypervisor that the root has looked at */
 	uint64_t hidden_writes; /* those that it has begun to write to; what it writes disappears */
 	uint64_t lent_pages;	/* now */
 	uint64_t partitions;	/* now */
@@ -187,5 +227,9 @@ struct whit_stats {
 	uint64_t emulated; /* instructions that the emulator completed */
 	uint64_t reserved[1];
 };
+
+_Static_assert(offsetof(struct whit_stats, child_exits) == 256, "documented");
+_Static_assert(offsetof(struct whit_stats, hidden_reads) == 512, "documented");
+_Static_assert(sizeof(struct whit_stats) == 576, "documented");
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * docs/hypercalls.md describes the calls that exist: each code of whit/hypercall.h has a row in the table
- * of hv/call/hypercall.c and a heading "NAME (number)" in the document, and there are no others.
+ * of hv/call/hypercall.c and a heading "NAME (number)" in the document, and there are no others. So with the counters of
+ * exits: each has a number in the header, and a row "| number | `NAME` |" in the document.
  */
 #include <ctype.h>
 
@@ -70,9 +71,32 @@ static void every_call_is_documented(void)
 	free(document);
 }
 
+static void every_counter_of_exits_is_documented(void)
+{
+	char *header = read_all("include/whit/hypercall.h"),
+	     *document = read_all("docs/hypercalls.md"), name[64], wanted[128];
+	const char *at_text = header;
+	unsigned int n_counters = 0, n_rows = 0;
+
+	while (next_name(&at_text, "WHIT_EXIT_", name)) {
+		if (strncmp(at_text, " = ", 3) || !strcmp(name, "WHIT_EXIT_COUNTERS"))
+			continue;
+		CHECK_EQ(strtoul(at_text + 3, NULL, 0), n_counters);
+		snprintf(wanted, sizeof(wanted), "\n| %u | `%s` | ", n_counters++, name);
+		CHECK(strstr(document, wanted));
+	}
+	for (at_text = document; (at_text = strstr(at_text, " | `WHIT_EXIT_")); n_rows++)
+		at_text++;
+	CHECK_EQ(n_counters, WHIT_EXIT_COUNTERS);
+	CHECK_EQ(n_rows, n_counters);
+	free(header);
+	free(document);
+}
+
 int main(void)
 {
-	static const struct test tests[] = { TEST(every_call_is_documented) };
+	static const struct test tests[] = { TEST(every_call_is_documented),
+					     TEST(every_counter_of_exits_is_documented) };
 
 	return RUN(tests);
 }

@@ -57,6 +57,50 @@ static void log_can_be_read(void)
 	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, 256 * MIB - 8, 16), E_POINTER);
 }
 
+/* The processor's numbers, and the one under which the root finds them. */
+static void exits_are_found_under_the_documented_numbers(void)
+{
+	static const struct {
+		enum virt_exit_reason reason;
+		enum whit_exit_counter counter;
+	} known[] = { { VIRT_EXIT_INTERRUPT, WHIT_EXIT_INTERRUPT },
+		      { VIRT_EXIT_CPUID, WHIT_EXIT_CPUID },
+		      { VIRT_EXIT_IO, WHIT_EXIT_IO },
+		      { VIRT_EXIT_WRMSR, WHIT_EXIT_WRMSR },
+		      { VIRT_EXIT_MEMORY, WHIT_EXIT_MEMORY },
+		      { VIRT_EXIT_DEADLINE, WHIT_EXIT_DEADLINE },
+		      { VIRT_EXIT_RDPMC, WHIT_EXIT_RDPMC } };
+	struct whit_stats stats;
+	uint64_t buffer, root_sum = 0, child_sum = 0, n_distinct = 0;
+
+	machine(256 * MIB);
+	buffer = test_pages(1);
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		hv.roots[cpu].virt = test_root.virt;
+		for (unsigned int reason = 0; reason < VIRT_EXIT_COUNT; reason++) {
+			hv.roots[cpu].root_exits[reason] = 1000 + reason;
+			hv.roots[cpu].child_exits[reason] = 2000 + reason;
+		}
+	}
+	/* Asked twice, the numbers are the same: they are not added to. */
+	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
+	memcpy(&stats, at(buffer), sizeof(stats));
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		CHECK_EQ(stats.root_exits[known[i].counter], 2 * (1000 + known[i].reason));
+		CHECK_EQ(stats.child_exits[known[i].counter], 2 * (2000 + known[i].reason));
+	}
+	for (unsigned int i = 0; i < WHIT_EXIT_COUNTERS; i++) {
+		root_sum += stats.root_exits[i];
+		child_sum += stats.child_exits[i];
+		n_distinct += stats.root_exits[i] / 2 - 1000 < VIRT_EXIT_COUNT;
+	}
+	/* None is lost, none is counted twice, and today none shares a counter. */
+	CHECK_EQ(root_sum, VIRT_EXIT_COUNT * (2000 + VIRT_EXIT_COUNT - 1));
+	CHECK_EQ(child_sum, VIRT_EXIT_COUNT * (4000 + VIRT_EXIT_COUNT - 1));
+	CHECK_EQ(n_distinct, VIRT_EXIT_COUNT);
+}
+
 static void stats_can_be_read(void)
 {
 	struct whit_stats stats;
@@ -168,13 +212,10 @@ static void buffers_are_checked_whole(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		TEST(calls_that_do_not_exist),
-		TEST(version),
-		TEST(log_can_be_read),
-		TEST(stats_can_be_read),
-		TEST(run_gives_exits_in_the_shared_page),
-		TEST(translate_without_paging),
-		TEST(buffers_are_checked_whole),
+		TEST(calls_that_do_not_exist),	TEST(version),
+		TEST(log_can_be_read),		TEST(exits_are_found_under_the_documented_numbers),
+		TEST(stats_can_be_read),	TEST(run_gives_exits_in_the_shared_page),
+		TEST(translate_without_paging), TEST(buffers_are_checked_whole),
 	};
 
 	return RUN(tests);

@@ -280,7 +280,7 @@ static void triple_fault_and_init_reset_the_machine(void)
 		if (!setjmp(out))
 			root_run(&root);
 		CHECK_EQUAL(fake.n_resets, 1);
-		CHECK_EQUAL(hv.stats.root_exits[reasons[i]], 1);
+		CHECK_EQUAL(root.root_exits[reasons[i]], 1);
 		(void)log_read(0, text, WHIT_LOG_BYTES, &next);
 		CHECK(strstr(text, i ? "INIT at RIP abc101" : "(triple fault) at RIP abc100"));
 	}
@@ -313,7 +313,7 @@ static void exits_are_counted_by_reason(void)
 	world_init();
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
-	CHECK_EQUAL(hv.stats.root_exits[VIRT_EXIT_CPUID], 2);
+	CHECK_EQUAL(root.root_exits[VIRT_EXIT_CPUID], 2);
 }
 
 int main(void)

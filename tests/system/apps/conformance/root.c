@@ -148,7 +148,6 @@ static void root_cannot_change_what_the_processor_is(void)
  */
 static void root_mtrrs_are_its_own_and_take_their_time(void)
 {
-	const unsigned int wrmsr = 9; /* VIRT_EXIT_WRMSR */
 	const uint64_t def_type = insn_rdmsr(MSR_MTRR_DEF_TYPE),
 		       base = insn_rdmsr(MSR_MTRR_PHYSBASE0), mask = insn_rdmsr(MSR_MTRR_PHYSMASK0);
 	struct whit_stats before, after;
@@ -174,8 +173,9 @@ static void root_mtrrs_are_its_own_and_take_their_time(void)
 	ticks = board_tsc() - ticks;
 	EXPECT_HR(WhitGetStats(&after), S_OK);
 	EXPECT_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type);
-	EXPECT(after.root_exits[wrmsr] - before.root_exits[wrmsr] > 10);
-	EXPECT(ticks / (after.root_exits[wrmsr] - before.root_exits[wrmsr]) < 300000);
+	EXPECT(after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR] > 10);
+	EXPECT(ticks / (after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR]) <
+	       300000);
 	EXPECT_EQ(after.heap_free_pages, before.heap_free_pages);
 	EXPECT(hidden_reads_as_ones((const uint64_t *)(uintptr_t)hidden));
 	root_keeps_its_registers_through_children();
