@@ -199,7 +199,7 @@ void virt_space_use_flags(struct virt_space *space, bool are_used);
 /* ---- Virtual processors ------------------------------------------------------------------ */
 
 /*
- * The registers that every exit brings. rip, rflags, gpr[4] (rsp): set `changed` after writing one.
+ * The registers that every exit brings. rip, rflags, gpr[X86_RSP]: set `changed` after writing one.
  */
 struct virt_regs {
 	uint64_t gpr[16]; /* ModRM order */

@@ -4,11 +4,11 @@
  */
 #include "cpu.h"
 
+#include "x86/gpr.h"
 #include "x86/msr.h"
 
 #define SELECTOR_TI    0x4u
 #define SELECTOR_INDEX 0xfff8u
-#define RSP	       4
 
 #define READ_REGISTER(insn, type)                                   \
 	({                                                          \
@@ -92,7 +92,7 @@ static void capture_segments(struct whit_cpu_state *state)
 void cpu_capture(struct whit_cpu_state *state, uint64_t rsp, uint64_t rip)
 {
 	*state = (struct whit_cpu_state) {
-		.gpr[RSP] = rsp,
+		.gpr[X86_RSP] = rsp,
 		.rip = rip,
 		.rflags = __builtin_ia32_readeflags_u64(),
 		.cr0 = READ_REGISTER("mov %%cr0, %0", uint64_t),

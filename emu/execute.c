@@ -22,8 +22,8 @@ static inline uint64_t load_operand(const struct emu_run *run, unsigned int oper
 	switch (operand & OPD_KIND) {
 	case (KIND_B & OPD_KIND): return emu_reg(run, insn->vvvv, size);
 	case (KIND_I & OPD_KIND): return insn->imm;
-	case (KIND_ACC & OPD_KIND): return emu_reg(run, EMU_RAX, size);
-	case (KIND_CL & OPD_KIND): return emu_reg(run, EMU_RCX, 1);
+	case (KIND_ACC & OPD_KIND): return emu_reg(run, X86_RAX, size);
+	case (KIND_CL & OPD_KIND): return emu_reg(run, X86_RCX, 1);
 	case (KIND_ONE & OPD_KIND): return 1;
 	default: return 0;
 	}
@@ -35,7 +35,7 @@ static void store_register(struct emu_run *run, unsigned int operand, uint64_t v
 	unsigned int reg = insn->reg;
 
 	if (emu_is_kind(operand, KIND_ACC))
-		reg = EMU_RAX;
+		reg = X86_RAX;
 	else if (emu_is_kind(operand, KIND_B))
 		reg = insn->vvvv;
 	emu_set_reg(run, reg, emu_wide_bytes(operand, insn->operand_size), value);
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) uint64_t operand_offset(const struc
 								     unsigned int flags)
 {
 	const struct emu_insn *insn = run->insn;
-	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	uint64_t offset = emu_effective_address(run, run->cpu->gpr[X86_RSP]);
 
 	if (unlikely(flags & BITS)) {
 		unsigned int size = insn->operand_size;

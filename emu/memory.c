@@ -57,7 +57,7 @@ enum emu_outcome emu_place_operand(struct emu_run *run, unsigned int n_bytes,
 				   struct emu_place *place)
 {
 	return emu_place(run, run->insn->segment,
-			 emu_effective_address(run, run->cpu->gpr[EMU_RSP]), n_bytes, alignment,
+			 emu_effective_address(run, run->cpu->gpr[X86_RSP]), n_bytes, alignment,
 			 access, place);
 }
 
@@ -81,7 +81,7 @@ enum emu_outcome emu_place_parts(struct emu_run *run, unsigned int n_first, unsi
 				 struct emu_place parts[2])
 {
 	const struct emu_insn *insn = run->insn;
-	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	uint64_t offset = emu_effective_address(run, run->cpu->gpr[X86_RSP]);
 	enum emu_outcome outcome;
 
 	parts[1].n_bytes[0] = 0;

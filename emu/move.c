@@ -22,7 +22,7 @@ bool emu_get_move(const struct emu_insn *insn, struct emu_move *move)
 	    !emu_is_kind(other, KIND_I))
 		return false;
 	move->n_register_bytes = (uint8_t)emu_wide_bytes(other, insn->operand_size);
-	move->reg = emu_is_kind(other, KIND_ACC) ? EMU_RAX : insn->reg;
+	move->reg = emu_is_kind(other, KIND_ACC) ? X86_RAX : insn->reg;
 	move->shift = 0;
 	if (emu_is_high_byte(insn, move->reg, move->n_register_bytes)) {
 		move->reg -= 4;
@@ -33,7 +33,7 @@ bool emu_get_move(const struct emu_insn *insn, struct emu_move *move)
 
 uint64_t emu_move_offset(const struct emu_insn *insn, const uint64_t gpr[16], uint64_t rip)
 {
-	return emu_offset(insn, gpr, gpr[EMU_RSP], rip + insn->length);
+	return emu_offset(insn, gpr, gpr[X86_RSP], rip + insn->length);
 }
 
 uint64_t emu_move_stored(const struct emu_insn *insn, const struct emu_move *move,

@@ -14,20 +14,12 @@
 #include "emu/emu.h"
 #include "emu/row.h"
 #include "x86/cr.h"
+#include "x86/gpr.h"
 #include "x86/page.h"
 #include "x86/rflags.h"
 
-enum emu_gpr {
-	EMU_RAX,
-	EMU_RCX,
-	EMU_RDX,
-	EMU_RBX,
-	EMU_RSP,
-	EMU_RBP,
-	EMU_RSI,
-	EMU_RDI,
-	EMU_RIP = 16 /* as the base of an address */
-};
+/* RIP as the base of an address, behind the general registers. */
+#define EMU_RIP X86_GPRS
 
 /* Code for accesses that no guest makes to a device many times a second is kept small, not fast. */
 #define EMU_RARE __attribute__((cold))
@@ -137,7 +129,7 @@ static inline uint64_t emu_offset(const struct emu_insn *insn, const uint64_t gp
 {
 	uint64_t address = (uint64_t)insn->disp;
 
-	if (unlikely(insn->base == EMU_RSP))
+	if (unlikely(insn->base == X86_RSP))
 		address += rsp;
 	else if (unlikely(insn->base == EMU_RIP))
 		address += next_rip;

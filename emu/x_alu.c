@@ -108,13 +108,13 @@ enum emu_outcome emu_x_xadd(struct emu_run *run)
 enum emu_outcome emu_x_cmpxchg(struct emu_run *run)
 {
 	uint64_t old = run->value[0];
-	uint64_t accumulator = emu_reg(run, EMU_RAX, run->size);
+	uint64_t accumulator = emu_reg(run, X86_RAX, run->size);
 
 	emu_sub(accumulator, old, 0, run->size, &run->rflags);
 	if (accumulator == old)
 		run->value[0] = run->value[1];
 	else
-		emu_set_gpr(run, EMU_RAX, run->size, old);
+		emu_set_gpr(run, X86_RAX, run->size, old);
 	return EMU_DONE;
 }
 
@@ -126,7 +126,7 @@ enum emu_outcome emu_x_cmpxchg8b(struct emu_run *run)
 {
 	unsigned int half = run->size / 2;
 	bool is_locked = run->insn->prefixes & EMU_PREFIX_LOCK;
-	uint64_t rbx = emu_reg(run, EMU_RBX, half), rcx = emu_reg(run, EMU_RCX, half);
+	uint64_t rbx = emu_reg(run, X86_RBX, half), rcx = emu_reg(run, X86_RCX, half);
 	uint64_t low = 0, high = 0;
 	uint8_t old[16], desired[16];
 	struct emu_place place;
@@ -144,15 +144,15 @@ enum emu_outcome emu_x_cmpxchg8b(struct emu_run *run)
 
 	memcpy(&low, old, half);
 	memcpy(&high, old + half, half);
-	if (low == emu_reg(run, EMU_RAX, half) && high == emu_reg(run, EMU_RDX, half)) {
+	if (low == emu_reg(run, X86_RAX, half) && high == emu_reg(run, X86_RDX, half)) {
 		run->rflags |= RFLAGS_ZF;
 		memcpy(desired, &rbx, half);
 		memcpy(desired + half, &rcx, half);
 	} else {
 		run->rflags &= ~(uint64_t)RFLAGS_ZF;
 		memcpy(desired, old, 2 * half);
-		emu_set_gpr(run, EMU_RAX, half, low);
-		emu_set_gpr(run, EMU_RDX, half, high);
+		emu_set_gpr(run, X86_RAX, half, low);
+		emu_set_gpr(run, X86_RDX, half, high);
 	}
 	if (is_locked)
 		return emu_write_locked(run, &place, old, desired);

@@ -72,7 +72,7 @@ enum emu_outcome emu_x_bzhi(struct emu_run *run)
 enum emu_outcome emu_x_mulx(struct emu_run *run)
 {
 	unsigned __int128 product =
-		(unsigned __int128)emu_reg(run, EMU_RDX, run->size) * run->value[2];
+		(unsigned __int128)emu_reg(run, X86_RDX, run->size) * run->value[2];
 
 	run->value[1] = (uint64_t)product;
 	run->value[0] = (uint64_t)(product >> (8 * run->size));

@@ -13,7 +13,7 @@ static uint16_t port_of(const struct emu_run *run, unsigned int operand)
 {
 	if (emu_is_kind(operand, KIND_I))
 		return (uint16_t)(run->insn->imm & 0xff);
-	return (uint16_t)run->cpu->gpr[EMU_RDX];
+	return (uint16_t)run->cpu->gpr[X86_RDX];
 }
 
 enum emu_outcome emu_x_in(struct emu_run *run)
@@ -27,14 +27,14 @@ enum emu_outcome emu_x_in(struct emu_run *run)
 		return outcome;
 	outcome = EMU_CALL(run, in, port, run->size, 1, &value);
 	if (outcome == EMU_DONE)
-		emu_set_gpr(run, EMU_RAX, run->size, value);
+		emu_set_gpr(run, X86_RAX, run->size, value);
 	return outcome;
 }
 
 enum emu_outcome emu_x_out(struct emu_run *run)
 {
 	uint16_t port = port_of(run, run->insn->row->operand[0]);
-	uint32_t value = (uint32_t)emu_reg(run, EMU_RAX, run->size);
+	uint32_t value = (uint32_t)emu_reg(run, X86_RAX, run->size);
 	enum emu_outcome outcome;
 
 	outcome = emu_port_check(run, port);

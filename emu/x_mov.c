@@ -59,7 +59,7 @@ enum emu_outcome emu_x_xlat(struct emu_run *run)
 {
 	const uint64_t *gpr = run->cpu->gpr;
 	uint64_t offset =
-		(gpr[EMU_RBX] + (gpr[EMU_RAX] & 0xff)) & emu_mask(run->insn->address_size);
+		(gpr[X86_RBX] + (gpr[X86_RAX] & 0xff)) & emu_mask(run->insn->address_size);
 	struct emu_place place;
 	enum emu_outcome outcome;
 	uint8_t value;
@@ -69,7 +69,7 @@ enum emu_outcome emu_x_xlat(struct emu_run *run)
 		return outcome;
 	outcome = emu_read(run, &place, &value);
 	if (outcome == EMU_DONE)
-		emu_set_gpr(run, EMU_RAX, 1, value);
+		emu_set_gpr(run, X86_RAX, 1, value);
 	return outcome;
 }
 

@@ -24,18 +24,18 @@ static struct wide get_pair(const struct emu_run *run)
 	const uint64_t *gpr = run->cpu->gpr;
 
 	if (run->size == 1)
-		return (struct wide) { gpr[EMU_RAX] & 0xff, gpr[EMU_RAX] >> 8 & 0xff };
-	return (struct wide) { emu_reg(run, EMU_RAX, run->size), emu_reg(run, EMU_RDX, run->size) };
+		return (struct wide) { gpr[X86_RAX] & 0xff, gpr[X86_RAX] >> 8 & 0xff };
+	return (struct wide) { emu_reg(run, X86_RAX, run->size), emu_reg(run, X86_RDX, run->size) };
 }
 
 static void set_pair(struct emu_run *run, uint64_t low, uint64_t high)
 {
 	if (run->size == 1) {
-		emu_set_gpr(run, EMU_RAX, 2, (low & 0xff) | (high & 0xff) << 8);
+		emu_set_gpr(run, X86_RAX, 2, (low & 0xff) | (high & 0xff) << 8);
 		return;
 	}
-	emu_set_gpr(run, EMU_RAX, run->size, low);
-	emu_set_gpr(run, EMU_RDX, run->size, high);
+	emu_set_gpr(run, X86_RAX, run->size, low);
+	emu_set_gpr(run, X86_RDX, run->size, high);
 }
 
 static struct wide multiply(uint64_t a, uint64_t b, unsigned int size)

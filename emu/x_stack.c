@@ -30,12 +30,12 @@ enum emu_outcome emu_place_push(struct emu_run *run, unsigned int index, unsigne
 				struct emu_place *place)
 {
 	unsigned int width;
-	uint64_t rsp = run->cpu->gpr[EMU_RSP] - (index + 1) * run->size;
+	uint64_t rsp = run->cpu->gpr[X86_RSP] - (index + 1) * run->size;
 	enum emu_outcome outcome = stack_address_size(run, &width);
 
 	if (outcome != EMU_DONE)
 		return outcome;
-	emu_set_gpr(run, EMU_RSP, width, rsp);
+	emu_set_gpr(run, X86_RSP, width, rsp);
 	return emu_place(run, SEG_SS, rsp & emu_mask(width), n_bytes, n_bytes, EMU_WRITE, place);
 }
 
@@ -47,12 +47,12 @@ enum emu_outcome emu_place_pop(struct emu_run *run, unsigned int index, unsigned
 			       unsigned int n_bytes, struct emu_place *place)
 {
 	unsigned int width;
-	uint64_t rsp = run->cpu->gpr[EMU_RSP];
+	uint64_t rsp = run->cpu->gpr[X86_RSP];
 	enum emu_outcome outcome = stack_address_size(run, &width);
 
 	if (outcome != EMU_DONE)
 		return outcome;
-	emu_set_gpr(run, EMU_RSP, width, rsp + n_popped);
+	emu_set_gpr(run, X86_RSP, width, rsp + n_popped);
 	return emu_place(run, SEG_SS, (rsp + index * run->size) & emu_mask(width), n_bytes, n_bytes,
 			 EMU_READ, place);
 }
@@ -205,7 +205,7 @@ enum emu_outcome emu_x_popa(struct emu_run *run)
 		outcome = emu_place_pop(run, i, 8 * run->size, run->size, &places[i]);
 	for (unsigned int i = 0; i < 8 && outcome == EMU_DONE; i++) {
 		outcome = emu_read(run, &places[i], &value);
-		if (i != 7 - EMU_RSP)
+		if (i != 7 - X86_RSP)
 			emu_set_gpr(run, 7 - i, run->size, value);
 	}
 	return outcome;
@@ -270,7 +270,7 @@ enum emu_outcome emu_x_enter(struct emu_run *run)
 {
 	unsigned int level = run->insn->imm >> 16 & 31, n_bytes = run->insn->imm & 0xffff;
 	unsigned int size = run->size, width;
-	uint64_t rbp = run->cpu->gpr[EMU_RBP], rsp = run->cpu->gpr[EMU_RSP], frame, value[32];
+	uint64_t rbp = run->cpu->gpr[X86_RBP], rsp = run->cpu->gpr[X86_RSP], frame, value[32];
 	struct emu_place places[32], source;
 	enum emu_outcome outcome;
 
@@ -301,8 +301,8 @@ enum emu_outcome emu_x_enter(struct emu_run *run)
 	if (outcome == EMU_DONE)
 		outcome = emu_place(run, SEG_SS, rsp & emu_mask(width), size, size, EMU_WRITE,
 				    &source);
-	emu_set_gpr(run, EMU_RSP, width, rsp);
-	emu_set_gpr(run, EMU_RBP, size, frame);
+	emu_set_gpr(run, X86_RSP, width, rsp);
+	emu_set_gpr(run, X86_RBP, size, frame);
 	for (unsigned int i = 0; i <= level && outcome == EMU_DONE; i++)
 		outcome = emu_write(run, &places[i], &value[i]);
 	return outcome;
@@ -310,7 +310,7 @@ enum emu_outcome emu_x_enter(struct emu_run *run)
 
 enum emu_outcome emu_x_leave(struct emu_run *run)
 {
-	uint64_t rbp = run->cpu->gpr[EMU_RBP], value;
+	uint64_t rbp = run->cpu->gpr[X86_RBP], value;
 	struct emu_place place;
 	unsigned int width;
 	enum emu_outcome outcome = stack_address_size(run, &width);
@@ -322,7 +322,7 @@ enum emu_outcome emu_x_leave(struct emu_run *run)
 		outcome = emu_read(run, &place, &value);
 	if (outcome != EMU_DONE)
 		return outcome;
-	emu_set_gpr(run, EMU_RSP, width, rbp + run->size);
-	emu_set_gpr(run, EMU_RBP, run->size, value);
+	emu_set_gpr(run, X86_RSP, width, rbp + run->size);
+	emu_set_gpr(run, X86_RBP, run->size, value);
 	return EMU_DONE;
 }

@@ -35,7 +35,7 @@ static void begin(struct string *string, const struct emu_run *run, bool one_at_
 
 	string->n = 1;
 	string->mask = emu_mask(insn->address_size);
-	string->count = run->cpu->gpr[EMU_RCX] & string->mask;
+	string->count = run->cpu->gpr[X86_RCX] & string->mask;
 	string->is_rep = insn->prefixes & (EMU_PREFIX_REP | EMU_PREFIX_REPNE);
 	if (string->is_rep && !one_at_a_time && !(run->cpu->rflags & RFLAGS_DF)) {
 		string->n = EMU_BATCH_BYTES / run->size;
@@ -117,13 +117,13 @@ static inline enum emu_outcome place_run(struct emu_run *run, struct string *str
 
 static inline enum emu_outcome place_source(struct emu_run *run, struct string *string)
 {
-	return place_run(run, string, run->insn->segment, EMU_RSI, EMU_READ, &string->source);
+	return place_run(run, string, run->insn->segment, X86_RSI, EMU_READ, &string->source);
 }
 
 static inline enum emu_outcome place_destination(struct emu_run *run, struct string *string,
 						 unsigned int access)
 {
-	return place_run(run, string, SEG_ES, EMU_RDI, access, &string->destination);
+	return place_run(run, string, SEG_ES, X86_RDI, access, &string->destination);
 }
 
 /* An element that crosses a page is on its own; anything else is one operation. */
@@ -172,7 +172,7 @@ static enum emu_outcome finish(struct emu_run *run, const struct string *string)
 {
 	if (!string->is_rep)
 		return EMU_DONE;
-	set_counter(run, string, EMU_RCX, string->count - string->n);
+	set_counter(run, string, X86_RCX, string->count - string->n);
 	return string->count == string->n ? EMU_DONE : EMU_AGAIN;
 }
 
@@ -211,8 +211,8 @@ enum emu_outcome emu_x_movs(struct emu_run *run)
 	outcome = write_run(run, &string, data);
 	if (outcome != EMU_DONE)
 		return outcome;
-	advance(run, &string, EMU_RSI);
-	advance(run, &string, EMU_RDI);
+	advance(run, &string, X86_RSI);
+	advance(run, &string, X86_RDI);
 	return finish(run, &string);
 }
 
@@ -235,11 +235,11 @@ enum emu_outcome emu_x_stos(struct emu_run *run)
 	outcome = place_destination(run, &string, EMU_WRITE);
 	if (outcome != EMU_DONE)
 		return outcome;
-	fill(data, emu_reg(run, EMU_RAX, run->size), run->size, string.n);
+	fill(data, emu_reg(run, X86_RAX, run->size), run->size, string.n);
 	outcome = write_run(run, &string, data);
 	if (outcome != EMU_DONE)
 		return outcome;
-	advance(run, &string, EMU_RDI);
+	advance(run, &string, X86_RDI);
 	return finish(run, &string);
 }
 
@@ -264,8 +264,8 @@ enum emu_outcome emu_x_lods(struct emu_run *run)
 	last = data + (string.n - 1) * run->size;
 	for (unsigned int i = 0; i < run->size; i++)
 		value |= (uint64_t)last[i] << (8 * i);
-	emu_set_gpr(run, EMU_RAX, run->size, value);
-	advance(run, &string, EMU_RSI);
+	emu_set_gpr(run, X86_RAX, run->size, value);
+	advance(run, &string, X86_RSI);
 	return finish(run, &string);
 }
 
@@ -298,8 +298,8 @@ enum emu_outcome emu_x_scas(struct emu_run *run)
 	outcome = read_run(run, &string, &string.destination, &value);
 	if (outcome != EMU_DONE)
 		return outcome;
-	advance(run, &string, EMU_RDI);
-	return finish_compare(run, &string, emu_reg(run, EMU_RAX, run->size), value);
+	advance(run, &string, X86_RDI);
+	return finish_compare(run, &string, emu_reg(run, X86_RAX, run->size), value);
 }
 
 /*
@@ -327,8 +327,8 @@ enum emu_outcome emu_x_cmps(struct emu_run *run)
 	outcome = read_run(run, &string, &string.destination, &b);
 	if (outcome != EMU_DONE)
 		return outcome;
-	advance(run, &string, EMU_RSI);
-	advance(run, &string, EMU_RDI);
+	advance(run, &string, X86_RSI);
+	advance(run, &string, X86_RDI);
 	return finish_compare(run, &string, a, b);
 }
 
@@ -338,7 +338,7 @@ enum emu_outcome emu_x_cmps(struct emu_run *run)
  */
 enum emu_outcome emu_x_ins(struct emu_run *run)
 {
-	uint16_t port = (uint16_t)run->cpu->gpr[EMU_RDX];
+	uint16_t port = (uint16_t)run->cpu->gpr[X86_RDX];
 	uint8_t data[EMU_BATCH_BYTES];
 	struct string string;
 	enum emu_outcome outcome;
@@ -361,13 +361,13 @@ enum emu_outcome emu_x_ins(struct emu_run *run)
 	outcome = write_run(run, &string, data);
 	if (outcome != EMU_DONE)
 		return outcome;
-	advance(run, &string, EMU_RDI);
+	advance(run, &string, X86_RDI);
 	return finish(run, &string);
 }
 
 enum emu_outcome emu_x_outs(struct emu_run *run)
 {
-	uint16_t port = (uint16_t)run->cpu->gpr[EMU_RDX];
+	uint16_t port = (uint16_t)run->cpu->gpr[X86_RDX];
 	uint8_t data[EMU_BATCH_BYTES];
 	struct string string;
 	enum emu_outcome outcome;
@@ -387,6 +387,6 @@ enum emu_outcome emu_x_outs(struct emu_run *run)
 	outcome = EMU_CALL(run, out, port, run->size, string.n, data);
 	if (outcome != EMU_DONE)
 		return outcome;
-	advance(run, &string, EMU_RSI);
+	advance(run, &string, X86_RSI);
 	return finish(run, &string);
 }

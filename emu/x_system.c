@@ -99,7 +99,7 @@ enum emu_outcome emu_x_invlpg(struct emu_run *run)
 {
 	const struct emu_insn *insn = run->insn;
 	bool is_long = run->cpu->mode == EMU_LONG64;
-	uint64_t linear = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	uint64_t linear = emu_effective_address(run, run->cpu->gpr[X86_RSP]);
 	struct x86_segment segment;
 	enum emu_outcome outcome;
 

@@ -281,12 +281,12 @@ static enum emu_outcome access_memory(struct emu_run *run, const struct vec *v, 
 				      uint64_t needed, uint64_t active, uint8_t *data)
 {
 	const struct emu_insn *insn = run->insn;
-	uint64_t offset = run->cpu->gpr[EMU_RDI] & emu_mask(insn->address_size);
+	uint64_t offset = run->cpu->gpr[X86_RDI] & emu_mask(insn->address_size);
 	struct emu_place place;
 	enum emu_outcome outcome;
 
 	if (insn->is_memory)
-		offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+		offset = emu_effective_address(run, run->cpu->gpr[X86_RSP]);
 	outcome = place_bytes(run, v, offset, is_write ? EMU_WRITE : EMU_READ, needed & ones(v->n),
 			      &place);
 	if (outcome != EMU_DONE)
@@ -432,7 +432,7 @@ static __attribute__((noinline)) enum emu_outcome load_or_store(struct emu_run *
 {
 	const struct emu_insn *insn = run->insn;
 	struct emu_effect *effect = &run->effect;
-	uint64_t offset = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	uint64_t offset = emu_effective_address(run, run->cpu->gpr[X86_RSP]);
 	enum emu_outcome outcome;
 	gpa_t gpa;
 

@@ -148,7 +148,7 @@ static enum emu_outcome place_data(struct emu_run *run, unsigned int n, unsigned
 
 	x87->fop = (uint16_t)((insn->opcode & 7) << 8 | insn->modrm);
 	x87->fip = run->cpu->rip;
-	x87->fdp = emu_effective_address(run, run->cpu->gpr[EMU_RSP]);
+	x87->fdp = emu_effective_address(run, run->cpu->gpr[X86_RSP]);
 	x87->fsw &= (uint16_t)~FSW_C1;
 	run->effect.kind = EMU_SET_X87;
 	outcome = n == 10 ? emu_place_parts(run, 8, 2, 8, access, parts)

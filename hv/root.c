@@ -18,9 +18,8 @@
 #include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
-
-#define LOW_32 0xffffffffull
 
 static void root_skip_or_gp(struct root *root, const struct virt_exit *exit, bool is_done)
 {
@@ -34,12 +33,12 @@ static void root_cpuid(struct root *root, const struct virt_exit *exit)
 {
 	struct virt_regs *const regs = virt_regs(root->virt);
 	const struct x86_cpuid result =
-		cpuid_root(root, (uint32_t)regs->gpr[0], (uint32_t)regs->gpr[1]);
+		cpuid_root(root, (uint32_t)regs->gpr[X86_RAX], (uint32_t)regs->gpr[X86_RCX]);
 
-	regs->gpr[0] = result.eax;
-	regs->gpr[1] = result.ecx;
-	regs->gpr[2] = result.edx;
-	regs->gpr[3] = result.ebx;
+	regs->gpr[X86_RAX] = result.eax;
+	regs->gpr[X86_RCX] = result.ecx;
+	regs->gpr[X86_RDX] = result.edx;
+	regs->gpr[X86_RBX] = result.ebx;
 	virt_skip(root->virt, exit);
 }
 
@@ -56,12 +55,12 @@ static void root_hypercall(struct root *root, const struct virt_exit *exit)
 static void root_xsetbv(struct root *root, const struct virt_exit *exit)
 {
 	const struct virt_regs *const regs = virt_regs(root->virt);
-	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+	const uint64_t value = gpr_edx_eax(regs->gpr);
 	struct virt_paging paging;
 
 	/* CR4.OSXSAVE was set, or there would have been #UD in place of the exit. */
 	virt_get_paging(root->virt, &paging);
-	if (paging.cpl || (uint32_t)regs->gpr[1] || !cr_xcr0_is_legal(value) ||
+	if (paging.cpl || (uint32_t)regs->gpr[X86_RCX] || !cr_xcr0_is_legal(value) ||
 	    !virt_xsetbv(0, value)) {
 		root_raise(root, exit, EXC_GP);
 		return;
@@ -74,21 +73,19 @@ static void root_rdmsr(struct root *root, const struct virt_exit *exit)
 {
 	struct virt_regs *const regs = virt_regs(root->virt);
 	uint64_t value;
-	const bool is_done = msr_read_root(root, (uint32_t)regs->gpr[1], &value);
+	const bool is_done = msr_read_root(root, (uint32_t)regs->gpr[X86_RCX], &value);
 
-	if (is_done) {
-		regs->gpr[0] = value & LOW_32;
-		regs->gpr[2] = value >> 32;
-	}
+	if (is_done)
+		gpr_set_edx_eax(regs->gpr, value);
 	root_skip_or_gp(root, exit, is_done);
 }
 
 static void root_wrmsr(struct root *root, const struct virt_exit *exit)
 {
 	const struct virt_regs *const regs = virt_regs(root->virt);
-	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+	const uint64_t value = gpr_edx_eax(regs->gpr);
 
-	const enum msr_outcome outcome = msr_write_root(root, (uint32_t)regs->gpr[1], value);
+	const enum msr_outcome outcome = msr_write_root(root, (uint32_t)regs->gpr[X86_RCX], value);
 
 	if (outcome != MSR_AGAIN)
 		root_skip_or_gp(root, exit, outcome == MSR_DONE);

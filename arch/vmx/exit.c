@@ -11,6 +11,7 @@
 #include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
 
 /* Returns false if the exit has been dealt with and the guest is to go on. */
@@ -241,8 +242,7 @@ static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 
 	read_length(exit);
 	exit->reason = VIRT_EXIT_WRMSR;
-	if (!vp->is_root ||
-	    !vmx_syscall_written(vp, (uint32_t)gpr[1], (uint32_t)gpr[0] | gpr[2] << 32))
+	if (!vp->is_root || !vmx_syscall_written(vp, (uint32_t)gpr[X86_RCX], gpr_edx_eax(gpr)))
 		return true;
 	virt_skip(vp, exit);
 	return false;

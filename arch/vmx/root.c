@@ -7,6 +7,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
 #include "x86/cr.h"
+#include "x86/gpr.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
 
@@ -99,7 +100,7 @@ void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
 	uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
 
 	vmx_reset_state(root, caching | CR0_ET);
-	root->regs.gpr[2] = vmx_features.signature;
+	root->regs.gpr[X86_RDX] = vmx_features.signature;
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
 		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);
 }

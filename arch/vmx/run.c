@@ -4,6 +4,7 @@
  * short.
  */
 #include "arch/vmx/vmx.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
 
 static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uint32_t reason)
@@ -46,7 +47,7 @@ static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp
 static inline void write_changed(struct virt_vp *vp)
 {
 	vmwrite(VMCS_GUEST_RIP, vp->regs.rip);
-	vmwrite(VMCS_GUEST_RSP, vp->regs.gpr[4]);
+	vmwrite(VMCS_GUEST_RSP, vp->regs.gpr[X86_RSP]);
 	vmwrite(VMCS_GUEST_RFLAGS, vp->regs.rflags);
 	vp->regs.changed = false;
 	if (unlikely(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
@@ -96,7 +97,7 @@ again:
 	}
 	reason = vmread32(VMCS_EXIT_REASON);
 	vp->regs.rip = vmread(VMCS_GUEST_RIP);
-	vp->regs.gpr[4] = vmread(VMCS_GUEST_RSP);
+	vp->regs.gpr[X86_RSP] = vmread(VMCS_GUEST_RSP);
 	vp->regs.rflags = vmread(VMCS_GUEST_RFLAGS);
 	record_exit(cpu, vp, reason);
 	if (unlikely(!vmx_decode_exit(vp, reason, exit))) {

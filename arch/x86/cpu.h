@@ -10,7 +10,7 @@
 
 /* The frame that exc.asm pushes, from low to high addresses. */
 struct exc_frame {
-	uint64_t gpr[16]; /* ModRM order; gpr[4] is not used, see rsp */
+	uint64_t gpr[16]; /* ModRM order; gpr[X86_RSP] is not used, see rsp */
 	uint64_t vector;
 	uint64_t error_code;
 	uint64_t rip, cs, rflags, rsp, ss;

@@ -5,6 +5,7 @@
  */
 #include "arch/x86/cpu.h"
 #include "x86/exc.h"
+#include "x86/gpr.h"
 
 #define GATES 32
 
@@ -50,6 +51,6 @@ void exc_handle(struct exc_frame *frame)
 		frame->rip = (uintptr_t)x86_msr_fault;
 		return;
 	}
-	frame->gpr[4] = frame->rsp;
+	frame->gpr[X86_RSP] = frame->rsp;
 	panic_exception(frame);
 }

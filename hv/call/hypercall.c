@@ -31,8 +31,7 @@
 #include "hv/call/stats.h"
 #include "hv/call/capability.h"
 #include "whit/log.h"
-
-enum { RAX = 0, RCX = 1, RDX = 2, R8 = 8, R9 = 9, R10 = 10 };
+#include "x86/gpr.h"
 
 struct call {
 	struct root *root;
@@ -50,102 +49,106 @@ struct row {
 
 static uint32_t call_get_capability(struct call *call)
 {
-	return capability_get(call->gpr[RCX], call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
+	return capability_get(call->gpr[X86_RCX], call->gpr[X86_RDX], call->gpr[X86_R8],
+			      &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_create_partition(struct call *call)
 {
-	return partition_create(call->gpr[RCX], call->gpr[RDX], &call->gpr[RDX], &call->gpr[R8]);
+	return partition_create(call->gpr[X86_RCX], call->gpr[X86_RDX], &call->gpr[X86_RDX],
+				&call->gpr[X86_R8]);
 }
 
 static uint32_t call_setup_partition(struct call *call)
 {
-	return partition_setup(call->partition, &call->gpr[RDX]);
+	return partition_setup(call->partition, &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_delete_partition(struct call *call)
 {
-	return partition_delete(call->gpr[RCX]);
+	return partition_delete(call->gpr[X86_RCX]);
 }
 
 static uint32_t call_get_property(struct call *call)
 {
-	return property_get(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-			    &call->gpr[RDX]);
+	return property_get(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+			    call->gpr[X86_R9], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_set_property(struct call *call)
 {
-	return property_set(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-			    &call->gpr[RDX]);
+	return property_set(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+			    call->gpr[X86_R9], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_map_gpa_range(struct call *call)
 {
-	const struct whit_extent extent = { call->gpr[RDX], call->gpr[R9] >> PAGE_SHIFT };
+	const struct whit_extent extent = { call->gpr[X86_RDX], call->gpr[X86_R9] >> PAGE_SHIFT };
 
-	if (PAGE_OFFSET(call->gpr[R9]))
+	if (PAGE_OFFSET(call->gpr[X86_R9]))
 		return RESULT(E_INVALIDARG);
-	return gpa_map(call->partition, &extent, 1, call->gpr[R8], call->gpr[R10], &call->gpr[RDX]);
+	return gpa_map(call->partition, &extent, 1, call->gpr[X86_R8], call->gpr[X86_R10],
+		       &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_unmap_gpa_range(struct call *call)
 {
-	return gpa_unmap(call->partition, call->gpr[RDX], call->gpr[R8], &call->gpr[RDX]);
+	return gpa_unmap(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+			 &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_query_dirty(struct call *call)
 {
-	return gpa_query_dirty(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-			       call->gpr[R10], &call->gpr[RDX]);
+	return gpa_query_dirty(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+			       call->gpr[X86_R9], call->gpr[X86_R10], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_advise_gpa_range(struct call *call)
 {
-	return gpa_advise(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-			  call->gpr[R10], &call->gpr[RDX]);
+	return gpa_advise(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+			  call->gpr[X86_R10], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_read_gpa_range(struct call *call)
 {
-	return gpa_read(call->partition, call->gpr[R8]);
+	return gpa_read(call->partition, call->gpr[X86_R8]);
 }
 
 static uint32_t call_write_gpa_range(struct call *call)
 {
-	return gpa_write(call->partition, call->gpr[R8]);
+	return gpa_write(call->partition, call->gpr[X86_R8]);
 }
 
 static uint32_t call_protect_gpa_range(struct call *call)
 {
-	return gpa_protect(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-			   &call->gpr[RDX]);
+	return gpa_protect(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+			   call->gpr[X86_R9], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_map_gpa_list(struct call *call)
 {
 	struct whit_extent extents[WHIT_MAX_EXTENTS];
-	const uint64_t count = call->gpr[R9];
+	const uint64_t count = call->gpr[X86_R9];
 	const unsigned int n = (unsigned int)(count < WHIT_MAX_EXTENTS ? count : WHIT_MAX_EXTENTS);
 	uint32_t result;
 
-	if (!buffer_read(call->gpr[R8], extents, n * sizeof(extents[0])))
+	if (!buffer_read(call->gpr[X86_R8], extents, n * sizeof(extents[0])))
 		return RESULT(E_POINTER);
-	result = gpa_map(call->partition, extents, n, call->gpr[RDX], call->gpr[R10],
-			 &call->gpr[RDX]);
+	result = gpa_map(call->partition, extents, n, call->gpr[X86_RDX], call->gpr[X86_R10],
+			 &call->gpr[X86_RDX]);
 	return result == RESULT(S_OK) && n < count ? WHIT_S_MORE : result;
 }
 
 static uint32_t call_translate_gva(struct call *call)
 {
-	return translate_gva(call->vp, call->gpr[R8], call->gpr[R9], &call->gpr[RDX],
-			     &call->gpr[R8]);
+	return translate_gva(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], &call->gpr[X86_RDX],
+			     &call->gpr[X86_R8]);
 }
 
 static uint32_t call_create_vp(struct call *call)
 {
-	return vp_create(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-			 &call->gpr[RDX]);
+	return vp_create(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+			 &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_delete_vp(struct call *call)
@@ -156,27 +159,27 @@ static uint32_t call_delete_vp(struct call *call)
 
 static uint32_t call_run_vp(struct call *call)
 {
-	return vp_run(call->vp, call->root, &call->gpr[RDX]);
+	return vp_run(call->vp, call->root, &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_cancel_run_vp(struct call *call)
 {
-	return partition_cancel(call->gpr[RCX], call->gpr[RDX], call->gpr[R8]);
+	return partition_cancel(call->gpr[X86_RCX], call->gpr[X86_RDX], call->gpr[X86_R8]);
 }
 
 static uint32_t call_get_registers(struct call *call)
 {
-	return registers_get(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+	return registers_get(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10]);
 }
 
 static uint32_t call_set_registers(struct call *call)
 {
-	return registers_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+	return registers_set(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10]);
 }
 
 static uint32_t call_reset_partition(struct call *call)
 {
-	return vp_reset_all(call->partition, call->gpr[RDX], &call->gpr[RDX]);
+	return vp_reset_all(call->partition, call->gpr[X86_RDX], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_suspend_time(struct call *call)
@@ -191,76 +194,80 @@ static uint32_t call_resume_time(struct call *call)
 
 static uint32_t call_request_interrupt(struct call *call)
 {
-	return apic_request(call->partition, call->gpr[RDX], call->gpr[R8]);
+	return apic_request(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8]);
 }
 
 static uint32_t call_interrupt_targets(struct call *call)
 {
 	uint64_t bits[WHIT_MAX_VPS / 64];
-	const uint32_t result = apic_targets(call->partition, call->gpr[RDX], call->gpr[R8], bits);
+	const uint32_t result =
+		apic_targets(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], bits);
 
 	if (result != RESULT(S_OK))
 		return result;
-	return buffer_write(call->gpr[R9], bits, sizeof(bits)) ? RESULT(S_OK) : RESULT(E_POINTER);
+	return buffer_write(call->gpr[X86_R9], bits, sizeof(bits)) ? RESULT(S_OK)
+								   : RESULT(E_POINTER);
 }
 
 static uint32_t call_partition_counters(struct call *call)
 {
-	return counter_get_partition(call->partition, call->gpr[RDX], call->gpr[R8], call->gpr[R9],
-				     &call->gpr[RDX]);
+	return counter_get_partition(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+				     call->gpr[X86_R9], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_vp_counters(struct call *call)
 {
-	return counter_get_vp(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10],
-			      &call->gpr[RDX]);
+	return counter_get_vp(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10],
+			      &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_get_vp_state(struct call *call)
 {
-	return state_get(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10], &call->gpr[RDX]);
+	return state_get(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10],
+			 &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_set_vp_state(struct call *call)
 {
-	return state_set(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+	return state_set(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10]);
 }
 
 static uint32_t call_set_tsc(struct call *call)
 {
-	return time_set_tsc(call->partition, call->gpr[RDX]);
+	return time_set_tsc(call->partition, call->gpr[X86_RDX]);
 }
 
 static uint32_t call_cpuid_output(struct call *call)
 {
-	return cpuid_output(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+	return cpuid_output(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10]);
 }
 
 static uint32_t call_version(struct call *call)
 {
-	call->gpr[RDX] = WHIT_ABI_VERSION;
+	call->gpr[X86_RDX] = WHIT_ABI_VERSION;
 	return RESULT(S_OK);
 }
 
 static uint32_t call_lend(struct call *call)
 {
 	uint64_t n_taken;
-	const uint32_t result = lend(call->partition, call->gpr[RDX], call->gpr[R8], &n_taken);
+	const uint32_t result =
+		lend(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], &n_taken);
 
 	if (result == WHIT_S_MORE)
-		call->gpr[RDX] = n_taken;
+		call->gpr[X86_RDX] = n_taken;
 	return result;
 }
 
 static uint32_t call_read_log(struct call *call)
 {
-	const uint64_t n = call->gpr[R8] < WHIT_LOG_BYTES ? call->gpr[R8] : WHIT_LOG_BYTES;
+	const uint64_t n = call->gpr[X86_R8] < WHIT_LOG_BYTES ? call->gpr[X86_R8] : WHIT_LOG_BYTES;
 	uint32_t result = RESULT(E_POINTER);
 
 	lock_take(&hv.lock);
-	if (buffer_is_legal(call->gpr[RDX], n)) {
-		call->gpr[RDX] =
-			log_read(call->gpr[RCX], virt_ptr(SPA(call->gpr[RDX])), n, &call->gpr[R8]);
+	if (buffer_is_legal(call->gpr[X86_RDX], n)) {
+		call->gpr[X86_RDX] = log_read(call->gpr[X86_RCX], virt_ptr(SPA(call->gpr[X86_RDX])),
+					      n, &call->gpr[X86_R8]);
 		result = RESULT(S_OK);
 	}
 	lock_drop(&hv.lock);
@@ -269,12 +276,12 @@ static uint32_t call_read_log(struct call *call)
 
 static uint32_t call_stats(struct call *call)
 {
-	return stats_get(call->gpr[RCX], &call->gpr[RDX]);
+	return stats_get(call->gpr[X86_RCX], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_translate_gvas(struct call *call)
 {
-	return translate_gvas(call->vp, call->gpr[R8], call->gpr[R9], call->gpr[R10]);
+	return translate_gvas(call->vp, call->gpr[X86_R8], call->gpr[X86_R9], call->gpr[X86_R10]);
 }
 
 /* ---- The table --------------------------------------------------------------------------- */
@@ -341,11 +348,11 @@ static uint32_t call_in_partition(const struct row *row, struct call *call)
 {
 	uint32_t result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
 
-	call->partition = partition_take(call->gpr[RCX]);
+	call->partition = partition_take(call->gpr[X86_RCX]);
 	if (!call->partition)
 		return RESULT(E_INVALIDARG);
 	if (row->scope == OF_VP) {
-		call->vp = partition_vp(call->partition, call->gpr[RDX]);
+		call->vp = partition_vp(call->partition, call->gpr[X86_RDX]);
 		if (call->vp && __atomic_load_n(&call->vp->page->dirty, __ATOMIC_RELAXED))
 			vp_page_absorb(call->vp);
 	}
@@ -358,18 +365,18 @@ static uint32_t call_in_partition(const struct row *row, struct call *call)
 void hypercall(struct root *root)
 {
 	uint64_t *gpr = virt_regs(root->virt)->gpr;
-	const struct row *row = find(gpr[RAX]);
+	const struct row *row = find(gpr[X86_RAX]);
 	struct call call;
 
 	__atomic_fetch_add(&hv.stats.hypercalls, 1, __ATOMIC_RELAXED);
 	if (!row) {
-		gpr[RAX] = WHIT_E_UNKNOWN_CALL;
+		gpr[X86_RAX] = WHIT_E_UNKNOWN_CALL;
 		return;
 	}
 	call.root = root;
 	call.gpr = gpr;
 	if (row->scope == OF_NOTHING)
-		gpr[RAX] = row->function(&call);
+		gpr[X86_RAX] = row->function(&call);
 	else
-		gpr[RAX] = call_in_partition(row, &call);
+		gpr[X86_RAX] = call_in_partition(row, &call);
 }

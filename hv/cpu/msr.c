@@ -17,6 +17,7 @@
 #include "hv/cpu/mtrr.h"
 #include "whp/WinHvPlatformDefs.h"
 #include "x86/cr.h"
+#include "x86/gpr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
 
@@ -25,7 +26,6 @@
 #define MISC_ALWAYS	   (MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE)
 #define MICROCODE_REVISION (1ull << 32) /* in the upper half; what KVM's guests see, too */
 #define UMWAIT_RESERVED	   (1ull << 1)
-#define LOW_32		   0xffffffffull
 #define MTRRCAP_VALUE	   (MTRR_VARIABLE | MTRRCAP_FIX | MTRRCAP_WC)
 
 struct msr_row {

@@ -15,6 +15,7 @@
 #include "hv/mem/walk.h"
 #include "hv/emulate/fetch.h"
 #include "x86/cr.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
 
 /* Executions in a row that guest memory has spoilt, before the guest is entered to try for itself. */
@@ -173,7 +174,8 @@ static uint64_t device_shorten(struct device_run *run)
 {
 	const struct emu_insn *insn = &run->vp->device.insn;
 	uint64_t mask = ~0ull >> (64 - 8 * insn->address_size);
-	uint64_t count = run->cpu.gpr[1] & mask, most = WHIT_DEVICE_BYTES / insn->operand_size;
+	uint64_t count = run->cpu.gpr[X86_RCX] & mask,
+		 most = WHIT_DEVICE_BYTES / insn->operand_size;
 	bool is_compare = (insn->opcode & 0xf6) == 0xa6; /* CMPS and SCAS: one at a time anyway */
 
 	if (!insn->is_string || is_compare ||
@@ -183,7 +185,7 @@ static uint64_t device_shorten(struct device_run *run)
 		most = 1; /* the processor traps after each */
 	if (count <= most)
 		return 0;
-	run->cpu.gpr[1] -= count - most;
+	run->cpu.gpr[X86_RCX] -= count - most;
 	return count - most;
 }
 
@@ -261,7 +263,8 @@ static enum emu_outcome device_execute(struct device_run *run, struct emu_except
 	if (!put_off)
 		return outcome;
 	mask = ~0ull >> (64 - 8 * insn->address_size);
-	run->cpu.gpr[1] = (run->cpu.gpr[1] & ~mask) | ((run->cpu.gpr[1] + put_off) & mask);
+	run->cpu.gpr[X86_RCX] =
+		(run->cpu.gpr[X86_RCX] & ~mask) | ((run->cpu.gpr[X86_RCX] + put_off) & mask);
 	if (outcome != EMU_DONE)
 		return outcome;
 	/* Done with the part: the instruction stands where it stood. */
@@ -399,12 +402,12 @@ static enum device_outcome device_finish(struct vp *vp, unsigned int length)
 
 static void device_finish_in(struct virt_regs *regs, const struct whit_device_access *answer)
 {
-	const uint64_t old = regs->gpr[0];
+	const uint64_t old = regs->gpr[X86_RAX];
 
 	switch (answer->size) {
-	case 1: regs->gpr[0] = (old & ~0xffull) | answer->data[0]; break;
-	case 2: regs->gpr[0] = (old & ~0xffffull) | *(const any16 *)answer->data; break;
-	default: regs->gpr[0] = *(const any32 *)answer->data; break;
+	case 1: regs->gpr[X86_RAX] = (old & ~0xffull) | answer->data[0]; break;
+	case 2: regs->gpr[X86_RAX] = (old & ~0xffffull) | *(const any16 *)answer->data; break;
+	default: regs->gpr[X86_RAX] = *(const any32 *)answer->data; break;
 	}
 }
 
@@ -505,7 +508,7 @@ static bool device_is_port_of(const struct device_run *run, const struct virt_ex
 
 	return insn->is_port && insn->is_string && is_in == exit->io.is_in &&
 	       insn->operand_size == exit->io.size &&
-	       (uint16_t)virt_regs(run->vp->virt)->gpr[2] == exit->io.port &&
+	       (uint16_t)virt_regs(run->vp->virt)->gpr[X86_RDX] == exit->io.port &&
 	       (!exit->insn_length || insn->length == exit->insn_length);
 }
 
@@ -530,7 +533,7 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
 	}
 	virt_skip(vp->virt, exit);
 	device_count();
-	return device_post(vp, true, exit->io.port, exit->io.size, (uint32_t)regs->gpr[0]);
+	return device_post(vp, true, exit->io.port, exit->io.size, (uint32_t)regs->gpr[X86_RAX]);
 }
 
 enum device_outcome device_continue(struct vp *vp)

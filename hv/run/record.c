@@ -14,6 +14,7 @@
 #include "whp/WinHvExits.h"
 #include "x86/cr.h"
 #include "x86/fx.h"
+#include "x86/gpr.h"
 
 /*
  * The first eight bytes of WHV_X64_VP_EXIT_CONTEXT: WHV_X64_VP_EXECUTION_STATE, length, CR8, zeros.
@@ -40,8 +41,6 @@
 #define IO_REP		    (1u << 5)
 #define EXCEPTION_ERROR	    (1u << 0)
 #define EXCEPTION_SOFTWARE  (1u << 1)
-
-#define LOW_32 0xffffffffull
 
 _Static_assert(offsetof(WHV_X64_VP_EXIT_CONTEXT, Cs) == sizeof(uint64_t), "WHP layout");
 _Static_assert(sizeof(struct x86_segment) == sizeof(WHV_X64_SEGMENT_REGISTER), "WHP layout");
@@ -162,10 +161,10 @@ void exit_io(struct vp *vp, const struct virt_exit *exit)
 	io->InstructionByteCount = write_bytes(vp, io->InstructionBytes);
 	io->AccessInfo.AsUINT32 = info;
 	io->PortNumber = exit->io.port;
-	io->Rax = regs->gpr[0];
-	io->Rcx = regs->gpr[1];
-	io->Rsi = regs->gpr[6];
-	io->Rdi = regs->gpr[7];
+	io->Rax = regs->gpr[X86_RAX];
+	io->Rcx = regs->gpr[X86_RCX];
+	io->Rsi = regs->gpr[X86_RSI];
+	io->Rdi = regs->gpr[X86_RDI];
 	virt_get_segment(vp->virt, SEG_DS, (struct x86_segment *)(void *)&io->Ds);
 	virt_get_segment(vp->virt, SEG_ES, (struct x86_segment *)(void *)&io->Es);
 }
@@ -177,9 +176,9 @@ void exit_msr(struct vp *vp, const struct virt_exit *exit)
 
 	msr = &begin(vp, WHvRunVpExitReasonX64MsrAccess, exit->insn_length)->MsrAccess;
 	msr->AccessInfo.AsUINT32 = exit->reason == VIRT_EXIT_WRMSR;
-	msr->MsrNumber = (uint32_t)regs->gpr[1];
-	msr->Rax = regs->gpr[0] & LOW_32;
-	msr->Rdx = regs->gpr[2] & LOW_32;
+	msr->MsrNumber = (uint32_t)regs->gpr[X86_RCX];
+	msr->Rax = regs->gpr[X86_RAX] & LOW_32;
+	msr->Rdx = regs->gpr[X86_RDX] & LOW_32;
 }
 
 void exit_exception(struct vp *vp, const struct virt_exit *exit)
@@ -206,10 +205,10 @@ void exit_cpuid(struct vp *vp, const struct virt_exit *exit, const struct x86_cp
 	WHV_X64_CPUID_ACCESS_CONTEXT *cpuid;
 
 	cpuid = &begin(vp, WHvRunVpExitReasonX64Cpuid, exit->insn_length)->CpuidAccess;
-	cpuid->Rax = regs->gpr[0];
-	cpuid->Rcx = regs->gpr[1];
-	cpuid->Rdx = regs->gpr[2];
-	cpuid->Rbx = regs->gpr[3];
+	cpuid->Rax = regs->gpr[X86_RAX];
+	cpuid->Rcx = regs->gpr[X86_RCX];
+	cpuid->Rdx = regs->gpr[X86_RDX];
+	cpuid->Rbx = regs->gpr[X86_RBX];
 	cpuid->DefaultResultRax = result->eax;
 	cpuid->DefaultResultRcx = result->ecx;
 	cpuid->DefaultResultRdx = result->edx;
@@ -261,13 +260,13 @@ void exit_hypercall(struct vp *vp, const struct virt_exit *exit)
 	WHV_HYPERCALL_CONTEXT *call;
 
 	call = &begin(vp, WHvRunVpExitReasonHypercall, exit->insn_length)->Hypercall;
-	call->Rax = regs->gpr[0];
-	call->Rbx = regs->gpr[3];
-	call->Rcx = regs->gpr[1];
-	call->Rdx = regs->gpr[2];
-	call->R8 = regs->gpr[8];
-	call->Rsi = regs->gpr[6];
-	call->Rdi = regs->gpr[7];
+	call->Rax = regs->gpr[X86_RAX];
+	call->Rbx = regs->gpr[X86_RBX];
+	call->Rcx = regs->gpr[X86_RCX];
+	call->Rdx = regs->gpr[X86_RDX];
+	call->R8 = regs->gpr[X86_R8];
+	call->Rsi = regs->gpr[X86_RSI];
+	call->Rdi = regs->gpr[X86_RDI];
 	__builtin_memcpy(call->XmmRegisters, fpu->xmm, sizeof(call->XmmRegisters));
 }
 

@@ -27,13 +27,12 @@
 #include "whp/WinHvExits.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/gpr.h"
 
 /* The bits that MOV can set in DR6 and DR7. RTM and bus locks are not offered. */
 #define DR6_WRITABLE 0x0000e00full
 #define DR7_WRITABLE 0xffff23ffull
 #define DR6_BD	     (1ull << 13)
-
-#define LOW_32 0xffffffffull
 
 /* The next step after an exit. */
 enum next {
@@ -126,17 +125,17 @@ static bool wants_cpuid_exit(const struct partition *partition, uint32_t leaf)
 static enum next run_cpuid(struct vp *vp, const struct virt_exit *exit)
 {
 	struct virt_regs *const regs = virt_regs(vp->virt);
-	const uint32_t leaf = (uint32_t)regs->gpr[0];
-	const struct x86_cpuid result = cpuid_child(vp, leaf, (uint32_t)regs->gpr[1]);
+	const uint32_t leaf = (uint32_t)regs->gpr[X86_RAX];
+	const struct x86_cpuid result = cpuid_child(vp, leaf, (uint32_t)regs->gpr[X86_RCX]);
 
 	if (wants_cpuid_exit(vp->partition, leaf)) {
 		exit_cpuid(vp, exit, &result);
 		return NEXT_LEAVE;
 	}
-	regs->gpr[0] = result.eax;
-	regs->gpr[1] = result.ecx;
-	regs->gpr[2] = result.edx;
-	regs->gpr[3] = result.ebx;
+	regs->gpr[X86_RAX] = result.eax;
+	regs->gpr[X86_RCX] = result.ecx;
+	regs->gpr[X86_RDX] = result.edx;
+	regs->gpr[X86_RBX] = result.ebx;
 	virt_skip(vp->virt, exit);
 	return NEXT_ENTER;
 }
@@ -144,19 +143,17 @@ static enum next run_cpuid(struct vp *vp, const struct virt_exit *exit)
 static enum next run_msr(struct vp *vp, const struct virt_exit *exit)
 {
 	struct virt_regs *const regs = virt_regs(vp->virt);
-	const uint32_t msr = (uint32_t)regs->gpr[1];
+	const uint32_t msr = (uint32_t)regs->gpr[X86_RCX];
 	enum msr_outcome outcome;
 	uint64_t value;
 
 	if (exit->reason == VIRT_EXIT_WRMSR) {
-		value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+		value = gpr_edx_eax(regs->gpr);
 		outcome = msr_guest_write(vp, msr, value);
 	} else {
 		outcome = msr_guest_read(vp, msr, &value);
-		if (outcome == MSR_DONE) {
-			regs->gpr[0] = value & LOW_32;
-			regs->gpr[2] = value >> 32;
-		}
+		if (outcome == MSR_DONE)
+			gpr_set_edx_eax(regs->gpr, value);
 	}
 	if (outcome == MSR_EXIT) {
 		exit_msr(vp, exit);
@@ -370,14 +367,14 @@ static enum next run_hypercall(struct vp *vp, const struct virt_exit *exit)
 static enum next run_xsetbv(struct vp *vp, const struct virt_exit *exit)
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
-	const uint64_t value = (regs->gpr[0] & LOW_32) | regs->gpr[2] << 32;
+	const uint64_t value = gpr_edx_eax(regs->gpr);
 	struct virt_paging paging;
 
 	virt_get_paging(vp->virt, &paging);
 	if (!(paging.cr4 & CR4_OSXSAVE))
 		return raise(vp, EXC_UD);
 	return skip_or_gp(vp, exit,
-			  !paging.cpl && !(uint32_t)regs->gpr[1] && cr_write_xcr0(vp, value));
+			  !paging.cpl && !(uint32_t)regs->gpr[X86_RCX] && cr_write_xcr0(vp, value));
 }
 
 static enum next run_window(struct vp *vp, const struct virt_exit *exit)

@@ -7,9 +7,8 @@
 #include "hv/vp/page.h"
 
 #include "hv/vp.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
-
-#define GPR_RSP 4u
 
 #define PAGE_SEGMENT_SHIFT 18
 
@@ -52,7 +51,7 @@ void vp_page_absorb(struct vp *vp)
 		regs->rip = read_once(&page->rip);
 	if (dirty & WHIT_PAGE_RFLAGS)
 		regs->rflags = read_once(&page->rflags) | RFLAGS_ONE;
-	if (dirty & (WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << GPR_RSP))
+	if (dirty & (WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << X86_RSP))
 		regs->changed = true;
 	if (dirty & WHIT_PAGE_SEGMENTS)
 		absorb_segments(vp, dirty);

@@ -18,13 +18,12 @@
 #include "hv/cpu/time.h"
 #include "hv/vp/page.h"
 #include "hv/call/partition.h"
+#include "x86/gpr.h"
 #include "x86/msr.h"
 
 #define APIC_BASE_RESET	 0xfee00000ull
 #define APIC_BASE_BSP	 (1ull << 8)
 #define APIC_BASE_ENABLE (1ull << 11)
-
-#define GPR_RDX 2
 
 /* The VP's own page, and the vendor's; and those of its local APIC, if it has one. */
 #define VP_PAGES (1u + VIRT_VP_PAGES)
@@ -57,7 +56,7 @@ static void reset(struct vp *vp, bool is_init)
 		reset_alone(vp);
 	vp->cr8 = 0;
 	virt_set_cr4_allowed(vp->virt, vp->partition->model.cr4);
-	regs->gpr[GPR_RDX] = cpuid_child(vp, 1, 0).eax;
+	regs->gpr[X86_RDX] = cpuid_child(vp, 1, 0).eax;
 	regs->changed = true;
 }
 

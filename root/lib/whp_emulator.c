@@ -14,6 +14,7 @@
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
 
 #define EMULATOR_MAGIC	       0x726f74616c756d65ull
@@ -124,7 +125,7 @@ static enum emu_outcome execute_element(struct emulation *e, const struct emu_in
 					struct emu_exception *exception)
 {
 	uint64_t mask = ~0ull >> (64 - 8 * insn->address_size);
-	uint64_t rcx = e->cpu.gpr[1], rip = e->cpu.rip, rflags = e->cpu.rflags;
+	uint64_t rcx = e->cpu.gpr[X86_RCX], rip = e->cpu.rip, rflags = e->cpu.rflags;
 	bool is_compare = (insn->opcode & 0xf6) == 0xa6; /* CMPS and SCAS: one at a time anyway */
 	enum emu_outcome outcome;
 
@@ -132,14 +133,14 @@ static enum emu_outcome execute_element(struct emulation *e, const struct emu_in
 	    !(insn->prefixes & (EMU_PREFIX_REP | EMU_PREFIX_REPNE)))
 		return emu_execute(insn, &e->cpu, &emulation_ops, e, exception);
 
-	e->cpu.gpr[1] = (rcx & ~mask) | 1;
+	e->cpu.gpr[X86_RCX] = (rcx & ~mask) | 1;
 	outcome = emu_execute(insn, &e->cpu, &emulation_ops, e, exception);
 	if (outcome != EMU_DONE && outcome != EMU_AGAIN) {
-		e->cpu.gpr[1] = rcx;
+		e->cpu.gpr[X86_RCX] = rcx;
 		return outcome;
 	}
 	/* One is done: the instruction stands where it stood. */
-	e->cpu.gpr[1] = (e->cpu.gpr[1] & ~mask) | ((rcx & mask) - 1);
+	e->cpu.gpr[X86_RCX] = (e->cpu.gpr[X86_RCX] & ~mask) | ((rcx & mask) - 1);
 	e->cpu.rip = rip;
 	e->cpu.rflags |= rflags & RFLAGS_RF;
 	return EMU_AGAIN;
@@ -201,7 +202,7 @@ static bool is_port_of(const struct emulation *e, const struct emu_insn *insn,
 
 	return insn->is_port && insn->is_string && is_out == io->AccessInfo.IsWrite &&
 	       insn->operand_size == io->AccessInfo.AccessSize &&
-	       (uint16_t)e->cpu.gpr[2] == io->PortNumber;
+	       (uint16_t)e->cpu.gpr[X86_RDX] == io->PortNumber;
 }
 
 static void string_io(struct emulation *e, const WHV_VP_EXIT_CONTEXT *vp,
@@ -229,7 +230,7 @@ static void plain_io(struct emulation *e, const WHV_VP_EXIT_CONTEXT *vp,
 	unsigned int size = io->AccessInfo.AccessSize;
 	uint32_t data = (uint32_t)io->Rax;
 
-	e->cpu.gpr[0] = io->Rax;
+	e->cpu.gpr[X86_RAX] = io->Rax;
 	e->cpu.rip = vp->Rip;
 	e->cpu.rflags = vp->Rflags;
 	e->before = e->cpu;
@@ -241,7 +242,7 @@ static void plain_io(struct emulation *e, const WHV_VP_EXIT_CONTEXT *vp,
 	if (!io->AccessInfo.IsWrite) {
 		uint64_t mask = ~0ull >> (64 - 8 * size), kept = size == 4 ? 0 : io->Rax & ~mask;
 
-		e->cpu.gpr[0] = kept | (data & mask);
+		e->cpu.gpr[X86_RAX] = kept | (data & mask);
 	}
 	e->cpu.rip += vp->InstructionLength;
 	if (!(vp->ExecutionState.EferLma && vp->Cs.Long))
