@@ -7,7 +7,7 @@
 #define HV_HV_H
 
 #include "arch/virt.h"
-#include "hv/lock.h"
+#include "arch/lock.h"
 #include "whit/hypercall.h"
 #include "whit/layout.h"
 #include "whp/WinTypes.h"

@@ -11,7 +11,7 @@
 
 #include "arch/virt.h"
 #include "hv/cpu/model.h"
-#include "hv/lock.h"
+#include "arch/lock.h"
 #include "whit/hypercall.h"
 #include "whp/WinTypes.h"
 

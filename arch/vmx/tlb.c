@@ -9,7 +9,7 @@
  * comes to another processor must be flushed there first.
  */
 #include "arch/vmx/vmx.h"
-#include "arch/x86/lock.h"
+#include "arch/lock.h"
 
 #define N_VPIDS	       65536u
 #define INVEPT_SINGLE  1ull
@@ -41,7 +41,7 @@ void vpid_take(struct virt_vp *vp)
 		vpids.hint = word;
 		vp->vpid = (uint16_t)(word * 64 + bit);
 	}
-	lock_release(&vpids.lock);
+	lock_drop(&vpids.lock);
 	vp->due |= DUE_FLUSH; /* translations of an earlier owner */
 }
 
@@ -51,7 +51,7 @@ void vpid_give(struct virt_vp *vp)
 		return;
 	lock_take(&vpids.lock);
 	vpids.taken[vp->vpid / 64] &= ~(1ull << (vp->vpid % 64));
-	lock_release(&vpids.lock);
+	lock_drop(&vpids.lock);
 }
 
 void vpid_flush(struct virt_vp *vp)

@@ -4,7 +4,7 @@
  * taken under it. Positions count bytes since the start, so a reader knows what it has missed.
  */
 #include "arch/x86/format.h"
-#include "arch/x86/lock.h"
+#include "arch/lock.h"
 #include "arch/x86/log.h"
 #include "arch/x86/serial.h"
 
@@ -24,7 +24,7 @@ void log_set_level(enum whit_log_level level)
 
 void log_break_lock(void)
 {
-	lock_release(&whit_log.lock);
+	lock_drop(&whit_log.lock);
 }
 
 void log_line(enum whit_log_level level, const char *format, ...)
@@ -44,7 +44,7 @@ void log_line(enum whit_log_level level, const char *format, ...)
 	for (size_t i = 0; i < length; i++)
 		whit_log.ring[whit_log.end++ % WHIT_LOG_BYTES] = line[i];
 	serial_write(line, length);
-	lock_release(&whit_log.lock);
+	lock_drop(&whit_log.lock);
 }
 
 size_t log_read(uint64_t from, char *buffer, size_t n_bytes, uint64_t *next)
@@ -59,6 +59,6 @@ size_t log_read(uint64_t from, char *buffer, size_t n_bytes, uint64_t *next)
 	while (n < n_bytes && from < whit_log.end)
 		buffer[n++] = whit_log.ring[from++ % WHIT_LOG_BYTES];
 	*next = from;
-	lock_release(&whit_log.lock);
+	lock_drop(&whit_log.lock);
 	return n;
 }
