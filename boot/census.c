@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* See census.h. SDM 2A "CPUID": leaves 0Bh and 1Fh. */
 #include "census.h"
+#include "x86/cpuid.h"
 
-#define LEAF_TOPOLOGY	0x0bu
 #define LEAF_TOPOLOGY_2 0x1fu
 #define LEVELS_MAX	16 /* seven are defined; a list without end is none */
 #define LEVEL_TYPE	0xff00u
@@ -10,7 +10,7 @@
 
 uint32_t census_package(struct x86_cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf))
 {
-	static const uint32_t leaves[] = { LEAF_TOPOLOGY, LEAF_TOPOLOGY_2 };
+	static const uint32_t leaves[] = { CPUID_TOPOLOGY, LEAF_TOPOLOGY_2 };
 	const uint32_t max_leaf = cpuid(0, 0).eax;
 	uint32_t most = 0;
 

@@ -6,8 +6,8 @@
 
 #include "x86/gpr.h"
 #include "x86/msr.h"
+#include "x86/seg.h"
 
-#define SELECTOR_TI    0x4u
 #define SELECTOR_INDEX 0xfff8u
 
 #define READ_REGISTER(insn, type)                                   \
@@ -29,7 +29,7 @@ struct x86_segment cpu_segment(const void *gdt, uint16_t limit, uint16_t selecto
 	uint64_t d[2] = { 0, 0 };
 	uint16_t attributes;
 
-	if (!offset || (selector & SELECTOR_TI) || offset + 7 > limit)
+	if (!offset || (selector & SEG_SELECTOR_TI) || offset + 7 > limit)
 		return segment;
 	__builtin_memcpy(&d[0], (const char *)gdt + offset, 8);
 	attributes = DESC_ATTRIBUTES(d[0]);

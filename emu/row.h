@@ -11,9 +11,7 @@
 #define EMU_ROW_H
 
 #include "emu/emu.h"
-
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#include "x86/compiler.h"
 
 struct emu_run;
 typedef enum emu_outcome emu_meaning(struct emu_run *run);

@@ -9,8 +9,8 @@
  */
 #include "emu/run.h"
 #include "x86/exc.h"
+#include "x86/seg.h"
 
-#define SELECTOR_TI  4u
 #define SELECTOR_RPL 3u
 
 /* Bits 8 to 12 of the last dword of a descriptor of 16 bytes. */
@@ -58,7 +58,7 @@ enum emu_outcome emu_find_descriptor(struct emu_run *run, unsigned int selector,
 	uint32_t limit;
 
 	descriptor->is_found = false;
-	if (selector & SELECTOR_TI) {
+	if (selector & SEG_SELECTOR_TI) {
 		struct x86_segment ldt;
 
 		outcome = EMU_CALL(run, segment, SEG_LDTR, &ldt);
@@ -308,7 +308,7 @@ enum emu_outcome emu_x_load_system(struct emu_run *run)
 		run->effect.kind = EMU_SET_SEGMENT;
 		return EMU_DONE;
 	}
-	if (selector & SELECTOR_TI)
+	if (selector & SEG_SELECTOR_TI)
 		return emu_fault_selector(run, EXC_GP, selector);
 	outcome = emu_find_descriptor(run, selector, &descriptor);
 	if (outcome != EMU_DONE)

@@ -12,6 +12,7 @@
 #include "hv/hv.h"
 #include "hv/partition.h"
 #include "hv/mem/walk.h"
+#include "x86/msr.h"
 
 /*
  * Device reads, and device writes, of one instruction; hv/emulate/device.c. One operand takes 7 at
@@ -63,7 +64,6 @@ struct device_state {
  * types.
  */
 #define MTRR_VARIABLE 8u
-#define MTRR_FIXED    11u
 
 struct mtrr {
 	uint64_t def_type;

@@ -5,6 +5,7 @@
 
 #include "arch/fake/fake.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/fx.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"

@@ -4,7 +4,9 @@
  * sake only, and NMIs and machine checks that came for the root while it was not running.
  */
 #include "arch/vmx/vmx.h"
+#include "x86/compiler.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"

@@ -9,6 +9,8 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "whit/log.h"
+#include "x86/apic.h"
+#include "x86/compiler.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/gpr.h"
@@ -390,8 +392,6 @@ static bool decode_ept_misconfiguration(struct virt_vp *vp, struct virt_exit *ex
 }
 
 /* ---- The local APIC ---------------------------------------------------------------------- */
-
-#define APIC_PAGE 0xfee00000ull
 
 static bool decode_tpr(struct virt_vp *vp, struct virt_exit *exit)
 {

@@ -70,8 +70,6 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 }
 
 /* SDM 3C "MSR-Bitmap Address": four bitmaps of 1024 bytes. */
-#define BITMAP_RANGE 0x2000u
-#define BITMAP_HIGH  0xc0000000u
 #define BITMAP_BYTES 1024u
 
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
@@ -79,10 +77,10 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
 	uint8_t *bitmap = virt_ptr(root->msr_bitmap);
 	uint32_t at = msr;
 
-	if (msr - BITMAP_HIGH < BITMAP_RANGE) {
+	if (msr - MSR_BITMAP_HIGH < MSR_BITMAP_RANGE) {
 		bitmap += BITMAP_BYTES;
-		at = msr - BITMAP_HIGH;
-	} else if (msr >= BITMAP_RANGE) {
+		at = msr - MSR_BITMAP_HIGH;
+	} else if (msr >= MSR_BITMAP_RANGE) {
 		return; /* all of these exit */
 	}
 	if (reads)

@@ -4,6 +4,7 @@
  * short.
  */
 #include "arch/vmx/vmx.h"
+#include "x86/compiler.h"
 #include "x86/gpr.h"
 #include "x86/rflags.h"
 

@@ -7,6 +7,7 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 
 #define NO_FIELD 0u /* no register is the VPID field */
 

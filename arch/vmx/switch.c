@@ -14,6 +14,7 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "x86/compiler.h"
 #include "x86/msr.h"
 
 static const uint32_t syscall_msrs[SYSCALL_MSRS] = {

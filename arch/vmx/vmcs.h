@@ -13,9 +13,7 @@
 #include "arch/vmx/fields.h"
 #include "arch/vmx/insn.h"
 #include "arch/x86/percpu.h"
-
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#include "x86/compiler.h"
 
 __attribute__((noreturn, cold, noinline)) void vmcs_read_failed(uint64_t field);
 __attribute__((noreturn, cold, noinline)) void vmcs_write_failed(uint64_t field, uint64_t value);

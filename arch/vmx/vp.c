@@ -7,6 +7,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
 

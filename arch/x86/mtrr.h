@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "x86/msr.h"
 
 #define MTRR_MAX_VARIABLE 32
-#define MTRR_FIXED	  11
 
 /* The fixed ones, in the order of `fixed`. */
 extern const uint16_t mtrr_fixed[MTRR_FIXED];

@@ -14,6 +14,7 @@
 #define HV_APIC_H
 
 #include "arch/virt.h"
+#include "x86/apic.h"
 
 struct partition;
 struct vp;
@@ -32,9 +33,6 @@ struct apic_trap {
 #define APIC_SIGNAL_ERROR (1u << 12) /* an illegal vector was sent to it */
 
 #define APIC_NEVER (~0ull)
-
-/* Where the page stands: IA32_APIC_BASE keeps it there. */
-#define APIC_PAGE 0xfee00000ull
 
 /*
  * The timer's frequency, before the divider: WHvCapabilityCodeInterruptClockFrequency. Hyper-V's,

@@ -9,13 +9,10 @@
 
 #include "hv/mem/gpa.h"
 #include "whp/WinHvPlatformDefs.h"
+#include "x86/apic.h"
 
 /* 6 entries in the local vector table, no suppression of EOI broadcasts. */
 #define VERSION 0x00050014u
-
-#define BASE_BSP     (1ull << 8)
-#define BASE_EXTD    (1ull << 10)
-#define BASE_ENABLED (1ull << 11)
 
 /*
  * SDM 3A "Local APIC State After Power-Up or Reset"; "After It Receives an INIT Reset" is the same
@@ -71,9 +68,9 @@ static bool change_base(struct vp *vp, uint64_t base)
 {
 	struct apic *const apic = &vp->apic;
 	const uint64_t icr = apic_icr(apic);
-	const uint8_t mode = !(base & BASE_ENABLED) ? VIRT_APIC_OFF
-			     : base & BASE_EXTD	    ? VIRT_APIC_X2APIC
-						    : VIRT_APIC_XAPIC;
+	const uint8_t mode = !(base & APIC_BASE_ENABLE) ? VIRT_APIC_OFF
+			     : base & APIC_BASE_EXTD	? VIRT_APIC_X2APIC
+							: VIRT_APIC_XAPIC;
 
 	vp->apic_base = base;
 	if (mode == apic->mode)
@@ -90,8 +87,8 @@ static bool change_base(struct vp *vp, uint64_t base)
 /* SDM 3A "x2APIC State Transitions". */
 static bool may_become(const struct vp *vp, uint64_t base)
 {
-	const bool was_on = vp->apic_base & BASE_ENABLED, is_on = base & BASE_ENABLED;
-	const bool was_x2 = vp->apic_base & BASE_EXTD, is_x2 = base & BASE_EXTD;
+	const bool was_on = vp->apic_base & APIC_BASE_ENABLE, is_on = base & APIC_BASE_ENABLE;
+	const bool was_x2 = vp->apic_base & APIC_BASE_EXTD, is_x2 = base & APIC_BASE_EXTD;
 
 	if (was_x2)
 		return is_x2 || !is_on;
@@ -101,11 +98,11 @@ static bool may_become(const struct vp *vp, uint64_t base)
 /* The page stays where it is: a guest that moves it gets #GP, as from Hyper-V. */
 static bool is_base(const struct vp *vp, uint64_t base)
 {
-	if ((base & ~(BASE_BSP | BASE_EXTD | BASE_ENABLED)) != APIC_PAGE)
+	if ((base & ~(APIC_BASE_BSP | APIC_BASE_EXTD | APIC_BASE_ENABLE)) != APIC_PAGE)
 		return false;
-	if (!(base & BASE_EXTD))
+	if (!(base & APIC_BASE_EXTD))
 		return true;
-	return (base & BASE_ENABLED) &&
+	return (base & APIC_BASE_ENABLE) &&
 	       vp->partition->properties.apic_mode == WHvX64LocalApicEmulationModeX2Apic;
 }
 
@@ -178,7 +175,7 @@ void apic_reset(struct vp *vp, bool is_init)
 	reset_registers(vp);
 	if (!is_init) {
 		__atomic_store_n(&apic->signals, 0, __ATOMIC_RELAXED);
-		vp->apic_base = APIC_PAGE | BASE_ENABLED | (vp->index ? 0 : BASE_BSP);
+		vp->apic_base = APIC_PAGE | APIC_BASE_ENABLE | (vp->index ? 0 : APIC_BASE_BSP);
 		apic->mode = VIRT_APIC_XAPIC;
 	}
 	enter_mode(vp);

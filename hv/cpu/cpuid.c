@@ -18,6 +18,7 @@
 #include "hv/mem/buffer.h"
 #include "hv/cpu/xsave.h"
 #include "whp/WinHvPlatformDefs.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 
@@ -64,17 +65,13 @@ struct cpuid_leaf {
 #define LEAF88_EAX_LINEAR	0x0000ff00u
 #define LEAF88_ECX_WIDTH_SHIFT	12
 
-#define FIRST_EXTENDED 0x80000000u
-#define LAST_EXTENDED  0x80000008u
+#define LAST_EXTENDED 0x80000008u
 #define LAST_BASIC \
 	0x16u /* given where the processor has leaf 0Bh, for 15h and 16h are Whit's own */
-#define LIMITED_BASIC	2u
-#define LEAF_TOPOLOGY	0xbu
-#define LEAF_XSAVE	0xdu
-#define LEAF_TIMING	0x40000010u
-#define LAST_HYPERVISOR 0x4fffffffu
-#define MHZ		1000000u
-#define BUS_MHZ		100u
+#define LIMITED_BASIC 2u
+#define LEAF_TIMING   0x40000010u
+#define MHZ	      1000000u
+#define BUS_MHZ	      100u
 
 /* clang-format off */
 static const struct cpuid_row leaf_0[] = {
@@ -245,8 +242,8 @@ static const struct cpuid_leaf leaves[] = {
 	LEAF(7, 0, 1, MODEL_LOOK, leaf_7),
 	LEAF(7, 1, 1, MODEL_LOOK, leaf_7_1),
 	LEAF(7, 2, 1, MODEL_LOOK, leaf_7_2),
-	LEAF(LEAF_XSAVE, 0, 1, MODEL_LOOK, leaf_own),
-	LEAF(LEAF_XSAVE, 1, 1, MODEL_LOOK, leaf_d_1),
+	LEAF(CPUID_XSAVE, 0, 1, MODEL_LOOK, leaf_own),
+	LEAF(CPUID_XSAVE, 1, 1, MODEL_LOOK, leaf_d_1),
 	LEAF(0x15, 0, 1, 0, leaf_own),
 	LEAF(0x16, 0, 1, 0, leaf_own),
 	LEAF(0x80000000, 0, 1, 0, leaf_80),
@@ -263,7 +260,8 @@ static const struct cpuid_leaf leaves[] = {
 
 #define N_LEAVES (sizeof(leaves) / sizeof(leaves[0]))
 
-_Static_assert(LAST_BASIC < MODEL_SLOTS && LAST_EXTENDED - FIRST_EXTENDED < MODEL_SLOTS, "slots");
+_Static_assert(LAST_BASIC < MODEL_SLOTS && LAST_EXTENDED - CPUID_EXTENDED_BASE < MODEL_SLOTS,
+	       "slots");
 
 /* ---- The processor's own answers --------------------------------------------------------- */
 
@@ -280,10 +278,11 @@ void cpuid_init(void)
 
 	for (unsigned int i = 0; i < N_LEAVES; i++) {
 		const struct cpuid_leaf *const row = &leaves[i];
-		const bool is_there = virt_cpuid(row->leaf & FIRST_EXTENDED, 0).eax >= row->leaf;
+		const bool is_there =
+			virt_cpuid(row->leaf & CPUID_EXTENDED_BASE, 0).eax >= row->leaf;
 
 		if (!row->subleaf)
-			slots[row->leaf >= FIRST_EXTENDED][row->leaf % FIRST_EXTENDED] =
+			slots[row->leaf >= CPUID_EXTENDED_BASE][row->leaf % CPUID_EXTENDED_BASE] =
 				(uint8_t)(n | row->look);
 		if (n + row->n > MODEL_ANSWERS)
 			virt_panic("cpuid: more than %u answers", MODEL_ANSWERS);
@@ -291,7 +290,7 @@ void cpuid_init(void)
 			host[n++] = is_there ? virt_cpuid(row->leaf, row->subleaf + subleaf)
 					     : (struct x86_cpuid) { 0 };
 	}
-	slots[0][LEAF_TOPOLOGY] = MODEL_LOOK;
+	slots[0][CPUID_TOPOLOGY] = MODEL_LOOK;
 	xsave_init();
 }
 
@@ -307,7 +306,7 @@ static uint32_t *word(struct x86_cpuid *answer, enum cpuid_reg reg)
 
 static struct x86_cpuid *answer_of(const struct model *model, uint32_t leaf, uint32_t subleaf)
 {
-	const uint8_t slot = slots[leaf >= FIRST_EXTENDED][leaf % FIRST_EXTENDED];
+	const uint8_t slot = slots[leaf >= CPUID_EXTENDED_BASE][leaf % CPUID_EXTENDED_BASE];
 
 	return (struct x86_cpuid *)&model->answers[(slot & ~MODEL_LOOK) + subleaf];
 }
@@ -408,13 +407,13 @@ static void show_clocks(struct model *model)
 static void finish(struct model *model, const struct properties *properties)
 {
 	uint32_t *const basic = &answer_of(model, 0, 0)->eax;
-	uint32_t *const extended = &answer_of(model, FIRST_EXTENDED, 0)->eax;
+	uint32_t *const extended = &answer_of(model, CPUID_EXTENDED_BASE, 0)->eax;
 	uint32_t *const subleaves = &answer_of(model, 7, 0)->eax;
 	uint32_t *const widths = &answer_of(model, 0x80000008, 0)->eax;
 	uint32_t *const ebx = &answer_of(model, 1, 0)->ebx;
 	const uint32_t line = CPUID1_CLFLUSH_BYTES(*ebx);
 
-	if (*basic >= LEAF_TOPOLOGY)
+	if (*basic >= CPUID_TOPOLOGY)
 		*basic = LAST_BASIC;
 	*extended = at_most(*extended, LAST_EXTENDED);
 	*subleaves = at_most(*subleaves, 2);
@@ -461,7 +460,7 @@ static uint32_t standard_bytes(uint64_t mask)
 	uint32_t end = X86_XSAVE_BASE_BYTES;
 
 	for (uint32_t i = 2; i < XSAVE_COMPONENTS; i++) {
-		const struct x86_cpuid part = xsave_component(LEAF_XSAVE, i);
+		const struct x86_cpuid part = xsave_component(CPUID_XSAVE, i);
 
 		if (mask >> i & 1 && part.ebx + part.eax > end)
 			end = part.ebx + part.eax;
@@ -482,7 +481,7 @@ static struct x86_cpuid xsave_leaf(const struct vp *vp, uint32_t subleaf)
 					    .ecx = standard_bytes(model->xcr0),
 					    .edx = (uint32_t)(model->xcr0 >> 32) };
 	if (subleaf == 1) {
-		out.eax = cpuid_word(model, LEAF_XSAVE, 1, EAX);
+		out.eax = cpuid_word(model, CPUID_XSAVE, 1, EAX);
 		out.ecx = (uint32_t)model->xss;
 		out.edx = (uint32_t)(model->xss >> 32);
 		if (out.eax & (CPUIDD1_EAX_XSAVEC | CPUIDD1_EAX_XSAVES))
@@ -490,7 +489,7 @@ static struct x86_cpuid xsave_leaf(const struct vp *vp, uint32_t subleaf)
 						      virt_get(vp->virt, VIRT_XSS),
 					      xsave_component);
 	} else if (subleaf < XSAVE_COMPONENTS && (model->xcr0 | model->xss) >> subleaf & 1) {
-		out = xsave_component(LEAF_XSAVE, subleaf);
+		out = xsave_component(CPUID_XSAVE, subleaf);
 	}
 	return out;
 }
@@ -554,11 +553,11 @@ static void apply_results(const struct vp *vp, uint32_t leaf, uint32_t subleaf,
 static struct x86_cpuid plain(const struct model *model, uint32_t leaf, uint32_t subleaf,
 			      uint32_t n_subleaves)
 {
-	return model
-		->answers[subleaf < n_subleaves
-				  ? (model->slot[leaf >> 31][leaf % FIRST_EXTENDED] & ~MODEL_LOOK) +
-					    subleaf
-				  : 0];
+	return model->answers[subleaf < n_subleaves
+				      ? (model->slot[leaf >> 31][leaf % CPUID_EXTENDED_BASE] &
+					 ~MODEL_LOOK) +
+						subleaf
+				      : 0];
 }
 
 /* SDM 4 "IA32_MISC_ENABLE": what the guest has turned off. */
@@ -566,7 +565,7 @@ static void apply_misc_enable(const struct vp *vp, uint32_t leaf, struct x86_cpu
 {
 	if (leaf == 0 && (vp->misc_enable & MISC_LIMIT_CPUID))
 		out->eax = at_most(out->eax, LIMITED_BASIC);
-	if (leaf == FIRST_EXTENDED + 1 && (vp->misc_enable & MISC_XD_DISABLE))
+	if (leaf == CPUID_EXTENDED_BASE + 1 && (vp->misc_enable & MISC_XD_DISABLE))
 		out->edx &= ~CPUID81_EDX_NX;
 }
 
@@ -587,15 +586,15 @@ static struct x86_cpuid look(const struct vp *vp, uint32_t leaf, uint32_t sublea
 		break;
 	case 4: out = plain(model, 4, subleaf, 8); break;
 	case 7: out = plain(model, 7, subleaf, 3); break;
-	case LEAF_TOPOLOGY: out = topology_leaf(vp, subleaf); break;
-	case LEAF_XSAVE: out = xsave_leaf(vp, subleaf); break;
-	case FIRST_EXTENDED + 1:
+	case CPUID_TOPOLOGY: out = topology_leaf(vp, subleaf); break;
+	case CPUID_XSAVE: out = xsave_leaf(vp, subleaf); break;
+	case CPUID_EXTENDED_BASE + 1:
 		out = plain(model, leaf, 0, 1);
 		if (virt_machine.vendor == WHvProcessorVendorAmd && vp->apic.mode != VIRT_APIC_OFF)
 			out.edx |= CPUID1_EDX_APIC;
 		break;
 	default:
-		if (leaf % FIRST_EXTENDED < MODEL_SLOTS)
+		if (leaf % CPUID_EXTENDED_BASE < MODEL_SLOTS)
 			out = plain(model, leaf, 0, 1);
 		else
 			out = hypervisor_leaf(model, leaf);
@@ -611,7 +610,7 @@ static struct x86_cpuid look(const struct vp *vp, uint32_t leaf, uint32_t sublea
 struct x86_cpuid cpuid_child(const struct vp *vp, uint32_t leaf, uint32_t subleaf)
 {
 	const struct model *const model = &vp->partition->model;
-	const uint32_t low = leaf % FIRST_EXTENDED;
+	const uint32_t low = leaf % CPUID_EXTENDED_BASE;
 
 	if (low < MODEL_SLOTS) {
 		const uint8_t slot = model->slot[leaf >> 31][low] | vp->cpuid_look;

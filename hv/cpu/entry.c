@@ -10,12 +10,11 @@
 #include "hv/cpu/msr.h"
 #include "whp/WinHvRegisterNames.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/rflags.h"
+#include "x86/seg.h"
 
-#define UPPER_32    0xffffffff00000000ull
-#define SELECTOR_TI 0x4u
-
-#define PENDING_STEP (1ull << 14) /* BS of VIRT_PENDING_DEBUG */
+#define UPPER_32 0xffffffff00000000ull
 
 #define V86_LIMIT      0xffffu
 #define V86_ATTRIBUTES 0x00f3u
@@ -199,7 +198,7 @@ static const char *check_tr(const struct state *s)
 	const struct x86_segment *const tr = &s->seg[SEG_TR];
 	const unsigned int type = tr->attributes & SEG_TYPE;
 
-	if (tr->selector & SELECTOR_TI)
+	if (tr->selector & SEG_SELECTOR_TI)
 		return "the selector points into the LDT";
 	if (type != SEG_TYPE_TSS_BUSY && (s->is_long || type != SEG_TYPE_TSS16_BUSY))
 		return "the type is not a busy TSS of this mode";
@@ -214,7 +213,7 @@ static const char *check_ldtr(const struct state *s)
 
 	if (!(ldtr->attributes & SEG_P))
 		return NULL;
-	if (ldtr->selector & SELECTOR_TI)
+	if (ldtr->selector & SEG_SELECTOR_TI)
 		return "the selector points into the LDT";
 	if ((ldtr->attributes & SEG_TYPE) != SEG_TYPE_LDT)
 		return "the type is not an LDT";
@@ -282,7 +281,7 @@ static struct refusal check_non_register(const struct state *s)
 	struct vp *const vp = s->vp;
 	const uint64_t shadow = virt_get(vp->virt, VIRT_SHADOW);
 	const uint64_t rflags = virt_regs(vp->virt)->rflags;
-	const bool is_step = virt_get(vp->virt, VIRT_PENDING_DEBUG) & PENDING_STEP;
+	const bool is_step = virt_get(vp->virt, VIRT_PENDING_DEBUG) & DR6_BS;
 
 	if ((shadow & VIRT_SHADOW_STI) && (shadow & VIRT_SHADOW_MOV_SS))
 		return refuse(WHvRegisterInterruptState, "shadows of STI and of MOV SS at once");

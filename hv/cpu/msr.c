@@ -16,13 +16,12 @@
 #include "hv/cpu/time.h"
 #include "hv/cpu/mtrr.h"
 #include "whp/WinHvPlatformDefs.h"
+#include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/gpr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
 
-#define APIC_BASE_BSP	   (1ull << 8)
-#define APIC_BASE_ENABLE   (1ull << 11)
 #define MISC_ALWAYS	   (MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE)
 #define MICROCODE_REVISION (1ull << 32) /* in the upper half; what KVM's guests see, too */
 #define UMWAIT_RESERVED	   (1ull << 1)

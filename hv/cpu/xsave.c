@@ -6,8 +6,8 @@
 #include "hv/cpu/xsave.h"
 
 #include <string.h>
+#include "x86/cpuid.h"
 
-#define LEAF_XSAVE   0xdu
 #define ALIGNMENT    64u
 #define N_COMPONENTS 63u
 
@@ -23,7 +23,7 @@ void xsave_init(void)
 		noted[i] = (struct x86_cpuid) { 0 };
 		if (i < 2 || !(possible >> i & 1))
 			continue;
-		noted[i] = virt_cpuid(LEAF_XSAVE, i);
+		noted[i] = virt_cpuid(CPUID_XSAVE, i);
 		noted[i].ecx &= CPUIDD_ECX_SUPERVISOR | CPUIDD_ECX_ALIGNED;
 		noted[i].edx = 0;
 	}
@@ -43,7 +43,7 @@ bool xsave_next(uint64_t components, struct xsave_part *part, xsave_cpuid *cpuid
 
 		if (!(components >> i & 1))
 			continue;
-		leaf = cpuid(LEAF_XSAVE, i);
+		leaf = cpuid(CPUID_XSAVE, i);
 		part->component = i;
 		part->compact = leaf.ecx & CPUIDD_ECX_ALIGNED
 					? (end + ALIGNMENT - 1) & ~(ALIGNMENT - 1)

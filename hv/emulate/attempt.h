@@ -7,6 +7,7 @@
 #define HV_DEVICE_RUN_H
 
 #include "hv/emulate/device.h"
+#include "x86/compiler.h"
 
 #define NO_PAGE (~0ull)
 
@@ -25,10 +26,6 @@ struct device_run {
 
 /* Of a struct device_run. hv/emulate/ops.c */
 extern const struct emu_ops device_ops;
-
-typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
-typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
-typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 
 static inline void device_copy_8(void *to, const void *from)
 {

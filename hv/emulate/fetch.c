@@ -9,9 +9,8 @@
 #include "hv/vp.h"
 #include "hv/mem/walk.h"
 #include "whp/WinHvMemory.h"
+#include "x86/compiler.h"
 #include "x86/cr.h"
-
-typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 
 /*
  * n of at most 16. Two overlapping words where that will do: this is on the path of every emulated

@@ -9,10 +9,9 @@
 
 #include "hv/cpu/xsave.h"
 #include "whp/WinHvCapabilities.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/fx.h"
-
-#define LEAF_XSAVE 0xdu
 
 /* A CPUID leaf as the processor has it; zeros beyond its last one. */
 static struct x86_cpuid leaf_or_nothing(uint32_t leaf)
@@ -65,7 +64,7 @@ static uint8_t *part_in(void *image, const struct part *part, unsigned int reg)
 {
 	const uint32_t offset = part->component == 1
 					? (uint32_t)offsetof(struct x86_fxsave, xmm)
-					: xsave_component(LEAF_XSAVE, part->component).ebx;
+					: xsave_component(CPUID_XSAVE, part->component).ebx;
 
 	return (uint8_t *)image + offset + (reg - part->first) * part->n_bytes;
 }

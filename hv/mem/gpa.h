@@ -8,6 +8,7 @@
 
 #include "hv/apic/apic.h"
 #include "hv/partition.h"
+#include "x86/apic.h"
 
 /* Bits of a guest-physical address: the processor's, or those of nested tables of four levels. */
 static inline unsigned int gpa_bits(void)

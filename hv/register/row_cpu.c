@@ -6,6 +6,7 @@
 #include "hv/cpu/cr.h"
 #include "hv/register/register.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/rflags.h"
 
 /* ---- General registers, RIP, RFLAGS ------------------------------------------------------ */
@@ -129,18 +130,14 @@ static void set_cr8(REGISTER_SET)
 	vp_set_cr8(vp, value->Reg64);
 }
 
-/* Bits that DR6 and DR7 have; the others read as they always do. */
-#define DR6_BITS 0xe00full
-#define DR7_BITS 0xffff23ffull
-
 static void set_dr6(REGISTER_SET)
 {
-	virt_set(vp->virt, VIRT_DR6, (value->Reg64 & DR6_BITS) | DR6_INIT);
+	virt_set(vp->virt, VIRT_DR6, (value->Reg64 & DR6_WRITABLE) | DR6_INIT);
 }
 
 static void set_dr7(REGISTER_SET)
 {
-	virt_set(vp->virt, VIRT_DR7, (value->Reg64 & DR7_BITS) | DR7_INIT);
+	virt_set(vp->virt, VIRT_DR7, (value->Reg64 & DR7_WRITABLE) | DR7_INIT);
 }
 
 static const char *check_xcr0(REGISTER_SET)

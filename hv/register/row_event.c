@@ -6,6 +6,7 @@
 #include "hv/emulate/device.h"
 #include "hv/vp/event.h"
 #include "hv/register/register.h"
+#include "x86/dr.h"
 
 /* ---- Events ------------------------------------------------------------------------------ */
 
@@ -122,13 +123,12 @@ static void set_activity(REGISTER_SET)
 /* WHP's SingleStep is bit 4, the processor's BS bit 14. */
 #define DEBUG_BREAKPOINTS 0xfull
 #define DEBUG_STEP	  (1ull << 4)
-#define PENDING_BS	  (1ull << 14)
 
 static const char *get_pending_debug(REGISTER_GET)
 {
 	const uint64_t pending = virt_get(vp->virt, VIRT_PENDING_DEBUG);
 
-	value->Reg64 = (pending & DEBUG_BREAKPOINTS) | (pending & PENDING_BS ? DEBUG_STEP : 0);
+	value->Reg64 = (pending & DEBUG_BREAKPOINTS) | (pending & DR6_BS ? DEBUG_STEP : 0);
 	return NULL;
 }
 
@@ -142,7 +142,7 @@ static const char *check_pending_debug(REGISTER_SET)
 static void set_pending_debug(REGISTER_SET)
 {
 	virt_set(vp->virt, VIRT_PENDING_DEBUG,
-		 (value->Reg64 & DEBUG_BREAKPOINTS) | (value->Reg64 & DEBUG_STEP ? PENDING_BS : 0));
+		 (value->Reg64 & DEBUG_BREAKPOINTS) | (value->Reg64 & DEBUG_STEP ? DR6_BS : 0));
 }
 
 /* ---- Device data ------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "hv/cpu/time.h"
 #include "hv/cpu/mtrr.h"
 #include "whp/WinHvPlatformDefs.h"
+#include "x86/apic.h"
 #include "x86/msr.h"
 
 /* MSRs that are named here alone. */
@@ -25,11 +26,6 @@
 #define BNDCFGS_MSR	 0xd90u
 #define AMD_VM_CR_MSR	 0xc0010114u
 #define AMD_HSAVE_PA_MSR 0xc0010117u
-
-#define APIC_BASE_BSP	 (1ull << 8)
-#define APIC_BASE_X2	 (1ull << 10)
-#define APIC_BASE_ENABLE (1ull << 11)
-#define APIC_BASE_PAGE	 0xfee00000ull
 
 static const char *check_canonical(REGISTER_SET)
 {
@@ -180,12 +176,12 @@ static const char *check_apic_base(REGISTER_SET)
 	if (!vp->apic.page)
 		return check_msr(vp, row, i, value);
 	if (vp->partition->properties.apic_mode == WHvX64LocalApicEmulationModeX2Apic)
-		may |= APIC_BASE_X2;
-	if ((value->Reg64 & PAGE_MASK) != APIC_BASE_PAGE)
+		may |= APIC_BASE_EXTD;
+	if ((value->Reg64 & PAGE_MASK) != APIC_PAGE)
 		return "ApicBase: the local APIC's page stays where it is, at FEE00000h";
 	if (PAGE_OFFSET(value->Reg64) & ~may)
 		return "ApicBase has a bit set that the processor model does not offer";
-	if ((value->Reg64 & APIC_BASE_X2) && !(value->Reg64 & APIC_BASE_ENABLE))
+	if ((value->Reg64 & APIC_BASE_EXTD) && !(value->Reg64 & APIC_BASE_ENABLE))
 		return "ApicBase has the x2APIC enabled, and the APIC disabled";
 	return NULL;
 }

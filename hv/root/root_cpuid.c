@@ -3,6 +3,7 @@
  * CPUID of the root: its processor's, less the bits of a table, and Whit's own leaves at 40000000h.
  */
 #include "hv/cpu/cpuid.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 
@@ -14,14 +15,11 @@
 #define LEAF23_EAX_PEBS	   (1u << 4 | 1u << 5) /* subleaves */
 #define LEAF81_ECX_SKINIT  (1u << 12)
 
-#define FIRST_EXTENDED	0x80000000u
-#define LEAF_XSAVE	0xdu
-#define LEAF_PT		0x14u
-#define LEAF_PCONFIG	0x1bu
-#define LEAF_LBR	0x1cu
-#define LEAF_PERFMON	0x23u
-#define LEAF_SVM	0x8000000au
-#define LAST_HYPERVISOR 0x4fffffffu
+#define LEAF_PT	     0x14u
+#define LEAF_PCONFIG 0x1bu
+#define LEAF_LBR     0x1cu
+#define LEAF_PERFMON 0x23u
+#define LEAF_SVM     0x8000000au
 
 #define ANY_SUBLEAF ~0u
 
@@ -43,18 +41,18 @@ static const struct {
 	{ 6, ANY_SUBLEAF, { .eax = LEAF6_EAX_FEEDBACK, .edx = ~0u }, "hardware feedback" },
 	{ 7, 0, { .ebx = CPUID7_EBX_PT, .edx = LEAF7_EDX_PCONFIG | LEAF7_EDX_LBR },
 	  "Intel PT; keys of memory; the LBRs of leaf 1Ch" },
-	{ LEAF_XSAVE, 0, { .eax = (uint32_t)~XCR0_DEFINED, .edx = (uint32_t)(~XCR0_DEFINED >> 32) },
+	{ CPUID_XSAVE, 0, { .eax = (uint32_t)~XCR0_DEFINED, .edx = (uint32_t)(~XCR0_DEFINED >> 32) },
 	  "XCR0 bits that XSETBV refuses" },
-	{ LEAF_XSAVE, 1, { .ecx = (uint32_t)~XSS_ROOT, .edx = ~0u }, "IA32_XSS bits that hv/root/root_msr.c refuses" },
-	{ LEAF_XSAVE, 8, ALL, "Intel PT" },
-	{ LEAF_XSAVE, 15, ALL, "the LBRs" },
+	{ CPUID_XSAVE, 1, { .ecx = (uint32_t)~XSS_ROOT, .edx = ~0u }, "IA32_XSS bits that hv/root/root_msr.c refuses" },
+	{ CPUID_XSAVE, 8, ALL, "Intel PT" },
+	{ CPUID_XSAVE, 15, ALL, "the LBRs" },
 	{ LEAF_PT, ANY_SUBLEAF, ALL, "Intel PT" },
 	{ LEAF_PCONFIG, ANY_SUBLEAF, ALL, "keys of memory" },
 	{ LEAF_LBR, ANY_SUBLEAF, ALL, "the LBRs" },
 	{ LEAF_PERFMON, 0, { .eax = LEAF23_EAX_PEBS }, "architectural PEBS" },
 	{ LEAF_PERFMON, 4, ALL, "architectural PEBS" },
 	{ LEAF_PERFMON, 5, ALL, "architectural PEBS" },
-	{ FIRST_EXTENDED + 1, ANY_SUBLEAF, { .ecx = CPUID81_ECX_SVM | LEAF81_ECX_SKINIT }, "SVM" },
+	{ CPUID_EXTENDED_BASE + 1, ANY_SUBLEAF, { .ecx = CPUID81_ECX_SVM | LEAF81_ECX_SKINIT }, "SVM" },
 	{ LEAF_SVM, ANY_SUBLEAF, ALL, "SVM" },
 };
 /* clang-format on */
@@ -84,7 +82,7 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf)
 {
 	struct x86_cpuid out;
 
-	if (leaf >= CPUID_HYPERVISOR_BASE && leaf <= LAST_HYPERVISOR) {
+	if (leaf >= CPUID_HYPERVISOR_BASE && leaf <= CPUID_HYPERVISOR_LAST) {
 		/*
 		 * A hypervisor under Whit, if there is one, shows itself here: it is not the
 		 * root's.

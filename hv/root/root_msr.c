@@ -36,10 +36,6 @@
  */
 #define MISC_ENABLE_ROOT 0x000000e0009b2209ull
 
-/* SDM 3C "MSR-Bitmap Address" */
-#define BITMAP_RANGE 0x2000u
-#define BITMAP_HIGH  0xc0000000u
-
 /* One RDMSR or WRMSR: `value` is what it writes, or has read. */
 struct access {
 	struct root *root;
@@ -265,7 +261,7 @@ static const struct root_row *find_root(uint32_t msr)
  */
 static bool is_in_bitmap(uint32_t msr)
 {
-	return msr < BITMAP_RANGE || msr - BITMAP_HIGH < BITMAP_RANGE;
+	return msr < MSR_BITMAP_RANGE || msr - MSR_BITMAP_HIGH < MSR_BITMAP_RANGE;
 }
 
 bool msr_read_root(struct root *root, uint32_t msr, uint64_t *value)

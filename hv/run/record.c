@@ -13,6 +13,7 @@
 #include "hv/emulate/fetch.h"
 #include "whp/WinHvExits.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/fx.h"
 #include "x86/gpr.h"
 
@@ -29,8 +30,6 @@
 #define LENGTH_SHIFT  16
 #define CR8_MASK      0xfull
 #define CR8_SHIFT     20
-
-#define DR7_BREAKPOINTS 0xffull /* L0 to G3 */
 
 /* WHV_MEMORY_ACCESS_INFO, WHV_X64_IO_PORT_ACCESS_INFO, WHV_VP_EXCEPTION_INFO */
 #define MEMORY_GPA_UNMAPPED (1u << 2)
@@ -71,7 +70,7 @@ static inline void write_head(struct vp *vp, uint32_t reason, uint8_t length)
 		head |= STATE_CR0_AM;
 	if (view->paging.efer & EFER_LMA)
 		head |= STATE_LMA;
-	if (view->dr7 & DR7_BREAKPOINTS)
+	if (view->dr7 & DR7_ENABLED)
 		head |= STATE_DEBUG;
 	if (vp->pending.type != VIRT_EVENT_NONE)
 		head |= STATE_PENDING;

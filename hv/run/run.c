@@ -26,13 +26,9 @@
 #include "whit/log.h"
 #include "whp/WinHvExits.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/gpr.h"
-
-/* The bits that MOV can set in DR6 and DR7. RTM and bus locks are not offered. */
-#define DR6_WRITABLE 0x0000e00full
-#define DR7_WRITABLE 0xffff23ffull
-#define DR6_BD	     (1ull << 13)
 
 /* The next step after an exit. */
 enum next {

@@ -12,6 +12,7 @@
 #include "whp/WinHvExits.h"
 #include "whp/WinHvRegisterNames.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/rflags.h"
 
@@ -48,10 +49,6 @@
 #define EXT_INT_RESERVED     0xffffffffffff00f0ull
 
 #define EXT_INT_WAITS 0x100u /* in vp->ext_int */
-
-/* DR6 as #DB leaves it: the breakpoints that were met, BD and BS beside what is there. */
-#define DR6_BREAKPOINTS 0x000full
-#define DR6_BD_BS	0x6000ull
 
 #define WINDOW_INTERRUPT 1u
 #define WINDOW_NMI	 2u
@@ -417,7 +414,8 @@ static void event_set_dr6(struct vp *vp)
 {
 	const uint64_t dr6 = virt_get(vp->virt, VIRT_DR6) & ~DR6_BREAKPOINTS;
 
-	virt_set(vp->virt, VIRT_DR6, dr6 | (vp->pending_parameter & (DR6_BREAKPOINTS | DR6_BD_BS)));
+	virt_set(vp->virt, VIRT_DR6,
+		 dr6 | (vp->pending_parameter & (DR6_BREAKPOINTS | DR6_BD | DR6_BS)));
 	virt_set(vp->virt, VIRT_DR7, virt_get(vp->virt, VIRT_DR7) & ~DR7_GD);
 }
 

@@ -18,12 +18,9 @@
 #include "hv/cpu/time.h"
 #include "hv/vp/page.h"
 #include "hv/call/partition.h"
+#include "x86/apic.h"
 #include "x86/gpr.h"
 #include "x86/msr.h"
-
-#define APIC_BASE_RESET	 0xfee00000ull
-#define APIC_BASE_BSP	 (1ull << 8)
-#define APIC_BASE_ENABLE (1ull << 11)
 
 /* The VP's own page, and the vendor's; and those of its local APIC, if it has one. */
 #define VP_PAGES (1u + VIRT_VP_PAGES)
@@ -37,7 +34,7 @@ static const struct x86_segment reset_cs = { .base = 0xf0000,
 /* The registers that a reset changes and INIT does not. The processor's part has been done. */
 static void reset_alone(struct vp *vp)
 {
-	vp->apic_base = APIC_BASE_RESET | APIC_BASE_ENABLE | (vp->index ? 0 : APIC_BASE_BSP);
+	vp->apic_base = APIC_PAGE | APIC_BASE_ENABLE | (vp->index ? 0 : APIC_BASE_BSP);
 	vp->misc_enable = MISC_FAST_STRINGS;
 	vp->cpuid_look = 0;
 	vp->umwait_control = 0;

@@ -9,6 +9,10 @@ struct x86_cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
+#define CPUID_TOPOLOGY	    0xbu
+#define CPUID_XSAVE	    0xdu
+#define CPUID_EXTENDED_BASE 0x80000000u
+
 /* Leaf 1 EBX: the line of CLFLUSH is given in units of 8 bytes */
 #define CPUID1_EBX_CLFLUSH	  0x0000ff00u
 #define CPUID1_CLFLUSH_BYTES(ebx) (((ebx) >> 8 & 0xff) * 8)
@@ -180,5 +184,6 @@ struct x86_cpuid {
 #define CPUID88_EBX_SSBD	  (1u << 24)
 
 #define CPUID_HYPERVISOR_BASE 0x40000000u
+#define CPUID_HYPERVISOR_LAST 0x4fffffffu
 
 #endif

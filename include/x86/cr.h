@@ -66,9 +66,4 @@
 	(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_BNDREGS | XCR0_BNDCSR | XCR0_OPMASK | \
 	 XCR0_ZMM_HI256 | XCR0_HI16_ZMM | XCR0_PKRU | XCR0_TILECFG | XCR0_TILEDATA | XCR0_APX)
 
-#define DR6_INIT    0xffff0ff0ull
-#define DR7_INIT    0x400ull
-#define DR7_ENABLED 0xffull /* any breakpoint */
-#define DR7_GD	    (1ull << 13)
-
 #endif

@@ -101,13 +101,14 @@
 #define MSR_KERNEL_GS_BASE    0xc0000102u
 #define MSR_TSC_AUX	      0xc0000103u
 
+/* The numbers that MSR bitmaps have bits for: the first of all, and as many from here. SDM 3C "MSR-Bitmap Address" */
+#define MSR_BITMAP_RANGE 0x2000u
+#define MSR_BITMAP_HIGH	 0xc0000000u
+
 /* IA32_FEATURE_CONTROL */
 #define FEATURE_CONTROL_LOCKED	(1ull << 0)
 #define FEATURE_CONTROL_VMX_SMX (1ull << 1)
 #define FEATURE_CONTROL_VMX	(1ull << 2)
-
-/* IA32_MISC_ENABLE */
-#define MISC_ENABLE_XD_DISABLE (1ull << 34)
 
 /*
  * TEST_CTRL: #GP or #AC for locks on uncached memory, #AC for split locks; and what announces them
@@ -151,6 +152,8 @@
 #define XSS_PT	 (1ull << 8)
 #define XSS_LBR	 (1ull << 15)
 #define XSS_ROOT (1ull << 10 | 1ull << 11 | 1ull << 12 | 1ull << 13 | 1ull << 14 | 1ull << 16)
+
+#define MTRR_FIXED 11u /* registers of fixed ranges */
 
 /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_PHYSMASKn */
 #define MTRRCAP_VCNT	 0xffull

@@ -13,6 +13,9 @@
 /* ModRM order, the order of the reg field of MOV Sreg; LDTR and TR follow. */
 enum x86_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
+/* Of a selector: in the LDT. */
+#define SEG_SELECTOR_TI 0x4u
+
 /* limit is in bytes, the last valid offset (already expanded); attributes below. */
 struct x86_segment {
 	uint64_t base;

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "x86/apic.h"
+
 /* Ports of root/vmm/pm.c, and what \_S5 says to write into the control register's SLP_TYP. */
 #define ACPI_PM_EVENT	   0x600u
 #define ACPI_PM_CONTROL	   0x604u
@@ -18,7 +20,7 @@
 #define ACPI_SCI	   9u
 #define ACPI_TABLE_BYTES   0x1000u
 #define ACPI_MAX_CPUS	   8u
-#define ACPI_LAPIC_ADDRESS 0xfee00000u
+#define ACPI_LAPIC_ADDRESS ((uint32_t)APIC_PAGE)
 
 /*
  * Write the tables for n_cpus processors, whose APIC IDs are 0, 1, …, at most ACPI_MAX_CPUS, to

@@ -6,6 +6,7 @@
 #include "hv/partition.h"
 #include "tests/fuzz/vtx_fuzz.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"

@@ -22,6 +22,7 @@
 #include "hv/hv.h"
 #include "hv/root.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

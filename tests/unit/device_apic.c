@@ -3,6 +3,7 @@
 #include "tests/unit/guest_device.h"
 
 #include "hv/apic/page.h"
+#include "x86/apic.h"
 #include "x86/cr.h"
 
 static struct apic *const apic = &guest_vp.apic;

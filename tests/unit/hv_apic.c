@@ -191,7 +191,8 @@ static void software_disable_masks_and_drops(void)
 
 static void apic_base_follows_the_state_diagram(void)
 {
-	static const uint64_t state[4] = { 0, BASE_EXTD, BASE_ENABLED, BASE_ENABLED | BASE_EXTD };
+	static const uint64_t state[4] = { 0, APIC_BASE_EXTD, APIC_BASE_ENABLE,
+					   APIC_BASE_ENABLE | APIC_BASE_EXTD };
 	static const bool legal[4][4] = {
 		/* disabled, invalid, xAPIC, x2APIC: from the row to the column */
 		{ true, false, true, false },
@@ -205,8 +206,8 @@ static void apic_base_follows_the_state_diagram(void)
 		for (unsigned int from = 0; from < 4; from++)
 			for (unsigned int to = 0; to < 4; to++) {
 				const uint64_t next = APIC_PAGE | state[to];
-				const bool is_legal =
-					legal[from][to] && (mode == X2APIC || !(next & BASE_EXTD));
+				const bool is_legal = legal[from][to] &&
+						      (mode == X2APIC || !(next & APIC_BASE_EXTD));
 
 				if (from == 1 || (from == 3 && mode == XAPIC))
 					continue;
@@ -216,11 +217,11 @@ static void apic_base_follows_the_state_diagram(void)
 				CHECK_EQ(apic_write_msr(vp, MSR_APIC_BASE, next), is_legal);
 				CHECK_EQ(vp->apic_base, APIC_PAGE | state[is_legal ? to : from]);
 				CHECK_EQ(apic_covers(&vp->apic, APIC_PAGE),
-					 vp->apic_base == (APIC_PAGE | BASE_ENABLED));
+					 vp->apic_base == (APIC_PAGE | APIC_BASE_ENABLE));
 			}
 	apic_world(0, X2APIC, 1);
 	vp = apic_vp(0);
-	CHECK_EQ(vp->apic_base, APIC_PAGE | BASE_ENABLED | BASE_BSP);
+	CHECK_EQ(vp->apic_base, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP);
 	for (unsigned int bit = 0; bit < 64; bit++)
 		if (bit != 8 && bit != 10 && bit != 11)
 			CHECK(!apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base ^ 1ull << bit));
@@ -232,8 +233,8 @@ static void apic_base_follows_the_state_diagram(void)
 	CHECK_EQ(vp->apic.mode, VIRT_APIC_X2APIC);
 	CHECK_EQ(guest_get(vp, APIC_SVR), 0xff);
 	guest_put(vp, APIC_SVR, 0x1ff);
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | BASE_BSP));
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | BASE_ENABLED | BASE_BSP));
+	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_BSP));
+	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP));
 	CHECK_EQ(guest_get(vp, APIC_SVR), 0xff);
 	CHECK_EQ(guest_get(vp, APIC_LDR), 0);
 }
@@ -256,7 +257,7 @@ static void processor_is_told_of_modes(void)
 	enter_x2apic(vp);
 	CHECK_EQ(virt->apic_mode, VIRT_APIC_X2APIC);
 	CHECK(!virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights);
-	CHECK(apic_set_base(vp, APIC_PAGE | BASE_ENABLED));
+	CHECK(apic_set_base(vp, APIC_PAGE | APIC_BASE_ENABLE));
 	CHECK_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights,
 		 VIRT_READ | VIRT_WRITE);
 	delete_all(apics);
@@ -688,7 +689,7 @@ static void mapped_memory_is_behind_the_page(void)
 		CHECK(!virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights);
 		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, APIC_PAGE, 0x1000, 7), S_OK);
 		CHECK(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
-		CHECK(apic_set_base(apic_vp(0), APIC_PAGE | BASE_ENABLED));
+		CHECK(apic_set_base(apic_vp(0), APIC_PAGE | APIC_BASE_ENABLE));
 		CHECK_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, apics, base, big), S_OK);
 		CHECK_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights, help ? 3 : 0);
 		CHECK_EQ(partition->mapped_pages[0] + partition->mapped_pages[1], 0);

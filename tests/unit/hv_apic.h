@@ -8,15 +8,12 @@
 #include "tests/unit/hv_test.h"
 #include "whp/WinHvEvents.h"
 #include "whp/WinHvExits.h"
+#include "x86/apic.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
 
 #define XAPIC  1u
 #define X2APIC 2u
-
-#define BASE_BSP     (1ull << 8)
-#define BASE_EXTD    (1ull << 10)
-#define BASE_ENABLED (1ull << 11)
 
 #define TSC_HZ 2000000000ull
 
@@ -43,7 +40,7 @@ static inline struct vp *apic_vp(uint32_t index)
 
 static inline void enter_x2apic(struct vp *vp)
 {
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | BASE_EXTD));
+	CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | APIC_BASE_EXTD));
 	CHECK_EQ(vp->apic.mode, VIRT_APIC_X2APIC);
 }
 

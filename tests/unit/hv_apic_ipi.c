@@ -33,7 +33,7 @@ static void shape_vps(bool may_x2)
 		shape[i].is_off = rnd(8) == 0;
 		if (shape[i].is_off)
 			CHECK(apic_write_msr(vp, MSR_APIC_BASE,
-					     vp->apic_base & ~(BASE_ENABLED | BASE_EXTD)));
+					     vp->apic_base & ~(APIC_BASE_ENABLE | APIC_BASE_EXTD)));
 	}
 }
 

@@ -98,7 +98,7 @@ static void live(unsigned int life)
 	if (life == 2)
 		CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, START * 3));
 	if (life == 3)
-		CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base & ~BASE_ENABLED));
+		CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base & ~APIC_BASE_ENABLE));
 }
 
 #define ALL_LIVES   0xfu
@@ -351,7 +351,7 @@ static void guest_finds_a_reset_apic(void)
 	set(WHvX64RegisterApicTpr, 0x30);
 	(void)run_at(START);
 	CHECK_EQ(vp->apic.deadline, APIC_NEVER);
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | BASE_ENABLED));
+	CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | APIC_BASE_ENABLE));
 	CHECK_EQ(guest_get(vp, APIC_SVR), 0xff);
 	CHECK_EQ(guest_get(vp, APIC_TPR), 0);
 	delete_all(apics);

@@ -3,6 +3,7 @@
 #include "tests/unit/hv_test.h"
 
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
 

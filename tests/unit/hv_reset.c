@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/vp/vp.c: reset, INIT and SIPI, and WHvResetPartition. */
 #include "tests/unit/hv_test.h"
+#include "x86/gpr.h"
 #include "x86/rflags.h"
 #include "hv/vp/vp.h"
-
-#define GPR_RDX 2u
 
 static uint64_t handle;
 static struct whit_vp_page *pages[2];
@@ -57,7 +56,7 @@ static void check_common(struct vp *vp)
 	const struct virt_regs *regs = virt_regs(vp->virt);
 
 	for (unsigned int i = 0; i < 16; i++)
-		CHECK_EQ(regs->gpr[i], i == GPR_RDX ? 0x506e3 : 0);
+		CHECK_EQ(regs->gpr[i], i == X86_RDX ? 0x506e3 : 0);
 	CHECK_EQ(regs->rip, 0xfff0);
 	CHECK_EQ(regs->rflags, RFLAGS_ONE);
 	CHECK_EQ(vp->cr8, 0);

@@ -9,6 +9,7 @@
 
 #include "arch/x86/mtrr.h"
 #include "tests/emu/check.h"
+#include "x86/msr.h"
 #include "x86/page.h"
 
 enum { UC = 0, WC = 1, WT = 4, WP = 5, WB = 6 };

@@ -2,6 +2,7 @@
 /* vp_run() and exceptions, hypercalls, XSETBV, windows: what the client has asked to see, and what the guest gets. */
 #include "tests/unit/run_world.h"
 #include "hv/run/run.h"
+#include "x86/dr.h"
 
 /* After an exit for an exception the client gives it back as it came. */
 static void give_back(void)

@@ -5,6 +5,7 @@
  */
 #include "hv/run/record.h"
 #include "tests/unit/run_world.h"
+#include "x86/dr.h"
 #include "x86/fx.h"
 
 #define RECORD_BYTES 224u

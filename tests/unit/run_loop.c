@@ -3,6 +3,7 @@
 #include "tests/unit/run_world.h"
 #include "hv/vp/page.h"
 #include "hv/run/run.h"
+#include "x86/dr.h"
 
 static const struct virt_exit io = { .reason = VIRT_EXIT_IO,
 				     .insn_length = 1,

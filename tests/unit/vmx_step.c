@@ -13,8 +13,7 @@
 #define ARCH_VMX_VMCS_H
 #include "arch/virt.h"
 #include "arch/vmx/fields.h"
-#define likely(x)   (x)
-#define unlikely(x) (x)
+#include "x86/compiler.h"
 
 static uint64_t vmcs[0x8000];
 static struct percpu the_cpu;

@@ -19,6 +19,7 @@
 #include "arch/vmx/vmx.h"
 #include "whit/layout.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/msr.h"
 
 struct vtx vtx;

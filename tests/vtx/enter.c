@@ -9,6 +9,7 @@
 #include "tests/vtx/vtx.h"
 #include "whit/layout.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/msr.h"
 
 #define FAIL_CONTROLS 7u /* VM entry with invalid control field(s) */

@@ -3,6 +3,7 @@
 #include "tests/fuzz/hv/hv_fuzz.h"
 
 #include "whp/WinHvPlatformDefs.h"
+#include "x86/apic.h"
 
 enum { RAX = 0, RCX = 1, RDX = 2, R8 = 8, R9 = 9, R10 = 10 };
 

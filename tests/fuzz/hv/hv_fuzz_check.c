@@ -5,6 +5,7 @@
  */
 #include "tests/fuzz/hv/hv_fuzz.h"
 #include "hv/call/partition.h"
+#include "x86/apic.h"
 
 #define RIGHTS_ALL (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
 

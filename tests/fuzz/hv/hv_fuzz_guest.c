@@ -6,6 +6,7 @@
 #include "tests/fuzz/hv/hv_fuzz.h"
 
 #include "whp/WinHvPlatformDefs.h"
+#include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/msr.h"

@@ -7,6 +7,7 @@
 #include "tests/fuzz/hv/hv_fuzz.h"
 
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/msr.h"
 #include "x86/paging.h"

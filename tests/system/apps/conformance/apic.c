@@ -3,6 +3,7 @@
 #include "tests/system/apps/conformance/apic.h"
 
 #include "root/vmm/terminal.h"
+#include "x86/apic.h"
 
 struct board apic_board;
 bool apic_is_x2;
@@ -71,7 +72,7 @@ void apic_begin(const struct board_options *options)
 			const uint64_t base = apic_do(vp, OP(RDMSR, .argument = MSR_APIC_BASE));
 
 			(void)apic_do(vp, OP(WRMSR, .argument = MSR_APIC_BASE,
-					     .value = base | APIC_BASE_X2));
+					     .value = base | APIC_BASE_EXTD));
 			EXPECT_EQ(apic_fault, 0);
 		}
 		apic_set(vp, APIC_SVR, SVR_ENABLED);

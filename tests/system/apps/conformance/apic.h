@@ -8,6 +8,7 @@
 
 #include "tests/system/apps/conformance/board.h"
 #include "tests/system/apps/conformance/check.h"
+#include "x86/apic.h"
 
 /* Registers: the page holds number n at 16 * n, x2APIC mode at MSR 800h + n. */
 #define APIC_ID		 0x02u
@@ -37,13 +38,9 @@
 #define APIC_DIVIDE	 0x3eu
 #define APIC_SELF_IPI	 0x3fu /* x2APIC alone */
 
-#define APIC_PAGE	  0xfee00000u
-#define MSR_APIC_BASE	  0x1bu
-#define APIC_BASE_BSP	  (1u << 8)
-#define APIC_BASE_X2	  (1u << 10)
-#define APIC_BASE_ENABLED (1u << 11)
-#define MSR_TSC_DEADLINE  0x6e0u
-#define MSR_X2APIC	  0x800u
+#define MSR_APIC_BASE	 0x1bu
+#define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_X2APIC	 0x800u
 
 #define SVR_ENABLED  0x1ffu /* spurious vector 255 */
 #define LVT_MASKED   (1u << 16)

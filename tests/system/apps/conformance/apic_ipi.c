@@ -4,6 +4,7 @@
  * the board take turns on one processor. SDM 3A "Issuing Interprocessor Interrupts".
  */
 #include "tests/system/apps/conformance/apic.h"
+#include "x86/apic.h"
 
 #define VPS    3u
 #define VECTOR 0x45u
@@ -269,7 +270,7 @@ static void apic_init_and_sipi_start_a_vp(void)
 	send(0, ICR_SIPI | ICR_ASSERT | BOARD_AP_CODE >> 12, 1);
 	board_load(&apic_board, 1, seen_by_ap, 2);
 	EXPECT_EQ(board_run(&apic_board, 1), BOARD_DONE);
-	EXPECT_EQ(board_op(&apic_board, 1, 0)->result, APIC_PAGE | APIC_BASE_ENABLED);
+	EXPECT_EQ(board_op(&apic_board, 1, 0)->result, APIC_PAGE | APIC_BASE_ENABLE);
 	EXPECT_EQ(board_op(&apic_board, 1, 1)->result & 0x80000001, 0x80000001);
 	EXPECT_EQ(board_get(&apic_board, 1, WHvRegisterInternalActivityState) & 1, 0);
 	/* The third one still sleeps, and the first was never touched. */

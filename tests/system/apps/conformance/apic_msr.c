@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The local APIC by its MSRs: IA32_APIC_BASE and the range of x2APIC. SDM 3A "Extended XAPIC (x2APIC)". */
 #include "tests/system/apps/conformance/apic.h"
+#include "x86/apic.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -124,13 +125,13 @@ static void apic_base_changes_mode_as_the_manual_allows(void)
 {
 	const struct board_options options = { .n_vps = 1,
 					       .apic_mode = WHvX64LocalApicEmulationModeX2Apic };
-	const uint64_t off = APIC_PAGE | APIC_BASE_BSP, xapic = off | APIC_BASE_ENABLED,
-		       x2 = xapic | APIC_BASE_X2;
+	const uint64_t off = APIC_PAGE | APIC_BASE_BSP, xapic = off | APIC_BASE_ENABLE,
+		       x2 = xapic | APIC_BASE_EXTD;
 
 	EXPECT_HR(board_create(&apic_board, &options), S_OK);
 	EXPECT_EQ(read_base(), xapic);
 	/* Not enabled, but extended: never. */
-	EXPECT_EQ(write_base(off | APIC_BASE_X2), OP_GP);
+	EXPECT_EQ(write_base(off | APIC_BASE_EXTD), OP_GP);
 	EXPECT_EQ(write_base(off), 0);
 	EXPECT_EQ(write_base(x2), OP_GP);
 	EXPECT_EQ(read_base(), off);
@@ -138,7 +139,7 @@ static void apic_base_changes_mode_as_the_manual_allows(void)
 	EXPECT_EQ(write_base(x2), 0);
 	EXPECT_EQ(write_base(x2), 0);
 	EXPECT_EQ(write_base(xapic), OP_GP);
-	EXPECT_EQ(write_base(off | APIC_BASE_X2), OP_GP);
+	EXPECT_EQ(write_base(off | APIC_BASE_EXTD), OP_GP);
 	EXPECT_EQ(read_base(), x2);
 	EXPECT_EQ(write_base(off), 0);
 	EXPECT_EQ(write_base(xapic), 0);
@@ -154,8 +155,8 @@ static void apic_base_refuses_reserved_bits(void)
 	for (unsigned int i = 0; i < N(bits); i++)
 		EXPECT_EQ(write_base(read_base() | bits[i]), OP_GP);
 	/* In a partition of XApic the extended mode is reserved, too. */
-	EXPECT_EQ(write_base(read_base() | APIC_BASE_X2), OP_GP);
-	EXPECT_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLED);
+	EXPECT_EQ(write_base(read_base() | APIC_BASE_EXTD), OP_GP);
+	EXPECT_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	apic_end();
 }
 
@@ -193,8 +194,8 @@ static void apic_base_switched_off_gives_the_page_back(void)
 static void apic_base_does_not_move(void)
 {
 	apic_begin_with(1);
-	EXPECT_EQ(write_base(0xfed40000 | APIC_BASE_BSP | APIC_BASE_ENABLED), OP_GP);
-	EXPECT_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLED);
+	EXPECT_EQ(write_base(0xfed40000 | APIC_BASE_BSP | APIC_BASE_ENABLE), OP_GP);
+	EXPECT_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	apic_end();
 }
 

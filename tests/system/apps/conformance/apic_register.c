@@ -4,6 +4,7 @@
  * be touched at all. SDM 3A "The Local APIC Block Diagram", "Extended XAPIC (x2APIC)".
  */
 #include "tests/system/apps/conformance/apic.h"
+#include "x86/apic.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -48,7 +49,7 @@ static void apic_starts_as_the_manual_says(void)
 		}
 		EXPECT_EQ(apic_get(vp, APIC_ID), (uint64_t)vp << 24);
 		EXPECT_EQ(apic_do(vp, OP(RDMSR, .argument = MSR_APIC_BASE)),
-			  APIC_PAGE | APIC_BASE_ENABLED | (vp ? 0 : APIC_BASE_BSP));
+			  APIC_PAGE | APIC_BASE_ENABLE | (vp ? 0 : APIC_BASE_BSP));
 	}
 	apic_end();
 }

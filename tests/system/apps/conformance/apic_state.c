@@ -5,6 +5,7 @@
 #include "tests/system/apps/conformance/apic.h"
 
 #include "root/call/platform.h"
+#include "x86/apic.h"
 
 #define BYTES	 4096u
 #define VECTOR	 0x66u
@@ -318,16 +319,16 @@ static void apic_registers_without_a_name_are_refused(void)
 
 static void apic_base_is_a_register(void)
 {
-	const uint64_t on = APIC_PAGE | APIC_BASE_ENABLED | APIC_BASE_BSP;
+	const uint64_t on = APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP;
 
 	begin();
 	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicBase),
-		  on | (apic_is_x2 ? APIC_BASE_X2 : 0));
+		  on | (apic_is_x2 ? APIC_BASE_EXTD : 0));
 	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterInitialApicId), 0);
 	EXPECT_EQ(board_get(&apic_board, 1, WHvX64RegisterInitialApicId), 1);
 	EXPECT_FAILED(board_set(&apic_board, 0, WHvX64RegisterApicBase, on | 1));
 	EXPECT_FAILED(board_set(&apic_board, 0, WHvX64RegisterApicBase,
-				(on | APIC_BASE_X2) & ~(uint64_t)APIC_BASE_ENABLED));
+				(on | APIC_BASE_EXTD) & ~(uint64_t)APIC_BASE_ENABLE));
 	/* A client that restores a VP goes where the guest could only go by steps. */
 	EXPECT_HR(board_set(&apic_board, 0, WHvX64RegisterApicBase, on), S_OK);
 	EXPECT_EQ(apic_do(0, OP(RDMSR, .argument = MSR_APIC_BASE)), on);
@@ -347,7 +348,7 @@ static void apic_reset_of_the_partition_is_a_reset(void)
 	EXPECT_EQ(word(state, APIC_IRR + VECTOR / 32), 0);
 	EXPECT_EQ(word(state, APIC_DIVIDE), 0);
 	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicBase),
-		  APIC_PAGE | APIC_BASE_ENABLED | APIC_BASE_BSP);
+		  APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP);
 	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterCr8), 0);
 	EXPECT_HR(board_ready(&apic_board, 0), S_OK);
 	EXPECT_EQ(apic_take(0), 0);

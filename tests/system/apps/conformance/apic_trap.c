@@ -4,6 +4,7 @@
  * is over, RIP behind it.
  */
 #include "tests/system/apps/conformance/apic.h"
+#include "x86/apic.h"
 
 static void begin(WHV_EXTENDED_VM_EXITS exits)
 {
@@ -63,8 +64,8 @@ static void apic_write_trap_of_svr(void)
 	EXPECT_HR(board_create(&apic_board, &options), S_OK);
 	if (apic_is_x2)
 		(void)apic_do(0, OP(WRMSR, .argument = MSR_APIC_BASE,
-				    .value = APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLED |
-					     APIC_BASE_X2));
+				    .value = APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE |
+					     APIC_BASE_EXTD));
 	expect_write_trap(APIC_SVR, SVR_ENABLED);
 	expect_write_trap(APIC_SVR, 0xef);
 }

@@ -6,6 +6,7 @@
 
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/msr.h"
 #include "x86/rflags.h"
@@ -19,11 +20,9 @@ DECLARE_GUEST(mov_ss_int1);
 DECLARE_GUEST(sti_step);
 DECLARE_GUEST(read32);
 
-#define DR6_CLEAR 0xffff0ff0ull
-#define DR6_BS	  (1ull << 14)
-#define DR6_B(n)  (1ull << (n))
-#define DR7_ONE	  (1ull << 10)
-#define DR7_L(n)  (1ull << (2 * (n)))
+#define DR6_B(n) (1ull << (n))
+#define DR7_ONE	 (1ull << 10)
+#define DR7_L(n) (1ull << (2 * (n)))
 
 /* Kind: 0 executed, 1 written, 2 I/O, 3 read or written. Length: 0 to 3 for 1, 2, 8, 4 bytes. */
 #define DR7_KIND(n, kind, length) ((uint64_t)((kind) | (length) << 2) << (16 + 4 * (n)))
@@ -49,7 +48,7 @@ static void create(struct guest_code code, HRESULT (*configure)(WHV_PARTITION_HA
 	if (check_has_failed())
 		return;
 	child_gates(&child, CHILD_LONG);
-	EXPECT_HR(child_set(&child, WHvX64RegisterDr6, DR6_CLEAR), S_OK);
+	EXPECT_HR(child_set(&child, WHvX64RegisterDr6, DR6_INIT), S_OK);
 }
 
 static void expect_debug_exit(uint64_t rip, uint64_t parameter)
@@ -144,7 +143,7 @@ static void step_across_mov_ss_is_dropped_by_int1(void)
 		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_DB + 1);
 		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
 		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
 		EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
 		child_destroy(&child);
 	}
@@ -169,7 +168,7 @@ static void step_across_mov_ss_exits_as_int1(void)
 			  S_OK);
 		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
 		child_destroy(&child);
 	}
 }
@@ -244,7 +243,7 @@ static void breakpoint_on_an_instruction_stops_before_it(void)
 		create(GUEST(steps), debug_exits);
 		set_breakpoint(n, CHILD_CODE + 1, 0, 0);
 		expect_debug_exit(CHILD_CODE + 1, DR6_B(n));
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR);
+		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
 		/* Once more: nothing has been done about it. */
 		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
 		expect_debug_exit(CHILD_CODE + 1, DR6_B(n));
@@ -261,7 +260,7 @@ static void breakpoint_taken_by_the_guest_sets_dr6(void)
 	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
 	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR | DR6_B(2));
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT | DR6_B(2));
 	child_destroy(&child);
 }
 
@@ -297,7 +296,7 @@ static void breakpoint_and_step_come_together(void)
 	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
 	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_CLEAR | DR6_BS | DR6_B(3));
+	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT | DR6_BS | DR6_B(3));
 	child_destroy(&child);
 }
 

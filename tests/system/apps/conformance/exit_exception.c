@@ -7,14 +7,13 @@
 
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/raise.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/rflags.h"
 
 DECLARE_GUEST(raise_fetch);
 DECLARE_GUEST(raise_int_80);
 DECLARE_GUEST(raise_ud2);
-
-#define DR6_BITS 0xe00full
 
 static struct child child;
 
@@ -114,7 +113,7 @@ static void expect_record(unsigned int i)
 	EXPECT_EQ(e->ExceptionInfo.Reserved, 0);
 	EXPECT_EQ(e->ExceptionParameter,
 		  row->vector == EXC_PF ? native->cr2
-					: (row->vector == EXC_DB ? native->dr6 & DR6_BITS : 0));
+					: (row->vector == EXC_DB ? native->dr6 & DR6_WRITABLE : 0));
 	EXPECT_EQ(e->Reserved[0] | e->Reserved[1] | e->Reserved[2], 0);
 	EXPECT_EQ(e->Reserved2[0] | e->Reserved2[1] | e->Reserved2[2], 0);
 	/* At the faulting instruction, INT3 and its like too; a single step stands behind. */

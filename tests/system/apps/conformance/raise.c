@@ -4,6 +4,7 @@
 
 #include "tests/system/apps/conformance/check.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
@@ -37,7 +38,6 @@ DECLARE_GUEST(raise_sse);
 
 #define NOT_PRESENT  0x20u /* selector of a data segment */
 #define NO_SELECTOR  0x1000u
-#define DR7_GD	     (1ull << 13)
 #define GATE_PRESENT (1ull << 47)
 #define LARGE	     0x200000ull
 

@@ -4,6 +4,7 @@
 
 #include "tests/system/apps/conformance/child.h"
 #include "x86/cr.h"
+#include "x86/dr.h"
 
 DECLARE_GUEST(halt);
 
