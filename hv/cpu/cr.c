@@ -275,7 +275,7 @@ const char *xcr0_refusal(struct vp *vp, uint64_t value)
 	return NULL;
 }
 
-const char *xss_refusal(struct vp *vp, uint64_t value)
+const char *xss_refusal(const struct vp *vp, uint64_t value)
 {
 	if (value & ~vp->partition->model.xss)
 		return "XSS has a bit set that the processor model does not offer";

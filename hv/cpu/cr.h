@@ -19,7 +19,7 @@ const char *cr0_refusal(struct vp *vp, uint64_t value);
 const char *cr4_refusal(struct vp *vp, uint64_t value);
 const char *efer_refusal(struct vp *vp, uint64_t value);
 const char *xcr0_refusal(struct vp *vp, uint64_t value);
-const char *xss_refusal(struct vp *vp, uint64_t value);
+const char *xss_refusal(const struct vp *vp, uint64_t value);
 
 /*
  * Is the address canonical by the width that the processor could have, whatever CR4.LA57 says? As
@@ -47,9 +47,6 @@ bool cr_write_xcr0(struct vp *vp, uint64_t value);
  * Would XSETBV take the value for XCR0 in the root? SDM 2D "XSETBV", SDM 1 "XSAVE-Managed State".
  */
 bool cr_xcr0_is_legal(uint64_t value);
-
-/* A child's XSETBV of XCR0, at CPL 0. False: #GP(0) is due, and nothing has changed. */
-bool cr_write_xcr0(struct vp *vp, uint64_t value);
 
 /* Do the reserved bits of four PAE page-directory pointers allow loading them? */
 bool cr_pdptes_are_legal(const uint64_t pdpte[4]);

@@ -172,14 +172,19 @@ static bool read_apic_base(READ)
 	return true;
 }
 
-static bool write_apic_base(WRITE)
+static bool takes_apic_base(const struct vp *vp, uint64_t value)
 {
 	const unsigned int width = vp->partition->properties.physical_bits;
 	const uint64_t address = ((1ull << width) - 1) & PAGE_MASK;
 
+	return !(value & ~(address | APIC_BASE_BSP | APIC_BASE_ENABLE));
+}
+
+static bool write_apic_base(WRITE)
+{
 	if (vp->apic.page)
 		return apic_write_msr(vp, msr, value);
-	if (value & ~(address | APIC_BASE_BSP | APIC_BASE_ENABLE))
+	if (!takes_apic_base(vp, value))
 		return false;
 	vp->apic_base = value;
 	return true;
@@ -267,9 +272,14 @@ static bool write_mtrr(WRITE)
 	return mtrr_write(vp, msr, value);
 }
 
+static bool takes_spec_ctrl(const struct vp *vp, uint64_t value)
+{
+	return !(value & ~vp->partition->model.spec_ctrl);
+}
+
 static bool write_spec_ctrl(WRITE)
 {
-	return !(value & ~vp->partition->model.spec_ctrl) && write_reg(vp, row, msr, value);
+	return takes_spec_ctrl(vp, value) && write_reg(vp, row, msr, value);
 }
 
 static bool read_arch_capabilities(READ)
@@ -292,9 +302,14 @@ static bool read_umwait(READ)
 	return true;
 }
 
+static bool takes_umwait(uint64_t value)
+{
+	return !(value & (UMWAIT_RESERVED | ~LOW_32));
+}
+
 static bool write_umwait(WRITE)
 {
-	if (value & (UMWAIT_RESERVED | ~LOW_32))
+	if (!takes_umwait(value))
 		return false;
 	vp->umwait_control = value;
 	return true;
@@ -393,6 +408,23 @@ bool msr_write(struct vp *vp, uint32_t msr, uint64_t value)
 	const struct msr_row *const row = find(vp, msr);
 
 	return row && row->write && row->write(vp, row, msr, value);
+}
+
+bool msr_takes(const struct vp *vp, uint32_t msr, uint64_t value)
+{
+	const struct msr_row *const row = find(vp, msr);
+
+	if (!row || !row->write)
+		return false;
+	switch (msr) {
+	case MSR_APIC_BASE: return takes_apic_base(vp, value);
+	case MSR_SPEC_CTRL: return takes_spec_ctrl(vp, value);
+	case MSR_UMWAIT_CONTROL: return takes_umwait(value);
+	case MSR_XSS: return !xss_refusal(vp, value);
+	default:
+		return row->write == write_mtrr &&
+		       mtrr_is_legal(msr, value, vp->partition->properties.physical_bits);
+	}
 }
 
 /* ---- What the client wants to see --------------------------------------------------------- */

@@ -21,6 +21,7 @@ $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(
 	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ -o $@
 
 $(B)/host/hv_state: HV_LDFLAGS := -Wl,--wrap=virt_fpu_bytes
+$(B)/host/hv_register: HV_LDFLAGS := -Wl,--wrap=virt_set
 
 -include $(HV_TEST_OBJECTS:.o=.d)
 -include $(patsubst %,$(B)/host/hv/tests/unit/%.d,$(HV_TESTS))

@@ -4,10 +4,23 @@
 
 #include "x86/cr.h"
 #include "x86/dr.h"
+#include "x86/msr.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
 
 static uint64_t handle, page, names_at, values_at;
+
+/* How often a register was written to, by way of the linker's --wrap. */
+static unsigned int n_sets;
+
+void __real_virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
+void __wrap_virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
+
+void __wrap_virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
+{
+	n_sets++;
+	__real_virt_set(vp, reg, value);
+}
 
 static void vp_machine(void)
 {
@@ -558,6 +571,35 @@ static void pae_pointers_follow_cr3(void)
 	check_clean();
 }
 
+/* A batch is checked whole before any of it is written; a value is not tried in order to be judged. */
+static void what_is_only_checked_is_not_written(void)
+{
+	uint64_t *value;
+	uint32_t *name;
+
+	vp_machine();
+	vp_of(handle, 0)->partition->model.has |= HAS_SPEC_CTRL;
+	vp_of(handle, 0)->partition->model.spec_ctrl = SPEC_CTRL_IBRS;
+	name = at(names_at);
+	value = at(values_at);
+	memset(value, 0, 48);
+	name[0] = R(SpecCtrl);
+	value[0] = SPEC_CTRL_IBRS;
+	name[1] = R(Pat);
+	value[2] = 0x0606060606060606;
+	name[2] = R(Cr8);
+	value[4] = 16;
+	n_sets = 0;
+	CHECK(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at) != S_OK);
+	CHECK_EQ(shared()->error_register, R(Cr8));
+	CHECK_EQ(n_sets, 0);
+	value[4] = 15;
+	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at), S_OK);
+	CHECK(n_sets >= 2);
+	check_reads(R(SpecCtrl), SPEC_CTRL_IBRS, 0);
+	check_refuses(R(SpecCtrl), 1ull << 63, 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -573,6 +615,7 @@ int main(void)
 		TEST(counts_and_buffers),
 		TEST(shared_page_is_taken_over_once),
 		TEST(pae_pointers_follow_cr3),
+		TEST(what_is_only_checked_is_not_written),
 	};
 
 	return RUN(tests);
