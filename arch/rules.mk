@@ -8,8 +8,8 @@
 NASM ?= nasm
 
 # Rows of a table have functions of one signature, which need not all of it.
-HV_WARNINGS := $(WERROR) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wvla \
-	-Wno-sign-conversion -Wno-unused-parameter
+HV_WARNINGS := $(WERROR) -Wall -Wextra -Wshadow -Wmissing-prototypes -Wredundant-decls -Wundef -Wunused-macros \
+	-Wconversion -Wvla -Wno-sign-conversion -Wno-unused-parameter
 # The compilers may use general registers only: the rest is the guests'.
 HV_CFLAGS += -std=gnu11 -O3 -Iinclude -I. $(HV_WARNINGS) \
 	-ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mgeneral-regs-only -mno-red-zone \
