@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A spinlock. Interrupts are off throughout the hypervisor, so a holder is never preempted; a handler of NMIs takes no
- * lock.
+ * A spinlock. Interrupts are off throughout the hypervisor, so a holder is never preempted; a
+ * handler of NMIs takes no lock.
  */
 #ifndef ARCH_LOCK_H
 #define ARCH_LOCK_H

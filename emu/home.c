@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a home of the emulator works out before it can execute: mode, CPL and features of the processor, and the
- * instruction at RIP.
+ * The facts that a home of the emulator works out before it can execute: mode, CPL and features of
+ * the processor, and the instruction at RIP.
  */
 #include "emu/run.h"
 #include "x86/exc.h"

@@ -21,8 +21,9 @@
 #define DEVICE_MAX_ACCESSES 10u
 
 /*
- * Where the instruction at device_state.rip stands between two Runs. A read that waits for the root's answer, in
- * answers[n_answers], becomes with it the stage of the same name without WAITS; device_continue() goes on from there.
+ * Where the instruction at device_state.rip stands between two Runs. A read that waits for the
+ * root's answer, in answers[n_answers], becomes with it the stage of the same name without WAITS;
+ * device_continue() goes on from there.
  */
 enum device_stage {
 	DEVICE_IDLE, /* no instruction is open */

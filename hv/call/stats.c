@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The statistics of whit/hypercall.h. Each processor counts its own exits by enum virt_exit_reason, in struct root; the
- * numbers that a root sees are those of enum whit_exit_counter, and do not move when a reason comes or goes.
+ * The statistics of whit/hypercall.h. Each processor counts its own exits by enum virt_exit_reason,
+ * in struct root; the numbers that a root sees are those of enum whit_exit_counter, and do not move
+ * when a reason comes or goes.
  */
 #include "hv/call/stats.h"
 

@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* STATS. On entry *n_bytes is the length of the buffer, after it the bytes that were written, or that it takes. */
+/*
+ * STATS. On entry *n_bytes is the length of the buffer, after it the bytes that were written, or
+ * that it takes.
+ */
 uint32_t stats_get(uint64_t buffer, uint64_t *n_bytes);
 
 #endif

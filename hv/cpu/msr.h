@@ -27,8 +27,9 @@ bool msr_read(struct vp *vp, uint32_t msr, uint64_t *value);
 bool msr_write(struct vp *vp, uint32_t msr, uint64_t value);
 
 /*
- * Would msr_write() take the value, of the MTRRs, IA32_SPEC_CTRL, IA32_XSS, IA32_UMWAIT_CONTROL, and IA32_APIC_BASE of a VP
- * without a local APIC? Nothing is written. False for every other register.
+ * Would msr_write() take the value, of the MTRRs, IA32_SPEC_CTRL, IA32_XSS, IA32_UMWAIT_CONTROL,
+ * and IA32_APIC_BASE of a VP without a local APIC? Nothing is written. False for every other
+ * register.
  */
 bool msr_takes(const struct vp *vp, uint32_t msr, uint64_t value);
 

@@ -48,8 +48,8 @@ void device_accept(struct vp *vp);
 enum device_outcome device_continue(struct vp *vp);
 
 /*
- * Which optional instructions the processor executes, whatever its guests are shown: EMU_HAS() bits.
- * hv/emulate/vector.c
+ * Which optional instructions the processor executes, whatever its guests are shown: EMU_HAS()
+ * bits. hv/emulate/vector.c
  */
 uint32_t device_features(void);
 

@@ -116,7 +116,10 @@ static void set_msr(REGISTER_SET)
 	(void)msr_write(vp, msr_of(row, i), value->Reg64);
 }
 
-/* A register that cannot be changed takes the value that it has, and one that the model lacks takes 0. */
+/*
+ * A register that cannot be changed takes the value that it has, and one that the model lacks takes
+ * 0.
+ */
 static const char *check_msr(REGISTER_SET)
 {
 	const uint32_t msr = msr_of(row, i);

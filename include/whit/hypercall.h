@@ -176,8 +176,9 @@ _Static_assert(sizeof(struct whit_vp_page) == 4096, "one page");
 #define WHIT_EXIT_UNION 48u
 
 /*
- * The exits of a virtual processor by what they are counted as, in struct whit_stats. A number keeps its meaning for good: of
- * two kinds of exit that are counted together, one may get a number of its own, and no number is used again.
+ * The exits of a virtual processor by what they are counted as, in struct whit_stats. A number
+ * keeps its meaning for good: of two kinds of exit that are counted together, one may get a number
+ * of its own, and no number is used again.
  */
 enum whit_exit_counter {
 	WHIT_EXIT_INTERRUPT = 0,	/* an interrupt of the machine */

@@ -28,7 +28,10 @@ enum x86_gpr {
 /* The half of a register that 32-bit operands have. */
 #define LOW_32 0xffffffffull
 
-/* EDX:EAX, as RDMSR, WRMSR, XSETBV and RDTSC hold a value of 64 bits; loading them clears the upper halves. */
+/*
+ * EDX:EAX, as RDMSR, WRMSR, XSETBV and RDTSC hold a value of 64 bits; loading them clears the upper
+ * halves.
+ */
 static inline uint64_t gpr_edx_eax(const uint64_t gpr[X86_GPRS])
 {
 	return (gpr[X86_RAX] & LOW_32) | gpr[X86_RDX] << 32;

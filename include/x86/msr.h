@@ -101,7 +101,10 @@
 #define MSR_KERNEL_GS_BASE    0xc0000102u
 #define MSR_TSC_AUX	      0xc0000103u
 
-/* The numbers that MSR bitmaps have bits for: the first of all, and as many from here. SDM 3C "MSR-Bitmap Address" */
+/*
+ * The numbers that MSR bitmaps have bits for: the first of all, and as many from here. SDM 3C
+ * "MSR-Bitmap Address"
+ */
 #define MSR_BITMAP_RANGE 0x2000u
 #define MSR_BITMAP_HIGH	 0xc0000000u
 

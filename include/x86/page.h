@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages and their levels. Apart from the types of addresses, because names like PAGE_SIZE are others', too. */
+/*
+ * Pages and their levels. Apart from the types of addresses, because names like PAGE_SIZE are
+ * others', too.
+ */
 #ifndef X86_PAGE_H
 #define X86_PAGE_H
 
