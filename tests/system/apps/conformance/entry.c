@@ -85,7 +85,6 @@ static const struct rule rules[] = {
 	{ CHILD_REAL, WHvX64RegisterKernelGsBase, NONCANONICAL, 0, "canonical", NULL },
 	{ CHILD_REAL, WHvX64RegisterPat, 0x0300, 0, "PAT", NULL },
 	/* Code segment */
-	{ CHILD_PROT32, WHvX64RegisterCs, FLAT(0xc19b), "reserved", NULL },
 	{ CHILD_PROT32, WHvX64RegisterCs, FLAT(0xc01b), "present", NULL },
 	{ CHILD_PROT32, WHvX64RegisterCs, FLAT(0xc08b), "system segment", NULL },
 	{ CHILD_PROT32, WHvX64RegisterCs, SEGMENT(0, 0xfff0ull, 8, 0xc09b), "limit", NULL },
@@ -101,7 +100,6 @@ static const struct rule rules[] = {
 	{ CHILD_REAL, WHvX64RegisterSs, SEGMENT(0, 0xffffull, 0, 0xf3), "SS.DPL", real_user },
 	{ CHILD_PROT32, WHvX64RegisterSs, FLAT(0xc091), "writable", NULL },
 	{ CHILD_PROT32, WHvX64RegisterSs, FLAT(0xc09b), "writable", NULL },
-	{ CHILD_PROT32, WHvX64RegisterSs, FLAT(0xc293), "reserved", NULL },
 	{ CHILD_PROT32, WHvX64RegisterSs, SEGMENT(0, 0x100ull, 16, 0xc093), "limit", NULL },
 	{ CHILD_PROT32, WHvX64RegisterSs, SEGMENT(HIGH, 0xffffffffull, 16, 0xc093), "upper half", NULL },
 	/* Data segments */
@@ -109,7 +107,6 @@ static const struct rule rules[] = {
 	{ CHILD_PROT32, WHvX64RegisterEs, FLAT(0xc099), "cannot be read", NULL },
 	{ CHILD_PROT32, WHvX64RegisterFs, FLAT(0xc083), "system segment", NULL },
 	{ CHILD_PROT32, WHvX64RegisterGs, SEGMENT(0, 0x1fffffull, 16, 0x4093), "limit", NULL },
-	{ CHILD_PROT32, WHvX64RegisterDs, FLAT(0xc893), "reserved", NULL },
 	{ CHILD_PROT32, WHvX64RegisterEs, SEGMENT(HIGH, 0xffffffffull, 16, 0xc093), "upper half", NULL },
 	{ CHILD_LONG, WHvX64RegisterFs, SEGMENT(NONCANONICAL, 0xffffffffull, 16, 0xc093), "canonical", NULL },
 	{ CHILD_LONG, WHvX64RegisterGs, SEGMENT(NONCANONICAL, 0xffffffffull, 16, 0xc093), "canonical", NULL },
