@@ -3,27 +3,25 @@
 #include "tests/unit/guest_device.h"
 
 #include "hv/apic/page.h"
+#include "whp/WinHvEvents.h"
 #include "x86/apic.h"
 #include "x86/cr.h"
 
-static struct apic *const apic = &guest_vp.apic;
+static struct apic *apic;
 
 /* A VP with an APIC, in 32-bit code or 64-bit code. */
 static void apic_new(bool is_long)
 {
 	static const struct x86_segment code = { .limit = ~0u, .attributes = 0xa09b };
 
-	guest_new();
-	guest_partition.properties.emulation = 0;
-	guest_partition.properties.apic_mode = 1;
-	virt_pages_give(&guest_partition.pages, SPA(100 * PAGE_SIZE));
-	apic_create(&guest_vp);
-	apic_write(&guest_vp, APIC_PAGE + 16 * APIC_SVR, 4, 0x1ff);
+	guest_new_with(0, WHvX64LocalApicEmulationModeXApic);
+	apic = &guest_vp->apic;
+	apic_write(guest_vp, APIC_PAGE + 16 * APIC_SVR, 4, 0x1ff);
 	apic->mmio = 0;
 	if (!is_long)
 		return;
-	virt_set_segment(guest_vp.virt, SEG_CS, &code);
-	virt_set(guest_vp.virt, VIRT_EFER, EFER_LME | EFER_LMA);
+	virt_set_segment(guest_vp->virt, SEG_CS, &code);
+	virt_set(guest_vp->virt, VIRT_EFER, EFER_LME | EFER_LMA);
 }
 
 /* An exit for the page; `has_gva`: by a violation, or else by the processor's own exit for it. */
@@ -34,7 +32,7 @@ static enum device_outcome at_apic(unsigned int n, bool is_write, bool has_gva)
 	exit.memory.gva_valid = has_gva;
 	if (!has_gva)
 		exit.memory.gva.a = 0;
-	return device_memory(&guest_vp, &exit);
+	return device_memory(guest_vp, &exit);
 }
 
 static void moves_are_done_at_once(void)
@@ -51,7 +49,7 @@ static void moves_are_done_at_once(void)
 		CHECK_EQUAL(at_apic(APIC_INITIAL_COUNT, false, i & 2), DEVICE_RESUME);
 		CHECK_EQUAL(guest_regs()->gpr[1], 0x1234abcd);
 		CHECK_EQUAL(guest_regs()->rip, 0x1004);
-		CHECK(device_is_idle(&guest_vp));
+		CHECK(device_is_idle(guest_vp));
 		CHECK_EQUAL(apic->mmio, 2);
 	}
 }
@@ -75,7 +73,7 @@ static void any_instruction_will_do(void)
 	CHECK_EQUAL(at_apic(APIC_TPR, false, true), DEVICE_RESUME);
 	CHECK_EQUAL(guest_regs()->gpr[1], 0x77);
 	CHECK_EQUAL(guest_regs()->rip, 0x100a);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 }
 
 static void a_rep_gives_the_guest_its_turns(void)
@@ -90,7 +88,7 @@ static void a_rep_gives_the_guest_its_turns(void)
 	CHECK_EQUAL(guest_regs()->gpr[1], 1000 - WHIT_DEVICE_BYTES / 4);
 	CHECK_EQUAL(guest_regs()->rip, 0x1000);
 	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0x50);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 }
 
 static void what_is_no_data_access_is_not_for_the_apic(void)
@@ -100,13 +98,13 @@ static void what_is_no_data_access_is_not_for_the_apic(void)
 	apic_new(false);
 	CODE(0x8b, 0x0f);
 	exit.memory.is_fetch = true;
-	CHECK_EQUAL(device_memory(&guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.memory.is_fetch = false;
 	exit.memory.is_walk = true;
-	CHECK_EQUAL(device_memory(&guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.memory.is_walk = false;
 	exit.interrupted.type = VIRT_EVENT_INTERRUPT;
-	CHECK_EQUAL(device_memory(&guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	CHECK_EQUAL(apic->mmio, 0);
 }
 
@@ -118,9 +116,9 @@ static void a_root_that_emulates_nothing_hears_of_no_device(void)
 	guest_regs()->gpr[6] = DEVICE;
 	guest_regs()->gpr[7] = APIC_PAGE + 16 * APIC_TPR;
 	CHECK_EQUAL(at_apic(APIC_TPR, true, true), DEVICE_PLAIN);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 	/* One that does is asked for the first, and the second is done when it has answered. */
-	guest_partition.properties.emulation = WHIT_EMULATE_MEMORY;
+	guest_partition->properties.emulation = WHIT_EMULATE_MEMORY;
 	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE, 4, 1);
 	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0);

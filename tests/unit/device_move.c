@@ -25,34 +25,34 @@ static void long_mode(void)
 {
 	static const struct x86_segment code = { .limit = ~0u, .attributes = 0xa09b };
 
-	virt_set_segment(guest_vp.virt, SEG_CS, &code);
-	virt_set(guest_vp.virt, VIRT_EFER, EFER_LME | EFER_LMA);
+	virt_set_segment(guest_vp->virt, SEG_CS, &code);
+	virt_set(guest_vp->virt, VIRT_EFER, EFER_LME | EFER_LMA);
 }
 
 static void see(const struct move *move, bool is_exact, struct seen *seen)
 {
 	struct virt_exit exit = memory_exit(move->address, move->is_write);
 
-	guest_new();
+	guest_begin();
 	long_mode();
 	memcpy(guest_memory[1], move->bytes, sizeof(move->bytes));
 	memcpy(guest_regs()->gpr, move->gpr, sizeof(move->gpr));
 	guest_regs()->rflags = move->rflags;
-	virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+	virt_set(guest_vp->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
 	if (!is_exact)
 		exit.memory.gva.a ^= 0x800;
 	memset(seen, 0, sizeof(*seen));
-	seen->first = device_memory(&guest_vp, &exit);
-	CHECK(guest_vp.device.is_move);
-	CHECK_EQUAL(guest_vp.device.stage == DEVICE_WAITS_LOAD, is_exact && !move->is_write);
+	seen->first = device_memory(guest_vp, &exit);
+	CHECK(guest_vp->device.is_move);
+	CHECK_EQUAL(guest_vp->device.stage == DEVICE_WAITS_LOAD, is_exact && !move->is_write);
 	memcpy(&seen->record, record(), 16 + move->n_bytes);
 	answer(move->answer, 8);
 	seen->second = run_again();
 	memcpy(seen->gpr, guest_regs()->gpr, sizeof(seen->gpr));
 	seen->rip = guest_regs()->rip;
 	seen->rflags = guest_regs()->rflags;
-	seen->shadow = virt_get(guest_vp.virt, VIRT_SHADOW);
-	CHECK(device_is_idle(&guest_vp));
+	seen->shadow = virt_get(guest_vp->virt, VIRT_SHADOW);
+	CHECK(device_is_idle(guest_vp));
 	CHECK_EQUAL(hv.stats.emulated, 1);
 }
 
@@ -100,6 +100,7 @@ static void a_plain_move_is_as_the_emulator_does_it(void)
 {
 	unsigned int n = 0, n_loads = 0;
 
+	guest_new();
 	for (unsigned int i = 0; i < 60000 && !test_failures; i++) {
 		struct seen plain, executed;
 		struct move move;
@@ -126,7 +127,7 @@ static void a_move_over_the_page_is_executed(void)
 	CODE(0x48, 0x8b, 0x03); /* mov rax, [rbx] */
 	guest_regs()->gpr[3] = DEVICE + 0xffc;
 	CHECK_EQUAL(at_memory(DEVICE + 0xffc, false), DEVICE_EXIT);
-	CHECK(guest_vp.device.stage != DEVICE_WAITS_LOAD);
+	CHECK(guest_vp->device.stage != DEVICE_WAITS_LOAD);
 	CHECK_RECORD(false, false, DEVICE + 0xffc, 4, 1);
 }
 
@@ -137,13 +138,13 @@ static void a_move_is_given_up_when_the_mode_changes(void)
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
-	CHECK_EQUAL(guest_vp.device.stage, DEVICE_WAITS_LOAD);
+	CHECK_EQUAL(guest_vp->device.stage, DEVICE_WAITS_LOAD);
 	answer_number(0xcafe, 4);
-	virt_set(guest_vp.virt, VIRT_EFER, 0);
+	virt_set(guest_vp->virt, VIRT_EFER, 0);
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
 	CHECK_EQUAL(guest_regs()->rip, 0x1000);
 	CHECK_EQUAL(guest_regs()->gpr[0], 0);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 }
 
 /* The code is not what the processor ran: a store where the exit was a read. */

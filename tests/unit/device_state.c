@@ -16,15 +16,13 @@ static struct x86_fxsave *begin(bool is_live)
 
 	guest_new();
 	memset(&run, 0, sizeof(run));
-	run.vp = &guest_vp;
-	run.view = virt_view(guest_vp.virt);
-	image = virt_fpu(guest_vp.virt);
+	run.vp = guest_vp;
+	run.view = virt_view(guest_vp->virt);
+	image = virt_fpu(guest_vp->virt);
 	if (!is_live)
 		return image;
-	/* What is in memory is old. */
-	memcpy(fake.fpu, image, sizeof(fake.fpu));
-	memset(image, 0xee, sizeof(*image));
-	guest_vp.virt->is_switched_in = true;
+	virt_switch(test_root.virt, guest_vp->virt);
+	memset(image, 0xee, sizeof(*image)); /* what is in memory is old */
 	return (struct x86_fxsave *)(void *)fake.fpu;
 }
 
@@ -107,7 +105,7 @@ static void segments_are_read_and_loaded_whole(void)
 
 		begin(false);
 		CHECK_EQUAL(device_ops.set_segment(&run, (enum x86_seg)seg, &value), EMU_DONE);
-		CHECK(!memcmp(&guest_vp.virt->segment[seg], &value, sizeof(value)));
+		CHECK(!memcmp(&guest_vp->virt->segment[seg], &value, sizeof(value)));
 		CHECK_EQUAL(device_ops.segment(&run, (enum x86_seg)seg, &out), EMU_DONE);
 		CHECK(!memcmp(&out, &value, sizeof(value)));
 		if (seg == SEG_CS)
@@ -125,7 +123,7 @@ static void tables_are_read_and_loaded(void)
 	CHECK_EQUAL(device_ops.set_table(&run, EMU_GDTR, &value[0]), EMU_DONE);
 	CHECK_EQUAL(device_ops.set_table(&run, EMU_IDTR, &value[1]), EMU_DONE);
 	for (unsigned int i = 0; i < 2; i++) {
-		CHECK(!memcmp(&guest_vp.virt->table[i], &value[i], sizeof(value[i])));
+		CHECK(!memcmp(&guest_vp->virt->table[i], &value[i], sizeof(value[i])));
 		CHECK_EQUAL(device_ops.table(&run, (enum emu_table)i, &out), EMU_DONE);
 		CHECK_EQUAL(out.limit, value[i].limit);
 		CHECK_EQUAL(out.base, value[i].base);
@@ -136,18 +134,18 @@ static void cr0_goes_the_way_of_mov(void)
 {
 	begin(false);
 	CHECK_EQUAL(device_ops.set_cr0(&run, CR0_PE | CR0_TS | CR0_EM), EMU_DONE);
-	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
 	CHECK_EQUAL(run.view->paging.cr0, CR0_PE | CR0_TS | CR0_EM | CR0_ET);
 	CHECK_EQUAL(device_ops.set_cr0(&run, 1ull << 32), EMU_FAILED);
 	CHECK_EQUAL(device_ops.set_cr0(&run, CR0_PG), EMU_FAILED);
-	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
 }
 
 static void invlpg_flushes_the_vp(void)
 {
 	begin(false);
 	CHECK_EQUAL(device_ops.invlpg(&run, GVA(0x8000000000000000)), EMU_DONE);
-	CHECK_EQUAL(guest_vp.virt->n_flushes, 1);
+	CHECK_EQUAL(guest_vp->virt->n_flushes, 1);
 }
 
 static void vectors_are_those_of_the_vp(void)
@@ -331,19 +329,19 @@ static void the_vp_says_which_vectors_there_are(void)
 	for (unsigned int is_live = 0; is_live < 2; is_live++) {
 		uint8_t *image = begin_wide(is_live, AVX512), whole[64], data[32];
 
-		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR);
 		CODE(0xc5, 0xfe, 0x7f, 0x1b); /* vmovdqu [ebx], ymm3 */
 		guest_regs()->gpr[3] = DEVICE + 0x20;
-		virt_set(guest_vp.virt, VIRT_XCR0, AVX);
+		virt_set(guest_vp->virt, VIRT_XCR0, AVX);
 		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
-		CHECK_EQUAL(guest_vp.pending.vector, EXC_UD);
-		guest_vp.pending.type = VIRT_EVENT_NONE;
-		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
-		virt_set(guest_vp.virt, VIRT_XCR0, XCR0_X87 | XCR0_SSE);
+		CHECK_EQUAL(guest_vp->pending.vector, EXC_UD);
+		guest_vp->pending.type = VIRT_EVENT_NONE;
+		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
+		virt_set(guest_vp->virt, VIRT_XCR0, XCR0_X87 | XCR0_SSE);
 		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
-		CHECK_EQUAL(guest_vp.pending.vector, EXC_UD);
-		guest_vp.pending.type = VIRT_EVENT_NONE;
-		virt_set(guest_vp.virt, VIRT_XCR0, AVX);
+		CHECK_EQUAL(guest_vp->pending.vector, EXC_UD);
+		guest_vp->pending.type = VIRT_EVENT_NONE;
+		virt_set(guest_vp->virt, VIRT_XCR0, AVX);
 		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_EXIT);
 		CHECK_RECORD(false, true, DEVICE + 0x20, 32, 1);
 		whole_of(image, 3, whole);
@@ -351,8 +349,8 @@ static void the_vp_says_which_vectors_there_are(void)
 		CHECK_EQUAL(run_again(), DEVICE_RESUME);
 
 		image = begin_wide(is_live, AVX512);
-		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
-		virt_set(guest_vp.virt, VIRT_XCR0, AVX);
+		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
+		virt_set(guest_vp->virt, VIRT_XCR0, AVX);
 		CODE(0xc5, 0xfe, 0x6f, 0x1b); /* vmovdqu ymm3, [ebx] */
 		guest_regs()->gpr[3] = DEVICE + 0x20;
 		CHECK_EQUAL(at_memory(DEVICE + 0x20, false), DEVICE_EXIT);
@@ -443,7 +441,7 @@ static void a_vector_load_goes_where_the_registers_are(void)
 		data[i] = (uint8_t)(0xa0 + i);
 	for (unsigned int is_live = 0; is_live < 2; is_live++) {
 		image = begin(is_live);
-		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR);
 		CODE(0x0f, 0x10, 0x1b); /* movups xmm3, [ebx] */
 		guest_regs()->gpr[3] = DEVICE + 4;
 		CHECK_EQUAL(at_memory(DEVICE + 4, false), DEVICE_EXIT);
@@ -460,7 +458,7 @@ static void a_vector_store_is_one_access(void)
 	struct x86_fxsave *image = begin(true);
 
 	memset(image->xmm[3], 0x42, 16);
-	virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+	virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR);
 	CODE(0x0f, 0x11, 0x1b); /* movups [ebx], xmm3 */
 	guest_regs()->gpr[3] = DEVICE + 4;
 	CHECK_EQUAL(at_memory(DEVICE + 4, true), DEVICE_EXIT);
@@ -486,7 +484,7 @@ static void a_vector_over_two_devices_is_many_accesses(void)
 		uint8_t n = 0;
 
 		image = begin(false);
-		virt_set(guest_vp.virt, VIRT_CR4, CR4_OSFXSR);
+		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR);
 		if (is_write)
 			CODE(0x0f, 0x11, 0x1b);
 		else
@@ -521,20 +519,20 @@ static void loading_ss_casts_a_shadow(void)
 
 	for (unsigned int is_ss = 0; is_ss < 2; is_ss++) {
 		begin(false);
-		virt_set_table(guest_vp.virt, 0, &gdtr);
+		virt_set_table(guest_vp->virt, 0, &gdtr);
 		memcpy(guest_memory[8], gdt, sizeof(gdt));
 		if (is_ss)
 			CODE(0x8e, 0x13); /* mov ss, [ebx] */
 		else
 			CODE(0x8e, 0x1b); /* mov ds, [ebx] */
 		guest_regs()->gpr[3] = DEVICE;
-		virt_set(guest_vp.virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
+		virt_set(guest_vp->virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
 		CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
 		CHECK_RECORD(false, false, DEVICE, 2, 1);
 		answer_number(16, 2);
 		CHECK_EQUAL(run_again(), DEVICE_RESUME);
-		CHECK_EQUAL(guest_vp.virt->segment[is_ss ? SEG_SS : SEG_DS].selector, 16);
-		CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_SHADOW),
+		CHECK_EQUAL(guest_vp->virt->segment[is_ss ? SEG_SS : SEG_DS].selector, 16);
+		CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_SHADOW),
 			    (is_ss ? VIRT_SHADOW_MOV_SS : 0) | VIRT_SHADOW_NMI);
 	}
 }
@@ -544,7 +542,7 @@ static void sgdt_to_a_device(void)
 	const struct x86_table gdtr = { .limit = 0x1234, .base = 0x89abcdef };
 
 	begin(false);
-	virt_set_table(guest_vp.virt, 0, &gdtr);
+	virt_set_table(guest_vp->virt, 0, &gdtr);
 	CODE(0x0f, 0x01, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
@@ -565,7 +563,7 @@ static void lmsw_from_a_device(void)
 	CHECK_RECORD(false, false, DEVICE, 2, 1);
 	answer_number(0xfffa, 2); /* PE stays */
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(virt_get(guest_vp.virt, VIRT_CR0), CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE);
+	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE);
 	CHECK_EQUAL(guest_regs()->rip, 0x1003);
 }
 
@@ -576,10 +574,10 @@ static void an_instruction_that_the_processor_lacks_is_undefined(void)
 	CODE(0x0f, 0x38, 0xf0, 0x03); /* movbe eax, [ebx] */
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_INJECTED);
-	CHECK_EQUAL(guest_vp.pending.vector, EXC_UD);
+	CHECK_EQUAL(guest_vp->pending.vector, EXC_UD);
 	CHECK(guest_regs()->rflags & RFLAGS_RF);
 	/* And the processor itself would not have come here. */
-	guest_vp.pending.type = VIRT_EVENT_NONE;
+	guest_vp->pending.type = VIRT_EVENT_NONE;
 	hv.features = EMU_HAS_ALL;
 	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
 }

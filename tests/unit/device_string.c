@@ -24,7 +24,7 @@ static void a_rep_store_comes_in_runs(void)
 		CHECK_EQUAL(guest_regs()->gpr[1], left);
 		CHECK_EQUAL(guest_regs()->gpr[7], at);
 		CHECK_EQUAL(guest_regs()->rip, i == 2 ? 0x1002 : 0x1000);
-		CHECK_EQUAL(device_is_idle(&guest_vp), i == 2);
+		CHECK_EQUAL(device_is_idle(guest_vp), i == 2);
 	}
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
 	CHECK_EQUAL(hv.stats.emulated, 1);
@@ -90,13 +90,13 @@ static void a_rep_that_leaves_the_device_goes_on_in_the_guest(void)
 {
 	guest_new();
 	CODE(0xf3, 0xaa);
-	guest_rights[8] = 0;
+	guest_protect(8, 0);
 	guest_regs()->gpr[1] = 4000;
 	guest_regs()->gpr[7] = 0x8ff0;
 	CHECK_EQUAL(at_memory(0x8ff0, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x8ff0, 1, 16);
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 	CHECK_EQUAL(guest_regs()->rip, 0x1000);
 	CHECK_EQUAL(guest_regs()->gpr[1] + guest_regs()->gpr[7], 4000 + 0x8ff0);
 }
@@ -108,9 +108,9 @@ static void a_rep_stops_for_events(void)
 	guest_regs()->gpr[1] = 1000;
 	guest_regs()->gpr[7] = DEVICE;
 	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
-	CHECK(event_set_interruption(&guest_vp, 1 | 0x20u << 16));
+	CHECK(event_set_interruption(guest_vp, 1 | 0x20u << 16));
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 	CHECK_EQUAL(guest_regs()->rip, 0x1000);
 	CHECK_EQUAL(guest_regs()->gpr[1], 888);
 }
@@ -121,9 +121,9 @@ static void a_16_bit_count_keeps_its_upper_half(void)
 	struct x86_segment data = { .base = DEVICE, .attributes = 0x93, .limit = 0xffff };
 
 	guest_new();
-	virt_set(guest_vp.virt, VIRT_CR0, CR0_ET);
-	virt_set_segment(guest_vp.virt, SEG_CS, &code);
-	virt_set_segment(guest_vp.virt, SEG_ES, &data);
+	virt_set(guest_vp->virt, VIRT_CR0, CR0_ET);
+	virt_set_segment(guest_vp->virt, SEG_CS, &code);
+	virt_set_segment(guest_vp->virt, SEG_ES, &data);
 	CODE(0xf3, 0xaa);
 	guest_regs()->gpr[1] = 0xabcd00c8;
 	guest_regs()->gpr[7] = 0x12340100;
@@ -168,9 +168,9 @@ static void out_is_not_decoded(void)
 		CHECK_RECORD(true, true, 0x3f8, size, 1);
 		CHECK_EQUAL(record_number(size), 0x11223344u & (~0u >> (32 - 8 * size)));
 		CHECK_EQUAL(guest_regs()->rip, 0x1002);
-		CHECK(device_is_idle(&guest_vp));
+		CHECK(device_is_idle(guest_vp));
 	}
-	CHECK_EQUAL(guest_n_asked, 0);
+	CHECK(guest_is_unseen());
 	CHECK_EQUAL(fake.n_skips, 3);
 	CHECK_EQUAL(hv.stats.emulated, 3);
 }
@@ -191,7 +191,7 @@ static void in_is_not_decoded(void)
 		CHECK_EQUAL(run_again(), DEVICE_RESUME);
 		CHECK_EQUAL(guest_regs()->gpr[0], wanted[i]);
 		CHECK_EQUAL(guest_regs()->rip, 0x1002);
-		CHECK(device_is_idle(&guest_vp));
+		CHECK(device_is_idle(guest_vp));
 	}
 	guest_regs()->rip = 0x1000;
 	CHECK_EQUAL(at_port(true, false, 4, 1), DEVICE_EXIT);
@@ -201,7 +201,7 @@ static void in_is_not_decoded(void)
 	guest_regs()->rip = 0x7000;
 	CHECK_EQUAL(run_again(), DEVICE_RESUME);
 	CHECK_EQUAL(guest_regs()->rip, 0x7000);
-	CHECK_EQUAL(guest_n_asked, 0);
+	CHECK(guest_is_unseen());
 }
 
 /* What was waiting as IN must not be mixed up with what is emulated afterwards. */

@@ -32,6 +32,9 @@ static bool test_has_failed;	   /* any test */
 			       #got, g_, w_);                                                     \
 	} while (0)
 
+/* The same, for tests/unit/machine.h. */
+#define CHECK_EQ CHECK_EQUAL
+
 static inline void test_run(const char *name, void (*body)(void))
 {
 	test_name = name;

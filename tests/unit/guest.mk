@@ -6,11 +6,8 @@ GUEST_CFLAGS := -I. -Iinclude -std=gnu11 -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Wshadow \
 	-Wmissing-prototypes -Wundef -Wconversion
 GUEST_HEADERS = $(wildcard tests/unit/*.h arch/*.h arch/fake/*.h hv/*.h hv/*/*.h emu/*.h include/*/*.h)
-GUEST_FAKE := arch/fake/machine.c arch/fake/vp.c arch/fake/apic.c
-GUEST_APIC := $(wildcard hv/apic/*.c) tests/unit/apic_stand_in.c
 GUEST_EMU := $(filter-out emu/name.c,$(wildcard emu/*.c))
-GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate event event_wait device device_move device_string device_state \
-	device_apic walk_replay)
+GUEST_TESTS := $(addprefix $(B)/tests/unit/,walk walk_all translate walk_replay)
 
 HOST_TESTS += $(GUEST_TESTS)
 
@@ -25,15 +22,6 @@ $(B)/tests/unit/walk_all: tests/unit/walk_all.c hv/mem/walk.c $(GUEST_HEADERS)
 $(B)/tests/unit/translate: tests/unit/translate.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $< -o $@
-
-$(B)/tests/unit/event $(B)/tests/unit/event_wait: $(B)/tests/unit/%: tests/unit/%.c hv/vp/event.c $(GUEST_FAKE) $(GUEST_HEADERS)
-	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
-
-$(B)/tests/unit/device $(B)/tests/unit/device_move $(B)/tests/unit/device_string $(B)/tests/unit/device_state $(B)/tests/unit/device_apic: $(B)/tests/unit/%: tests/unit/%.c hv/emulate/device.c hv/emulate/ops.c hv/emulate/vector.c hv/cpu/xsave.c hv/cpu/cr.c hv/vp/event.c hv/mem/walk.c hv/mem/walk_memo.c hv/emulate/fetch.c $(GUEST_EMU) \
-		$(GUEST_FAKE) $(GUEST_APIC) $(GUEST_HEADERS)
-	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $(filter %.c,$^) -o $@
 
 # The fuzz target's corpus once through, with any compiler.
 $(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)

@@ -23,7 +23,7 @@
 
 static inline const struct whit_device_access *record(void)
 {
-	return (const struct whit_device_access *)(const void *)(guest_shared.exit +
+	return (const struct whit_device_access *)(const void *)(guest_shared->exit +
 								 WHIT_EXIT_UNION);
 }
 
@@ -45,8 +45,8 @@ static inline void check_record(bool is_port, bool is_write, uint64_t address, u
 
 static inline void answer(const void *data, unsigned int n)
 {
-	memcpy(guest_shared.exit + WHIT_EXIT_UNION + 16, data, n);
-	guest_shared.device_answered = 1;
+	memcpy(guest_shared->exit + WHIT_EXIT_UNION + 16, data, n);
+	guest_shared->device_answered = 1;
 }
 
 static inline void answer_number(uint64_t value, unsigned int n)
@@ -76,7 +76,7 @@ static inline enum device_outcome at_memory(uint64_t gpa, bool is_write)
 {
 	struct virt_exit exit = memory_exit(gpa, is_write);
 
-	return device_memory(&guest_vp, &exit);
+	return device_memory(guest_vp, &exit);
 }
 
 static inline enum device_outcome at_port(bool is_in, bool is_string, unsigned int size,
@@ -89,15 +89,15 @@ static inline enum device_outcome at_port(bool is_in, bool is_string, unsigned i
 					  .is_in = is_in,
 					  .is_string = is_string } };
 
-	return device_io(&guest_vp, &exit);
+	return device_io(guest_vp, &exit);
 }
 
 /* Run again after an exit, as vp_run() does. */
 static inline enum device_outcome run_again(void)
 {
 	guest_regs()->changed = false;
-	device_accept(&guest_vp);
-	return device_continue(&guest_vp);
+	device_accept(guest_vp);
+	return device_continue(guest_vp);
 }
 
 static inline void check_untouched(const struct virt_regs *before)
@@ -105,7 +105,7 @@ static inline void check_untouched(const struct virt_regs *before)
 	CHECK(!memcmp(before->gpr, guest_regs()->gpr, sizeof(before->gpr)));
 	CHECK_EQUAL(guest_regs()->rip, before->rip);
 	CHECK_EQUAL(guest_regs()->rflags, before->rflags);
-	CHECK(device_is_idle(&guest_vp));
+	CHECK(device_is_idle(guest_vp));
 }
 
 #endif

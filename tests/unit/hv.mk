@@ -3,7 +3,8 @@
 # Tests of hv/ on the host, on the fake machine (arch/fake), under sanitizers. Needs B and CC.
 
 HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall hv_reserved \
-	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset
+	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset event event_wait \
+	device device_apic device_move device_state device_string
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
 	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
@@ -21,6 +22,7 @@ $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(
 	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ -o $@
 
 $(B)/host/hv_state: HV_LDFLAGS := -Wl,--wrap=virt_fpu_bytes
+$(B)/host/device: HV_LDFLAGS := -Wl,--wrap=gpa_find_page
 $(B)/host/hv_register: HV_LDFLAGS := -Wl,--wrap=virt_set
 
 -include $(HV_TEST_OBJECTS:.o=.d)

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine on which all tests of hv/ run: a fresh fake one for each test, with all of hv/ on it, hypercalls as the root
+ * makes them, and the steps that most tests begin with. To be included behind the frame, for CHECK().
+ */
+#ifndef TESTS_UNIT_MACHINE_H
+#define TESTS_UNIT_MACHINE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/fake/fake.h"
+#include "hv/mem/frame.h"
+#include "hv/mem/gpa.h"
+#include "hv/hv.h"
+#include "hv/root.h"
+#include "hv/vp.h"
+#include "hv/call/partition.h"
+#include "hv/call/hypercall.h"
+#include "whp/WinHvPlatformDefs.h"
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* ---- The machine ------------------------------------------------------------------------- */
+
+#define BLOCK_BASE (16 * MIB)
+
+static struct root test_root;
+static uint64_t next_page; /* of test_pages() */
+static uint64_t heap_at_start;
+
+/* A machine with the block there; RAM for the tests to use as the root begins behind it. */
+static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
+{
+	struct whit_handover *handover = fake_handover(block_base, block_bytes);
+
+	CHECK_EQ(hv_init(handover), WHIT_LAUNCH_OK);
+	memset(&test_root, 0, sizeof(test_root));
+	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
+	CHECK(test_root.virt != NULL);
+	next_page = block_base + block_bytes;
+	heap_at_start = hv.heap.count;
+}
+
+static inline void machine_of(uint64_t ram_bytes, uint64_t block_bytes)
+{
+	(void)ram_bytes;
+	machine_at(BLOCK_BASE, block_bytes);
+}
+
+static inline void machine(uint64_t ram_bytes)
+{
+	fake_reset(ram_bytes);
+	machine_of(ram_bytes, 32 * MIB);
+}
+
+/* Pages of the root that no one uses, in one run. */
+static inline uint64_t test_pages(uint64_t n)
+{
+	const uint64_t first = next_page;
+
+	next_page += n * PAGE_SIZE;
+	if (next_page > fake.ram_bytes)
+		fake_scream("the test has used up its RAM");
+	return first;
+}
+
+/* ---- Hypercalls -------------------------------------------------------------------------- */
+
+static uint64_t out_rdx, out_r8; /* of the last call */
+
+static inline uint32_t call5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9,
+			     uint64_t r10)
+{
+	static const uint8_t preserved[] = { 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15 };
+	uint64_t *gpr = virt_regs(test_root.virt)->gpr;
+	uint64_t before[16];
+
+	for (unsigned int i = 0; i < 16; i++)
+		gpr[i] = 0xabcd000000000000ull + i;
+	gpr[0] = code;
+	gpr[1] = rcx;
+	gpr[2] = rdx;
+	gpr[8] = r8;
+	gpr[9] = r9;
+	gpr[10] = r10;
+	memcpy(before, gpr, sizeof(before));
+	hypercall(&test_root);
+	for (size_t i = 0; i < sizeof(preserved); i++)
+		CHECK_EQ(gpr[preserved[i]], before[preserved[i]]);
+	CHECK_EQ(gpr[0] >> 32, 0);
+	out_rdx = gpr[2];
+	out_r8 = gpr[8];
+	return (uint32_t)gpr[0];
+}
+
+#define CALL_(code, a, b, c, d, e, ...) call5((code), (a), (b), (c), (d), (e))
+#define CALL(...)			CALL_(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+
+/* A root page as the test sees it. */
+static inline void *at(uint64_t spa)
+{
+	return virt_ptr(SPA(spa));
+}
+
+/* WHIT_CALL_PROTECT_GPA_RANGE, repeated until the whole range is done. */
+static inline uint32_t protect_all(uint64_t handle, uint64_t gpa, uint64_t n_bytes, uint64_t flags)
+{
+	uint32_t result;
+
+	do {
+		result = CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, gpa, n_bytes, flags);
+		gpa += out_rdx;
+		n_bytes -= out_rdx;
+	} while (result == WHIT_S_MORE);
+	return result;
+}
+
+/* Lend pages, as often as that takes; the status of the last call. */
+static inline uint32_t lend_all(uint64_t handle, uint64_t first, uint64_t n)
+{
+	uint32_t result = CALL(WHIT_CALL_LEND, handle, first, n);
+
+	while (result == WHIT_S_MORE) {
+		CHECK(out_rdx > 0 && out_rdx < n);
+		first += out_rdx * PAGE_SIZE;
+		n -= out_rdx;
+		result = CALL(WHIT_CALL_LEND, handle, first, n);
+	}
+	return result;
+}
+
+/* A created partition with this many lent pages. */
+static inline uint64_t created(uint64_t n_lent)
+{
+	const uint64_t first = test_pages(n_lent);
+	const uint32_t result = CALL(WHIT_CALL_CREATE_PARTITION, first, n_lent);
+	const uint64_t handle = out_rdx;
+
+	if (result == WHIT_S_MORE)
+		CHECK_EQ(lend_all(handle, first + out_r8 * PAGE_SIZE, n_lent - out_r8), S_OK);
+	else
+		CHECK_EQ(result, S_OK);
+	return handle;
+}
+
+static inline uint32_t set_property(uint64_t handle, uint32_t code, uint64_t value, uint64_t size)
+{
+	const uint64_t buffer = test_pages(1);
+
+	memcpy(at(buffer), &value, sizeof(value));
+	return CALL(WHIT_CALL_SET_PROPERTY, handle, code, buffer, size);
+}
+
+/* A partition that is set up for n_vps. */
+static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
+{
+	const uint64_t handle = created(n_lent);
+
+	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
+	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
+	return handle;
+}
+
+static inline struct partition *partition_of(uint64_t handle)
+{
+	struct partition *partition = partition_peek(handle);
+
+	CHECK(partition != NULL);
+	return partition;
+}
+
+static inline struct vp *vp_of(uint64_t handle, uint32_t index)
+{
+	struct vp *vp = partition_vp(partition_of(handle), index);
+
+	CHECK(vp != NULL);
+	return vp;
+}
+
+/* Delete, as often as it asks for; returns how many calls that took. */
+static inline unsigned int delete_all(uint64_t handle)
+{
+	unsigned int n = 1;
+	uint32_t result;
+
+	while ((result = CALL(WHIT_CALL_DELETE_PARTITION, handle)) == WHIT_S_AGAIN)
+		n++;
+	CHECK_EQ(result, S_OK);
+	return n;
+}
+
+/* Nothing is lent, nothing is used, and every page of the heap is back. */
+static inline void check_clean(void)
+{
+	CHECK_EQ(hv.stats.lent_pages, 0);
+	CHECK_EQ(hv.stats.partitions, 0);
+	CHECK_EQ(hv.heap.count, heap_at_start);
+	CHECK_EQ(fake_count_pages(&hv.heap), heap_at_start);
+	CHECK_EQ(fake.n_spaces, 1);
+	CHECK_EQ(fake.n_vps, 1);
+}
+
+#endif
