@@ -59,7 +59,6 @@ print-hv-cflags:
 .PHONY: print-hv-tests mutants
 print-hv-tests:
 	@echo $(filter $(B)/host/%,$(HOST_TESTS))
-	@echo $(filter $(B)/unit/run_%,$(HOST_TESTS))
 	@echo $(filter $(B)/tests/unit/%,$(HOST_TESTS))
 
 mutants: ## break hv/ in 35 ways, and see that the host tests notice

@@ -4,7 +4,8 @@
 
 HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall hv_reserved \
 	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset event event_wait \
-	device device_apic device_move device_state device_string
+	device device_apic device_move device_state device_string \
+	run_cr run_cpuid run_model run_msr run_msr_root run_entry run_exit run_loop run_event run_apic run_root run_docs
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
 	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
@@ -23,6 +24,9 @@ $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(
 
 $(B)/host/hv_state: HV_LDFLAGS := -Wl,--wrap=virt_fpu_bytes
 $(B)/host/device: HV_LDFLAGS := -Wl,--wrap=gpa_find_page
+$(B)/host/run_msr_root: HV_LDFLAGS := -Wl,--wrap=virt_root_guard_msr,--wrap=root_memory_retype
+$(B)/host/run_root: HV_LDFLAGS := -Wl,--wrap=virt_inject,--wrap=hypercall,--wrap=root_memory_fault
+$(B)/host/run_apic: HV_LDFLAGS := -Wl,--wrap=vp_prepare_apic,--wrap=apic_exit,--wrap=device_memory
 $(B)/host/hv_register: HV_LDFLAGS := -Wl,--wrap=virt_set
 
 -include $(HV_TEST_OBJECTS:.o=.d)

@@ -41,6 +41,7 @@ static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
 	memset(&test_root, 0, sizeof(test_root));
 	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
 	CHECK(test_root.virt != NULL);
+	test_root.xcr0 = 1;
 	next_page = block_base + block_bytes;
 	heap_at_start = hv.heap.count;
 }

@@ -1,23 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* vp_run() with a local APIC, which is scripted: when it is asked, sleeping and waking, traps, turns, suspended time. */
+/* vp_run() with a local APIC: when it is asked, sleeping and waking, traps, turns, suspended time. */
 #include "tests/unit/run_world.h"
 #include "hv/run/run.h"
 
 static const struct virt_exit hlt = { .reason = VIRT_EXIT_HLT, .insn_length = 1 };
 
-static void init(void)
+/* How often the APIC and the emulator were asked. */
+static unsigned int n_prepares, n_apic_exits, n_memory;
+
+void __real_vp_prepare_apic(struct vp *vp);
+void __wrap_vp_prepare_apic(struct vp *vp);
+void __wrap_vp_prepare_apic(struct vp *vp)
 {
-	world_init();
-	world_protected_mode();
-	world_apic();
-	virt_regs(child.virt)->rflags |= RFLAGS_IF;
+	CHECK(vp == child && vp->apic.page);
+	n_prepares++;
+	__real_vp_prepare_apic(vp);
 }
 
-static void take_vector(struct vp *vp)
+void __real_apic_exit(struct vp *vp, const struct virt_exit *exit);
+void __wrap_apic_exit(struct vp *vp, const struct virt_exit *exit);
+void __wrap_apic_exit(struct vp *vp, const struct virt_exit *exit)
 {
-	script.deliverable = 0;
-	vp->pending = (struct virt_event) { .type = VIRT_EVENT_INTERRUPT, .vector = 0x55 };
-	vp->pending_is_event = false;
+	CHECK(vp == child && vp->apic.page);
+	n_apic_exits++;
+	__real_apic_exit(vp, exit);
+}
+
+enum device_outcome __real_device_memory(struct vp *vp, const struct virt_exit *exit);
+enum device_outcome __wrap_device_memory(struct vp *vp, const struct virt_exit *exit);
+enum device_outcome __wrap_device_memory(struct vp *vp, const struct virt_exit *exit)
+{
+	CHECK(vp == child);
+	n_memory++;
+	return __real_device_memory(vp, exit);
+}
+
+static void init(void)
+{
+	world_init_with(WHvX64LocalApicEmulationModeX2Apic);
+	world_protected_mode();
+	virt_regs(child->virt)->rflags |= RFLAGS_IF;
+	n_prepares = n_apic_exits = n_memory = 0;
+}
+
+/* The client sends it something. */
+static void request(enum WHV_INTERRUPT_TYPE type, uint64_t vector)
+{
+	CHECK_EQ(CALL(WHIT_CALL_REQUEST_INTERRUPT, part_handle, (uint64_t)type,
+		      child->index | vector << 32),
+		 S_OK);
+}
+
+/* An interrupt; the one before has been handled. */
+static void interrupt(void)
+{
+	apic_put(&child->apic, APIC_ISR + 2, 0);
+	request(WHvX64InterruptTypeFixed, 0x55);
+}
+
+/* While the guest runs. */
+static void interrupt_hook(struct virt_vp *vp, struct virt_exit *exit)
+{
+	(void)vp;
+	(void)exit;
+	interrupt();
 }
 
 static struct virt_event injected;
@@ -26,8 +72,8 @@ static void note_injected(struct virt_vp *vp, struct virt_exit *exit)
 {
 	(void)vp;
 	(void)exit;
-	injected = child.pending_is_injected ? child.pending
-					     : (struct virt_event) { .type = VIRT_EVENT_NONE };
+	injected = child->pending_is_injected ? child->pending
+					      : (struct virt_event) { .type = VIRT_EVENT_NONE };
 }
 
 static void push_noting(void)
@@ -43,33 +89,32 @@ static void apic_is_asked_only_when_it_is_due(void)
 	push_reason(VIRT_EXIT_CPUID, 2);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(script.n_prepares, 0);
-	child.apic.is_due = true;
+	CHECK_EQUAL(n_prepares, 0);
+	child->apic.is_due = true;
 	push_reason(VIRT_EXIT_CPUID, 2);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(script.n_prepares, 1);
+	CHECK_EQUAL(n_prepares, 1);
 	/* A cancel comes first, and loses nothing. */
-	child.apic.is_due = true;
-	child.cancel = 1;
+	child->apic.is_due = true;
+	child->cancel = 1;
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
-	CHECK(child.apic.is_due);
-	CHECK_EQUAL(script.n_prepares, 1);
+	CHECK(child->apic.is_due);
+	CHECK_EQUAL(n_prepares, 1);
 }
 
 static void its_interrupt_is_delivered_by_the_same_entry(void)
 {
 	init();
-	child.apic.is_due = true;
-	script.apic_prepare = take_vector;
+	interrupt();
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.type, VIRT_EVENT_INTERRUPT);
 	CHECK_EQUAL(injected.vector, 0x55);
-	CHECK_EQUAL(event_get_interruption(&child), 0);
+	CHECK_EQUAL(event_get_interruption(child), 0);
 	/* An entry that did not take place keeps it; one that was interrupted gives it back. */
-	child.apic.is_due = true;
+	interrupt();
 	push_reason(VIRT_EXIT_NOTHING, 0);
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT,
@@ -78,29 +123,29 @@ static void its_interrupt_is_delivered_by_the_same_entry(void)
 		  note_injected);
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.vector, 0x55);
-	CHECK_EQUAL(event_get_interruption(&child), 0x550001);
+	CHECK_EQUAL(event_get_interruption(child), 0x550001);
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.vector, 0x55);
-	CHECK_EQUAL(event_get_interruption(&child), 0);
+	CHECK_EQUAL(event_get_interruption(child), 0);
 }
 
 static void its_window_stays_inside(void)
 {
 	init();
-	child.wants_window = true;
-	push_reason(VIRT_EXIT_INTERRUPT_WINDOW, 0);
-	script.apic_prepare = take_vector;
+	virt_regs(child->virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	interrupt();
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW }, sti_hook);
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(script.n_prepares, 1);
+	CHECK_EQUAL(n_prepares, 2); /* before each entry */
 	CHECK_EQUAL(injected.vector, 0x55);
-	child.nmi_requested = true;
-	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	child->nmi_requested = true;
+	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
 	push_reason(VIRT_EXIT_NMI_WINDOW, 0);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK(child.virt->wants_nmi_window);
+	CHECK(child->virt->wants_nmi_window);
 	CHECK_EQUAL(record_u32(0), 0); /* no record at all */
 }
 
@@ -114,80 +159,97 @@ static void apic_exits_go_to_it(void)
 		push_reason(reasons[i], 0);
 		push_interrupt();
 		CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-		CHECK_EQUAL(script.n_apic_exits, 1);
-		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+		CHECK_EQUAL(n_apic_exits, 1);
+		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
 	}
+}
+
+/* MOV [EDI], EAX; the exit that it makes. */
+static struct virt_exit store_to(uint64_t gpa)
+{
+	GUEST_CODE(0x89, 0x07);
+	virt_regs(child->virt)->rip = CODE_GPA;
+	virt_regs(child->virt)->gpr[7] = gpa;
+	return (struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
+				    .memory = { .gpa = GPA(gpa), .is_write = true } };
 }
 
 static void its_page_goes_to_the_emulator(void)
 {
-	struct virt_exit exit = { .reason = VIRT_EXIT_MEMORY,
-				  .memory = { .gpa = { 0xfee000b0 }, .is_write = true } };
+	struct virt_exit exit;
 
 	init();
-	script.may_memory = true;
-	script.memory = DEVICE_RESUME;
+	exit = store_to(APIC_PAGE + 16 * APIC_TPR);
+	virt_regs(child->virt)->gpr[0] = 0x23;
 	fake_push(&exit, NULL);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(script.n_memory, 1);
-	script.memory = DEVICE_PLAIN;
+	CHECK_EQUAL(n_memory, 1);
+	CHECK_EQUAL(apic_get(&child->apic, APIC_TPR), 0x23);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 2);
+	/* Code that is no access. */
+	GUEST_CODE(0x0f, 0x0b);
+	virt_regs(child->virt)->rip = CODE_GPA;
 	fake_push(&exit, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQUAL(n_memory, 2);
 	/* Not another page, and not without an APIC. */
-	script.may_memory = false;
-	exit.memory.gpa.a = 0xfee01000;
+	exit = store_to(APIC_PAGE + PAGE_SIZE);
 	fake_push(&exit, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
-	child.apic.page = NULL;
-	child.apic.mode = VIRT_APIC_OFF;
-	exit.memory.gpa.a = 0xfee000b0;
+	exit = store_to(APIC_PAGE + 16 * APIC_TPR);
+	CHECK(apic_write_msr(child, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_BSP));
+	CHECK_EQUAL(child->apic.mode, VIRT_APIC_OFF);
 	fake_push(&exit, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(script.n_memory, 2);
+	CHECK_EQUAL(n_memory, 2);
 }
 
 /* ---- Traps ------------------------------------------------------------------------------- */
 
-static void trap_eoi(struct vp *vp, const struct virt_exit *exit)
+/* A level-triggered interrupt, 41h, is in service: its end is told to the client. */
+static void serve_level(void)
 {
-	(void)exit;
-	vp->apic.trap = (struct apic_trap) { WHvRunVpExitReasonX64ApicEoi, 0x41, 0 };
-}
-
-static void trap_in_the_emulator(struct virt_vp *vp, struct virt_exit *exit)
-{
-	(void)vp;
-	trap_eoi(&child, exit);
+	apic_put(&child->apic, APIC_ISR + 2, 1u << 1);
+	apic_put(&child->apic, APIC_TMR + 2, 1u << 1);
 }
 
 static void traps_leave_when_the_instruction_is_over(void)
 {
+	struct virt_exit exit;
+
 	init();
-	script.may_memory = true;
-	script.memory = DEVICE_RESUME;
-	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
-					.memory = { .gpa = { 0xfee000b0 }, .is_write = true } },
-		  trap_in_the_emulator);
+	serve_level();
+	exit = store_to(APIC_PAGE + 16 * APIC_EOI);
+	fake_push(&exit, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64ApicEoi);
 	CHECK_EQUAL(record_u32(48), 0x41);
-	/* An instruction that has a device access to make, too, is over after that. */
-	script.memory = DEVICE_EXIT;
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 2);
+	/* MOVSD to there from a device, with whose answer it is over. */
+	part->properties.emulation = WHIT_EMULATE_MEMORY;
+	serve_level();
+	GUEST_CODE(0xa5);
+	virt_regs(child->virt)->rip = CODE_GPA;
+	virt_regs(child->virt)->gpr[6] = HOLE_GPA;
 	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
-					.memory = { .gpa = { 0xfee000b0 }, .is_write = true } },
-		  trap_in_the_emulator);
+					.memory = { .gpa = GPA(HOLE_GPA),
+						    .gva = GVA(HOLE_GPA),
+						    .gva_valid = true,
+						    .is_read = true } },
+		  NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonDeviceAccess);
-	child.device.stage = DEVICE_WAITS_INSN;
-	script.may_continue = true;
-	script.resumed = DEVICE_RESUME;
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64ApicEoi);
-	CHECK_EQUAL(child.apic.trap.reason, 0);
-	script.apic_exit = trap_eoi;
-	push_reason(VIRT_EXIT_APIC_EOI, 0);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
+	CHECK_EQUAL(child->apic.trap.reason, 0);
+	/* The processor has ended it. */
+	serve_level();
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_APIC_EOI,
+					.apic_eoi = { .vector = 0x41 } },
+		  NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64ApicEoi);
 }
@@ -197,32 +259,32 @@ static void traps_leave_when_the_instruction_is_over(void)
 static void hlt_sleeps_inside(void)
 {
 	init();
-	child.apic.deadline = 77000000;
+	child->apic.deadline = 77000000;
 	fake_push(&hlt, NULL);
 	wake_time = 0;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	CHECK_EQUAL(wake_time, 77000000);
-	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
-	CHECK_EQUAL(child.page->rip, CODE_GPA + 1);
+	CHECK_EQUAL(child->activity, ACTIVITY_HALT);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
+	CHECK_EQUAL(child->page->rip, CODE_GPA + 1);
 	/* It sleeps on, without an entry and without asking the APIC. */
 	fake.n_switches = 0;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	CHECK_EQUAL(fake.n_switches, 0);
-	CHECK_EQUAL(script.n_prepares, 0);
+	CHECK_EQUAL(n_prepares, 0);
 	/* A cancel ends the Run, not the sleep. */
-	child.cancel = 1;
+	child->cancel = 1;
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	/* What is posted is looked at; it need not be enough. */
-	child.apic.is_due = true;
+	child->apic.is_due = true;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK_EQUAL(script.n_prepares, 1);
+	CHECK_EQUAL(n_prepares, 1);
 	/* The timer's time has come: it may have been a masked one. */
 	fake.tsc = 77000000;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK_EQUAL(script.n_prepares, 2);
+	CHECK_EQUAL(n_prepares, 2);
 }
 
 /* The root sleeps by its own TSC, which it may have moved; for ever is for ever. */
@@ -231,46 +293,41 @@ static void sleep_ends_by_the_roots_own_time(void)
 	uint64_t until;
 
 	init();
-	root.tsc_offset = 0 - 7000000ull;
-	child.apic.deadline = 77000000;
+	test_root.tsc_offset = 0 - 7000000ull;
+	child->apic.deadline = 77000000;
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	CHECK_EQUAL(wake_time, 70000000);
-	child.apic.deadline = APIC_NEVER;
+	child->apic.deadline = APIC_NEVER;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	CHECK_EQUAL(wake_time, ~0ull);
 	/* The same told by an exit. */
-	part.properties.turn_exits = WHIT_TURN_HALT;
-	child.apic.deadline = 77000000;
+	part->properties.turn_exits = WHIT_TURN_HALT;
+	child->apic.deadline = 77000000;
 	CHECK_EQUAL(run_child(), S_OK);
-	memcpy(&until, child.page->exit + 48 + offsetof(struct whit_turn, deadline), sizeof(until));
+	memcpy(&until, child->page->exit + 48 + offsetof(struct whit_turn, deadline),
+	       sizeof(until));
 	CHECK_EQUAL(until, 70000000);
 }
 
 static void hlt_does_not_sleep_on_what_is_there(void)
 {
 	init();
-	script.deliverable = 0x155;
-	script.apic_prepare = take_vector;
-	fake_push(&hlt, NULL);
+	fake_push(&hlt, interrupt_hook);
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(child.activity, 0);
+	CHECK_EQUAL(child->activity, 0);
 	CHECK_EQUAL(injected.vector, 0x55); /* by the very next entry */
 	/* The shadow of STI is over behind the HLT. */
-	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
-	script.deliverable = 0x155;
-	fake_push(&hlt, NULL);
+	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+	fake_push(&hlt, interrupt_hook);
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	/* With IF clear only other things wake. */
-	virt_regs(child.virt)->rflags &= ~(uint64_t)RFLAGS_IF;
-	script.deliverable = 0x155;
-	fake_push(&hlt, NULL);
+	virt_regs(child->virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	fake_push(&hlt, interrupt_hook);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	script.deliverable = 0;
-	script.apic_prepare = NULL;
-	child.nmi_requested = true;
+	child->nmi_requested = true;
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.type, VIRT_EVENT_NMI);
@@ -281,19 +338,19 @@ static void what_the_client_sets_wakes(void)
 	init();
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 5u << 1 | 0x3000, 0 }));
+	CHECK(event_set_event(child, (const uint64_t[2]) { 1 | 5u << 1 | 0x3000, 0 }));
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.vector, 0x30);
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK(event_set_interruption(&child, 0x20005));
+	CHECK(event_set_interruption(child, 0x20005));
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.type, VIRT_EVENT_NMI);
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	child.activity = 0;
+	child->activity = 0;
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 }
@@ -301,46 +358,35 @@ static void what_the_client_sets_wakes(void)
 static void single_step_over_hlt_does_not_sleep(void)
 {
 	init();
-	virt_regs(child.virt)->rflags |= RFLAGS_TF;
+	virt_regs(child->virt)->rflags |= RFLAGS_TF;
 	fake_push(&hlt, NULL);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(virt_get(child.virt, VIRT_PENDING_DEBUG), 1u << 14);
-}
-
-static void start(struct vp *vp)
-{
-	vp->activity &= ~ACTIVITY_STARTUP;
-}
-
-static void suspend(struct vp *vp)
-{
-	vp->activity |= ACTIVITY_STARTUP;
+	CHECK_EQUAL(virt_get(child->virt, VIRT_PENDING_DEBUG), 1u << 14);
 }
 
 static void only_a_sipi_starts_a_vp_that_waits(void)
 {
 	init();
-	child.activity = ACTIVITY_STARTUP;
+	child->activity = ACTIVITY_STARTUP;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	CHECK_EQUAL(wake_time, APIC_NEVER);
-	script.deliverable = 0x155;
-	child.nmi_requested = true;
+	interrupt();
+	child->nmi_requested = true;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK_EQUAL(child.activity, ACTIVITY_STARTUP);
+	CHECK_EQUAL(child->activity, ACTIVITY_STARTUP);
 	CHECK_EQUAL(fake.n_runs, 0);
-	child.nmi_requested = false;
-	script.deliverable = 0;
-	child.apic.is_due = true;
-	script.apic_prepare = start;
+	request(WHvX64InterruptTypeSipi, 0x12);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQUAL(child->activity, 0);
 	/* INIT to one that runs, seen between two entries. */
-	child.apic.is_due = true;
-	script.apic_prepare = suspend;
+	request(WHvX64InterruptTypeInit, 0);
+	child->index = 1; /* VP 0 would start by itself */
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 	CHECK_EQUAL(fake.n_runs, 1);
-	CHECK(fake.switched_in == root.virt);
+	CHECK_EQUAL(child->activity, ACTIVITY_STARTUP);
+	CHECK(fake.switched_in == test_root.virt);
 }
 
 /* The client's notice comes to a VP that sleeps, set before its STI and HLT or while it sleeps; and it sleeps on. */
@@ -351,54 +397,54 @@ static void a_window_ends_a_run_that_sleeps(void)
 
 		init();
 		if (is_set_before)
-			child.deliverability = is_nmi ? 1 : 2;
-		virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+			child->deliverability = is_nmi ? 1 : 2;
+		virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
 		fake_push(&hlt, NULL);
 		if (!is_set_before) {
 			CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-			child.deliverability = is_nmi ? 1 : 2;
+			child->deliverability = is_nmi ? 1 : 2;
 		}
 		CHECK_EQUAL(run_child(), S_OK);
 		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64InterruptWindow);
 		CHECK_EQUAL(record_u32(48), is_nmi ? WHvX64PendingNmi : WHvX64PendingInterrupt);
-		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
-		CHECK_EQUAL(child.deliverability, 0);
+		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
+		CHECK_EQUAL(child->deliverability, 0);
 		CHECK_EQUAL(fake.n_runs, 1);
-		CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+		CHECK_EQUAL(child->activity, ACTIVITY_HALT);
 		CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 		/* What it was asked for wakes it. */
-		CHECK(event_set_interruption(&child, is_nmi ? 0x20005 : 0x310001));
+		CHECK(event_set_interruption(child, is_nmi ? 0x20005 : 0x310001));
 		push_noting();
 		CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 		CHECK_EQUAL(injected.type, is_nmi ? VIRT_EVENT_NMI : VIRT_EVENT_INTERRUPT);
-		CHECK_EQUAL(child.activity, 0);
+		CHECK_EQUAL(child->activity, 0);
 	}
 	/* With interrupts off the HLT is one that they do not end. */
 	init();
-	virt_regs(child.virt)->rflags &= ~(uint64_t)RFLAGS_IF;
-	child.deliverability = 2;
+	virt_regs(child->virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	child->deliverability = 2;
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	child.activity |= ACTIVITY_STARTUP;
-	child.deliverability = 3;
+	child->activity |= ACTIVITY_STARTUP;
+	child->deliverability = 3;
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 }
 
 static void what_the_guest_cannot_take_does_not_wake(void)
 {
 	init();
-	virt_regs(child.virt)->rflags &= ~(uint64_t)RFLAGS_IF;
+	virt_regs(child->virt)->rflags &= ~(uint64_t)RFLAGS_IF;
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK(event_set_interruption(&child, 0x310001));
+	CHECK(event_set_interruption(child, 0x310001));
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
-	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
+	CHECK_EQUAL(child->activity, ACTIVITY_HALT);
 	/* An NMI of the APIC does, and the interrupt comes when its handler has returned. */
-	child.nmi_requested = true;
+	child->nmi_requested = true;
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.type, VIRT_EVENT_NMI);
-	CHECK_EQUAL(event_get_interruption(&child), 0x310001);
+	CHECK_EQUAL(event_get_interruption(child), 0x310001);
 	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW }, sti_hook);
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
@@ -410,26 +456,25 @@ static void what_the_guest_cannot_take_does_not_wake(void)
 static void with_turns_nothing_blocks(void)
 {
 	init();
-	part.properties.turn_exits = WHIT_TURN_HALT;
+	part->properties.turn_exits = WHIT_TURN_HALT;
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
 	CHECK_EQUAL(record_u32(48), WHIT_TURN_HALT);
 	CHECK_EQUAL(run_child(), S_OK); /* still */
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
-	CHECK_EQUAL(child.activity, ACTIVITY_HALT);
-	script.deliverable = 0x155;
-	script.apic_prepare = take_vector;
+	CHECK_EQUAL(child->activity, ACTIVITY_HALT);
+	interrupt();
 	push_noting();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
 	CHECK_EQUAL(injected.vector, 0x55);
-	child.activity = ACTIVITY_STARTUP;
+	child->activity = ACTIVITY_STARTUP;
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
 	/* Without an APIC HLT is what it was. */
-	child.activity = 0;
-	child.apic.page = NULL;
-	child.apic.mode = VIRT_APIC_OFF;
+	child->activity = 0;
+	child->apic.page = NULL;
+	child->apic.mode = VIRT_APIC_OFF;
 	fake_push(&hlt, NULL);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Halt);
@@ -441,13 +486,13 @@ static void spinning_gives_a_turn_if_asked_for(void)
 	push_reason(VIRT_EXIT_PAUSE, 2);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 2);
-	part.properties.turn_exits = WHIT_TURN_SPIN;
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 2);
+	part->properties.turn_exits = WHIT_TURN_SPIN;
 	push_reason(VIRT_EXIT_PAUSE, 2);
 	CHECK_EQUAL(run_child(), S_OK);
 	CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonTurn);
 	CHECK_EQUAL(record_u32(48), WHIT_TURN_SPIN);
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 4);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 4);
 	fake_push(&hlt, NULL); /* HLT is another bit */
 	CHECK_EQUAL(run_child(), WHIT_S_IDLE);
 }
@@ -457,15 +502,15 @@ static void spinning_gives_a_turn_if_asked_for(void)
 static void run_lets_the_time_go_on(void)
 {
 	init();
-	part.time_stopped = fake.tsc - 500000;
-	virt_set(child.virt, VIRT_TSC_OFFSET, 0);
-	child.cancel = 1; /* no Run of the guest */
+	part->time_stopped = fake.tsc - 500000;
+	virt_set(child->virt, VIRT_TSC_OFFSET, 0);
+	child->cancel = 1; /* no Run of the guest */
 	CHECK_EQUAL(run_child(), S_OK);
-	CHECK(part.time_stopped);
+	CHECK(part->time_stopped);
 	push_interrupt();
 	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(part.time_stopped, 0);
-	CHECK(-virt_get(child.virt, VIRT_TSC_OFFSET) >= 500000);
+	CHECK_EQUAL(part->time_stopped, 0);
+	CHECK(-virt_get(child->virt, VIRT_TSC_OFFSET) >= 500000);
 }
 
 int main(void)

@@ -100,8 +100,8 @@ static void everything(void)
 	virt_machine.xcr0_child = 0x600e7;
 	virt_machine.child_has =
 		VIRT_HAS_RDTSCP | VIRT_HAS_INVPCID | VIRT_HAS_XSAVES | VIRT_HAS_UMWAIT;
-	part.properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
-	child.apic.mode = VIRT_APIC_X2APIC;
+	part->properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
+	child->apic.mode = VIRT_APIC_X2APIC;
 }
 
 static void check_within(uint32_t leaf, uint32_t subleaf, struct x86_cpuid may)
@@ -110,7 +110,7 @@ static void check_within(uint32_t leaf, uint32_t subleaf, struct x86_cpuid may)
 
 	everything();
 	fake_set_cpuid(leaf, subleaf, ones);
-	got = now(&child, leaf, subleaf);
+	got = now(child, leaf, subleaf);
 	CHECK_EQUAL(got.eax & ~may.eax, 0);
 	CHECK_EQUAL(got.ebx & ~may.ebx, 0);
 	CHECK_EQUAL(got.ecx & ~may.ecx, 0);
@@ -156,7 +156,7 @@ static void child_gets_nothing_that_the_processor_has_not(void)
 
 		fake.n_cpuid = 0;
 		fake_set_cpuid(interesting[i], 0, (struct x86_cpuid) { 0 });
-		got = now(&child, interesting[i], 0);
+		got = now(child, interesting[i], 0);
 		if (interesting[i] == 1) {
 			CHECK_EQUAL(got.ebx, 1u << 16);
 			CHECK_EQUAL(got.ecx, 1u << 31);
@@ -185,56 +185,56 @@ static void child_bits_need_what_stands_behind_them(void)
 	world_init();
 	everything();
 	virt_machine.child_has = 0;
-	got = now(&child, 7, 0);
+	got = now(child, 7, 0);
 	CHECK_EQUAL(got.ebx & BIT(10), 0);	      /* INVPCID */
 	CHECK_EQUAL(got.ecx & (BIT(22) | BIT(5)), 0); /* RDPID WAITPKG */
-	CHECK_EQUAL(now(&child, 0x80000001, 0).edx & BIT(27), 0);
-	CHECK_EQUAL(now(&child, 0xd, 1).eax, 7);
-	CHECK_EQUAL(part.model.has & (HAS_TSC_AUX | HAS_INVPCID | HAS_XSAVES | HAS_UMWAIT), 0);
+	CHECK_EQUAL(now(child, 0x80000001, 0).edx & BIT(27), 0);
+	CHECK_EQUAL(now(child, 0xd, 1).eax, 7);
+	CHECK_EQUAL(part->model.has & (HAS_TSC_AUX | HAS_INVPCID | HAS_XSAVES | HAS_UMWAIT), 0);
 
 	everything();
 	virt_machine.xcr0_child = 7; /* no AVX-512, no tiles */
-	got = now(&child, 7, 0);
+	got = now(child, 7, 0);
 	CHECK_EQUAL(got.ebx & 0xf0230000u & ~BIT(29), 0);
 	CHECK_EQUAL(got.ecx & avx512_ecx, 0);
 	CHECK_EQUAL(got.edx & 0x03c00100u, 0);
 	CHECK(got.ebx & BIT(5));
-	CHECK_EQUAL(now(&child, 7, 1).eax & (BIT(5) | BIT(21)), 0);
-	CHECK_EQUAL(part.model.xcr0, 7);
+	CHECK_EQUAL(now(child, 7, 1).eax & (BIT(5) | BIT(21)), 0);
+	CHECK_EQUAL(part->model.xcr0, 7);
 
 	everything();
 	virt_machine.xcr0_child = avx512_bits1; /* no AVX */
-	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(12) | BIT(28) | BIT(29)), 0);
-	CHECK(now(&child, 1, 0).ecx & BIT(26));
-	CHECK_EQUAL(now(&child, 7, 0).ebx & (BIT(5) | BIT(16)), 0);
-	CHECK_EQUAL(now(&child, 7, 0).ecx & (BIT(9) | BIT(10)), 0);
-	CHECK_EQUAL(now(&child, 7, 1).edx & (BIT(4) | BIT(5) | BIT(10)), 0);
-	CHECK_EQUAL(now(&child, 0x80000001, 0).ecx & (BIT(11) | BIT(16)), 0);
+	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(12) | BIT(28) | BIT(29)), 0);
+	CHECK(now(child, 1, 0).ecx & BIT(26));
+	CHECK_EQUAL(now(child, 7, 0).ebx & (BIT(5) | BIT(16)), 0);
+	CHECK_EQUAL(now(child, 7, 0).ecx & (BIT(9) | BIT(10)), 0);
+	CHECK_EQUAL(now(child, 7, 1).edx & (BIT(4) | BIT(5) | BIT(10)), 0);
+	CHECK_EQUAL(now(child, 0x80000001, 0).ecx & (BIT(11) | BIT(16)), 0);
 
 	everything();
 	virt_machine.xcr0_child = 0; /* no XSAVE */
-	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)), 0);
+	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)), 0);
 	for (uint32_t subleaf = 0; subleaf < 20; subleaf++) {
-		got = now(&child, 0xd, subleaf);
+		got = now(child, 0xd, subleaf);
 		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
-	CHECK_EQUAL(part.model.cr4 & CR4_OSXSAVE, 0);
-	CHECK_EQUAL(part.model.xcr0 | part.model.xss, 0);
+	CHECK_EQUAL(part->model.cr4 & CR4_OSXSAVE, 0);
+	CHECK_EQUAL(part->model.xcr0 | part->model.xss, 0);
 
 	everything();
-	part.properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
-	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(21) | BIT(24)), BIT(24));
-	CHECK(now(&child, 1, 0).edx & BIT(9));
-	child.apic.mode = VIRT_APIC_OFF; /* IA32_APIC_BASE */
-	CHECK_EQUAL(now(&child, 1, 0).edx & BIT(9), 0);
-	part.properties.apic_mode = WHvX64LocalApicEmulationModeNone;
-	CHECK_EQUAL(now(&child, 1, 0).ecx & (BIT(21) | BIT(24)), 0);
-	CHECK_EQUAL(now(&child, 6, 0).eax, 0);
-	CHECK_EQUAL(now(&child, 0x15, 0).ecx, 0);
+	part->properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
+	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(21) | BIT(24)), BIT(24));
+	CHECK(now(child, 1, 0).edx & BIT(9));
+	child->apic.mode = VIRT_APIC_OFF; /* IA32_APIC_BASE */
+	CHECK_EQUAL(now(child, 1, 0).edx & BIT(9), 0);
+	part->properties.apic_mode = WHvX64LocalApicEmulationModeNone;
+	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(21) | BIT(24)), 0);
+	CHECK_EQUAL(now(child, 6, 0).eax, 0);
+	CHECK_EQUAL(now(child, 0x15, 0).ecx, 0);
 
 	everything();
 	fake.n_msrs = 0;
-	CHECK_EQUAL(now(&child, 7, 0).edx & BIT(29), 0); /* ARCH_CAPABILITIES cannot be read */
+	CHECK_EQUAL(now(child, 7, 0).edx & BIT(29), 0); /* ARCH_CAPABILITIES cannot be read */
 }
 
 static void child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet(void)
@@ -243,30 +243,30 @@ static void child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet(void)
 	everything();
 	virt_machine.xcr0_child = ~0ull;
 	virt_machine.xss_child = ~0ull;
-	CHECK_EQUAL(now(&child, 1, 0).ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_MONITOR),
+	CHECK_EQUAL(now(child, 1, 0).ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_MONITOR),
 		    0);
-	CHECK_EQUAL(now(&child, 7, 0).ebx & (BIT(2) | BIT(4) | BIT(11) | BIT(14) | BIT(25)), 0);
-	CHECK_EQUAL(now(&child, 7, 0).ecx & (BIT(3) | BIT(4) | BIT(7) | BIT(31)), 0);
-	CHECK_EQUAL(now(&child, 7, 0).edx & (BIT(15) | BIT(20)), 0);
-	CHECK_EQUAL(now(&child, 0x80000001, 0).ecx & CPUID81_ECX_SVM, 0);
-	CHECK_EQUAL(part.model.xcr0, 0x600e7);
-	CHECK_EQUAL(part.model.cr4 & (CR4_VMXE | CR4_SMXE | CR4_PKE | CR4_CET | CR4_PKS), 0);
+	CHECK_EQUAL(now(child, 7, 0).ebx & (BIT(2) | BIT(4) | BIT(11) | BIT(14) | BIT(25)), 0);
+	CHECK_EQUAL(now(child, 7, 0).ecx & (BIT(3) | BIT(4) | BIT(7) | BIT(31)), 0);
+	CHECK_EQUAL(now(child, 7, 0).edx & (BIT(15) | BIT(20)), 0);
+	CHECK_EQUAL(now(child, 0x80000001, 0).ecx & CPUID81_ECX_SVM, 0);
+	CHECK_EQUAL(part->model.xcr0, 0x600e7);
+	CHECK_EQUAL(part->model.cr4 & (CR4_VMXE | CR4_SMXE | CR4_PKE | CR4_CET | CR4_PKS), 0);
 }
 
 static void child_highest_leaves_are_the_tables(void)
 {
 	world_init();
-	CHECK_EQUAL(now(&child, 0, 0).eax, 0x16); /* 15h and 16h need no processor's */
-	CHECK_EQUAL(now(&child, 0, 0).ebx, 0x756e6547);
-	CHECK_EQUAL(now(&child, 0x80000000, 0).eax, 0x80000008);
+	CHECK_EQUAL(now(child, 0, 0).eax, 0x16); /* 15h and 16h need no processor's */
+	CHECK_EQUAL(now(child, 0, 0).ebx, 0x756e6547);
+	CHECK_EQUAL(now(child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 4, 1, 2, 3 });
-	CHECK_EQUAL(now(&child, 0, 0).eax, 4);
+	CHECK_EQUAL(now(child, 0, 0).eax, 4);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 0x24, 1, 2, 3 });
-	CHECK_EQUAL(now(&child, 0, 0).eax, 0x16);
+	CHECK_EQUAL(now(child, 0, 0).eax, 0x16);
 	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000020, 0, 0, 0 });
-	CHECK_EQUAL(now(&child, 0x80000000, 0).eax, 0x80000008);
+	CHECK_EQUAL(now(child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(7, 0, (struct x86_cpuid) { 1, 0, 0, 0 });
-	CHECK_EQUAL(now(&child, 7, 0).eax, 1);
+	CHECK_EQUAL(now(child, 7, 0).eax, 1);
 }
 
 static void child_subleaves_are_clipped(void)
@@ -276,24 +276,24 @@ static void child_subleaves_are_clipped(void)
 		struct x86_cpuid got;
 
 		all_ones(7, subleaf);
-		got = now(&child, 7, subleaf);
+		got = now(child, 7, subleaf);
 		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 	all_ones(4, 3);
-	CHECK_EQUAL(now(&child, 4, 3).eax, 0x3fff);
+	CHECK_EQUAL(now(child, 4, 3).eax, 0x3fff);
 	all_ones(4, 8);
-	CHECK_EQUAL(now(&child, 4, 8).eax, 0);
-	CHECK_EQUAL(now(&child, 4, ~0u).eax, 0);
+	CHECK_EQUAL(now(child, 4, 8).eax, 0);
+	CHECK_EQUAL(now(child, 4, ~0u).eax, 0);
 }
 
 static void child_initial_apic_id_is_the_index(void)
 {
 	world_init();
 	for (uint32_t index = 0; index < WHIT_MAX_VPS; index++) {
-		child.index = index;
-		CHECK_EQUAL(now(&child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
-		CHECK_EQUAL(now(&child, 0xb, 0).edx, index);
-		CHECK_EQUAL(now(&child, 0xb, 7).edx, index);
+		child->index = index;
+		CHECK_EQUAL(now(child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
+		CHECK_EQUAL(now(child, 0xb, 0).edx, index);
+		CHECK_EQUAL(now(child, 0xb, 7).edx, index);
 	}
 }
 
@@ -312,27 +312,27 @@ static void child_vps_are_cores_of_a_package(void)
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct x86_cpuid got;
 
-		part.properties.processor_count = cases[i].n;
-		got = now(&child, 1, 0);
+		part->properties.processor_count = cases[i].n;
+		got = now(child, 1, 0);
 		CHECK_EQUAL(got.ebx >> 16 & 0xff, cases[i].ids > 255 ? 255 : cases[i].ids);
 		CHECK_EQUAL(!!(got.edx & BIT(28)), cases[i].n > 1);
-		got = now(&child, 4, 0);
+		got = now(child, 4, 0);
 		CHECK_EQUAL(got.eax & 0x3fff, 0x121 & 0x3fff);
 		CHECK_EQUAL(got.eax >> 14 & 0xfff, 0);
 		CHECK_EQUAL(got.eax >> 26, cases[i].ids > 64 ? 63 : cases[i].ids - 1);
-		got = now(&child, 4, 1);
+		got = now(child, 4, 1);
 		CHECK_EQUAL(got.eax >> 14 & 0xfff, cases[i].ids - 1);
-		got = now(&child, 4, 2);
+		got = now(child, 4, 2);
 		CHECK_EQUAL(got.eax, 0);
-		got = now(&child, 0xb, 0);
+		got = now(child, 0xb, 0);
 		CHECK_EQUAL(got.eax, 0);
 		CHECK_EQUAL(got.ebx, 1);
 		CHECK_EQUAL(got.ecx, 0x100);
-		got = now(&child, 0xb, 1);
+		got = now(child, 0xb, 1);
 		CHECK_EQUAL(got.eax, cases[i].width);
 		CHECK_EQUAL(got.ebx, cases[i].n);
 		CHECK_EQUAL(got.ecx, 0x201);
-		got = now(&child, 0xb, 2);
+		got = now(child, 0xb, 2);
 		CHECK_EQUAL(got.eax | got.ebx, 0);
 		CHECK_EQUAL(got.ecx, 2);
 	}
@@ -346,36 +346,36 @@ static void child_clock_leaves_give_the_frequencies(void)
 					  50000000,   33333333 };
 
 	world_init();
-	part.properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
+	part->properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
 	for (unsigned int i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
 		struct x86_cpuid got;
 		uint64_t khz;
 
 		hv.tsc_hz = rates[i];
-		got = now(&child, 0x15, 0);
+		got = now(child, 0x15, 0);
 		CHECK_EQUAL(got.ecx, APIC_CLOCK_HZ);
 		CHECK(got.eax && got.ebx);
 		CHECK((uint64_t)(got.ecx / 1000) * got.ebx < 1ull << 32);
 		khz = (uint64_t)(got.ecx / 1000) * got.ebx / got.eax;
 		CHECK(khz <= rates[i] / 1000 + rates[i] / 40000000 + 1 &&
 		      khz + rates[i] / 40000000 + 1 >= rates[i] / 1000);
-		got = now(&child, 0x16, 0);
+		got = now(child, 0x16, 0);
 		CHECK(got.eax * 1000000ull <= rates[i] + 500000 &&
 		      got.eax * 1000000ull + 500000 >= rates[i]);
-		CHECK_EQUAL(now(&child, 0x40000010, 0).eax, rates[i] / 1000);
-		CHECK_EQUAL(now(&child, 0x40000010, 0).ebx, APIC_CLOCK_HZ / 1000);
+		CHECK_EQUAL(now(child, 0x40000010, 0).eax, rates[i] / 1000);
+		CHECK_EQUAL(now(child, 0x40000010, 0).ebx, APIC_CLOCK_HZ / 1000);
 	}
 	hv.tsc_hz = 0;
-	CHECK_EQUAL(now(&child, 0x15, 0).ebx | now(&child, 0x16, 0).eax, 0);
+	CHECK_EQUAL(now(child, 0x15, 0).ebx | now(child, 0x16, 0).eax, 0);
 }
 
 static void child_osxsave_follows_its_cr4(void)
 {
 	world_init();
 	virt_machine.xcr0_child = 7;
-	CHECK_EQUAL(now(&child, 1, 0).ecx & BIT(27), 0);
-	virt_set(child.virt, VIRT_CR4, CR4_OSXSAVE);
-	CHECK(now(&child, 1, 0).ecx & BIT(27));
+	CHECK_EQUAL(now(child, 1, 0).ecx & BIT(27), 0);
+	virt_set(child->virt, VIRT_CR4, CR4_OSXSAVE);
+	CHECK(now(child, 1, 0).ecx & BIT(27));
 }
 
 static void child_hypervisor_leaves_are_not_the_roots(void)
@@ -383,13 +383,13 @@ static void child_hypervisor_leaves_are_not_the_roots(void)
 	struct x86_cpuid got;
 
 	world_init();
-	got = now(&child, 0x40000000, 0);
+	got = now(child, 0x40000000, 0);
 	CHECK_EQUAL(got.eax, 0x40000010);
 	CHECK(!memcmp(&got.ebx, "WhitGuest\0\0\0", 12));
-	CHECK_EQUAL(now(&child, 0x40000001, 0).eax, 0);
-	CHECK_EQUAL(now(&child, 0x40000010, 0).eax, 2000000);
-	CHECK_EQUAL(now(&child, 0x40000010, 0).ebx, 0);
-	CHECK(now(&child, 1, 0).ecx & 1u << 31);
+	CHECK_EQUAL(now(child, 0x40000001, 0).eax, 0);
+	CHECK_EQUAL(now(child, 0x40000010, 0).eax, 2000000);
+	CHECK_EQUAL(now(child, 0x40000010, 0).ebx, 0);
+	CHECK(now(child, 1, 0).ecx & 1u << 31);
 }
 
 /* What an operating system may set in CR4 is what CPUID tells it of. */
@@ -428,13 +428,13 @@ static void child_cpuid_and_cr4_agree(void)
 		if (round)
 			fake.n_cpuid = 0, virt_machine.xcr0_child = 0;
 		for (unsigned int i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-			const struct x86_cpuid got = now(&child, pairs[i].leaf, 0);
+			const struct x86_cpuid got = now(child, pairs[i].leaf, 0);
 
 			CHECK_EQUAL(!!((pairs[i].reg == 1   ? got.ebx
 					: pairs[i].reg == 2 ? got.ecx
 							    : got.edx) &
 				       pairs[i].bit),
-				    !!(part.model.cr4 & pairs[i].cr4));
+				    !!(part->model.cr4 & pairs[i].cr4));
 		}
 	}
 }
@@ -483,7 +483,7 @@ static void root_sees_its_processor_but_for_what_is_hidden(void)
 			if (leaf >> 28 == 4)
 				continue;
 			all_ones(leaf, subleaf);
-			got = cpuid_root(&root, leaf, subleaf);
+			got = cpuid_root(&test_root, leaf, subleaf);
 			CHECK_EQUAL(got.eax, ~lacks.eax);
 			CHECK_EQUAL(got.ebx, ~lacks.ebx);
 			CHECK_EQUAL(got.ecx, ~lacks.ecx);
@@ -497,17 +497,17 @@ static void root_hypervisor_leaves_are_whits(void)
 	struct x86_cpuid got;
 
 	world_init();
-	got = cpuid_root(&root, 0x40000000, 0);
+	got = cpuid_root(&test_root, 0x40000000, 0);
 	CHECK_EQUAL(got.eax, 0x40000001);
 	CHECK(!memcmp(&got.ebx, "WhitWhitWhit", 12));
-	got = cpuid_root(&root, 0x40000001, 0);
+	got = cpuid_root(&test_root, 0x40000001, 0);
 	CHECK_EQUAL(got.eax, WHIT_ABI_VERSION);
 	CHECK_EQUAL(got.ebx | got.ecx | got.edx, 0);
-	CHECK(cpuid_root(&root, 1, 0).ecx & 1u << 31);
+	CHECK(cpuid_root(&test_root, 1, 0).ecx & 1u << 31);
 	/* Those of a hypervisor below are its secret. */
 	for (uint32_t leaf = 0x40000002; leaf < 0x50000000; leaf += 0xfffff) {
 		all_ones(leaf, 0);
-		got = cpuid_root(&root, leaf, 0);
+		got = cpuid_root(&test_root, leaf, 0);
 		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 }
@@ -519,15 +519,15 @@ static void root_osxsave_and_ospke_follow_its_cr4(void)
 		const uint32_t host = i & 1 ? ~0u : 1u << 3; /* PKU with OSPKE, or alone */
 		const bool is_on = i & 2;
 
-		virt_set(root.virt, VIRT_CR4, is_on ? CR4_OSXSAVE | CR4_PKE : 0);
+		virt_set(test_root.virt, VIRT_CR4, is_on ? CR4_OSXSAVE | CR4_PKE : 0);
 		fake_set_cpuid(1, 0, (struct x86_cpuid) { 0, 0, host, 0 });
 		fake_set_cpuid(7, 0, (struct x86_cpuid) { 0, 0, host, 0 });
-		CHECK_EQUAL(!!(cpuid_root(&root, 1, 0).ecx & 1u << 27), is_on);
-		CHECK_EQUAL(!!(cpuid_root(&root, 7, 0).ecx & 1u << 4), is_on);
+		CHECK_EQUAL(!!(cpuid_root(&test_root, 1, 0).ecx & 1u << 27), is_on);
+		CHECK_EQUAL(!!(cpuid_root(&test_root, 7, 0).ecx & 1u << 4), is_on);
 	}
 	fake_set_cpuid(7, 1, (struct x86_cpuid) { 0, 0, ~0u, 0 });
-	virt_set(root.virt, VIRT_CR4, 0);
-	CHECK_EQUAL(cpuid_root(&root, 7, 1).ecx, ~0u);
+	virt_set(test_root.virt, VIRT_CR4, 0);
+	CHECK_EQUAL(cpuid_root(&test_root, 7, 1).ecx, ~0u);
 }
 
 int main(void)

@@ -7,9 +7,9 @@
 static uint32_t blamed(void)
 {
 	uint32_t name;
-	const char *const text = entry_refusal(&child, &name);
+	const char *const text = entry_refusal(child, &name);
 
-	CHECK(text && *text && strlen(text) < sizeof(child.page->error_text));
+	CHECK(text && *text && strlen(text) < sizeof(child->page->error_text));
 	return strcmp(text, ENTRY_NO_RULE) ? name : ~0u;
 }
 
@@ -27,9 +27,9 @@ static void legal_states_break_no_rule(void)
 	/* V86. */
 	world_init();
 	world_protected_mode();
-	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
+	virt_regs(child->virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
 	for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
-		virt_set_segment(child.virt, (enum x86_seg)i,
+		virt_set_segment(child->virt, (enum x86_seg)i,
 				 &(struct x86_segment) { 0x12340, 0xffff, 0x1234, 0xf3 });
 	CHECK_EQUAL(blamed(), ~0u);
 }
@@ -39,7 +39,7 @@ static void expect_reg(uint32_t wanted, enum virt_reg reg, uint64_t value)
 {
 	world_init();
 	world_long_mode();
-	child.virt->reg[reg] = value; /* behind the fake's own checks */
+	child->virt->reg[reg] = value; /* behind the fake's own checks */
 	CHECK_EQUAL(blamed(), wanted);
 }
 
@@ -47,7 +47,7 @@ static void expect_segment(uint32_t wanted, enum x86_seg seg, struct x86_segment
 {
 	world_init();
 	world_long_mode();
-	virt_set_segment(child.virt, seg, &value);
+	virt_set_segment(child->virt, seg, &value);
 	CHECK_EQUAL(blamed(), wanted);
 }
 
@@ -55,9 +55,9 @@ static void expect_rip(uint32_t wanted, uint16_t cs_attributes, uint64_t rip, ui
 {
 	world_init();
 	world_long_mode();
-	virt_set_segment(child.virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, cs_attributes });
-	virt_regs(child.virt)->rip = rip;
-	virt_regs(child.virt)->rflags = rflags;
+	virt_set_segment(child->virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, cs_attributes });
+	virt_regs(child->virt)->rip = rip;
+	virt_regs(child->virt)->rflags = rflags;
 	CHECK_EQUAL(blamed(), wanted);
 }
 
@@ -130,7 +130,7 @@ static void tables_are_named(void)
 	for (unsigned int table = 0; table < 2; table++) {
 		world_init();
 		world_long_mode();
-		virt_set_table(child.virt, table, &(struct x86_table) { .base = 1ull << 50 });
+		virt_set_table(child->virt, table, &(struct x86_table) { .base = 1ull << 50 });
 		CHECK_EQUAL(blamed(), table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
 	}
 }
@@ -151,15 +151,15 @@ static void v86_rules_are_named(void)
 {
 	world_init();
 	world_protected_mode();
-	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
+	virt_regs(child->virt)->rflags = RFLAGS_ONE | RFLAGS_VM;
 	for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
-		virt_set_segment(child.virt, (enum x86_seg)i,
+		virt_set_segment(child->virt, (enum x86_seg)i,
 				 &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
-	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0x10, 0xffff, 0, 0xf3 });
+	virt_set_segment(child->virt, SEG_DS, &(struct x86_segment) { 0x10, 0xffff, 0, 0xf3 });
 	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
-	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0, 0xfffff, 0, 0xf3 });
+	virt_set_segment(child->virt, SEG_DS, &(struct x86_segment) { 0, 0xfffff, 0, 0xf3 });
 	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
-	virt_set_segment(child.virt, SEG_DS, &(struct x86_segment) { 0, 0xffff, 0, 0x93 });
+	virt_set_segment(child->virt, SEG_DS, &(struct x86_segment) { 0, 0xffff, 0, 0x93 });
 	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
 }
 
@@ -167,13 +167,13 @@ static void pcid_needs_long_mode(void)
 {
 	world_init();
 	world_protected_mode();
-	part.model.cr4 |= CR4_PCIDE;
-	virt_set(child.virt, VIRT_CR4, CR4_PAE | CR4_PCIDE);
+	part->model.cr4 |= CR4_PCIDE;
+	virt_set(child->virt, VIRT_CR4, CR4_PAE | CR4_PCIDE);
 	CHECK_EQUAL(blamed(), WHvX64RegisterCr4);
 	world_init();
 	world_long_mode();
-	part.model.cr4 |= CR4_PCIDE;
-	virt_set(child.virt, VIRT_CR4, virt_get(child.virt, VIRT_CR4) | CR4_PCIDE);
+	part->model.cr4 |= CR4_PCIDE;
+	virt_set(child->virt, VIRT_CR4, virt_get(child->virt, VIRT_CR4) | CR4_PCIDE);
 	CHECK_EQUAL(blamed(), ~0u);
 }
 
@@ -181,9 +181,9 @@ static void pdptes_blame_cr3(void)
 {
 	world_init();
 	world_protected_mode();
-	virt_set(child.virt, VIRT_CR0, CR0_PE | CR0_PG | CR0_ET);
-	virt_set(child.virt, VIRT_CR4, CR4_PAE);
-	virt_set(child.virt, VIRT_PDPTE2, PTE_P | PTE_W);
+	virt_set(child->virt, VIRT_CR0, CR0_PE | CR0_PG | CR0_ET);
+	virt_set(child->virt, VIRT_CR4, CR4_PAE);
+	virt_set(child->virt, VIRT_PDPTE2, PTE_P | PTE_W);
 	CHECK_EQUAL(blamed(), WHvX64RegisterCr3);
 }
 
@@ -196,9 +196,9 @@ static void a_step_that_does_not_fit_its_shadow_is_named(void)
 
 		world_init();
 		world_long_mode();
-		virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_IF | (is_tf ? RFLAGS_TF : 0);
-		virt_set(child.virt, VIRT_SHADOW, shadow);
-		virt_set(child.virt, VIRT_PENDING_DEBUG, is_step ? 1u << 14 | 1 : 1);
+		virt_regs(child->virt)->rflags = RFLAGS_ONE | RFLAGS_IF | (is_tf ? RFLAGS_TF : 0);
+		virt_set(child->virt, VIRT_SHADOW, shadow);
+		virt_set(child->virt, VIRT_PENDING_DEBUG, is_step ? 1u << 14 | 1 : 1);
 		CHECK_EQUAL(blamed(), shadow && is_step != is_tf
 					      ? (uint32_t)WHvX64RegisterPendingDebugException
 					      : ~0u);
@@ -214,19 +214,19 @@ static void a_refusal_that_nobody_understands_names_a_register(void)
 	for (unsigned int i = 0; i < 3; i++) {
 		world_init();
 		world_long_mode();
-		virt_regs(child.virt)->rflags |= RFLAGS_IF;
+		virt_regs(child->virt)->rflags |= RFLAGS_IF;
 		if (i == 1)
-			CHECK(event_set_event(&child, (const uint64_t[2]) { 1 | 6ull << 16, 0 }));
+			CHECK(event_set_event(child, (const uint64_t[2]) { 1 | 6ull << 16, 0 }));
 		if (i == 2)
-			CHECK(event_set_interruption(&child, 0x300001));
-		child.page->error_register = ~0u;
-		child.page->error_text[0] = 0;
+			CHECK(event_set_interruption(child, 0x300001));
+		child->page->error_register = ~0u;
+		child->page->error_text[0] = 0;
 		push_reason(VIRT_EXIT_INVALID_STATE, 0);
 		CHECK_EQUAL(run_child(), S_OK);
 		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
-		CHECK_EQUAL(child.page->error_register, names[i]);
-		CHECK_EQUAL(strcmp(child.page->error_text, "the processor refused the state; "
-							   "nothing that Whit knows is wrong"),
+		CHECK_EQUAL(child->page->error_register, names[i]);
+		CHECK_EQUAL(strcmp(child->page->error_text, "the processor refused the state; "
+							    "nothing that Whit knows is wrong"),
 			    0);
 	}
 }

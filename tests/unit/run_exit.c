@@ -29,24 +29,24 @@ static void put_segment(unsigned int offset, const struct x86_segment *segment)
 /* Expect a head; the rest of the record is put by the test. */
 static void want(uint32_t reason, unsigned int state, unsigned int length)
 {
-	const uint64_t cr8 = child.apic.page ? child.apic.page[0x80] >> 4 : child.cr8;
+	const uint64_t cr8 = child->apic.page ? child->apic.page[0x80] >> 4 : child->cr8;
 	struct x86_segment cs;
 
 	memset(wanted, 0, sizeof(wanted));
 	put(0, 4, reason);
 	put(8, 2, state);
 	put(10, 1, length | cr8 << 4);
-	virt_get_segment(child.virt, SEG_CS, &cs);
+	virt_get_segment(child->virt, SEG_CS, &cs);
 	put_segment(16, &cs);
-	put(32, 8, virt_regs(child.virt)->rip);
-	put(40, 8, virt_regs(child.virt)->rflags);
+	put(32, 8, virt_regs(child->virt)->rip);
+	put(40, 8, virt_regs(child->virt)->rflags);
 }
 
 static void compare(void)
 {
 	for (unsigned int i = 0; i < RECORD_BYTES; i++)
-		if (child.page->exit[i] != wanted[i]) {
-			printf("  byte %u is %02x, not %02x\n", i, child.page->exit[i], wanted[i]);
+		if (child->page->exit[i] != wanted[i]) {
+			printf("  byte %u is %02x, not %02x\n", i, child->page->exit[i], wanted[i]);
 			CHECK(false);
 			return;
 		}
@@ -54,22 +54,27 @@ static void compare(void)
 
 static void soil(void)
 {
-	memset(child.page->exit, 0xaa, sizeof(child.page->exit));
+	memset(child->page->exit, 0xaa, sizeof(child->page->exit));
+}
+
+static void init_with(uint32_t apic_mode)
+{
+	world_init_with(apic_mode);
+	world_long_mode();
+	child->cr8 = 0xb;
+	for (unsigned int i = 0; i < 16; i++)
+		virt_regs(child->virt)->gpr[i] = 0x1111111111111111ull * i;
+	virt_regs(child->virt)->rflags = RFLAGS_ONE | RFLAGS_CF | RFLAGS_IF;
+	virt_set_segment(child->virt, SEG_DS,
+			 &(struct x86_segment) { 0x123000, 0xfffff, 0x28, 0x4093 });
+	virt_set_segment(child->virt, SEG_ES,
+			 &(struct x86_segment) { 0x456000, 0x0fffe, 0x30, 0x0097 });
+	soil();
 }
 
 static void init(void)
 {
-	world_init();
-	world_long_mode();
-	child.cr8 = 0xb;
-	for (unsigned int i = 0; i < 16; i++)
-		virt_regs(child.virt)->gpr[i] = 0x1111111111111111ull * i;
-	virt_regs(child.virt)->rflags = RFLAGS_ONE | RFLAGS_CF | RFLAGS_IF;
-	virt_set_segment(child.virt, SEG_DS,
-			 &(struct x86_segment) { 0x123000, 0xfffff, 0x28, 0x4093 });
-	virt_set_segment(child.virt, SEG_ES,
-			 &(struct x86_segment) { 0x456000, 0x0fffe, 0x30, 0x0097 });
-	soil();
+	init_with(WHvX64LocalApicEmulationModeNone);
 }
 
 #define STATE_LONG (1u << 2 | 1u << 4) /* Cr0Pe, EferLma; Cpl 0 */
@@ -94,13 +99,13 @@ static void put_io(uint32_t info, uint16_t port)
 	put_bytes(16);
 	put(68, 4, info);
 	put(72, 2, port);
-	put(80, 8, virt_regs(child.virt)->gpr[0]);
-	put(88, 8, virt_regs(child.virt)->gpr[1]);
-	put(96, 8, virt_regs(child.virt)->gpr[6]);
-	put(104, 8, virt_regs(child.virt)->gpr[7]);
-	virt_get_segment(child.virt, SEG_DS, &segment);
+	put(80, 8, virt_regs(child->virt)->gpr[0]);
+	put(88, 8, virt_regs(child->virt)->gpr[1]);
+	put(96, 8, virt_regs(child->virt)->gpr[6]);
+	put(104, 8, virt_regs(child->virt)->gpr[7]);
+	virt_get_segment(child->virt, SEG_DS, &segment);
 	put_segment(112, &segment);
-	virt_get_segment(child.virt, SEG_ES, &segment);
+	virt_get_segment(child->virt, SEG_ES, &segment);
 	put_segment(128, &segment);
 }
 
@@ -127,7 +132,7 @@ static void io_record_is_complete(void)
 				       (bits & 2 ? 1u << 4 : 0) | (bits & 4 ? 1u << 5 : 0),
 			       (uint16_t)(0xcf8 + bits));
 			compare();
-			CHECK_EQUAL(virt_regs(child.virt)->rip,
+			CHECK_EQUAL(virt_regs(child->virt)->rip,
 				    CODE_GPA); /* before the instruction */
 		}
 }
@@ -181,10 +186,9 @@ static void instruction_bytes_stop_where_fetching_stops(void)
 	for (unsigned int n = 0; n <= 16; n++) {
 		init();
 		/* The last n bytes of the page before a hole. */
-		virt_regs(child.virt)->rip = ROM_GPA + PAGE_SIZE - n;
+		virt_regs(child->virt)->rip = ROM_GPA + PAGE_SIZE - n;
 		for (unsigned int i = 0; i < n; i++)
-			*((uint8_t *)virt_ptr(SPA(16ull << 20)) + PAGE_SIZE - n + i) =
-				(uint8_t)(0xc0 + i);
+			*((uint8_t *)at(ROM_SPA) + PAGE_SIZE - n + i) = (uint8_t)(0xc0 + i);
 		run_for_record(&exit);
 		want(WHvRunVpExitReasonMemoryAccess, STATE_LONG, 0);
 		put_bytes(n);
@@ -204,7 +208,7 @@ static void bytes_of_the_record_before_do_not_show(void)
 	compare();
 	run_for_record(&(struct virt_exit) {
 		.reason = VIRT_EXIT_IO, .insn_length = 1, .io = { .port = 0x80, .size = 1 } });
-	virt_regs(child.virt)->rip = HOLE_GPA; /* no bytes this time */
+	virt_regs(child->virt)->rip = HOLE_GPA; /* no bytes this time */
 	run_for_record(&(struct virt_exit) {
 		.reason = VIRT_EXIT_IO, .insn_length = 1, .io = { .port = 0x80, .size = 1 } });
 	want(WHvRunVpExitReasonX64IoPortAccess, STATE_LONG, 1);
@@ -216,11 +220,11 @@ static void bytes_of_the_record_before_do_not_show(void)
 static void msr_record_is_complete(void)
 {
 	init();
-	part.properties.extended_exits = EXITS_MSR;
-	part.properties.msr_exits = 1; /* UnhandledMsrs */
-	virt_regs(child.virt)->gpr[1] = 0xffffffffc0012345ull;
-	virt_regs(child.virt)->gpr[0] = 0xaaaaaaaa11111111ull;
-	virt_regs(child.virt)->gpr[2] = 0xbbbbbbbb22222222ull;
+	part->properties.extended_exits = EXITS_MSR;
+	part->properties.msr_exits = 1; /* UnhandledMsrs */
+	virt_regs(child->virt)->gpr[1] = 0xffffffffc0012345ull;
+	virt_regs(child->virt)->gpr[0] = 0xaaaaaaaa11111111ull;
+	virt_regs(child->virt)->gpr[2] = 0xbbbbbbbb22222222ull;
 	for (unsigned int is_write = 0; is_write < 2; is_write++) {
 		run_for_record(&(struct virt_exit) {
 			.reason = is_write ? VIRT_EXIT_WRMSR : VIRT_EXIT_RDMSR, .insn_length = 3 });
@@ -237,8 +241,8 @@ static void msr_record_is_complete(void)
 static void cpuid_record_is_complete(void)
 {
 	init();
-	part.properties.extended_exits = 1;
-	virt_regs(child.virt)->gpr[0] = 0xffffffff40000000ull;
+	part->properties.extended_exits = 1;
+	virt_regs(child->virt)->gpr[0] = 0xffffffff40000000ull;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
 	want(WHvRunVpExitReasonX64Cpuid, STATE_LONG, 2);
 	put(48, 8, 0xffffffff40000000ull);
@@ -250,8 +254,8 @@ static void cpuid_record_is_complete(void)
 	put(96, 8, 0x74);
 	put(104, 8, 0x74696857);
 	compare();
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
-	CHECK_EQUAL(virt_regs(child.virt)->gpr[3], 0x3333333333333333ull);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+	CHECK_EQUAL(virt_regs(child->virt)->gpr[3], 0x3333333333333333ull);
 }
 
 static void exception_record_is_complete(void)
@@ -284,17 +288,17 @@ static void exception_record_is_complete(void)
 static void window_records_are_complete_and_used_up(void)
 {
 	init();
-	child.deliverability = 3;
+	child->deliverability = 3;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW });
 	want(WHvRunVpExitReasonX64InterruptWindow, STATE_LONG, 0);
 	compare();
-	CHECK_EQUAL(child.deliverability, 1);
+	CHECK_EQUAL(child->deliverability, 1);
 	soil();
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_NMI_WINDOW });
 	want(WHvRunVpExitReasonX64InterruptWindow, STATE_LONG, 0);
 	put(48, 4, 2);
 	compare();
-	CHECK_EQUAL(child.deliverability, 0);
+	CHECK_EQUAL(child->deliverability, 0);
 }
 
 static void unsupported_feature_record_is_complete(void)
@@ -306,23 +310,23 @@ static void unsupported_feature_record_is_complete(void)
 	put(48, 4, 2);
 	put(56, 8, 0xfff8);
 	compare();
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
 }
 
 static void halt_record_is_past_the_hlt(void)
 {
 	init();
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 });
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
 	want(WHvRunVpExitReasonX64Halt, STATE_LONG, 0);
 	compare();
-	CHECK_EQUAL(child.page->rip, CODE_GPA + 1);
+	CHECK_EQUAL(child->page->rip, CODE_GPA + 1);
 }
 
 static void canceled_record_has_reason_user(void)
 {
 	init();
-	child.cancel = 1;
+	child->cancel = 1;
 	CHECK_EQUAL(run_child(), S_OK);
 	want(WHvRunVpExitReasonCanceled, STATE_LONG, 0);
 	compare();
@@ -331,33 +335,42 @@ static void canceled_record_has_reason_user(void)
 static void device_record_keeps_the_access(void)
 {
 	init();
-	part.properties.emulation = WHIT_EMULATE_PORTS;
-	script.may_io = true;
-	script.io = DEVICE_EXIT;
-	memset(child.page->exit + 48, 0x5c, 128);
-	run_for_record(&(struct virt_exit) {
-		.reason = VIRT_EXIT_IO, .insn_length = 2, .io = { .port = 0x80, .size = 1 } });
-	want(0x57480001, STATE_LONG, 2);
-	memset(wanted + 48, 0x5c, 128);
-	memcpy(wanted + 176, child.page->exit + 176, 48); /* not the access's */
-	compare();
+	part->properties.emulation = WHIT_EMULATE_PORTS;
+	virt_regs(child->virt)->gpr[0] = 0x1122334455667788;
+	for (unsigned int is_in = 0; is_in < 2; is_in++) {
+		run_for_record(
+			&(struct virt_exit) { .reason = VIRT_EXIT_IO,
+					      .insn_length = 2,
+					      .io = { .port = 0x3f8, .size = 4, .is_in = is_in } });
+		want(0x57480001, STATE_LONG, 2);
+		put(48, 8, 0x3f8);
+		put(56, 1, 1);
+		put(57, 1, !is_in);
+		put(58, 1, 4);
+		put(60, 2, 1);
+		put(62, 2, 4);
+		put(64, 4, is_in ? ~0u : 0x55667788);
+		memcpy(wanted + 68, child->page->exit + 68,
+		       RECORD_BYTES - 68); /* not the access's */
+		compare();
+	}
 }
 
 static void rdtsc_record_is_complete(void)
 {
 	init();
-	part.properties.extended_exits = EXITS_RDTSC;
-	part.time_start = 1000;
-	virt_set(child.virt, VIRT_TSC_OFFSET, 0xffffffff00000000ull);
-	virt_set(child.virt, VIRT_TSC_AUX, 0x12345678);
+	part->properties.extended_exits = EXITS_RDTSC;
+	part->time_start = 1000;
+	virt_set(child->virt, VIRT_TSC_OFFSET, 0xffffffff00000000ull);
+	virt_set(child->virt, VIRT_TSC_AUX, 0x12345678);
 	for (unsigned int is_rdtscp = 0; is_rdtscp < 2; is_rdtscp++) {
 		uint64_t tsc, reference;
 
 		run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_RDTSC,
 						     .insn_length = (uint8_t)(2 + is_rdtscp),
 						     .rdtsc = { .is_rdtscp = is_rdtscp } });
-		memcpy(&tsc, child.page->exit + 64, 8);
-		memcpy(&reference, child.page->exit + 72, 8);
+		memcpy(&tsc, child->page->exit + 64, 8);
+		memcpy(&reference, child->page->exit + 72, 8);
 		want(WHvRunVpExitReasonX64Rdtsc, STATE_LONG, 2 + is_rdtscp);
 		put(48, 8, 0x12345678);
 		put(56, 8, 0xffffffff00000000ull);
@@ -369,7 +382,7 @@ static void rdtsc_record_is_complete(void)
 		tsc -= 0xffffffff00000000ull;
 		CHECK(tsc <= fake.tsc && tsc + 3000 > fake.tsc);
 		CHECK(reference <= fake.tsc / 200 && reference + 20 > fake.tsc / 200);
-		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
 		soil();
 	}
 }
@@ -380,8 +393,8 @@ static void hypercall_record_is_complete(void)
 	struct x86_fxsave *fpu;
 
 	init();
-	part.properties.extended_exits = EXITS_HYPERCALL;
-	fpu = virt_fpu(child.virt);
+	part->properties.extended_exits = EXITS_HYPERCALL;
+	fpu = virt_fpu(child->virt);
 	for (unsigned int i = 0; i < sizeof(fpu->xmm); i++)
 		(&fpu->xmm[0][0])[i] = (uint8_t)(i + 1);
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HYPERCALL, .insn_length = 3 });
@@ -391,16 +404,18 @@ static void hypercall_record_is_complete(void)
 	for (unsigned int i = 0; i < 96; i++)
 		wanted[112 + i] = (uint8_t)(i + 1);
 	compare();
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
 }
 
 /* Of a trap, which stands behind its instruction. */
 static struct apic_trap trap;
 
-static void set_trap(struct vp *vp, const struct virt_exit *exit)
+/* The APIC has caught it in the instruction. */
+static void set_trap(struct virt_vp *vp, struct virt_exit *exit)
 {
+	(void)vp;
 	(void)exit;
-	vp->apic.trap = trap;
+	child->apic.trap = trap;
 }
 
 static void apic_records_are_complete(void)
@@ -422,34 +437,39 @@ static void apic_records_are_complete(void)
 	for (unsigned int i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
 		const bool is_msr = i & 1;
 
-		init();
-		world_apic();
-		apic_page[0x80] = 0x9f;
-		script.apic_exit = set_trap;
+		init_with(WHvX64LocalApicEmulationModeX2Apic);
+		apic_put(&child->apic, APIC_TPR, 0x9f);
 		trap = (struct apic_trap) { cases[i / 2].reason, cases[i / 2].detail,
 					    cases[i / 2].value };
-		virt_regs(child.virt)->gpr[1] = 0x830;
-		run_for_record(&(struct virt_exit) { .reason = is_msr ? VIRT_EXIT_WRMSR
-								      : VIRT_EXIT_APIC_WRITE,
-						     .insn_length = is_msr ? 2 : 0 });
-		CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + (is_msr ? 2 : 0));
+		if (is_msr)
+			CHECK(apic_write_msr(child, MSR_APIC_BASE,
+					     child->apic_base | APIC_BASE_EXTD));
+		virt_regs(child->virt)->gpr[0] = 0x9f;
+		virt_regs(child->virt)->gpr[1] = 0x808;
+		virt_regs(child->virt)->gpr[2] = 0;
+		fake_push(&(struct virt_exit) { .reason = is_msr ? VIRT_EXIT_WRMSR
+								 : VIRT_EXIT_APIC_WRITE,
+						.insn_length = is_msr ? 2 : 0,
+						.apic_write = { .offset = 0xf0 } },
+			  set_trap);
+		CHECK_EQUAL(run_child(), S_OK);
+		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + (is_msr ? 2 : 0));
 		want(cases[i / 2].reason, STATE_LONG, 0);
 		put(48, 4, cases[i / 2].first);
 		put(cases[i / 2].at, 8, cases[i / 2].second);
 		CHECK_EQUAL(wanted[10], 9 << 4);
 		compare();
-		CHECK_EQUAL(child.apic.trap.reason, 0);
+		CHECK_EQUAL(child->apic.trap.reason, 0);
 	}
 }
 
 static void turn_record_is_complete(void)
 {
-	init();
-	world_apic();
-	part.properties.turn_exits = WHIT_TURN_HALT | WHIT_TURN_SPIN;
-	child.apic.deadline = 0x123456789abcull;
+	init_with(WHvX64LocalApicEmulationModeXApic);
+	part->properties.turn_exits = WHIT_TURN_HALT | WHIT_TURN_SPIN;
+	child->apic.deadline = 0x123456789abcull;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 });
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 1);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
 	want(0x57480002, STATE_LONG, 0);
 	put(48, 4, 1);
 	put(52, 4, 1); /* it has run */
@@ -458,9 +478,9 @@ static void turn_record_is_complete(void)
 	CHECK_EQUAL(run_child(), S_OK);
 	put(52, 4, 0);
 	compare();
-	child.activity = 0;
+	child->activity = 0;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_PAUSE, .insn_length = 2 });
-	CHECK_EQUAL(virt_regs(child.virt)->rip, CODE_GPA + 3);
+	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 3);
 	want(0x57480002, STATE_LONG, 0);
 	put(48, 4, 2);
 	put(52, 4, 1);
@@ -471,20 +491,20 @@ static void turn_record_is_complete(void)
 static void raised_exception_record_is_complete(void)
 {
 	init();
-	part.properties.extended_exits = EXITS_EXCEPTION;
-	part.properties.exception_exits = 1u << EXC_GP | 1u << EXC_DB;
-	virt_regs(child.virt)->gpr[1] = 0x12345;
+	part->properties.extended_exits = EXITS_EXCEPTION;
+	part->properties.exception_exits = 1u << EXC_GP | 1u << EXC_DB;
+	virt_regs(child->virt)->gpr[1] = 0x12345;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
 	want(WHvRunVpExitReasonException, STATE_LONG, 0);
-	CHECK_EQUAL(virt_regs(child.virt)->rflags & RFLAGS_RF, RFLAGS_RF);
+	CHECK_EQUAL(virt_regs(child->virt)->rflags & RFLAGS_RF, RFLAGS_RF);
 	put_bytes(16);
 	put(68, 4, 1);
 	put(72, 1, 13);
 	compare();
-	CHECK_EQUAL(child.pending.type, VIRT_EVENT_NONE);
+	CHECK_EQUAL(child->pending.type, VIRT_EVENT_NONE);
 
-	virt_set(child.virt, VIRT_DR6, DR6_INIT);
-	virt_set(child.virt, VIRT_DR7, 1u << 13 | 0x400);
+	virt_set(child->virt, VIRT_DR6, DR6_INIT);
+	virt_set(child->virt, VIRT_DR7, 1u << 13 | 0x400);
 	run_for_record(&(struct virt_exit) {
 		.reason = VIRT_EXIT_DR, .insn_length = 3, .dr = { .number = 0, .gpr = 1 } });
 	want(WHvRunVpExitReasonException, STATE_LONG, 0);
@@ -492,8 +512,8 @@ static void raised_exception_record_is_complete(void)
 	put(72, 1, 1);
 	put(80, 8, 1u << 13);
 	compare();
-	CHECK_EQUAL(virt_get(child.virt, VIRT_DR6), DR6_INIT); /* nothing has happened yet */
-	CHECK_EQUAL(virt_get(child.virt, VIRT_DR7), 1u << 13 | 0x400);
+	CHECK_EQUAL(virt_get(child->virt, VIRT_DR6), DR6_INIT); /* nothing has happened yet */
+	CHECK_EQUAL(virt_get(child->virt, VIRT_DR7), 1u << 13 | 0x400);
 }
 
 /* WHV_X64_VP_EXECUTION_STATE, bit by bit. */
@@ -502,41 +522,41 @@ static unsigned int state_now(void)
 	uint16_t state;
 
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_TRIPLE_FAULT });
-	memcpy(&state, child.page->exit + 8, 2);
+	memcpy(&state, child->page->exit + 8, 2);
 	return state;
 }
 
 static void execution_state_bits(void)
 {
 	world_init(); /* real mode, whatever SS.DPL is */
-	virt_set_segment(child.virt, SEG_SS, &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
+	virt_set_segment(child->virt, SEG_SS, &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
 	CHECK_EQUAL(state_now(), 0);
 	world_protected_mode();
 	CHECK_EQUAL(state_now(), 1 << 2);
 	for (unsigned int cpl = 0; cpl < 4; cpl++) {
 		virt_set_segment(
-			child.virt, SEG_SS,
+			child->virt, SEG_SS,
 			&(struct x86_segment) { 0, ~0u, 0x10, (uint16_t)(0xc093 | cpl << 5) });
 		CHECK_EQUAL(state_now(), 1 << 2 | cpl);
 	}
-	virt_set_segment(child.virt, SEG_SS, &(struct x86_segment) { 0, ~0u, 0x10, 0xc093 });
-	virt_regs(child.virt)->rflags |= RFLAGS_VM;
+	virt_set_segment(child->virt, SEG_SS, &(struct x86_segment) { 0, ~0u, 0x10, 0xc093 });
+	virt_regs(child->virt)->rflags |= RFLAGS_VM;
 	CHECK_EQUAL(state_now(), 1 << 2 | 3);
-	virt_regs(child.virt)->rflags = RFLAGS_ONE;
-	virt_set(child.virt, VIRT_CR0, virt_get(child.virt, VIRT_CR0) | CR0_AM);
+	virt_regs(child->virt)->rflags = RFLAGS_ONE;
+	virt_set(child->virt, VIRT_CR0, virt_get(child->virt, VIRT_CR0) | CR0_AM);
 	CHECK_EQUAL(state_now(), 1 << 2 | 1 << 3);
 	world_long_mode();
 	CHECK_EQUAL(state_now(), STATE_LONG);
 	for (unsigned int bit = 0; bit < 16; bit++) {
-		virt_set(child.virt, VIRT_DR7, 1u << bit | 0x400);
+		virt_set(child->virt, VIRT_DR7, 1u << bit | 0x400);
 		CHECK_EQUAL(state_now(), STATE_LONG | (bit < 8 ? 1u << 5 : 0));
 	}
-	virt_set(child.virt, VIRT_DR7, 0x400);
-	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_STI);
+	virt_set(child->virt, VIRT_DR7, 0x400);
+	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
 	CHECK_EQUAL(state_now(), STATE_LONG | 1 << 12);
-	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_MOV_SS);
+	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_MOV_SS);
 	CHECK_EQUAL(state_now(), STATE_LONG | 1 << 12);
-	virt_set(child.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
 	CHECK_EQUAL(state_now(), STATE_LONG);
 }
 
@@ -549,9 +569,9 @@ static void interrupted_delivery_shows_as_pending(void)
 		.reason = VIRT_EXIT_MEMORY,
 		.interrupted = { .type = VIRT_EVENT_INTERRUPT, .vector = 0x30 },
 		.memory = { .gpa = GPA(HOLE_GPA), .is_write = true } });
-	memcpy(&state, child.page->exit + 8, 2);
+	memcpy(&state, child->page->exit + 8, 2);
 	CHECK_EQUAL(state, STATE_LONG | 1 << 6);
-	CHECK_EQUAL(event_get_interruption(&child), 0x300001);
+	CHECK_EQUAL(event_get_interruption(child), 0x300001);
 }
 
 int main(void)

@@ -25,7 +25,7 @@ static void everything(void)
 	virt_machine.xcr0_child = 0x600e7;
 	virt_machine.child_has =
 		VIRT_HAS_RDTSCP | VIRT_HAS_INVPCID | VIRT_HAS_XSAVES | VIRT_HAS_UMWAIT;
-	part.properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
+	part->properties.apic_mode = WHvX64LocalApicEmulationModeX2Apic;
 	world_model();
 }
 
@@ -144,7 +144,7 @@ static const struct place places[] = {
 
 static bool is_shown(const struct place *place)
 {
-	const struct x86_cpuid out = cpuid_child(&child, place->leaf, place->subleaf);
+	const struct x86_cpuid out = cpuid_child(child, place->leaf, place->subleaf);
 	const uint32_t reg = place->reg == EAX	 ? out.eax
 			     : place->reg == EBX ? out.ebx
 			     : place->reg == ECX ? out.ecx
@@ -166,7 +166,7 @@ static void features_that_are_there_are_claimed(void)
 			CHECK_EQUAL(i, ~0u);
 	}
 	for (unsigned int word = 0; word < 3; word++)
-		CHECK_EQUAL(model_features(&part.model, word), wanted[word]);
+		CHECK_EQUAL(model_features(&part->model, word), wanted[word]);
 }
 
 /* Those of a processor that has no more than one of them: that one, what is in the same CPUID bit, and Whit's own. */
@@ -181,10 +181,10 @@ static void features_that_are_not_there_are_not_claimed(void)
 	for (uint32_t leaf = 0x80000001; leaf < 0x80000009; leaf += leaf == 0x80000001 ? 6 : 1)
 		fake_set_cpuid(leaf, 0, (struct x86_cpuid) { 0 });
 	world_model();
-	CHECK_EQUAL(model_features(&part.model, 0), 0);
-	CHECK_EQUAL(model_features(&part.model, 1),
+	CHECK_EQUAL(model_features(&part->model, 0), 0);
+	CHECK_EQUAL(model_features(&part->model, 1),
 		    1ull << 17 | 1ull << 18); /* deadline, TSC_ADJUST */
-	CHECK_EQUAL(model_features(&part.model, 2), 0);
+	CHECK_EQUAL(model_features(&part->model, 2), 0);
 }
 
 /* By turns each bit of the properties is taken away. */
@@ -208,7 +208,7 @@ static void a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it
 
 	everything();
 	for (unsigned int word = 0; word < 3; word++)
-		all[word] = model_features(&part.model, word);
+		all[word] = model_features(&part->model, word);
 	for (unsigned int word = 0; word < 3; word++)
 		for (unsigned int bit = 0; bit < 64; bit++) {
 			uint64_t wanted[3] = { all[0], all[1], all[2] };
@@ -217,10 +217,10 @@ static void a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it
 				continue;
 			everything();
 			if (word == 2)
-				part.properties.xsave_features &= ~(1ull << bit);
+				part->properties.xsave_features &= ~(1ull << bit);
 			else
-				part.properties.features[word] &= ~(1ull << bit);
-			model_build(&part);
+				part->properties.features[word] &= ~(1ull << bit);
+			model_build(part);
 			wanted[word] &= ~(1ull << bit);
 			for (unsigned int again = 0; again < 2; again++)
 				for (unsigned int i = 0; i < sizeof(lost) / sizeof(*lost); i++)
@@ -236,9 +236,9 @@ static void a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it
 			if (word == 0 && (bit == 44 || bit == 46))
 				wanted[0] |= 1ull << (bit == 44 ? 46 : 44);
 			for (unsigned int w = 0; w < 3; w++)
-				if (model_features(&part.model, w) != wanted[w]) {
+				if (model_features(&part->model, w) != wanted[w]) {
 					CHECK_EQUAL(word << 8 | bit, ~0u);
-					CHECK_EQUAL(model_features(&part.model, w), wanted[w]);
+					CHECK_EQUAL(model_features(&part->model, w), wanted[w]);
 				}
 			for (unsigned int i = 0; i < N_PLACES; i++)
 				if (places[i].word == word && places[i].bit == bit)
@@ -249,20 +249,21 @@ static void a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it
 static void registers_follow_the_features(void)
 {
 	everything();
-	part.properties.features[0] &=
+	part->properties.features[0] &=
 		~(1ull << 23 | 1ull << 22 | 1ull << 18); /* SMEP, FSGSBASE, PCID */
-	part.properties.features[0] &= ~(1ull << 45);	 /* STIBP */
-	part.properties.xsave_features &= ~(1ull << 6);	 /* AVX-512 */
-	model_build(&part);
-	CHECK_EQUAL(part.model.cr4 & (CR4_SMEP | CR4_FSGSBASE | CR4_PCIDE), 0);
-	CHECK(part.model.cr4 & CR4_SMAP);
-	CHECK_EQUAL(part.model.xcr0, 0x60007);
-	CHECK_EQUAL(part.model.spec_ctrl & 2, 0);
-	part.properties.xsave_features = 0;
-	model_build(&part);
-	CHECK_EQUAL(part.model.cr4 & CR4_OSXSAVE, 0);
-	CHECK_EQUAL(part.model.xcr0 | part.model.xss, 0);
-	CHECK_EQUAL(part.model.has & (HAS_XSAVE | HAS_AVX | HAS_AVX512 | HAS_TILE | HAS_XSAVES), 0);
+	part->properties.features[0] &= ~(1ull << 45);	 /* STIBP */
+	part->properties.xsave_features &= ~(1ull << 6); /* AVX-512 */
+	model_build(part);
+	CHECK_EQUAL(part->model.cr4 & (CR4_SMEP | CR4_FSGSBASE | CR4_PCIDE), 0);
+	CHECK(part->model.cr4 & CR4_SMAP);
+	CHECK_EQUAL(part->model.xcr0, 0x60007);
+	CHECK_EQUAL(part->model.spec_ctrl & 2, 0);
+	part->properties.xsave_features = 0;
+	model_build(part);
+	CHECK_EQUAL(part->model.cr4 & CR4_OSXSAVE, 0);
+	CHECK_EQUAL(part->model.xcr0 | part->model.xss, 0);
+	CHECK_EQUAL(part->model.has & (HAS_XSAVE | HAS_AVX | HAS_AVX512 | HAS_TILE | HAS_XSAVES),
+		    0);
 }
 
 /* ---- Leaf 0Dh ---------------------------------------------------------------------------- */
@@ -344,14 +345,14 @@ static void xsave_sizes_of_real_processors(void)
 
 		machine_with(cases[i].components, cases[i].n, cases[i].xcr0_child,
 			     cases[i].xss_child);
-		virt_set(child.virt, VIRT_XCR0, cases[i].xcr0);
-		virt_set(child.virt, VIRT_XSS, cases[i].xss);
-		got = cpuid_child(&child, 0xd, 0);
+		virt_set(child->virt, VIRT_XCR0, cases[i].xcr0);
+		virt_set(child->virt, VIRT_XSS, cases[i].xss);
+		got = cpuid_child(child, 0xd, 0);
 		CHECK_EQUAL(got.eax, cases[i].xcr0_child);
 		CHECK_EQUAL(got.edx, 0);
 		CHECK_EQUAL(got.ebx, cases[i].standard);
 		CHECK_EQUAL(got.ecx, cases[i].most);
-		got = cpuid_child(&child, 0xd, 1);
+		got = cpuid_child(child, 0xd, 1);
 		CHECK_EQUAL(got.eax, 0xf); /* and not XFD */
 		CHECK_EQUAL(got.ebx, cases[i].compacted);
 		CHECK_EQUAL(got.ecx, cases[i].xss_child);
@@ -366,7 +367,7 @@ static void xsave_sizes_of_real_processors(void)
 								      cases[i].components[k].flags &
 									      3,
 								      0 };
-			got = cpuid_child(&child, 0xd, bit);
+			got = cpuid_child(child, 0xd, bit);
 			CHECK(!memcmp(&got, &wanted, sizeof(got)));
 		}
 	}
@@ -376,12 +377,12 @@ static void xsave_sizes_of_real_processors(void)
 static void xsave_without_compaction(void)
 {
 	machine_with(CPU(client_2016), 7, 0);
-	virt_set(child.virt, VIRT_XCR0, 7);
-	part.properties.xsave_features &= ~(1ull << 11 | 1ull << 12);
-	model_build(&part);
-	CHECK_EQUAL(cpuid_child(&child, 0xd, 1).eax, 5);
-	CHECK_EQUAL(cpuid_child(&child, 0xd, 1).ebx, 0);
-	CHECK_EQUAL(cpuid_child(&child, 0xd, 0).ebx, 832);
+	virt_set(child->virt, VIRT_XCR0, 7);
+	part->properties.xsave_features &= ~(1ull << 11 | 1ull << 12);
+	model_build(part);
+	CHECK_EQUAL(cpuid_child(child, 0xd, 1).eax, 5);
+	CHECK_EQUAL(cpuid_child(child, 0xd, 1).ebx, 0);
+	CHECK_EQUAL(cpuid_child(child, 0xd, 0).ebx, 832);
 }
 
 static void clflush_and_width_are_cut_never_widened(void)
@@ -391,19 +392,19 @@ static void clflush_and_width_are_cut_never_widened(void)
 	fake_set_cpuid(0x80000008, 0, (struct x86_cpuid) { 0x392e, 0, 0, 0 });
 	virt_machine.physical_bits = 46;
 	world_model();
-	CHECK_EQUAL(model_clflush_size(&part.model), 6);
-	CHECK_EQUAL(cpuid_child(&child, 0x80000008, 0).eax, 0x392e);
-	part.properties.clflush_size = 4;
-	part.properties.physical_bits = 39;
-	model_build(&part);
-	CHECK_EQUAL(model_clflush_size(&part.model), 4);
-	CHECK_EQUAL(cpuid_child(&child, 1, 0).ebx >> 8 & 0xff, 2);
-	CHECK_EQUAL(cpuid_child(&child, 0x80000008, 0).eax, 0x3927);
-	part.properties.clflush_size = 7;
-	part.properties.physical_bits = 52;
-	model_build(&part);
-	CHECK_EQUAL(model_clflush_size(&part.model), 6);
-	CHECK_EQUAL(cpuid_child(&child, 0x80000008, 0).eax, 0x392e);
+	CHECK_EQUAL(model_clflush_size(&part->model), 6);
+	CHECK_EQUAL(cpuid_child(child, 0x80000008, 0).eax, 0x392e);
+	part->properties.clflush_size = 4;
+	part->properties.physical_bits = 39;
+	model_build(part);
+	CHECK_EQUAL(model_clflush_size(&part->model), 4);
+	CHECK_EQUAL(cpuid_child(child, 1, 0).ebx >> 8 & 0xff, 2);
+	CHECK_EQUAL(cpuid_child(child, 0x80000008, 0).eax, 0x3927);
+	part->properties.clflush_size = 7;
+	part->properties.physical_bits = 52;
+	model_build(part);
+	CHECK_EQUAL(model_clflush_size(&part->model), 6);
+	CHECK_EQUAL(cpuid_child(child, 0x80000008, 0).eax, 0x392e);
 }
 
 int main(void)

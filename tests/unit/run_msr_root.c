@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MSRs of the root: the processor's, but for those that reach further than the root. */
+/* MSRs of the root: the processor's, but for those that reach further than the test_root. */
 #include "hv/cpu/msr.h"
 #include "hv/root/root_msr.h"
 #include "tests/unit/run_world.h"
@@ -11,7 +11,7 @@ static bool is_type(uint64_t type)
 
 static bool root_writes(uint32_t msr, uint64_t value)
 {
-	const enum msr_outcome outcome = msr_write_root(&root, msr, value);
+	const enum msr_outcome outcome = msr_write_root(&test_root, msr, value);
 
 	CHECK(outcome == MSR_DONE || outcome == MSR_FAULT);
 	return outcome == MSR_DONE;
@@ -22,7 +22,7 @@ static uint8_t guarded[0x2000]; /* 1 reads, 2 writes */
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes);
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes)
 {
-	CHECK(virt == root.virt);
+	CHECK(virt == test_root.virt);
 	CHECK(msr < sizeof(guarded));
 	if (msr < sizeof(guarded))
 		guarded[msr] |= (uint8_t)(reads | writes << 1);
@@ -128,7 +128,7 @@ static void root_guards_what_is_listed_and_nothing_else(void)
 {
 	world_init();
 	memset(guarded, 0, sizeof(guarded));
-	root_prepare(&root);
+	root_prepare(&test_root);
 	for (uint32_t msr = 0; msr < sizeof(guarded); msr++) {
 		unsigned int wanted = 0;
 
@@ -153,7 +153,7 @@ static void root_absent_msrs_are_absent_whatever_the_machine_has(void)
 			continue;
 		world_init();
 		fake_set_msr(msr, 7);
-		CHECK(!msr_read_root(&root, msr, &value));
+		CHECK(!msr_read_root(&test_root, msr, &value));
 		CHECK_EQUAL(value, 0x1234);
 		CHECK(!root_writes(msr, 8));
 		CHECK_EQUAL(fake.msr[0].value, 7);
@@ -169,7 +169,7 @@ static void root_cannot_write_what_writes_past_nested_paging(void)
 		fake_set_msr(read_only[i], 7);
 		for (unsigned int bit = 0; bit < 64; bit++)
 			CHECK(!root_writes(read_only[i], 1ull << bit));
-		CHECK(msr_read_root(&root, read_only[i], &value));
+		CHECK(msr_read_root(&test_root, read_only[i], &value));
 		CHECK_EQUAL(value, 7);
 	}
 }
@@ -229,7 +229,7 @@ static uint64_t root_reads(uint32_t msr)
 {
 	uint64_t value = 0xbad;
 
-	CHECK(msr_read_root(&root, msr, &value));
+	CHECK(msr_read_root(&test_root, msr, &value));
 	return value;
 }
 
@@ -260,11 +260,11 @@ static void root_start_clears_what_firmware_left_on(void)
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		world_init();
 		fake_set_msr(rows[i].msr, rows[i].left);
-		root_prepare(&root);
+		root_prepare(&test_root);
 		CHECK_EQUAL(fake.msr[0].value, rows[i].kept);
 	}
 	world_init();
-	root_prepare(&root); /* a machine that has none of them */
+	root_prepare(&test_root); /* a machine that has none of them */
 	CHECK_EQUAL(fake.n_msrs, 0);
 }
 
@@ -292,9 +292,9 @@ static void root_feature_control_is_locked_without_vmx(void)
 	uint64_t value = 0;
 
 	world_init();
-	CHECK(!msr_read_root(&root, MSR_FEATURE_CONTROL, &value)); /* a processor without it */
+	CHECK(!msr_read_root(&test_root, MSR_FEATURE_CONTROL, &value)); /* a processor without it */
 	fake_set_msr(MSR_FEATURE_CONTROL, 0x10ff06);
-	CHECK(msr_read_root(&root, MSR_FEATURE_CONTROL, &value));
+	CHECK(msr_read_root(&test_root, MSR_FEATURE_CONTROL, &value));
 	CHECK_EQUAL(value, 0x100001); /* LMCE stays as firmware chose */
 	CHECK(!root_writes(MSR_FEATURE_CONTROL, 5));
 	CHECK_EQUAL(fake.msr[0].value, 0x10ff06);
@@ -317,7 +317,7 @@ static void root_mtrrs_never_reach_the_machine(void)
 		world_init();
 		fake_set_msr(msr, 0xdead);
 		CHECK(root_writes(msr, is_mask ? 0x1000 : 6));
-		CHECK(msr_read_root(&root, msr, &value));
+		CHECK(msr_read_root(&test_root, msr, &value));
 		CHECK_EQUAL(value, is_mask ? 0x1000 : 6);
 		CHECK_EQUAL(fake.msr[0].value, 0xdead);
 	}
@@ -328,46 +328,63 @@ static void root_mtrrs_never_reach_the_machine(void)
 	CHECK(!root_writes(0x23f, 0));
 }
 
+static unsigned int n_retypes;
+static unsigned int n_parts; /* calls of root_memory_retype() that do not finish */
+
+bool __wrap_root_memory_retype(bool has_changed);
+bool __wrap_root_memory_retype(bool has_changed)
+{
+	CHECK(fake.n_type_changes); /* virt_memory_type_changed() comes first */
+	n_retypes += has_changed;
+	if (!n_parts)
+		return true;
+	n_parts--;
+	return false;
+}
+
 static void root_mtrr_write_retypes_memory(void)
 {
 	world_init();
+	n_retypes = 0;
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800));
-	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK_EQUAL(n_retypes, 1);
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800)); /* nothing new */
-	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK_EQUAL(n_retypes, 1);
 	CHECK(root_writes(0x20f, 0x800));
 	CHECK(root_writes(0x250, 6));
-	CHECK_EQUAL(script.n_retypes, 3);
+	CHECK_EQUAL(n_retypes, 3);
 	CHECK_EQUAL(fake.n_type_changes, 3);
 	CHECK(!root_writes(0x268, 2)); /* no type */
-	CHECK_EQUAL(script.n_retypes, 3);
+	CHECK_EQUAL(n_retypes, 3);
 }
 
 /* As systems write them: off, one after the other, and on. Only then does anything follow, once. */
 static void root_mtrrs_that_are_off_cost_nothing(void)
 {
 	world_init();
+	n_retypes = 0;
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 6));
 	for (uint32_t msr = 0x200; msr < 0x210; msr += 2) {
 		CHECK(root_writes(msr, (uint64_t)msr << 24));
 		CHECK(root_writes(msr + 1, 0xffff000800));
 	}
 	CHECK(root_writes(0x250, 0x0606060606060606));
-	CHECK_EQUAL(script.n_retypes, 0);
+	CHECK_EQUAL(n_retypes, 0);
 	CHECK_EQUAL(fake.n_type_changes, 0);
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x806));
-	CHECK_EQUAL(script.n_retypes, 1);
+	CHECK_EQUAL(n_retypes, 1);
 	CHECK_EQUAL(fake.n_type_changes, 1);
 }
 
 static void root_mtrr_write_is_executed_again_until_it_is_done(void)
 {
 	world_init();
-	script.n_parts = 3;
+	n_retypes = 0;
+	n_parts = 3;
 	for (unsigned int i = 0; i < 3; i++)
-		CHECK_EQUAL(msr_write_root(&root, 0x250, 6), MSR_AGAIN);
-	CHECK_EQUAL(msr_write_root(&root, 0x250, 6), MSR_DONE);
-	CHECK_EQUAL(script.n_retypes, 1);
+		CHECK_EQUAL(msr_write_root(&test_root, 0x250, 6), MSR_AGAIN);
+	CHECK_EQUAL(msr_write_root(&test_root, 0x250, 6), MSR_DONE);
+	CHECK_EQUAL(n_retypes, 1);
 }
 
 /* SDM 3A "Memory Type Range Registers", with 40 bits of physical addresses. */
@@ -417,10 +434,10 @@ static void root_other_msrs_pass(void)
 
 	world_init();
 	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
-		CHECK(!msr_read_root(&root, msrs[i], &value));
+		CHECK(!msr_read_root(&test_root, msrs[i], &value));
 		CHECK(!root_writes(msrs[i], 0));
 		fake_set_msr(msrs[i], 3);
-		CHECK(msr_read_root(&root, msrs[i], &value));
+		CHECK(msr_read_root(&test_root, msrs[i], &value));
 		CHECK_EQUAL(value, 3);
 		check_root_takes(msrs[i], 4, true);
 	}
@@ -437,7 +454,7 @@ static void root_has_nothing_outside_the_bitmaps(void)
 		uint64_t value = 0x1234;
 
 		fake_set_msr(msrs[i], 3);
-		CHECK(!msr_read_root(&root, msrs[i], &value));
+		CHECK(!msr_read_root(&test_root, msrs[i], &value));
 		CHECK_EQUAL(value, 0x1234);
 		check_root_takes(msrs[i], 4, false);
 	}
