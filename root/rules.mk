@@ -19,7 +19,7 @@ AR ?= ar
 WHP_LIB         := $(B)/libwhp.a
 WHP_LIB_SOURCES := $(wildcard root/lib/*.c root/call/*.c root/call/*.asm root/call/uefi/*.c root/call/uefi/*.asm emu/*.c)
 VMM_SOURCES     := $(wildcard root/vmm/*.c root/vmm/uefi/*.c root/vmm/uefi/*.asm)
-CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) \
+CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system/apps/conformance/*.asm) tests/check.c \
 	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \
 	tests/system/apps/insn.asm root/vmm/terminal.c
 BENCH_SOURCES   := tests/bench/bench.c tests/bench/bench_vp.c tests/bench/longest.c tests/bench/loops.asm \

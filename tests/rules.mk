@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The tests. Host programs by folder; then the machine tests, which boot disk images.
 
+# The frame of the tests, in every host program that has some.
+CHECK := tests/check.c tests/check_host.c
+
 include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk tests/bench/emu.mk
 
 # Scripts that boot machines, the longest first, and what they need.

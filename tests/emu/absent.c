@@ -9,11 +9,12 @@
  * operations are the pointers of struct emu_ops by their number; each must have been called and refused.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emu/row.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/page.h"
@@ -384,12 +385,10 @@ static bool is_same_end(const struct result *a, const struct result *b)
 static void complain(const char *what, unsigned int number, const struct emu_insn *insn,
 		     const struct result *whole)
 {
-	if (check_failures++ < 20)
-		printf("  %s: operation %u, %s (map %u opcode %02x modrm %02x prefixes %02x), mode "
-		       "%u, %s: outcome %d with it, %d without\n",
-		       what, number, emu_insn_name(insn), insn->map, insn->opcode, insn->modrm,
-		       insn->prefixes, start.mode, scenes[scene].name, whole->outcome,
-		       result.outcome);
+	FAIL("%s: operation %u, %s (map %u opcode %02x modrm %02x prefixes %02x), mode "
+	     "%u, %s: outcome %d with it, %d without",
+	     what, number, emu_insn_name(insn), insn->map, insn->opcode, insn->modrm,
+	     insn->prefixes, start.mode, scenes[scene].name, whole->outcome, result.outcome);
 }
 
 static void run_without(uint32_t absent, const struct emu_insn *insn, const struct result *whole)
@@ -638,9 +637,12 @@ static void every_operation_was_refused_and_left_alone(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(an_absent_operation_is_a_refusal_in_every_form),
+		TEST(every_form_was_completed),
+		TEST(every_operation_was_refused_and_left_alone),
+	};
+
 	find_rows();
-	RUN(an_absent_operation_is_a_refusal_in_every_form);
-	RUN(every_form_was_completed);
-	RUN(every_operation_was_refused_and_left_alone);
-	return check_finish();
+	return RUN(tests);
 }

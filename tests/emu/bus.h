@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "emu/emu.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/page.h"
@@ -61,8 +61,7 @@ static enum emu_outcome outcome;
 
 static void scream(const char *what, uint64_t address)
 {
-	printf("  unexpected %s at %llx\n", what, (unsigned long long)address);
-	check_failures++;
+	FAIL("unexpected %s at %lx", what, address);
 }
 
 static void note(int kind, uint64_t address, unsigned int size, unsigned int count,

@@ -9,13 +9,14 @@
  *
  * The work is dealt to as many processes as there are processors, up to 8.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "tests/emu/decode_oracle.h"
 
 #define MAX_WORKERS 8
@@ -449,6 +450,11 @@ static void truncated_bytes_want_more(void)
 
 int main(int argc, char **argv)
 {
+	static const struct test tests[] = {
+		TEST(legacy_opcodes_agree), TEST(modrm_and_sib_agree),
+		TEST(vex_opcodes_agree),    TEST(evex_opcodes_agree),
+		TEST(random_strings_agree), TEST(truncated_bytes_want_more),
+	};
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (argc > 1)
@@ -462,11 +468,5 @@ int main(int argc, char **argv)
 		return 1;
 	oracle_init();
 	oracle_second_init();
-	RUN(legacy_opcodes_agree);
-	RUN(modrm_and_sib_agree);
-	RUN(vex_opcodes_agree);
-	RUN(evex_opcodes_agree);
-	RUN(random_strings_agree);
-	RUN(truncated_bytes_want_more);
-	return check_finish();
+	return RUN(tests);
 }

@@ -150,10 +150,13 @@ static void fetch_tells_what_stands_in_the_way(void)
 
 int main(void)
 {
-	RUN(mode_is_what_the_registers_say);
-	RUN(cpl_is_that_of_ss_but_in_real_and_v86_mode);
-	RUN(fetch_goes_on_from_what_is_known);
-	RUN(fetch_ends_at_the_limit_of_cs);
-	RUN(fetch_tells_what_stands_in_the_way);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(mode_is_what_the_registers_say),
+		TEST(cpl_is_that_of_ss_but_in_real_and_v86_mode),
+		TEST(fetch_goes_on_from_what_is_known),
+		TEST(fetch_ends_at_the_limit_of_cs),
+		TEST(fetch_tells_what_stands_in_the_way),
+	};
+
+	return RUN(tests);
 }

@@ -4,11 +4,12 @@
  * with DOCS_CHECK it compares with the committed file instead. Also here: the tables have no hole.
  */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emu/row.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 #define TEXT_MAX      (1 << 17)
 #define MNEMONICS_MAX 400
@@ -413,11 +414,14 @@ static void every_refusal_has_a_reason(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(emulator_md_equals_the_tables),
+		TEST(opcode_tables_have_no_hole),
+		TEST(every_refusal_has_a_reason),
+	};
+
 	generate();
-	RUN(emulator_md_equals_the_tables);
-	RUN(opcode_tables_have_no_hole);
-	RUN(every_refusal_has_a_reason);
-	return check_finish();
+	return RUN(tests);
 }
 #else
 int main(void)

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "tests/emu/native.h"
 #include "x86/exc.h"
 #include "x86/rflags.h"
@@ -437,7 +437,21 @@ static void cases_are_of_every_kind(void)
 
 int main(int argc, char **argv)
 {
+	static const struct test tests[] = {
+		TEST(no_bit_of_cpuid_makes_a_difference),
+		TEST(what_once_differed_agrees),
+		TEST(every_process_comes_to_its_end),
+		TEST(agrees_with_the_processor_in_64_bit_code),
+		TEST(agrees_with_the_processor_in_32_bit_code),
+		TEST(agrees_with_the_processor_in_16_bit_code),
+		TEST(every_difference_is_explained),
+		TEST(cases_are_of_every_kind),
+	};
+	static const struct test tests_of_many_cases[] = {
+		TEST(every_row_is_run_or_says_why_not),
+	};
 	unsigned long cases = argc > 1 ? strtoul(argv[1], NULL, 0) : CASES;
+	int status;
 
 	/* With the program always at the same addresses the same cases can be run. If that may be. */
 	if (!(personality(0xffffffff) & ADDR_NO_RANDOMIZE) &&
@@ -455,15 +469,8 @@ int main(int argc, char **argv)
 	native_set_up();
 	native_find_forms();
 	native_find_empty();
-	RUN(no_bit_of_cpuid_makes_a_difference);
-	RUN(what_once_differed_agrees);
-	RUN(every_process_comes_to_its_end);
-	RUN(agrees_with_the_processor_in_64_bit_code);
-	RUN(agrees_with_the_processor_in_32_bit_code);
-	RUN(agrees_with_the_processor_in_16_bit_code);
-	RUN(every_difference_is_explained);
-	RUN(cases_are_of_every_kind);
+	status = RUN(tests);
 	if (end_chunk - first_chunk > 20)
-		RUN(every_row_is_run_or_says_why_not);
-	return check_finish();
+		status = RUN(tests_of_many_cases);
+	return status;
 }

@@ -10,10 +10,11 @@
  * In the environment: ONLY=PREFIX keeps to rows whose text begins so; XCR0=MASK does without the state of
  * other bits, as on a lesser processor; ALL=1 shows every difference.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "tests/emu/native_vector.h"
 
 static unsigned long n_run, n_faults, n_ud, n_explained, n_pointers;
@@ -21,9 +22,9 @@ static unsigned long n_mode[EMU_MODE_COUNT], n_encoding[3];
 
 static void complain(const char *what, const struct test_case *test, const struct emu_insn *insn)
 {
-	if (check_failures++ >= (getenv("ALL") ? 1000000 : 12))
+	if (!check_fail(__FILE__, __LINE__) && !getenv("ALL"))
 		return;
-	printf("  %s: %s mode %d [", what, emu_insn_name(insn), test->mode);
+	printf("%s: %s mode %d [", what, emu_insn_name(insn), test->mode);
 	for (unsigned int i = 0; i < test->n_bytes; i++)
 		printf("%s%02x", i ? " " : "", test->bytes[i]);
 	printf("]");
@@ -52,11 +53,13 @@ static void dump(const char *name, const void *start, const void *a, const void 
 	}
 }
 
+static unsigned int n_dumped;
+
 static bool differ(const char *name, const void *start, const void *a, const void *b, size_t n)
 {
 	if (!memcmp(a, b, n))
 		return false;
-	if (check_failures < 12 || getenv("ALL"))
+	if (n_dumped++ < 12 || getenv("ALL"))
 		dump(name, start, a, b, n);
 	return true;
 }
@@ -218,14 +221,17 @@ static void cases_are_of_every_kind(void)
 
 int main(int argc, char **argv)
 {
+	static const struct test tests[] = {
+		TEST(agrees_with_the_processor_in_64_bit_code),
+		TEST(agrees_with_the_processor_in_32_bit_code),
+		TEST(cases_are_of_every_kind),
+	};
+
 	if (argc > 1)
 		n_cases = strtoul(argv[1], NULL, 0);
 	if (argc > 2)
 		seed(strtoull(argv[2], NULL, 0));
 	set_up();
 	find_forms();
-	RUN(agrees_with_the_processor_in_64_bit_code);
-	RUN(agrees_with_the_processor_in_32_bit_code);
-	RUN(cases_are_of_every_kind);
-	return check_finish();
+	return RUN(tests);
 }

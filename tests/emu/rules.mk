@@ -10,7 +10,7 @@ B ?= build
 FUZZ_SECONDS ?= 60
 
 EMU_SOURCES := $(sort $(wildcard emu/*.c))
-EMU_HEADERS := $(wildcard emu/*.h include/x86/*.h) tests/emu/check.h tests/emu/bus.h
+EMU_HEADERS := $(wildcard emu/*.h include/x86/*.h) tests/check.h tests/emu/bus.h
 EMU_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra \
 	-Wshadow -Wundef -I. -Iinclude
 EMU_TEST_OBJECTS := $(EMU_SOURCES:emu/%.c=$(B)/tests/emu/obj/%.o)
@@ -24,7 +24,7 @@ $(B)/tests/emu/obj/%.o: emu/%.c $(EMU_HEADERS)
 
 $(addprefix $(B)/tests/emu/,vectors vectors_segment vectors_system vectors_simd vectors_parts absent home): $(B)/tests/emu/%: tests/emu/%.c \
 		$(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) $(CHECK) -o $@
 
 # Optimized and without sanitizers: it decodes more than 10 million strings.
 EMU_ORACLE_SOURCES := $(sort $(wildcard tests/emu/decode_oracle*.c))
@@ -32,14 +32,14 @@ EMU_ORACLE_HEADERS := tests/emu/decode_oracle.h tests/emu/oracle_newer.h
 $(B)/tests/emu/decode_oracle: $(EMU_ORACLE_SOURCES) $(EMU_ORACLE_HEADERS) $(EMU_SOURCES) $(EMU_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -O1 -fsanitize=% -fno-sanitize%,$(EMU_TEST_CFLAGS)) -O2 $(EMU_ORACLE_SOURCES) \
-		$(EMU_SOURCES) -lZydis -lopcodes -lbfd -o $@
+		$(EMU_SOURCES) $(CHECK) -lZydis -lopcodes -lbfd -o $@
 
 # Likewise: more than 180 million.
 EMU_VEX_ORACLE_SOURCES := tests/emu/vex_oracle.c tests/emu/decode_oracle_newer.c
 $(B)/tests/emu/vex_oracle: $(EMU_VEX_ORACLE_SOURCES) tests/emu/oracle_newer.h $(EMU_SOURCES) $(EMU_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -O1 -fsanitize=% -fno-sanitize%,$(EMU_TEST_CFLAGS)) -O2 $(EMU_VEX_ORACLE_SOURCES) \
-		$(EMU_SOURCES) -lZydis -o $@
+		$(EMU_SOURCES) $(CHECK) -lZydis -o $@
 
 # Millions of cases want speed, and the sanitizers' shadow the addresses that the program has its segments
 # at; it lies in the first 2 GiB itself, where 16-bit code reaches its exit.
@@ -54,28 +54,28 @@ $(B)/tests/emu/fast/%.o: emu/%.c $(EMU_HEADERS)
 
 $(B)/tests/emu/native: $(NATIVE_SOURCES) tests/emu/native.h tests/emu/native_frame.h tests/emu/probe.h $(FAST_OBJECTS) \
 		$(EMU_HEADERS)
-	$(CC) $(NATIVE_CFLAGS) -no-pie $(NATIVE_SOURCES) $(FAST_OBJECTS) -o $@
+	$(CC) $(NATIVE_CFLAGS) -no-pie $(NATIVE_SOURCES) $(FAST_OBJECTS) $(CHECK) -o $@
 
 NATIVE_VECTOR_SOURCES := $(addprefix tests/emu/native_vector,.c _run.c _case.c _entry.S) tests/emu/probe.c
 $(B)/tests/emu/native_vector: $(NATIVE_VECTOR_SOURCES) tests/emu/native_vector.h tests/emu/probe.h $(EMU_TEST_OBJECTS) \
 		$(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) $(NATIVE_VECTOR_SOURCES) $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) $(NATIVE_VECTOR_SOURCES) $(EMU_TEST_OBJECTS) $(CHECK) -o $@
 
 $(B)/tests/emu/list: tests/emu/list.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) $(CHECK) -o $@
 
 $(B)/tests/emu/docs_check: tests/emu/list.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) -DDOCS_CHECK $< $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) -DDOCS_CHECK $< $(EMU_TEST_OBJECTS) $(CHECK) -o $@
 
 $(B)/tests/emu/fuzz_replay: tests/fuzz/emu_fuzz.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) -DFUZZ_REPLAY $< $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) -DFUZZ_REPLAY $< $(EMU_TEST_OBJECTS) $(CHECK) -o $@
 
 $(B)/tests/emu/vectors_rest: tests/emu/vectors_rest.c $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) -o $@
+	$(CC) $(EMU_TEST_CFLAGS) $< $(EMU_TEST_OBJECTS) $(CHECK) -o $@
 
 # The decode oracle again, for tests/emu/coverage: with the objects that are counted.
 $(B)/tests/emu/decode_coverage: $(EMU_ORACLE_SOURCES) $(EMU_ORACLE_HEADERS) $(EMU_TEST_OBJECTS) $(EMU_HEADERS)
-	$(CC) $(EMU_TEST_CFLAGS) $(EMU_ORACLE_SOURCES) $(EMU_TEST_OBJECTS) -lZydis -lopcodes -lbfd -o $@
+	$(CC) $(EMU_TEST_CFLAGS) $(EMU_ORACLE_SOURCES) $(EMU_TEST_OBJECTS) $(CHECK) -lZydis -lopcodes -lbfd -o $@
 
 $(B)/tests/fuzz/obj/%.o: emu/%.c $(EMU_HEADERS)
 	@mkdir -p $(@D)

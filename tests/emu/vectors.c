@@ -657,36 +657,39 @@ static void resume_flag_falls_with_the_instruction(void)
 
 int main(void)
 {
-	RUN(in_asks_the_device_once_and_replays);
-	RUN(out_posts_the_low_bytes);
-	RUN(rep_outsb_goes_out_in_one_batch);
-	RUN(rep_insw_translates_before_it_asks_and_is_resumable);
-	RUN(rep_with_zero_count_only_moves_rip);
-	RUN(port_check_comes_first);
-	RUN(device_read_waits_and_replays);
-	RUN(device_write_is_posted);
-	RUN(device_rmw_reads_then_writes);
-	RUN(locked_rmw_on_a_device_is_one_locked_write);
-	RUN(movs_from_device_translates_ram_first);
-	RUN(movs_moves_whole_runs);
-	RUN(rep_movsb_from_address_zero_moves);
-	RUN(overlapping_movs_repeats_the_pattern);
-	RUN(downward_movs_goes_element_by_element);
-	RUN(repne_is_rep_for_strings_that_do_not_compare);
-	RUN(write_over_a_page_edge_translates_both_first);
-	RUN(pieces_are_split_at_the_edge_in_legal_sizes);
-	RUN(split_locks_check_their_first_part);
-	RUN(locked_memory_that_changes_is_retried);
-	RUN(illegal_locks_are_invalid);
-	RUN(real_mode_wraps_and_faults_without_error_code);
-	RUN(real_mode_strings_wrap_at_64k);
-	RUN(rep_stops_before_the_segment_limit);
-	RUN(rip_wraps_at_4g_outside_64_bit_mode);
-	RUN(canonical_width_follows_la57);
-	RUN(pop_addresses_with_the_new_stack_pointer);
-	RUN(missing_operations_are_not_implemented);
-	RUN(fifteen_bytes_are_the_limit);
-	RUN(decode_tells_the_kinds_apart);
-	RUN(resume_flag_falls_with_the_instruction);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(in_asks_the_device_once_and_replays),
+		TEST(out_posts_the_low_bytes),
+		TEST(rep_outsb_goes_out_in_one_batch),
+		TEST(rep_insw_translates_before_it_asks_and_is_resumable),
+		TEST(rep_with_zero_count_only_moves_rip),
+		TEST(port_check_comes_first),
+		TEST(device_read_waits_and_replays),
+		TEST(device_write_is_posted),
+		TEST(device_rmw_reads_then_writes),
+		TEST(locked_rmw_on_a_device_is_one_locked_write),
+		TEST(movs_from_device_translates_ram_first),
+		TEST(movs_moves_whole_runs),
+		TEST(rep_movsb_from_address_zero_moves),
+		TEST(overlapping_movs_repeats_the_pattern),
+		TEST(downward_movs_goes_element_by_element),
+		TEST(repne_is_rep_for_strings_that_do_not_compare),
+		TEST(write_over_a_page_edge_translates_both_first),
+		TEST(pieces_are_split_at_the_edge_in_legal_sizes),
+		TEST(split_locks_check_their_first_part),
+		TEST(locked_memory_that_changes_is_retried),
+		TEST(illegal_locks_are_invalid),
+		TEST(real_mode_wraps_and_faults_without_error_code),
+		TEST(real_mode_strings_wrap_at_64k),
+		TEST(rep_stops_before_the_segment_limit),
+		TEST(rip_wraps_at_4g_outside_64_bit_mode),
+		TEST(canonical_width_follows_la57),
+		TEST(pop_addresses_with_the_new_stack_pointer),
+		TEST(missing_operations_are_not_implemented),
+		TEST(fifteen_bytes_are_the_limit),
+		TEST(decode_tells_the_kinds_apart),
+		TEST(resume_flag_falls_with_the_instruction),
+	};
+
+	return RUN(tests);
 }

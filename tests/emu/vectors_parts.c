@@ -302,14 +302,17 @@ static void far_pointers_of_64_bits_are_intel_s(void)
 
 int main(void)
 {
-	RUN(the_second_part_wraps_in_real_mode);
-	RUN(a_far_pointer_is_read_from_both_ends);
-	RUN(each_part_has_its_own_limit);
-	RUN(each_part_has_its_own_page);
-	RUN(the_second_part_wraps_at_4_gib);
-	RUN(one_part_does_not_wrap);
-	RUN(movsxd_of_16_bits_reads_a_word_on_intel);
-	RUN(pushed_and_popped_selectors_are_words_on_intel);
-	RUN(far_pointers_of_64_bits_are_intel_s);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(the_second_part_wraps_in_real_mode),
+		TEST(a_far_pointer_is_read_from_both_ends),
+		TEST(each_part_has_its_own_limit),
+		TEST(each_part_has_its_own_page),
+		TEST(the_second_part_wraps_at_4_gib),
+		TEST(one_part_does_not_wrap),
+		TEST(movsxd_of_16_bits_reads_a_word_on_intel),
+		TEST(pushed_and_popped_selectors_are_words_on_intel),
+		TEST(far_pointers_of_64_bits_are_intel_s),
+	};
+
+	return RUN(tests);
 }

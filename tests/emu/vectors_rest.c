@@ -3,6 +3,8 @@
  * Vectors for what the other tests of emu/ leave out: plain moves taken apart, operations that are missing
  * or fail, and paths that tests/emu/coverage showed nobody to take.
  */
+#include <stdio.h>
+
 #include "tests/emu/bus.h"
 
 /* Plain moves: what emu_get_move() says of an instruction is what emu_execute() does. */
@@ -337,18 +339,21 @@ static void rules_about_registers_and_masks_are_kept(void)
 
 int main(void)
 {
-	RUN(a_plain_move_is_what_execution_does);
-	RUN(moffs_is_a_plain_move);
-	RUN(other_instructions_are_no_plain_moves);
-	RUN(an_instruction_without_a_row_is_refused);
-	RUN(without_its_setter_an_instruction_is_refused);
-	RUN(without_vector_registers_their_instructions_are_refused);
-	RUN(a_failing_part_ends_a_split_write);
-	RUN(a_failing_part_ends_a_split_lock);
-	RUN(port_permission_fails_with_its_operations);
-	RUN(a_string_fails_with_its_segment);
-	RUN(rules_about_registers_and_masks_are_kept);
-	RUN(system_descriptors_of_16_bytes_are_checked_whole);
-	RUN(pushes_of_segment_registers_have_the_operand_size);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(a_plain_move_is_what_execution_does),
+		TEST(moffs_is_a_plain_move),
+		TEST(other_instructions_are_no_plain_moves),
+		TEST(an_instruction_without_a_row_is_refused),
+		TEST(without_its_setter_an_instruction_is_refused),
+		TEST(without_vector_registers_their_instructions_are_refused),
+		TEST(a_failing_part_ends_a_split_write),
+		TEST(a_failing_part_ends_a_split_lock),
+		TEST(port_permission_fails_with_its_operations),
+		TEST(a_string_fails_with_its_segment),
+		TEST(rules_about_registers_and_masks_are_kept),
+		TEST(system_descriptors_of_16_bytes_are_checked_whole),
+		TEST(pushes_of_segment_registers_have_the_operand_size),
+	};
+
+	return RUN(tests);
 }

@@ -588,22 +588,25 @@ static void far_branches_check_the_target_and_the_stack(void)
 
 int main(void)
 {
-	RUN(real_mode_loads_move_the_base_alone);
-	RUN(v86_loads_make_user_data_of_64k);
-	RUN(protected_loads_unpack_the_descriptor);
-	RUN(protected_loads_check_every_right);
-	RUN(no_ldt_is_no_descriptor);
-	RUN(null_selectors_make_registers_unusable);
-	RUN(only_mov_and_pop_of_ss_cast_a_shadow);
-	RUN(far_pointers_come_in_three_sizes);
-	RUN(segment_registers_are_pushed_and_popped);
-	RUN(descriptors_are_looked_at_by_privilege);
-	RUN(long_mode_knows_fewer_system_types);
-	RUN(near_branches_go_through_memory);
-	RUN(near_branches_stop_at_the_limit);
-	RUN(real_mode_far_branches_set_cs);
-	RUN(protected_far_branches_check_the_code_segment);
-	RUN(far_branches_to_64_bit_code_are_jumps);
-	RUN(far_branches_check_the_target_and_the_stack);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(real_mode_loads_move_the_base_alone),
+		TEST(v86_loads_make_user_data_of_64k),
+		TEST(protected_loads_unpack_the_descriptor),
+		TEST(protected_loads_check_every_right),
+		TEST(no_ldt_is_no_descriptor),
+		TEST(null_selectors_make_registers_unusable),
+		TEST(only_mov_and_pop_of_ss_cast_a_shadow),
+		TEST(far_pointers_come_in_three_sizes),
+		TEST(segment_registers_are_pushed_and_popped),
+		TEST(descriptors_are_looked_at_by_privilege),
+		TEST(long_mode_knows_fewer_system_types),
+		TEST(near_branches_go_through_memory),
+		TEST(near_branches_stop_at_the_limit),
+		TEST(real_mode_far_branches_set_cs),
+		TEST(protected_far_branches_check_the_code_segment),
+		TEST(far_branches_to_64_bit_code_are_jumps),
+		TEST(far_branches_check_the_target_and_the_stack),
+	};
+
+	return RUN(tests);
 }

@@ -3,6 +3,8 @@
  * What the native vector test cannot see: the checks of control registers, XCR0 and features before vector
  * and x87 moves, accesses of a device, and surroundings that lack an operation or fail in one.
  */
+#include <stdio.h>
+
 #include "tests/emu/bus.h"
 
 #define XCR0_ALL 0xe7ull
@@ -219,7 +221,7 @@ static void control_state_is_checked_before_memory(void)
 					CHECK(is_untouched());
 					CHECK(!memcmp(&simd, &simd_start, sizeof(simd)));
 				}
-				if (check_failures) {
+				if (check_has_failed()) {
 					printf("  %s, bits %x, XCR0 %llx\n", example->name, bits,
 					       (unsigned long long)cpu.xcr0);
 					return;
@@ -282,7 +284,7 @@ static void missing_feature_is_ud(void)
 		reset_simd(EMU_LONG64);
 		step_example(&rows[i].example);
 		CHECK_EQ(outcome, EMU_DONE);
-		if (check_failures) {
+		if (check_has_failed()) {
 			printf("  %s\n", rows[i].example.name);
 			return;
 		}
@@ -321,7 +323,7 @@ static void needed_features_are_enough(void)
 		cpu.features = rows[i].features;
 		step_example(&rows[i].example);
 		CHECK_EQ(outcome, EMU_DONE);
-		if (check_failures) {
+		if (check_has_failed()) {
 			printf("  %s\n", rows[i].example.name);
 			return;
 		}
@@ -450,7 +452,7 @@ static void failing_operation_changes_nothing(void)
 			if (!bus.failed_late)
 				CHECK_EQ(n_writes(), 0);
 			CHECK(n < 40);
-			if (check_failures) {
+			if (check_has_failed()) {
 				printf("  %s, operation %u\n", examples[i].name, n);
 				return;
 			}
@@ -479,16 +481,19 @@ static void real_mode_has_legacy_forms(void)
 
 int main(void)
 {
-	RUN(control_state_is_checked_before_memory);
-	RUN(pending_exception_without_ne_is_refused);
-	RUN(missing_feature_is_ud);
-	RUN(needed_features_are_enough);
-	RUN(legacy_keeps_the_upper_bytes_and_vex_clears_them);
-	RUN(device_sees_one_access_of_the_whole);
-	RUN(device_sees_active_elements_alone);
-	RUN(page_without_an_active_element_is_not_looked_at);
-	RUN(missing_operation_is_a_refusal);
-	RUN(failing_operation_changes_nothing);
-	RUN(real_mode_has_legacy_forms);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(control_state_is_checked_before_memory),
+		TEST(pending_exception_without_ne_is_refused),
+		TEST(missing_feature_is_ud),
+		TEST(needed_features_are_enough),
+		TEST(legacy_keeps_the_upper_bytes_and_vex_clears_them),
+		TEST(device_sees_one_access_of_the_whole),
+		TEST(device_sees_active_elements_alone),
+		TEST(page_without_an_active_element_is_not_looked_at),
+		TEST(missing_operation_is_a_refusal),
+		TEST(failing_operation_changes_nothing),
+		TEST(real_mode_has_legacy_forms),
+	};
+
+	return RUN(tests);
 }

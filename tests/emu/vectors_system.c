@@ -596,19 +596,22 @@ static void any_operation_may_fail(void)
 
 int main(void)
 {
-	RUN(pusha_and_popa_are_whole_or_nothing);
-	RUN(flags_are_popped_by_privilege);
-	RUN(v86_flags_need_iopl_3_or_vme);
-	RUN(frames_are_entered_and_left);
-	RUN(tables_are_stored_and_loaded);
-	RUN(umip_hides_system_registers);
-	RUN(lmsw_cannot_leave_protected_mode);
-	RUN(invlpg_takes_any_address);
-	RUN(ldtr_and_tr_are_loaded_from_the_gdt);
-	RUN(ports_follow_iopl_and_bitmap);
-	RUN(movdir64b_reads_and_writes_64_bytes);
-	RUN(missing_features_are_invalid_or_older_instructions);
-	RUN(bound_raises_br_outside_its_bounds);
-	RUN(any_operation_may_fail);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(pusha_and_popa_are_whole_or_nothing),
+		TEST(flags_are_popped_by_privilege),
+		TEST(v86_flags_need_iopl_3_or_vme),
+		TEST(frames_are_entered_and_left),
+		TEST(tables_are_stored_and_loaded),
+		TEST(umip_hides_system_registers),
+		TEST(lmsw_cannot_leave_protected_mode),
+		TEST(invlpg_takes_any_address),
+		TEST(ldtr_and_tr_are_loaded_from_the_gdt),
+		TEST(ports_follow_iopl_and_bitmap),
+		TEST(movdir64b_reads_and_writes_64_bytes),
+		TEST(missing_features_are_invalid_or_older_instructions),
+		TEST(bound_raises_br_outside_its_bounds),
+		TEST(any_operation_may_fail),
+	};
+
+	return RUN(tests);
 }

@@ -7,13 +7,14 @@
  * differences[] and, of instructions that this Zydis does not know, in oracle_newer[]; a class that no
  * longer occurs is a failure too.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <Zydis/Zydis.h>
 
 #include "emu/row.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "tests/emu/oracle_newer.h"
 
 struct oracle {
@@ -152,9 +153,9 @@ static void complain(const char *what, enum emu_mode mode, const struct code *co
 			return;
 		}
 	}
-	if (check_failures++ >= 20 && !getenv("ALL"))
+	if (!check_fail(__FILE__, __LINE__) && !getenv("ALL"))
 		return;
-	printf("  %s: %s [", what, mode_names[mode]);
+	printf("%s: %s [", what, mode_names[mode]);
 	for (unsigned int i = 0; i < EMU_MAX_INSN_BYTES; i++)
 		printf("%s%02x", i ? " " : "", bytes[i]);
 	printf("] ours %d length %u, zydis %s length %u\n", decoded, insn->length,
@@ -570,14 +571,13 @@ static void rows_ascend_and_each_is_found(void)
 			const struct emu_row *row = &tables[table][i];
 			bool is_found;
 
-			if (i && row->key <= row[-1].key && check_failures++ < 10)
-				printf("  key %#x (%s) does not ascend\n", row->key, row->text);
+			if (i && row->key <= row[-1].key)
+				FAIL("key %x (%s) does not ascend", row->key, row->text);
 			is_found = is_row_reached[table][i][table == 2];
 			if (table == 1 && row->vector & EVEX_TOO)
 				is_found &= is_row_reached[table][i][1];
-			if (!(row->flags & ROW_GROUP) && row->meaning && !is_found &&
-			    check_failures++ < 10)
-				printf("  key %#x (%s) is never found\n", row->key, row->text);
+			if (!(row->flags & ROW_GROUP) && row->meaning && !is_found)
+				FAIL("key %x (%s) is never found", row->key, row->text);
 		}
 	}
 }
@@ -613,15 +613,15 @@ static void differences_are_counted(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(vex_opcodes_agree),	   TEST(evex_opcodes_agree),
+		TEST(short_vex_opcodes_agree),	   TEST(legacy_prefixes_agree),
+		TEST(evex_fixed_bits_are_checked), TEST(rows_ascend_and_each_is_found),
+		TEST(differences_are_counted),
+	};
+
 	for (unsigned int mode = 0; mode < EMU_MODE_COUNT; mode++)
 		init_decoder(mode);
 	oracle_newer_init();
-	RUN(vex_opcodes_agree);
-	RUN(evex_opcodes_agree);
-	RUN(short_vex_opcodes_agree);
-	RUN(legacy_prefixes_agree);
-	RUN(evex_fixed_bits_are_checked);
-	RUN(rows_ascend_and_each_is_found);
-	RUN(differences_are_counted);
-	return check_finish();
+	return RUN(tests);
 }

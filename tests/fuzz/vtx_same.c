@@ -3,6 +3,8 @@
  * The oracle of the root's registers: what it had at an exit it has at the next entry, but for what the exit's instruction
  * changes by the manual, and for an event that is put into it.
  */
+#include <stdio.h>
+
 #include "tests/fuzz/vtx_fuzz.h"
 #include "x86/cr.h"
 #include "x86/exc.h"

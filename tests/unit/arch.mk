@@ -15,8 +15,8 @@ ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept log vmx_step)
 $(B)/unit/arch_vmx_step: ARCH_TEST_INCLUDED := $(addprefix arch/vmx/,run.c exit.c event.c)
 $(B)/unit/arch_vmx_step: $(addprefix arch/vmx/,run.c exit.c event.c)
 
-$(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/emu/check.h)
+$(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/check.h)
 	@mkdir -p $(@D)
-	$(CC) $(ARCH_TEST_CFLAGS) $(filter-out $(ARCH_TEST_INCLUDED),$(filter %.c,$^)) -o $@
+	$(CC) $(ARCH_TEST_CFLAGS) $(filter-out $(ARCH_TEST_INCLUDED),$(filter %.c,$^)) $(CHECK) -o $@
 
 HOST_TESTS += $(ARCH_TESTS)

@@ -8,11 +8,11 @@ BOOT_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize
 
 $(BOOT_TESTS:%=$(B)/unit/boot_%): $(B)/unit/boot_%: tests/unit/boot_%.c boot/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BOOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+	$(CC) $(BOOT_TEST_CFLAGS) $(filter %.c,$^) $(CHECK) -o $@
 
 $(B)/unit/boot_census: boot/text.c
 $(B)/unit/boot_needs: boot/text.c boot/config.c boot/paging.c hv/mem/frame.c
 
-$(BOOT_TESTS:%=$(B)/unit/boot_%): $(wildcard boot/*.h include/whit/*.h include/x86/*.h tests/emu/check.h)
+$(BOOT_TESTS:%=$(B)/unit/boot_%): $(wildcard boot/*.h include/whit/*.h include/x86/*.h tests/check.h)
 
 HOST_TESTS += $(BOOT_TESTS:%=$(B)/unit/boot_%)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "boot/acpi.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 /* The machine's memory: what is there is read in copies of exactly the size asked for. */
 #define BASE   0x7f000000ull
@@ -358,17 +358,20 @@ static void no_bytes_do_harm(void)
 
 int main(void)
 {
-	RUN(enabled_processors_of_both_kinds_count_once_each);
-	RUN(a_disabled_one_counts_unless_the_tables_say_that_it_is_padding);
-	RUN(an_id_of_nobody_is_padding);
-	RUN(the_rsdt_serves_where_there_is_no_xsdt);
-	RUN(no_madt_is_no_processor_and_no_damage);
-	RUN(entries_of_impossible_length_are_damage);
-	RUN(every_truncation_is_damage);
-	RUN(every_bit_that_flips_is_damage);
-	RUN(tables_outside_memory_are_damage);
-	RUN(tables_may_lie_over_each_other_but_there_is_one_madt);
-	RUN(four_thousand_processors_are_counted);
-	RUN(no_bytes_do_harm);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(enabled_processors_of_both_kinds_count_once_each),
+		TEST(a_disabled_one_counts_unless_the_tables_say_that_it_is_padding),
+		TEST(an_id_of_nobody_is_padding),
+		TEST(the_rsdt_serves_where_there_is_no_xsdt),
+		TEST(no_madt_is_no_processor_and_no_damage),
+		TEST(entries_of_impossible_length_are_damage),
+		TEST(every_truncation_is_damage),
+		TEST(every_bit_that_flips_is_damage),
+		TEST(tables_outside_memory_are_damage),
+		TEST(tables_may_lie_over_each_other_but_there_is_one_madt),
+		TEST(four_thousand_processors_are_counted),
+		TEST(no_bytes_do_harm),
+	};
+
+	return RUN(tests);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* How many processors there are, by what firmware, ACPI and CPUID say: one, or a refusal that names what was found. */
+#include <stdio.h>
 #include <string.h>
 
 #include "boot/census.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct text why;
 
@@ -27,7 +28,7 @@ static struct census one(void)
 	do {                                         \
 		CHECK(!census_is_one(census, &why)); \
 		CHECK(strstr(why.at, words));        \
-		if (check_failures)                  \
+		if (check_has_failed())              \
 			printf("  %s\n", why.at);    \
 	} while (0)
 
@@ -153,10 +154,13 @@ static void text_ends_where_it_is_full(void)
 
 int main(void)
 {
-	RUN(one_processor_by_all_who_know_is_one);
-	RUN(a_second_one_is_found_by_whoever_knows_it);
-	RUN(who_does_not_know_is_not_believed);
-	RUN(the_package_is_the_widest_level_of_either_leaf);
-	RUN(text_ends_where_it_is_full);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(one_processor_by_all_who_know_is_one),
+		TEST(a_second_one_is_found_by_whoever_knows_it),
+		TEST(who_does_not_know_is_not_believed),
+		TEST(the_package_is_the_widest_level_of_either_leaf),
+		TEST(text_ends_where_it_is_full),
+	};
+
+	return RUN(tests);
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* whit.conf: what a line does, and that a bad one does nothing but warn. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "boot/config.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static unsigned warned[16];
 static size_t n_warned;
@@ -147,7 +148,7 @@ static void a_bad_line_warns_once_and_does_nothing(void)
 		CHECK(is_default(&c));
 		CHECK_EQ(n_warned, 1);
 		CHECK_EQ(warned[0], 1);
-		if (check_failures) {
+		if (check_has_failed()) {
 			printf("  in: %s\n", lines[i]);
 			break;
 		}
@@ -212,13 +213,16 @@ static void no_bytes_do_harm(void)
 
 int main(void)
 {
-	RUN(every_key_sets_its_option);
-	RUN(an_empty_file_is_the_default);
-	RUN(blanks_comments_and_line_ends_do_not_matter);
-	RUN(a_bad_line_warns_once_and_does_nothing);
-	RUN(warnings_name_the_line_and_the_rest_counts);
-	RUN(a_path_of_255_characters_is_the_longest);
-	RUN(the_last_of_two_values_holds);
-	RUN(no_bytes_do_harm);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(every_key_sets_its_option),
+		TEST(an_empty_file_is_the_default),
+		TEST(blanks_comments_and_line_ends_do_not_matter),
+		TEST(a_bad_line_warns_once_and_does_nothing),
+		TEST(warnings_name_the_line_and_the_rest_counts),
+		TEST(a_path_of_255_characters_is_the_longest),
+		TEST(the_last_of_two_values_holds),
+		TEST(no_bytes_do_harm),
+	};
+
+	return RUN(tests);
 }

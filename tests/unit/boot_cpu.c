@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "boot/cpu.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 /* OVMF's, with a TSS whose 16 bytes are at 0x48 and an LDT that is cut off by the limit. */
 static const uint64_t gdt[] = {
@@ -79,10 +79,13 @@ static void what_cannot_be_decoded_is_absent(void)
 
 int main(void)
 {
-	RUN(flat_segments_are_decoded);
-	RUN(base_limit_and_granularity_are_decoded);
-	RUN(what_is_loaded_is_accessed);
-	RUN(a_task_segment_has_sixteen_bytes);
-	RUN(what_cannot_be_decoded_is_absent);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(flat_segments_are_decoded),
+		TEST(base_limit_and_granularity_are_decoded),
+		TEST(what_is_loaded_is_accessed),
+		TEST(a_task_segment_has_sixteen_bytes),
+		TEST(what_cannot_be_decoded_is_absent),
+	};
+
+	return RUN(tests);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* The hypervisor's ELF file: which are taken, which are refused, and where the bytes go. */
 #include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "boot/image.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "whit/layout.h"
 
 #define MIB (1ull << 20)
@@ -202,14 +203,17 @@ static void a_file_with_wrong_bytes_does_no_harm(void)
 
 int main(void)
 {
-	RUN(a_good_image_is_described);
-	RUN(each_byte_is_loaded_to_its_place);
-	RUN(another_kind_of_file_is_refused);
-	RUN(a_segment_in_the_wrong_place_is_refused);
-	RUN(writable_and_executable_is_refused);
-	RUN(an_entry_outside_code_is_refused);
-	RUN(too_many_segments_are_refused);
-	RUN(a_file_cut_short_is_not_read_beyond);
-	RUN(a_file_with_wrong_bytes_does_no_harm);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(a_good_image_is_described),
+		TEST(each_byte_is_loaded_to_its_place),
+		TEST(another_kind_of_file_is_refused),
+		TEST(a_segment_in_the_wrong_place_is_refused),
+		TEST(writable_and_executable_is_refused),
+		TEST(an_entry_outside_code_is_refused),
+		TEST(too_many_segments_are_refused),
+		TEST(a_file_cut_short_is_not_read_beyond),
+		TEST(a_file_with_wrong_bytes_does_no_harm),
+	};
+
+	return RUN(tests);
 }

@@ -3,6 +3,7 @@
  * The size of the hypervisor's block: what the loader reckons against what page tables and books really take, on machines
  * of every size; README's whit.conf on the smallest and the largest; what a refusal says.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "boot/paging.h"
 #include "hv/mem/frame.h"
 #include "hv/hv.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "whit/layout.h"
 
 #define MIB (1ull << 20)
@@ -194,9 +195,12 @@ static void a_refusal_says_how_much_and_what_to_write(void)
 
 int main(void)
 {
-	RUN(the_readmes_file_fits_every_machine);
-	RUN(the_tables_fit_what_is_reckoned_for_them);
-	RUN(the_books_fit_what_is_reckoned_for_them);
-	RUN(a_refusal_says_how_much_and_what_to_write);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(the_readmes_file_fits_every_machine),
+		TEST(the_tables_fit_what_is_reckoned_for_them),
+		TEST(the_books_fit_what_is_reckoned_for_them),
+		TEST(a_refusal_says_how_much_and_what_to_write),
+	};
+
+	return RUN(tests);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "boot/option.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static uint8_t variable[2048];
 static size_t n_bytes, list_at;
@@ -400,15 +400,18 @@ static void no_bytes_do_harm(void)
 
 int main(void)
 {
-	RUN(an_option_is_a_file_on_a_device_and_data);
-	RUN(what_is_not_for_the_boot_manager_is_passed_over);
-	RUN(every_truncation_is_refused);
-	RUN(nodes_of_impossible_length_are_refused);
-	RUN(a_name_ends_with_its_node_and_is_not_endless);
-	RUN(a_partition_is_known_by_number_and_signature);
-	RUN(a_whole_path_must_be_the_volumes);
-	RUN(what_follows_in_the_order_comes_first);
-	RUN(a_name_has_four_capital_digits);
-	RUN(no_bytes_do_harm);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(an_option_is_a_file_on_a_device_and_data),
+		TEST(what_is_not_for_the_boot_manager_is_passed_over),
+		TEST(every_truncation_is_refused),
+		TEST(nodes_of_impossible_length_are_refused),
+		TEST(a_name_ends_with_its_node_and_is_not_endless),
+		TEST(a_partition_is_known_by_number_and_signature),
+		TEST(a_whole_path_must_be_the_volumes),
+		TEST(what_follows_in_the_order_comes_first),
+		TEST(a_name_has_four_capital_digits),
+		TEST(no_bytes_do_harm),
+	};
+
+	return RUN(tests);
 }

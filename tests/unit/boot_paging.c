@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "boot/paging.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "whit/layout.h"
 
 #define MIB    (1ull << 20)
@@ -239,11 +239,11 @@ static void firmware_on_our_addresses_is_refused(void)
 
 int main(void)
 {
-	RUN(tables_in_2m_pages_are_the_layout);
-	RUN(tables_in_1g_pages_are_the_layout);
-	RUN(memory_above_512_gib_is_seen);
-	RUN(a_block_too_small_is_refused);
-	RUN(launch_tables_are_both_worlds);
-	RUN(firmware_on_our_addresses_is_refused);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(tables_in_2m_pages_are_the_layout), TEST(tables_in_1g_pages_are_the_layout),
+		TEST(memory_above_512_gib_is_seen),	 TEST(a_block_too_small_is_refused),
+		TEST(launch_tables_are_both_worlds),	 TEST(firmware_on_our_addresses_is_refused),
+	};
+
+	return RUN(tests);
 }

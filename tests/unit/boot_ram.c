@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "boot/ram.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "x86/page.h"
 
 /* Firmware's descriptors are longer than the header's. */
@@ -219,14 +219,17 @@ static void what_may_be_read_stands_in_one_descriptor_of_memory(void)
 
 int main(void)
 {
-	RUN(a_real_map_is_merged_and_loses_the_block);
-	RUN(the_block_is_no_ram_even_if_the_map_says_so);
-	RUN(unknown_types_are_no_ram);
-	RUN(nonsense_does_no_harm);
-	RUN(reserved_without_end_ends_ram);
-	RUN(an_empty_map_has_no_ram);
-	RUN(too_many_pieces_are_refused);
-	RUN(what_may_be_read_stands_in_one_descriptor_of_memory);
-	RUN(random_maps_agree_with_a_count_page_by_page);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(a_real_map_is_merged_and_loses_the_block),
+		TEST(the_block_is_no_ram_even_if_the_map_says_so),
+		TEST(unknown_types_are_no_ram),
+		TEST(nonsense_does_no_harm),
+		TEST(reserved_without_end_ends_ram),
+		TEST(an_empty_map_has_no_ram),
+		TEST(too_many_pieces_are_refused),
+		TEST(what_may_be_read_stands_in_one_descriptor_of_memory),
+		TEST(random_maps_agree_with_a_count_page_by_page),
+	};
+
+	return RUN(tests);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Capability negotiation on the MSRs of machines, on machines with one thing missing, and on nonsense. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/virt.h"
 #include "arch/vmx/caps.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 #define FIXED .cr0_fixed0 = 0x80000021, .cr0_fixed1 = 0xffffffff, .cr4_fixed0 = 0x2000
 
@@ -511,18 +512,21 @@ static void the_report_lists_required_optional_and_lost(void)
 
 int main(void)
 {
-	RUN(skylake_gets_the_words_of_the_manual);
-	RUN(machines_are_accepted_with_what_they_have);
-	RUN(nobody_gives_keys_to_memory);
-	RUN(basics_are_named);
-	RUN(each_missing_requirement_is_named);
-	RUN(options_may_be_missing_one_and_all);
-	RUN(help_with_the_apic_is_as_much_as_is_there);
-	RUN(children_get_the_extended_state_that_is_switched);
-	RUN(extended_state_without_a_place_is_not_given);
-	RUN(controls_forced_on_are_named);
-	RUN(contradictions_are_refused);
-	RUN(a_word_is_always_between_what_must_and_what_may);
-	RUN(the_report_lists_required_optional_and_lost);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(skylake_gets_the_words_of_the_manual),
+		TEST(machines_are_accepted_with_what_they_have),
+		TEST(nobody_gives_keys_to_memory),
+		TEST(basics_are_named),
+		TEST(each_missing_requirement_is_named),
+		TEST(options_may_be_missing_one_and_all),
+		TEST(help_with_the_apic_is_as_much_as_is_there),
+		TEST(children_get_the_extended_state_that_is_switched),
+		TEST(extended_state_without_a_place_is_not_given),
+		TEST(controls_forced_on_are_named),
+		TEST(contradictions_are_refused),
+		TEST(a_word_is_always_between_what_must_and_what_may),
+		TEST(the_report_lists_required_optional_and_lost),
+	};
+
+	return RUN(tests);
 }

@@ -11,15 +11,15 @@ static void a_store_is_one_round_trip(void)
 	CODE(0x89, 0x03); /* mov [ebx], eax */
 	guest_regs()->gpr[0] = 0x1122334455667788;
 	guest_regs()->gpr[3] = DEVICE + 8;
-	CHECK_EQUAL(at_memory(DEVICE + 8, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE + 8, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE + 8, 4, 1);
-	CHECK_EQUAL(record_number(4), 0x55667788);
-	CHECK_EQUAL(guest_regs()->rip, 0x1002);
+	CHECK_EQ(record_number(4), 0x55667788);
+	CHECK_EQ(guest_regs()->rip, 0x1002);
 	CHECK(guest_regs()->changed);
-	CHECK_EQUAL(hv.stats.emulated, 1);
+	CHECK_EQ(hv.stats.emulated, 1);
 	CHECK(device_is_idle(guest_vp));
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1002);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1002);
 }
 
 static void a_load_is_one_round_trip(void)
@@ -36,19 +36,19 @@ static void a_load_is_one_round_trip(void)
 			CODE(0x8b, 0x03);
 		guest_regs()->gpr[0] = 0x1122334455667788;
 		guest_regs()->gpr[3] = DEVICE;
-		CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+		CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 		CHECK_RECORD(false, false, DEVICE, 1u << i, 1);
-		CHECK_EQUAL(record_number(8), ~0ull);
-		CHECK_EQUAL(guest_shared->device_answered, 0);
-		CHECK_EQUAL(guest_regs()->rip, 0x1000);
+		CHECK_EQ(record_number(8), ~0ull);
+		CHECK_EQ(guest_shared->device_answered, 0);
+		CHECK_EQ(guest_regs()->rip, 0x1000);
 		CHECK(!device_is_idle(guest_vp));
 		answer_number(0x98badcfe, 4);
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
-		CHECK_EQUAL(guest_regs()->gpr[0], wanted[i]);
-		CHECK_EQUAL(guest_regs()->rip, i == 1 ? 0x1003 : 0x1002);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
+		CHECK_EQ(guest_regs()->gpr[0], wanted[i]);
+		CHECK_EQ(guest_regs()->rip, i == 1 ? 0x1003 : 0x1002);
 		CHECK(guest_regs()->changed);
 		CHECK(device_is_idle(guest_vp));
-		CHECK_EQUAL(hv.stats.emulated, 1);
+		CHECK_EQ(hv.stats.emulated, 1);
 	}
 }
 
@@ -57,16 +57,16 @@ static void what_is_not_answered_reads_as_ones(void)
 	guest_new();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	memset(guest_shared->exit, 0, sizeof(guest_shared->exit));
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0xffffffff);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 0xffffffff);
 	/* A part of it. */
 	guest_regs()->rip = 0x1000;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	answer_number(0x12, 1);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0xffffff12);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 0xffffff12);
 }
 
 /* The record's other fields are the root's to write, and mean nothing. */
@@ -75,10 +75,10 @@ static void the_shared_page_is_not_trusted(void)
 	guest_new();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	memset(guest_shared, 0xa5, sizeof(*guest_shared));
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0xa5a5a5a5);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 0xa5a5a5a5);
 }
 
 static void a_cancel_between_loses_no_answer(void)
@@ -86,13 +86,13 @@ static void a_cancel_between_loses_no_answer(void)
 	guest_new();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	answer_number(0xcafe, 4);
 	device_accept(guest_vp);
 	memset(guest_shared->exit, 0, sizeof(guest_shared->exit)); /* the Canceled record */
 	CHECK(!device_is_idle(guest_vp));
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0xcafe);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 0xcafe);
 }
 
 static void the_answer_may_come_by_register(void)
@@ -104,15 +104,15 @@ static void the_answer_may_come_by_register(void)
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK(!device_set_data(guest_vp, 0, words));
 	CHECK(!device_get_data(guest_vp, 0, words));
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	CHECK(!device_set_data(guest_vp, WHIT_REGISTER_DEVICE_DATA_N, words));
 	CHECK(device_set_data(guest_vp, 6, words)); /* more than was asked for: no matter */
 	CHECK(device_set_data(guest_vp, 0, words));
 	words[0] = words[1] = 0;
 	CHECK(device_get_data(guest_vp, 0, words));
-	CHECK_EQUAL(words[1], 0x5555666677778888);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0x33334444);
+	CHECK_EQ(words[1], 0x5555666677778888);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 0x33334444);
 }
 
 static void a_client_that_moves_rip_gives_it_up(void)
@@ -122,13 +122,13 @@ static void a_client_that_moves_rip_gives_it_up(void)
 	guest_new();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	answer_number(0xcafe, 4);
 	guest_regs()->rip = 0x1002;
 	before = *guest_regs();
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
 	check_untouched(&before);
-	CHECK_EQUAL(hv.stats.emulated, 0);
+	CHECK_EQ(hv.stats.emulated, 0);
 }
 
 static void a_client_that_changes_the_mode_gives_it_up(void)
@@ -136,12 +136,12 @@ static void a_client_that_changes_the_mode_gives_it_up(void)
 	guest_new();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	answer_number(0xcafe, 4);
 	virt_set(guest_vp->virt, VIRT_CR0, CR0_ET);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1000);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1000);
+	CHECK_EQ(guest_regs()->gpr[0], 0);
 	CHECK(device_is_idle(guest_vp));
 }
 
@@ -151,15 +151,15 @@ static void read_and_write_are_two_round_trips(void)
 	CODE(0x01, 0x03); /* add [ebx], eax */
 	guest_regs()->gpr[0] = 0x10;
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE, 4, 1);
 	answer_number(0xfffffff0, 4);
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE, 4, 1);
-	CHECK_EQUAL(record_number(4), 0);
-	CHECK_EQUAL(guest_regs()->rip, 0x1002);
-	CHECK_EQUAL(guest_regs()->rflags & RFLAGS_STATUS, RFLAGS_ZF | RFLAGS_CF | RFLAGS_PF);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQ(record_number(4), 0);
+	CHECK_EQ(guest_regs()->rip, 0x1002);
+	CHECK_EQ(guest_regs()->rflags & RFLAGS_STATUS, RFLAGS_ZF | RFLAGS_CF | RFLAGS_PF);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
 	CHECK(device_is_idle(guest_vp));
 }
 
@@ -169,17 +169,17 @@ static void two_reads_are_answered_in_order(void)
 	CODE(0xa7); /* cmpsd */
 	guest_regs()->gpr[6] = DEVICE + 0x10;
 	guest_regs()->gpr[7] = DEVICE + 0x1020;
-	CHECK_EQUAL(at_memory(DEVICE + 0x1020, false), DEVICE_EXIT); /* whichever came first */
+	CHECK_EQ(at_memory(DEVICE + 0x1020, false), DEVICE_EXIT); /* whichever came first */
 	CHECK_RECORD(false, false, DEVICE + 0x10, 4, 1);
 	answer_number(5, 4);
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE + 0x1020, 4, 1);
-	CHECK_EQUAL(guest_regs()->rip, 0x1000);
+	CHECK_EQ(guest_regs()->rip, 0x1000);
 	answer_number(6, 4);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[6], DEVICE + 0x14);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[6], DEVICE + 0x14);
 	CHECK(guest_regs()->rflags & RFLAGS_CF);
-	CHECK_EQUAL(guest_regs()->rip, 0x1001);
+	CHECK_EQ(guest_regs()->rip, 0x1001);
 }
 
 static void a_store_to_rom_goes_to_the_root(void)
@@ -190,10 +190,10 @@ static void a_store_to_rom_goes_to_the_root(void)
 	CODE(0x00, 0x03); /* add [ebx], al: reads the ROM itself */
 	guest_regs()->gpr[0] = 1;
 	guest_regs()->gpr[3] = ROM;
-	CHECK_EQUAL(at_memory(ROM, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(ROM, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, ROM, 1, 1);
-	CHECK_EQUAL(record_number(1), 0x78);
-	CHECK_EQUAL(guest_memory[ROM >> 12][0], 0x77);
+	CHECK_EQ(record_number(1), 0x78);
+	CHECK_EQ(guest_memory[ROM >> 12][0], 0x77);
 }
 
 static void an_operand_half_in_ram_is_split(void)
@@ -203,24 +203,24 @@ static void an_operand_half_in_ram_is_split(void)
 	guest_protect(9, 0);
 	guest_regs()->gpr[0] = 0x44332211;
 	guest_regs()->gpr[3] = 0x8ffd;
-	CHECK_EQUAL(at_memory(0x9000, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x9000, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x9000, 1, 1);
-	CHECK_EQUAL(record_number(1), 0x44);
+	CHECK_EQ(record_number(1), 0x44);
 	CHECK(!memcmp(&guest_memory[8][0xffd], "\x11\x22\x33", 3));
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
 	/* And a load of eight pieces' worth: both pages are devices. */
 	guest_protect(8, 0);
 	guest_regs()->rip = 0x1000;
-	CHECK_EQUAL(at_memory(0x8ffd, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x8ffd, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x8ffd, 1, 1);
 	CHECK(!device_is_idle(guest_vp));
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x8ffe, 2, 1);
-	CHECK_EQUAL(record_number(2), 0x3322);
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(record_number(2), 0x3322);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x9000, 1, 1);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1002);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1002);
 }
 
 static void posted_writes_come_even_if_rip_moves(void)
@@ -228,13 +228,13 @@ static void posted_writes_come_even_if_rip_moves(void)
 	guest_new();
 	CODE(0x89, 0x03);
 	guest_regs()->gpr[3] = DEVICE + 0xfff;
-	CHECK_EQUAL(at_memory(DEVICE + 0xfff, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE + 0xfff, true), DEVICE_EXIT);
 	guest_regs()->rip = 0x5000;
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE + 0x1000, 2, 1);
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x5000);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x5000);
 }
 
 static void what_is_not_ours_is_left_alone(void)
@@ -247,29 +247,29 @@ static void what_is_not_ours_is_left_alone(void)
 	guest_regs()->gpr[3] = DEVICE;
 	before = *guest_regs();
 	exit.interrupted.type = VIRT_EVENT_INTERRUPT;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.interrupted.type = VIRT_EVENT_NONE;
 	exit.memory.is_walk = true;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.memory.is_walk = false;
 	exit.memory.is_fetch = true;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.memory.is_fetch = false;
 	exit.memory.gva_valid = false;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	CHECK(guest_is_unseen());
 	CODE(0x0f, 0x0b); /* ud2 */
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 	CODE(0x90);
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 	CODE(0x6c); /* insb: its port was not checked */
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 	CODE(0x0f, 0xae, 0x03); /* fxsave [ebx]: nobody does that to a device */
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 	guest_protect(1, 0);
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 	check_untouched(&before);
-	CHECK_EQUAL(hv.stats.emulated, 0);
+	CHECK_EQ(hv.stats.emulated, 0);
 }
 
 static void an_instruction_cut_off_by_its_page_is_left_alone(void)
@@ -279,7 +279,7 @@ static void an_instruction_cut_off_by_its_page_is_left_alone(void)
 	guest_memory[1][0xfff] = 0x89;
 	guest_protect(2, 0);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 }
 
 /* An exit may report both for a read-modify-write; the ROM is still read as what it is. */
@@ -294,9 +294,9 @@ static void rom_is_read_whatever_the_exit_says(void)
 	CODE(0x00, 0x03); /* add [ebx], al */
 	guest_regs()->gpr[0] = 1;
 	guest_regs()->gpr[3] = ROM;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_EXIT);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_EXIT);
 	CHECK_RECORD(false, true, ROM, 1, 1);
-	CHECK_EQUAL(record_number(1), 0x21);
+	CHECK_EQ(record_number(1), 0x21);
 }
 
 /* The emulator goes elsewhere than the processor did: another guess, and then the plain exit. */
@@ -313,11 +313,11 @@ static void a_mismatch_with_the_exit_is_not_acted_upon(void)
 	do
 		outcome = at_memory(DEVICE + 0x5000, true);
 	while (outcome == DEVICE_RESUME && ++n < 100);
-	CHECK_EQUAL(outcome, DEVICE_PLAIN);
+	CHECK_EQ(outcome, DEVICE_PLAIN);
 	CHECK(n && n < 10);
 	check_untouched(&before);
-	CHECK_EQUAL(at_memory(DEVICE + 0x5000, true), DEVICE_RESUME);
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE + 0x5000, true), DEVICE_RESUME);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
 }
 
 /* ---- RAM --------------------------------------------------------------------------------- */
@@ -329,10 +329,10 @@ static void a_spurious_exit_completes_in_ram(void)
 	guest_regs()->gpr[0] = 3;
 	guest_regs()->gpr[3] = 0x8001; /* not aligned */
 	guest_memory[8][1] = 4;
-	CHECK_EQUAL(at_memory(0x8001, true), DEVICE_RESUME);
-	CHECK_EQUAL(guest_memory[8][1], 7);
-	CHECK_EQUAL(guest_regs()->rip, 0x1003);
-	CHECK_EQUAL(hv.stats.emulated, 1);
+	CHECK_EQ(at_memory(0x8001, true), DEVICE_RESUME);
+	CHECK_EQ(guest_memory[8][1], 7);
+	CHECK_EQ(guest_regs()->rip, 0x1003);
+	CHECK_EQ(hv.stats.emulated, 1);
 }
 
 static void locked_sizes(void)
@@ -361,11 +361,11 @@ static void locked_sizes(void)
 		memset(guest_memory[8], 0xff, 64);
 		guest_regs()->gpr[0] = 1;
 		guest_regs()->gpr[3] = 0x8003;
-		CHECK_EQUAL(at_memory(0x8003, true), DEVICE_RESUME);
+		CHECK_EQ(at_memory(0x8003, true), DEVICE_RESUME);
 		memcpy(&sum, &guest_memory[8][3], 1u << i);
-		CHECK_EQUAL(sum, 0);
-		CHECK_EQUAL(guest_memory[8][3 + (1u << i)], 0xff);
-		CHECK_EQUAL(guest_memory[8][2], 0xff);
+		CHECK_EQ(sum, 0);
+		CHECK_EQ(guest_memory[8][3 + (1u << i)], 0xff);
+		CHECK_EQ(guest_memory[8][2], 0xff);
 	}
 }
 
@@ -395,10 +395,10 @@ static void guest_memory_that_changes_is_read_again(void)
 	guest_regs()->gpr[0] = 0x100;
 	guest_regs()->gpr[3] = 0x8000;
 	n_changes = 6;
-	CHECK_EQUAL(at_memory(0x8000, true), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1003);
-	CHECK_EQUAL(guest_memory[8][0], 6);
-	CHECK_EQUAL(guest_memory[8][1], 1);
+	CHECK_EQ(at_memory(0x8000, true), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1003);
+	CHECK_EQ(guest_memory[8][0], 6);
+	CHECK_EQ(guest_memory[8][1], 1);
 }
 
 static void memory_that_never_rests_ends_in_the_plain_exit(void)
@@ -413,9 +413,9 @@ static void memory_that_never_rests_ends_in_the_plain_exit(void)
 	do
 		outcome = at_memory(0x8000, true);
 	while (outcome == DEVICE_RESUME && ++n < 100);
-	CHECK_EQUAL(outcome, DEVICE_PLAIN);
+	CHECK_EQ(outcome, DEVICE_PLAIN);
 	CHECK(n && n < 10);
-	CHECK_EQUAL(guest_regs()->rip, 0x1000);
+	CHECK_EQ(guest_regs()->rip, 0x1000);
 	n_changes = 0;
 }
 
@@ -447,13 +447,13 @@ static void a_fault_is_raised_and_nothing_changes(void)
 	guest_regs()->gpr[7] = 0x8ffc;
 	*guest_pte(8) = 0;
 	before = *guest_regs();
-	CHECK_EQUAL(at_port(true, true, 4, 2), DEVICE_INJECTED);
+	CHECK_EQ(at_port(true, true, 4, 2), DEVICE_INJECTED);
 	before.rflags |= RFLAGS_RF; /* for the handler's frame */
 	check_untouched(&before);
 	CHECK(event_prepare(guest_vp));
-	CHECK_EQUAL(guest_vp->virt->injected.vector, EXC_PF);
-	CHECK_EQUAL(guest_vp->virt->injected.error_code, PF_W);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR2), 0x8ffc);
+	CHECK_EQ(guest_vp->virt->injected.vector, EXC_PF);
+	CHECK_EQ(guest_vp->virt->injected.error_code, PF_W);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_CR2), 0x8ffc);
 }
 
 static void rights_are_those_of_the_cpl(void)
@@ -468,12 +468,12 @@ static void rights_are_those_of_the_cpl(void)
 	guest_regs()->gpr[6] = 0x9000;
 	guest_regs()->gpr[7] = 0x8000;
 	virt_set_segment(guest_vp->virt, SEG_SS, &ss);
-	CHECK_EQUAL(at_memory(0x9000, false), DEVICE_INJECTED);
-	CHECK_EQUAL(guest_vp->pending.error_code, PF_P | PF_W | PF_U);
+	CHECK_EQ(at_memory(0x9000, false), DEVICE_INJECTED);
+	CHECK_EQ(guest_vp->pending.error_code, PF_P | PF_W | PF_U);
 	guest_vp->pending.type = VIRT_EVENT_NONE;
 	ss.attributes = 0xc093;
 	virt_set_segment(guest_vp->virt, SEG_SS, &ss);
-	CHECK_EQUAL(at_memory(0x9000, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x9000, false), DEVICE_EXIT);
 	CHECK(*guest_pte(8) & PTE_A && *guest_pte(8) & PTE_D);
 	CHECK(!(*guest_pte(1) & PTE_A)); /* the fetch marks nothing */
 }
@@ -490,16 +490,16 @@ static void the_translation_of_the_exit_is_used(void)
 	exit.memory.gpa = GPA(DEVICE + 8);
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = 0x9008;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_EXIT);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE + 8, 4, 1);
 	answer_number(7, 4);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 7);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 7);
 	/* Not for a write, if the exit was a read's. */
 	guest_regs()->rip = 0x1000;
 	CODE(0x01, 0x03);
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_INJECTED);
-	CHECK_EQUAL(guest_vp->pending.error_code, PF_W);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_INJECTED);
+	CHECK_EQ(guest_vp->pending.error_code, PF_W);
 	/* And not for the next iteration. */
 	guest_vp->pending.type = VIRT_EVENT_NONE;
 	exit.memory.is_read = false;
@@ -507,11 +507,11 @@ static void the_translation_of_the_exit_is_used(void)
 	CODE(0xf3, 0xaa);
 	guest_regs()->gpr[1] = 200;
 	guest_regs()->gpr[7] = 0x9008;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_EXIT);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE + 8, 1, 112);
-	CHECK_EQUAL(run_again(), DEVICE_INJECTED);
-	CHECK_EQUAL(guest_regs()->gpr[1], 88);
-	CHECK_EQUAL(guest_vp->pending_parameter, 0x9078);
+	CHECK_EQ(run_again(), DEVICE_INJECTED);
+	CHECK_EQ(guest_regs()->gpr[1], 88);
+	CHECK_EQ(guest_vp->pending_parameter, 0x9078);
 }
 
 static void equal_bytes_in_another_mode_are_decoded_anew(void)
@@ -524,29 +524,29 @@ static void equal_bytes_in_another_mode_are_decoded_anew(void)
 	guest_regs()->gpr[3] = 0x9000;
 	guest_regs()->gpr[7] = DEVICE;
 	guest_protect(9, 0);
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE, 4, 1);
 	guest_regs()->rip = 0x1000;
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT); /* known by now */
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT); /* known by now */
 	CHECK_RECORD(false, true, DEVICE, 4, 1);
 	guest_regs()->rip = 0x1000;
 	virt_set_segment(guest_vp->virt, SEG_CS, &code);
-	CHECK_EQUAL(at_memory(0x9000, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x9000, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x9000, 2, 1);
 	/* And other bytes at the same place, of which the first are the same. */
 	CODE(0x89, 0x47, 0x02); /* mov [bx + 2], ax */
 	guest_regs()->rip = 0x1000;
-	CHECK_EQUAL(at_memory(0x9000, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x9000, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, 0x9002, 2, 1);
 	/* Or of which only the last differ. */
 	CODE(0x66, 0xc7, 0x06, 0x00, 0x90, 0x11, 0x22, 0x33, 0x44); /* mov dword [9000h], imm */
 	guest_regs()->rip = 0x1000;
-	CHECK_EQUAL(at_memory(0x9000, true), DEVICE_EXIT);
-	CHECK_EQUAL(record_number(4), 0x44332211);
+	CHECK_EQ(at_memory(0x9000, true), DEVICE_EXIT);
+	CHECK_EQ(record_number(4), 0x44332211);
 	guest_memory[1][8] = 0x55;
 	guest_regs()->rip = 0x1000;
-	CHECK_EQUAL(at_memory(0x9000, true), DEVICE_EXIT);
-	CHECK_EQUAL(record_number(4), 0x55332211);
+	CHECK_EQ(at_memory(0x9000, true), DEVICE_EXIT);
+	CHECK_EQ(record_number(4), 0x55332211);
 }
 
 static void a_page_table_that_is_a_device_is_left_alone(void)
@@ -556,7 +556,7 @@ static void a_page_table_that_is_a_device_is_left_alone(void)
 	CODE(0x89, 0x03);
 	guest_regs()->gpr[3] = 0x400000;
 	((uint32_t *)(void *)guest_memory[4])[1] = DEVICE | PTE_P | PTE_W | PTE_U;
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 }
 
 /* The answer is there, and now the instruction cannot be completed: the guest's next try is told as it is. */
@@ -568,15 +568,15 @@ static void an_instruction_that_fails_late_is_given_up(void)
 	CODE(0xa4); /* movsb */
 	guest_regs()->gpr[6] = 0x9000;
 	guest_regs()->gpr[7] = 0x8000;
-	CHECK_EQUAL(at_memory(0x9000, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x9000, false), DEVICE_EXIT);
 	answer_number(1, 1);
 	virt_set(guest_vp->virt, VIRT_CR3, 0xfffff000);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1000);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1000);
 	CHECK(device_is_idle(guest_vp));
 	virt_set(guest_vp->virt, VIRT_CR3, 0x4000);
-	CHECK_EQUAL(at_memory(0x9000, false), DEVICE_PLAIN);
-	CHECK_EQUAL(at_memory(0x9000, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(0x9000, false), DEVICE_PLAIN);
+	CHECK_EQ(at_memory(0x9000, false), DEVICE_EXIT);
 }
 
 static void an_answer_for_another_address_is_not_used(void)
@@ -584,14 +584,14 @@ static void an_answer_for_another_address_is_not_used(void)
 	guest_new();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	answer_number(1, 4);
 	guest_regs()->gpr[3] = DEVICE + 4; /* by the client, or a mapping that changed */
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE + 4, 4, 1);
 	answer_number(2, 4);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[0], 2);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[0], 2);
 }
 
 static void single_step_and_shadows(void)
@@ -601,10 +601,10 @@ static void single_step_and_shadows(void)
 	guest_regs()->gpr[3] = DEVICE;
 	guest_regs()->rflags |= RFLAGS_TF | RFLAGS_RF;
 	virt_set(guest_vp->virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 1u << 14);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_SHADOW), VIRT_SHADOW_NMI);
-	CHECK_EQUAL(guest_regs()->rflags, RFLAGS_ONE | RFLAGS_TF);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 1u << 14);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_SHADOW), VIRT_SHADOW_NMI);
+	CHECK_EQ(guest_regs()->rflags, RFLAGS_ONE | RFLAGS_TF);
 
 	/* A REP instruction traps after each element. */
 	guest_new();
@@ -614,11 +614,11 @@ static void single_step_and_shadows(void)
 	guest_regs()->rflags |= RFLAGS_TF;
 	for (unsigned int i = 0; i < 2; i++) {
 		virt_set(guest_vp->virt, VIRT_PENDING_DEBUG, 0);
-		CHECK_EQUAL(at_memory(DEVICE + i, true), DEVICE_EXIT);
+		CHECK_EQ(at_memory(DEVICE + i, true), DEVICE_EXIT);
 		CHECK_RECORD(false, true, DEVICE + i, 1, 1);
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
-		CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 1u << 14);
-		CHECK_EQUAL(guest_regs()->rip, i ? 0x1002 : 0x1000);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
+		CHECK_EQ(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 1u << 14);
+		CHECK_EQ(guest_regs()->rip, i ? 0x1002 : 0x1000);
 	}
 	/* From branch to branch: a move is none. */
 	guest_new();
@@ -626,57 +626,60 @@ static void single_step_and_shadows(void)
 	guest_regs()->gpr[3] = DEVICE;
 	guest_regs()->rflags |= RFLAGS_TF;
 	virt_set(guest_vp->virt, VIRT_DEBUGCTL, DEBUGCTL_BTF);
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 0);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 0);
 	/* A jump is: JMP [RBX]. */
 	guest_new();
 	CODE(0xff, 0x23);
 	guest_regs()->gpr[3] = DEVICE;
 	guest_regs()->rflags |= RFLAGS_TF;
 	virt_set(guest_vp->virt, VIRT_DEBUGCTL, DEBUGCTL_BTF);
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	answer_number(0x1100, 4);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1100);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 1u << 14);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1100);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 1u << 14);
 	/* Without TF nothing is pending. */
 	guest_new();
 	CODE(0x89, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 0);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 0);
 }
 
 int main(void)
 {
-	RUN(a_store_is_one_round_trip);
-	RUN(a_load_is_one_round_trip);
-	RUN(what_is_not_answered_reads_as_ones);
-	RUN(the_shared_page_is_not_trusted);
-	RUN(a_cancel_between_loses_no_answer);
-	RUN(the_answer_may_come_by_register);
-	RUN(a_client_that_moves_rip_gives_it_up);
-	RUN(a_client_that_changes_the_mode_gives_it_up);
-	RUN(read_and_write_are_two_round_trips);
-	RUN(two_reads_are_answered_in_order);
-	RUN(a_store_to_rom_goes_to_the_root);
-	RUN(rom_is_read_whatever_the_exit_says);
-	RUN(an_operand_half_in_ram_is_split);
-	RUN(posted_writes_come_even_if_rip_moves);
-	RUN(what_is_not_ours_is_left_alone);
-	RUN(an_instruction_cut_off_by_its_page_is_left_alone);
-	RUN(a_mismatch_with_the_exit_is_not_acted_upon);
-	RUN(a_spurious_exit_completes_in_ram);
-	RUN(locked_sizes);
-	RUN(guest_memory_that_changes_is_read_again);
-	RUN(memory_that_never_rests_ends_in_the_plain_exit);
-	RUN(a_fault_is_raised_and_nothing_changes);
-	RUN(rights_are_those_of_the_cpl);
-	RUN(the_translation_of_the_exit_is_used);
-	RUN(equal_bytes_in_another_mode_are_decoded_anew);
-	RUN(a_page_table_that_is_a_device_is_left_alone);
-	RUN(an_instruction_that_fails_late_is_given_up);
-	RUN(an_answer_for_another_address_is_not_used);
-	RUN(single_step_and_shadows);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(a_store_is_one_round_trip),
+		TEST(a_load_is_one_round_trip),
+		TEST(what_is_not_answered_reads_as_ones),
+		TEST(the_shared_page_is_not_trusted),
+		TEST(a_cancel_between_loses_no_answer),
+		TEST(the_answer_may_come_by_register),
+		TEST(a_client_that_moves_rip_gives_it_up),
+		TEST(a_client_that_changes_the_mode_gives_it_up),
+		TEST(read_and_write_are_two_round_trips),
+		TEST(two_reads_are_answered_in_order),
+		TEST(a_store_to_rom_goes_to_the_root),
+		TEST(rom_is_read_whatever_the_exit_says),
+		TEST(an_operand_half_in_ram_is_split),
+		TEST(posted_writes_come_even_if_rip_moves),
+		TEST(what_is_not_ours_is_left_alone),
+		TEST(an_instruction_cut_off_by_its_page_is_left_alone),
+		TEST(a_mismatch_with_the_exit_is_not_acted_upon),
+		TEST(a_spurious_exit_completes_in_ram),
+		TEST(locked_sizes),
+		TEST(guest_memory_that_changes_is_read_again),
+		TEST(memory_that_never_rests_ends_in_the_plain_exit),
+		TEST(a_fault_is_raised_and_nothing_changes),
+		TEST(rights_are_those_of_the_cpl),
+		TEST(the_translation_of_the_exit_is_used),
+		TEST(equal_bytes_in_another_mode_are_decoded_anew),
+		TEST(a_page_table_that_is_a_device_is_left_alone),
+		TEST(an_instruction_that_fails_late_is_given_up),
+		TEST(an_answer_for_another_address_is_not_used),
+		TEST(single_step_and_shadows),
+	};
+
+	return RUN(tests);
 }

@@ -43,14 +43,14 @@ static void moves_are_done_at_once(void)
 		CODE(0x89, 0x07, 0x8b, 0x0f);
 		guest_regs()->gpr[0] = 0x1234abcd;
 		guest_regs()->gpr[7] = APIC_PAGE + 16 * APIC_INITIAL_COUNT;
-		CHECK_EQUAL(at_apic(APIC_INITIAL_COUNT, true, i & 2), DEVICE_RESUME);
-		CHECK_EQUAL(guest_regs()->rip, 0x1002);
-		CHECK_EQUAL(apic_get(apic, APIC_INITIAL_COUNT), 0x1234abcd);
-		CHECK_EQUAL(at_apic(APIC_INITIAL_COUNT, false, i & 2), DEVICE_RESUME);
-		CHECK_EQUAL(guest_regs()->gpr[1], 0x1234abcd);
-		CHECK_EQUAL(guest_regs()->rip, 0x1004);
+		CHECK_EQ(at_apic(APIC_INITIAL_COUNT, true, i & 2), DEVICE_RESUME);
+		CHECK_EQ(guest_regs()->rip, 0x1002);
+		CHECK_EQ(apic_get(apic, APIC_INITIAL_COUNT), 0x1234abcd);
+		CHECK_EQ(at_apic(APIC_INITIAL_COUNT, false, i & 2), DEVICE_RESUME);
+		CHECK_EQ(guest_regs()->gpr[1], 0x1234abcd);
+		CHECK_EQ(guest_regs()->rip, 0x1004);
 		CHECK(device_is_idle(guest_vp));
-		CHECK_EQUAL(apic->mmio, 2);
+		CHECK_EQ(apic->mmio, 2);
 	}
 }
 
@@ -63,16 +63,16 @@ static void any_instruction_will_do(void)
 	guest_regs()->gpr[4] = 0x5000;
 	guest_regs()->gpr[0] = 0x77;
 	apic_put(apic, APIC_TPR, 0x05);
-	CHECK_EQUAL(at_apic(APIC_TPR, true, false), DEVICE_RESUME);
-	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0x35);
-	CHECK_EQUAL(at_apic(APIC_TPR, true, true), DEVICE_RESUME);
-	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0x77);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0x35);
-	CHECK_EQUAL(at_apic(APIC_TPR, false, false), DEVICE_RESUME);
-	CHECK_EQUAL(guest_memory[4][0xffc], 0x77);
-	CHECK_EQUAL(at_apic(APIC_TPR, false, true), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[1], 0x77);
-	CHECK_EQUAL(guest_regs()->rip, 0x100a);
+	CHECK_EQ(at_apic(APIC_TPR, true, false), DEVICE_RESUME);
+	CHECK_EQ(apic_get(apic, APIC_TPR), 0x35);
+	CHECK_EQ(at_apic(APIC_TPR, true, true), DEVICE_RESUME);
+	CHECK_EQ(apic_get(apic, APIC_TPR), 0x77);
+	CHECK_EQ(guest_regs()->gpr[0], 0x35);
+	CHECK_EQ(at_apic(APIC_TPR, false, false), DEVICE_RESUME);
+	CHECK_EQ(guest_memory[4][0xffc], 0x77);
+	CHECK_EQ(at_apic(APIC_TPR, false, true), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[1], 0x77);
+	CHECK_EQ(guest_regs()->rip, 0x100a);
 	CHECK(device_is_idle(guest_vp));
 }
 
@@ -84,10 +84,10 @@ static void a_rep_gives_the_guest_its_turns(void)
 	guest_regs()->gpr[7] = APIC_PAGE + 16 * APIC_TPR;
 	guest_regs()->gpr[1] = 1000;
 	guest_regs()->gpr[0] = 0x50;
-	CHECK_EQUAL(at_apic(APIC_TPR, true, false), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->gpr[1], 1000 - WHIT_DEVICE_BYTES / 4);
-	CHECK_EQUAL(guest_regs()->rip, 0x1000);
-	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0x50);
+	CHECK_EQ(at_apic(APIC_TPR, true, false), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->gpr[1], 1000 - WHIT_DEVICE_BYTES / 4);
+	CHECK_EQ(guest_regs()->rip, 0x1000);
+	CHECK_EQ(apic_get(apic, APIC_TPR), 0x50);
 	CHECK(device_is_idle(guest_vp));
 }
 
@@ -98,14 +98,14 @@ static void what_is_no_data_access_is_not_for_the_apic(void)
 	apic_new(false);
 	CODE(0x8b, 0x0f);
 	exit.memory.is_fetch = true;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.memory.is_fetch = false;
 	exit.memory.is_walk = true;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
 	exit.memory.is_walk = false;
 	exit.interrupted.type = VIRT_EVENT_INTERRUPT;
-	CHECK_EQUAL(device_memory(guest_vp, &exit), DEVICE_PLAIN);
-	CHECK_EQUAL(apic->mmio, 0);
+	CHECK_EQ(device_memory(guest_vp, &exit), DEVICE_PLAIN);
+	CHECK_EQ(apic->mmio, 0);
 }
 
 static void a_root_that_emulates_nothing_hears_of_no_device(void)
@@ -115,17 +115,17 @@ static void a_root_that_emulates_nothing_hears_of_no_device(void)
 	CODE(0xa5);
 	guest_regs()->gpr[6] = DEVICE;
 	guest_regs()->gpr[7] = APIC_PAGE + 16 * APIC_TPR;
-	CHECK_EQUAL(at_apic(APIC_TPR, true, true), DEVICE_PLAIN);
+	CHECK_EQ(at_apic(APIC_TPR, true, true), DEVICE_PLAIN);
 	CHECK(device_is_idle(guest_vp));
 	/* One that does is asked for the first, and the second is done when it has answered. */
 	guest_partition->properties.emulation = WHIT_EMULATE_MEMORY;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE, 4, 1);
-	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0);
+	CHECK_EQ(apic_get(apic, APIC_TPR), 0);
 	answer_number(0x63, 4);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(apic_get(apic, APIC_TPR), 0x63);
-	CHECK_EQUAL(guest_regs()->rip, 0x1001);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(apic_get(apic, APIC_TPR), 0x63);
+	CHECK_EQ(guest_regs()->rip, 0x1001);
 }
 
 static void a_trap_is_there_when_the_instruction_is_over(void)
@@ -135,19 +135,22 @@ static void a_trap_is_there_when_the_instruction_is_over(void)
 	apic_put(apic, APIC_ISR + 2, 1);
 	apic_put(apic, APIC_TMR + 2, 1);
 	guest_regs()->gpr[7] = APIC_PAGE + 16 * APIC_EOI;
-	CHECK_EQUAL(at_apic(APIC_EOI, true, false), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1002);
-	CHECK_EQUAL(apic->trap.reason, 9);
-	CHECK_EQUAL(apic->trap.detail, 0x40);
+	CHECK_EQ(at_apic(APIC_EOI, true, false), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1002);
+	CHECK_EQ(apic->trap.reason, 9);
+	CHECK_EQ(apic->trap.detail, 0x40);
 }
 
 int main(void)
 {
-	RUN(moves_are_done_at_once);
-	RUN(any_instruction_will_do);
-	RUN(a_rep_gives_the_guest_its_turns);
-	RUN(what_is_no_data_access_is_not_for_the_apic);
-	RUN(a_root_that_emulates_nothing_hears_of_no_device);
-	RUN(a_trap_is_there_when_the_instruction_is_over);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(moves_are_done_at_once),
+		TEST(any_instruction_will_do),
+		TEST(a_rep_gives_the_guest_its_turns),
+		TEST(what_is_no_data_access_is_not_for_the_apic),
+		TEST(a_root_that_emulates_nothing_hears_of_no_device),
+		TEST(a_trap_is_there_when_the_instruction_is_over),
+	};
+
+	return RUN(tests);
 }

@@ -4,10 +4,11 @@
  * modes, and each that stands there decodes. Left out are VEX and EVEX on vectors, which a child does not
  * have, and what goes to ports. The records are read as tests/system/apps/conformance/forms.c does.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "emu/row.h"
-#include "tests/unit/guest.h"
+#include "tests/check.h"
 
 #define MAX_ROWS 2000u
 
@@ -106,12 +107,15 @@ static void every_row_has_a_form(void)
 	}
 	for (unsigned int i = 0; i < emu_n_rows_bmi; i++)
 		look_for(&emu_rows_bmi[i]);
-	CHECK_EQUAL(n_lacking, 0);
+	CHECK_EQ(n_lacking, 0);
 }
 
 int main(void)
 {
-	RUN(every_form_is_an_instruction);
-	RUN(every_row_has_a_form);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(every_form_is_an_instruction),
+		TEST(every_row_has_a_form),
+	};
+
+	return RUN(tests);
 }

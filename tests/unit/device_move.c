@@ -4,9 +4,12 @@
  * address is theirs. Each random move is done so and, with an exit that names another byte of the page,
  * by the emulator; the root and the guest must not see a difference.
  */
+#include "tests/random.h"
 #include "tests/unit/guest_device.h"
 
 #include "x86/cr.h"
+
+static struct random rng = { 1 };
 
 struct seen {
 	enum device_outcome first, second;
@@ -44,7 +47,7 @@ static void see(const struct move *move, bool is_exact, struct seen *seen)
 	memset(seen, 0, sizeof(*seen));
 	seen->first = device_memory(guest_vp, &exit);
 	CHECK(guest_vp->device.is_move);
-	CHECK_EQUAL(guest_vp->device.stage == DEVICE_WAITS_LOAD, is_exact && !move->is_write);
+	CHECK_EQ(guest_vp->device.stage == DEVICE_WAITS_LOAD, is_exact && !move->is_write);
 	memcpy(&seen->record, record(), 16 + move->n_bytes);
 	answer(move->answer, 8);
 	seen->second = run_again();
@@ -53,7 +56,7 @@ static void see(const struct move *move, bool is_exact, struct seen *seen)
 	seen->rflags = guest_regs()->rflags;
 	seen->shadow = virt_get(guest_vp->virt, VIRT_SHADOW);
 	CHECK(device_is_idle(guest_vp));
-	CHECK_EQUAL(hv.stats.emulated, 1);
+	CHECK_EQ(hv.stats.emulated, 1);
 }
 
 /* A random move whose operand lies in the device; false if these bytes are none. */
@@ -61,23 +64,23 @@ static bool make(struct move *move)
 {
 	static const uint8_t opcodes[] = { 0x88, 0x89, 0x8a, 0x8b, 0xc6, 0xc7, 0x63, 0xa0,
 					   0xa1, 0xa2, 0xa3, 0xb6, 0xb7, 0xbe, 0xbf, 0xc3 };
-	uint8_t opcode = opcodes[test_random() % sizeof(opcodes)];
+	uint8_t opcode = opcodes[random_next(&rng) % sizeof(opcodes)];
 	struct emu_insn insn;
 	struct emu_move what;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < 16; i++) {
-		move->bytes[i] = (uint8_t)test_random();
-		move->gpr[i] = test_random();
+		move->bytes[i] = (uint8_t)random_next(&rng);
+		move->gpr[i] = random_next(&rng);
 	}
-	if (test_chance(25))
+	if (random_chance(&rng, 25))
 		move->bytes[n++] = 0x66;
-	if (test_chance(60))
-		move->bytes[n++] = (uint8_t)(0x40 + test_random() % 16);
+	if (random_chance(&rng, 60))
+		move->bytes[n++] = (uint8_t)(0x40 + random_next(&rng) % 16);
 	if (opcode >= 0xb6 && opcode != 0xc6 && opcode != 0xc7)
 		move->bytes[n++] = 0x0f;
 	move->bytes[n++] = opcode;
-	move->address = DEVICE + test_random() % 4089;
+	move->address = DEVICE + random_next(&rng) % 4089;
 	if ((opcode & 0xfc) == 0xa0)
 		memcpy(&move->bytes[n], &move->address, 8);
 	else if (opcode == 0xc6 || opcode == 0xc7)
@@ -91,8 +94,8 @@ static bool make(struct move *move)
 		return false;
 	move->is_write = !what.is_load;
 	move->n_bytes = what.n_bytes;
-	move->rflags = RFLAGS_ONE | (test_random() & (RFLAGS_STATUS | RFLAGS_RF));
-	move->answer[0] = test_random();
+	move->rflags = RFLAGS_ONE | (random_next(&rng) & (RFLAGS_STATUS | RFLAGS_RF));
+	move->answer[0] = random_next(&rng);
 	return true;
 }
 
@@ -101,7 +104,7 @@ static void a_plain_move_is_as_the_emulator_does_it(void)
 	unsigned int n = 0, n_loads = 0;
 
 	guest_new();
-	for (unsigned int i = 0; i < 60000 && !test_failures; i++) {
+	for (unsigned int i = 0; i < 60000 && !check_has_failed(); i++) {
 		struct seen plain, executed;
 		struct move move;
 
@@ -109,8 +112,8 @@ static void a_plain_move_is_as_the_emulator_does_it(void)
 			continue;
 		see(&move, true, &plain);
 		see(&move, false, &executed);
-		CHECK_EQUAL(plain.first, DEVICE_EXIT);
-		CHECK_EQUAL(plain.second, DEVICE_RESUME);
+		CHECK_EQ(plain.first, DEVICE_EXIT);
+		CHECK_EQ(plain.second, DEVICE_RESUME);
 		CHECK(!memcmp(&plain, &executed, sizeof(plain)));
 		n++;
 		n_loads += !move.is_write;
@@ -126,7 +129,7 @@ static void a_move_over_the_page_is_executed(void)
 	long_mode();
 	CODE(0x48, 0x8b, 0x03); /* mov rax, [rbx] */
 	guest_regs()->gpr[3] = DEVICE + 0xffc;
-	CHECK_EQUAL(at_memory(DEVICE + 0xffc, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE + 0xffc, false), DEVICE_EXIT);
 	CHECK(guest_vp->device.stage != DEVICE_WAITS_LOAD);
 	CHECK_RECORD(false, false, DEVICE + 0xffc, 4, 1);
 }
@@ -137,13 +140,13 @@ static void a_move_is_given_up_when_the_mode_changes(void)
 	long_mode();
 	CODE(0x8b, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
-	CHECK_EQUAL(guest_vp->device.stage, DEVICE_WAITS_LOAD);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(guest_vp->device.stage, DEVICE_WAITS_LOAD);
 	answer_number(0xcafe, 4);
 	virt_set(guest_vp->virt, VIRT_EFER, 0);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(guest_regs()->rip, 0x1000);
-	CHECK_EQUAL(guest_regs()->gpr[0], 0);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(guest_regs()->rip, 0x1000);
+	CHECK_EQ(guest_regs()->gpr[0], 0);
 	CHECK(device_is_idle(guest_vp));
 }
 
@@ -154,16 +157,19 @@ static void a_move_of_the_other_direction_is_executed(void)
 	long_mode();
 	CODE(0x89, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE, 4, 1);
-	CHECK_EQUAL(guest_regs()->rip, 0x1002);
+	CHECK_EQ(guest_regs()->rip, 0x1002);
 }
 
 int main(void)
 {
-	RUN(a_plain_move_is_as_the_emulator_does_it);
-	RUN(a_move_over_the_page_is_executed);
-	RUN(a_move_is_given_up_when_the_mode_changes);
-	RUN(a_move_of_the_other_direction_is_executed);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(a_plain_move_is_as_the_emulator_does_it),
+		TEST(a_move_over_the_page_is_executed),
+		TEST(a_move_is_given_up_when_the_mode_changes),
+		TEST(a_move_of_the_other_direction_is_executed),
+	};
+
+	return RUN(tests);
 }

@@ -50,19 +50,19 @@ static void features_are_those_of_the_processor(void)
 	};
 	uint32_t seen = 0;
 
-	CHECK_EQUAL(emu_features_of(&intel, &none, &none, &none), 0);
+	CHECK_EQ(emu_features_of(&intel, &none, &none, &none), 0);
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct x86_cpuid leaf[3] = { none, none, none };
 
 		*(rows[i].reg == 'b' ? &leaf[rows[i].leaf].ebx : &leaf[rows[i].leaf].ecx) =
 			1u << rows[i].bit;
-		CHECK_EQUAL(emu_features_of(&intel, &leaf[0], &leaf[1], &leaf[2]),
-			    EMU_HAS(rows[i].feature));
+		CHECK_EQ(emu_features_of(&intel, &leaf[0], &leaf[1], &leaf[2]),
+			 EMU_HAS(rows[i].feature));
 		seen |= EMU_HAS(rows[i].feature);
 	}
 	/* Each has its bit, but for what every processor has. */
-	CHECK_EQUAL(emu_features_of(&intel, &all, &all, &all), seen);
-	CHECK_EQUAL(seen, (1u << EMU_FEATURE_COUNT) - 1 - EMU_HAS(EMU_BASE) - EMU_HAS(EMU_AMD));
+	CHECK_EQ(emu_features_of(&intel, &all, &all, &all), seen);
+	CHECK_EQ(seen, (1u << EMU_FEATURE_COUNT) - 1 - EMU_HAS(EMU_BASE) - EMU_HAS(EMU_AMD));
 }
 
 static void features_are_asked_of_leaves_that_exist(void)
@@ -92,7 +92,7 @@ static void the_vendor_is_the_machines(void)
 	guest_new();
 	for (unsigned int i = 0; i < 3; i++) {
 		fake_set_cpuid(0, 0, vendors[i]);
-		CHECK_EQUAL(!!(device_features() & EMU_HAS(EMU_AMD)), i != 0);
+		CHECK_EQ(!!(device_features() & EMU_HAS(EMU_AMD)), i != 0);
 	}
 }
 
@@ -104,12 +104,12 @@ static void segments_are_read_and_loaded_whole(void)
 		struct x86_segment out;
 
 		begin(false);
-		CHECK_EQUAL(device_ops.set_segment(&run, (enum x86_seg)seg, &value), EMU_DONE);
+		CHECK_EQ(device_ops.set_segment(&run, (enum x86_seg)seg, &value), EMU_DONE);
 		CHECK(!memcmp(&guest_vp->virt->segment[seg], &value, sizeof(value)));
-		CHECK_EQUAL(device_ops.segment(&run, (enum x86_seg)seg, &out), EMU_DONE);
+		CHECK_EQ(device_ops.segment(&run, (enum x86_seg)seg, &out), EMU_DONE);
 		CHECK(!memcmp(&out, &value, sizeof(value)));
 		if (seg == SEG_CS)
-			CHECK_EQUAL(run.view->cs.base, value.base);
+			CHECK_EQ(run.view->cs.base, value.base);
 	}
 }
 
@@ -120,32 +120,32 @@ static void tables_are_read_and_loaded(void)
 	struct x86_table out;
 
 	begin(false);
-	CHECK_EQUAL(device_ops.set_table(&run, EMU_GDTR, &value[0]), EMU_DONE);
-	CHECK_EQUAL(device_ops.set_table(&run, EMU_IDTR, &value[1]), EMU_DONE);
+	CHECK_EQ(device_ops.set_table(&run, EMU_GDTR, &value[0]), EMU_DONE);
+	CHECK_EQ(device_ops.set_table(&run, EMU_IDTR, &value[1]), EMU_DONE);
 	for (unsigned int i = 0; i < 2; i++) {
 		CHECK(!memcmp(&guest_vp->virt->table[i], &value[i], sizeof(value[i])));
-		CHECK_EQUAL(device_ops.table(&run, (enum emu_table)i, &out), EMU_DONE);
-		CHECK_EQUAL(out.limit, value[i].limit);
-		CHECK_EQUAL(out.base, value[i].base);
+		CHECK_EQ(device_ops.table(&run, (enum emu_table)i, &out), EMU_DONE);
+		CHECK_EQ(out.limit, value[i].limit);
+		CHECK_EQ(out.base, value[i].base);
 	}
 }
 
 static void cr0_goes_the_way_of_mov(void)
 {
 	begin(false);
-	CHECK_EQUAL(device_ops.set_cr0(&run, CR0_PE | CR0_TS | CR0_EM), EMU_DONE);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
-	CHECK_EQUAL(run.view->paging.cr0, CR0_PE | CR0_TS | CR0_EM | CR0_ET);
-	CHECK_EQUAL(device_ops.set_cr0(&run, 1ull << 32), EMU_FAILED);
-	CHECK_EQUAL(device_ops.set_cr0(&run, CR0_PG), EMU_FAILED);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQ(device_ops.set_cr0(&run, CR0_PE | CR0_TS | CR0_EM), EMU_DONE);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQ(run.view->paging.cr0, CR0_PE | CR0_TS | CR0_EM | CR0_ET);
+	CHECK_EQ(device_ops.set_cr0(&run, 1ull << 32), EMU_FAILED);
+	CHECK_EQ(device_ops.set_cr0(&run, CR0_PG), EMU_FAILED);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_TS | CR0_EM | CR0_ET);
 }
 
 static void invlpg_flushes_the_vp(void)
 {
 	begin(false);
-	CHECK_EQUAL(device_ops.invlpg(&run, GVA(0x8000000000000000)), EMU_DONE);
-	CHECK_EQUAL(guest_vp->virt->n_flushes, 1);
+	CHECK_EQ(device_ops.invlpg(&run, GVA(0x8000000000000000)), EMU_DONE);
+	CHECK_EQ(guest_vp->virt->n_flushes, 1);
 }
 
 static void vectors_are_those_of_the_vp(void)
@@ -157,13 +157,13 @@ static void vectors_are_those_of_the_vp(void)
 		for (unsigned int i = 0; i < 256; i++)
 			image->xmm[i / 16][i % 16] = (uint8_t)(i * 3 + 1);
 		for (unsigned int reg = 0; reg < 16; reg++) {
-			CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, reg, 16, data), EMU_DONE);
+			CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, reg, 16, data), EMU_DONE);
 			CHECK(!memcmp(data, image->xmm[reg], 16));
 			before = *image;
 			memset(before.xmm[reg], (int)reg + 0x40, 16);
-			CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, reg, 16, false,
-							  before.xmm[reg]),
-				    EMU_DONE);
+			CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, reg, 16, false,
+						       before.xmm[reg]),
+				 EMU_DONE);
 			CHECK(!memcmp(&before, image, sizeof(before)));
 		}
 	}
@@ -176,15 +176,14 @@ static void wider_vectors_are_refused(void)
 	uint8_t data[64] = { 0 };
 
 	before = *image;
-	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 0, 32, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 0, 64, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 16, 16, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.vector(&run, EMU_OPMASK, 0, 8, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 0, 32, false, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 31, 16, false, data),
-		    EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 0, 16, true, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_OPMASK, 0, 8, false, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, 0, 32, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, 0, 64, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, 16, 16, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.vector(&run, EMU_OPMASK, 0, 8, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, 0, 32, false, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, 31, 16, false, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, 0, 16, true, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_OPMASK, 0, 8, false, data), EMU_UNIMPLEMENTED);
 	CHECK(!memcmp(&before, image, sizeof(before)));
 }
 
@@ -252,7 +251,7 @@ static void check_write(bool is_live, unsigned int reg, unsigned int n_bytes, bo
 
 	memcpy(before, image, sizeof(before));
 	whole_of(image, reg, old);
-	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, reg, n_bytes, data), EMU_DONE);
+	CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, reg, n_bytes, data), EMU_DONE);
 	CHECK(!memcmp(data, old, n_bytes));
 	memcpy(wanted, old, 64);
 	for (unsigned int i = 0; i < 64; i++) {
@@ -263,11 +262,10 @@ static void check_write(bool is_live, unsigned int reg, unsigned int n_bytes, bo
 			wanted[i] = 0;
 		n += wanted[i] != old[i];
 	}
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, reg, n_bytes, zero_upper, data),
-		    EMU_DONE);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, reg, n_bytes, zero_upper, data), EMU_DONE);
 	whole_of(image, reg, is);
 	CHECK(!memcmp(is, wanted, 64));
-	CHECK_EQUAL(n_changed(image, before), n);
+	CHECK_EQ(n_changed(image, before), n);
 	if (reg >= 16)
 		in_use |= XCR0_HI16_ZMM;
 	if (reg < 16 && (n_bytes > 16 || zero_upper))
@@ -275,8 +273,8 @@ static void check_write(bool is_live, unsigned int reg, unsigned int n_bytes, bo
 	if (reg < 16 && (n_bytes > 32 || zero_upper))
 		in_use |= XCR0_ZMM_HI256;
 	memcpy(header, image + HEADER, sizeof(header));
-	CHECK_EQUAL(header[0], in_use);
-	CHECK_EQUAL(header[1], 0);
+	CHECK_EQ(header[0], in_use);
+	CHECK_EQ(header[1], 0);
 }
 
 static void wide_vectors_are_in_the_image(void)
@@ -292,15 +290,15 @@ static void opmasks_are_in_the_image(void)
 	for (unsigned int reg = 0; reg < 8; reg++) {
 		uint8_t *image = begin_wide(reg & 1, AVX512), before[IMAGE_ENDS], data[8];
 
-		CHECK_EQUAL(device_ops.vector(&run, EMU_OPMASK, reg, 8, data), EMU_DONE);
+		CHECK_EQ(device_ops.vector(&run, EMU_OPMASK, reg, 8, data), EMU_DONE);
 		CHECK(!memcmp(data, image + OPMASK_AT + 8 * reg, 8));
 		for (unsigned int i = 0; i < 8; i++)
 			data[i] = (uint8_t)~data[i];
 		memcpy(before, image, sizeof(before));
-		CHECK_EQUAL(device_ops.set_vector(&run, EMU_OPMASK, reg, 8, false, data), EMU_DONE);
+		CHECK_EQ(device_ops.set_vector(&run, EMU_OPMASK, reg, 8, false, data), EMU_DONE);
 		CHECK(!memcmp(data, image + OPMASK_AT + 8 * reg, 8));
-		CHECK_EQUAL(n_changed(image, before), 8);
-		CHECK_EQUAL(image[HEADER], XCR0_X87 | XCR0_SSE | XCR0_OPMASK);
+		CHECK_EQ(n_changed(image, before), 8);
+		CHECK_EQ(image[HEADER], XCR0_X87 | XCR0_SSE | XCR0_OPMASK);
 	}
 }
 
@@ -310,17 +308,17 @@ static void vectors_are_as_wide_as_the_machine(void)
 	uint8_t *image = begin_wide(true, AVX), before[IMAGE_ENDS], data[64] = { 1 };
 
 	memcpy(before, image, sizeof(before));
-	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 3, 64, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.vector(&run, EMU_VECTOR, 16, 16, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.vector(&run, EMU_OPMASK, 1, 8, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 3, 64, true, data), EMU_UNIMPLEMENTED);
-	CHECK_EQUAL(n_changed(image, before), 0);
+	CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, 3, 64, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.vector(&run, EMU_VECTOR, 16, 16, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.vector(&run, EMU_OPMASK, 1, 8, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, 3, 64, true, data), EMU_UNIMPLEMENTED);
+	CHECK_EQ(n_changed(image, before), 0);
 	memset(data, 0, sizeof(data));
-	CHECK_EQUAL(device_ops.set_vector(&run, EMU_VECTOR, 3, 16, true, data), EMU_DONE);
+	CHECK_EQ(device_ops.set_vector(&run, EMU_VECTOR, 3, 16, true, data), EMU_DONE);
 	memset(before + offsetof(struct x86_fxsave, xmm) + 3 * 16, 0, 16);
 	memset(before + YMM_AT + 3 * 16, 0, 16);
-	CHECK_EQUAL(n_changed(image, before), 0);
-	CHECK_EQUAL(image[HEADER], AVX);
+	CHECK_EQ(n_changed(image, before), 0);
+	CHECK_EQ(image[HEADER], AVX);
 }
 
 /* VMOVDQU YMM both ways, and #UD by the VP's CR4 and XCR0. */
@@ -333,36 +331,36 @@ static void the_vp_says_which_vectors_there_are(void)
 		CODE(0xc5, 0xfe, 0x7f, 0x1b); /* vmovdqu [ebx], ymm3 */
 		guest_regs()->gpr[3] = DEVICE + 0x20;
 		virt_set(guest_vp->virt, VIRT_XCR0, AVX);
-		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
-		CHECK_EQUAL(guest_vp->pending.vector, EXC_UD);
+		CHECK_EQ(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
+		CHECK_EQ(guest_vp->pending.vector, EXC_UD);
 		guest_vp->pending.type = VIRT_EVENT_NONE;
 		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
 		virt_set(guest_vp->virt, VIRT_XCR0, XCR0_X87 | XCR0_SSE);
-		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
-		CHECK_EQUAL(guest_vp->pending.vector, EXC_UD);
+		CHECK_EQ(at_memory(DEVICE + 0x20, true), DEVICE_INJECTED);
+		CHECK_EQ(guest_vp->pending.vector, EXC_UD);
 		guest_vp->pending.type = VIRT_EVENT_NONE;
 		virt_set(guest_vp->virt, VIRT_XCR0, AVX);
-		CHECK_EQUAL(at_memory(DEVICE + 0x20, true), DEVICE_EXIT);
+		CHECK_EQ(at_memory(DEVICE + 0x20, true), DEVICE_EXIT);
 		CHECK_RECORD(false, true, DEVICE + 0x20, 32, 1);
 		whole_of(image, 3, whole);
 		CHECK(!memcmp(record()->data, whole, 32));
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
 
 		image = begin_wide(is_live, AVX512);
 		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR | CR4_OSXSAVE);
 		virt_set(guest_vp->virt, VIRT_XCR0, AVX);
 		CODE(0xc5, 0xfe, 0x6f, 0x1b); /* vmovdqu ymm3, [ebx] */
 		guest_regs()->gpr[3] = DEVICE + 0x20;
-		CHECK_EQUAL(at_memory(DEVICE + 0x20, false), DEVICE_EXIT);
+		CHECK_EQ(at_memory(DEVICE + 0x20, false), DEVICE_EXIT);
 		CHECK_RECORD(false, false, DEVICE + 0x20, 32, 1);
 		for (uint8_t i = 0; i < 32; i++)
 			data[i] = (uint8_t)(0x80 + i);
 		answer(data, sizeof(data));
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
 		whole_of(image, 3, whole);
 		CHECK(!memcmp(whole, data, 32));
 		for (unsigned int i = 32; i < 64; i++)
-			CHECK_EQUAL(whole[i], 0);
+			CHECK_EQ(whole[i], 0);
 	}
 }
 
@@ -380,14 +378,14 @@ static void x87_is_that_of_the_vp(void)
 		image->fop = 0x123;
 		image->fip = 0xffff800000001234;
 		image->fdp = 0x5678;
-		CHECK_EQUAL(device_ops.x87(&run, &x87), EMU_DONE);
-		CHECK_EQUAL(x87.fcw, 0x37f);
-		CHECK_EQUAL(x87.fsw, 0x3800);
-		CHECK_EQUAL(x87.ftw, 0x81);
-		CHECK_EQUAL(x87.fop, 0x123);
-		CHECK_EQUAL(x87.fip, 0xffff800000001234);
-		CHECK_EQUAL(x87.fdp, 0x5678);
-		CHECK_EQUAL(x87.mxcsr, 0x1f80);
+		CHECK_EQ(device_ops.x87(&run, &x87), EMU_DONE);
+		CHECK_EQ(x87.fcw, 0x37f);
+		CHECK_EQ(x87.fsw, 0x3800);
+		CHECK_EQ(x87.ftw, 0x81);
+		CHECK_EQ(x87.fop, 0x123);
+		CHECK_EQ(x87.fip, 0xffff800000001234);
+		CHECK_EQ(x87.fdp, 0x5678);
+		CHECK_EQ(x87.mxcsr, 0x1f80);
 		CHECK(!memcmp(x87.st, image->st, sizeof(x87.st)));
 
 		before = *image;
@@ -402,7 +400,7 @@ static void x87_is_that_of_the_vp(void)
 			memset(x87.st[i], (int)i + 1, 16);
 			memset(before.st[i], (int)i + 1, 10);
 		}
-		CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_DONE);
+		CHECK_EQ(device_ops.set_x87(&run, &x87), EMU_DONE);
 		CHECK(!memcmp(&before, image, sizeof(before)));
 	}
 }
@@ -412,21 +410,21 @@ static void x87_has_no_reserved_bits(void)
 	struct x86_fxsave before, *image = begin(true);
 	struct emu_x87 x87;
 
-	CHECK_EQUAL(device_ops.x87(&run, &x87), EMU_DONE);
+	CHECK_EQ(device_ops.x87(&run, &x87), EMU_DONE);
 	before = *image;
 	x87.mxcsr = 0x10000;
-	CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_FAILED);
+	CHECK_EQ(device_ops.set_x87(&run, &x87), EMU_FAILED);
 	CHECK(!memcmp(&before, image, sizeof(before)));
 	image->mxcsr_mask = 0; /* bit 6 is not there */
 	x87.mxcsr = 0x40;
-	CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_FAILED);
+	CHECK_EQ(device_ops.set_x87(&run, &x87), EMU_FAILED);
 	image->mxcsr_mask = 0xffff;
 	x87.mxcsr = 0x1f80;
 	x87.fcw = 0xffbf;
 	x87.fop = 0xffff;
-	CHECK_EQUAL(device_ops.set_x87(&run, &x87), EMU_DONE);
-	CHECK_EQUAL(image->fcw, 0x1f7f);
-	CHECK_EQUAL(image->fop, 0x7ff);
+	CHECK_EQ(device_ops.set_x87(&run, &x87), EMU_DONE);
+	CHECK_EQ(image->fcw, 0x1f7f);
+	CHECK_EQ(image->fop, 0x7ff);
 }
 
 /* ---- Instructions ------------------------------------------------------------------------ */
@@ -444,11 +442,11 @@ static void a_vector_load_goes_where_the_registers_are(void)
 		virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR);
 		CODE(0x0f, 0x10, 0x1b); /* movups xmm3, [ebx] */
 		guest_regs()->gpr[3] = DEVICE + 4;
-		CHECK_EQUAL(at_memory(DEVICE + 4, false), DEVICE_EXIT);
+		CHECK_EQ(at_memory(DEVICE + 4, false), DEVICE_EXIT);
 		CHECK_RECORD(false, false, DEVICE + 4, 16, 1);
 		answer(data, sizeof(data));
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
-		CHECK_EQUAL(guest_regs()->rip, 0x1003);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
+		CHECK_EQ(guest_regs()->rip, 0x1003);
 		CHECK(!memcmp(image->xmm[3], data, 16));
 	}
 }
@@ -461,10 +459,10 @@ static void a_vector_store_is_one_access(void)
 	virt_set(guest_vp->virt, VIRT_CR4, CR4_OSFXSR);
 	CODE(0x0f, 0x11, 0x1b); /* movups [ebx], xmm3 */
 	guest_regs()->gpr[3] = DEVICE + 4;
-	CHECK_EQUAL(at_memory(DEVICE + 4, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE + 4, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE + 4, 16, 1);
 	CHECK(!memcmp(record()->data, image->xmm[3], 16));
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
 }
 
 /* Fifteen bytes on one page and one on the next, both devices: each piece is an access of its own. */
@@ -495,8 +493,8 @@ static void a_vector_over_two_devices_is_many_accesses(void)
 		for (unsigned int i = 0; i < 5; i++) {
 			uint8_t data[16];
 
-			CHECK_EQUAL(i ? run_again() : at_memory(DEVICE + 0xff1, is_write),
-				    DEVICE_EXIT);
+			CHECK_EQ(i ? run_again() : at_memory(DEVICE + 0xff1, is_write),
+				 DEVICE_EXIT);
 			CHECK_RECORD(false, is_write, pieces[i].address, pieces[i].size, 1);
 			for (unsigned int j = 0; j < pieces[i].size; j++, n++) {
 				data[j] = n;
@@ -505,10 +503,10 @@ static void a_vector_over_two_devices_is_many_accesses(void)
 			if (!is_write)
 				answer(data, pieces[i].size);
 		}
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
 		for (unsigned int i = 0; i < 16; i++)
-			CHECK_EQUAL(image->xmm[3][i], i);
-		CHECK_EQUAL(guest_regs()->rip, 0x1003);
+			CHECK_EQ(image->xmm[3][i], i);
+		CHECK_EQ(guest_regs()->rip, 0x1003);
 	}
 }
 
@@ -527,13 +525,13 @@ static void loading_ss_casts_a_shadow(void)
 			CODE(0x8e, 0x1b); /* mov ds, [ebx] */
 		guest_regs()->gpr[3] = DEVICE;
 		virt_set(guest_vp->virt, VIRT_SHADOW, VIRT_SHADOW_STI | VIRT_SHADOW_NMI);
-		CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+		CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 		CHECK_RECORD(false, false, DEVICE, 2, 1);
 		answer_number(16, 2);
-		CHECK_EQUAL(run_again(), DEVICE_RESUME);
-		CHECK_EQUAL(guest_vp->virt->segment[is_ss ? SEG_SS : SEG_DS].selector, 16);
-		CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_SHADOW),
-			    (is_ss ? VIRT_SHADOW_MOV_SS : 0) | VIRT_SHADOW_NMI);
+		CHECK_EQ(run_again(), DEVICE_RESUME);
+		CHECK_EQ(guest_vp->virt->segment[is_ss ? SEG_SS : SEG_DS].selector, 16);
+		CHECK_EQ(virt_get(guest_vp->virt, VIRT_SHADOW),
+			 (is_ss ? VIRT_SHADOW_MOV_SS : 0) | VIRT_SHADOW_NMI);
 	}
 }
 
@@ -545,13 +543,13 @@ static void sgdt_to_a_device(void)
 	virt_set_table(guest_vp->virt, 0, &gdtr);
 	CODE(0x0f, 0x01, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, true), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE, 2, 1);
-	CHECK_EQUAL(record_number(2), 0x1234);
-	CHECK_EQUAL(run_again(), DEVICE_EXIT);
+	CHECK_EQ(record_number(2), 0x1234);
+	CHECK_EQ(run_again(), DEVICE_EXIT);
 	CHECK_RECORD(false, true, DEVICE + 2, 4, 1);
-	CHECK_EQUAL(record_number(4), 0x89abcdef);
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
+	CHECK_EQ(record_number(4), 0x89abcdef);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
 }
 
 static void lmsw_from_a_device(void)
@@ -559,12 +557,12 @@ static void lmsw_from_a_device(void)
 	begin(false);
 	CODE(0x0f, 0x01, 0x33);
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 	CHECK_RECORD(false, false, DEVICE, 2, 1);
 	answer_number(0xfffa, 2); /* PE stays */
-	CHECK_EQUAL(run_again(), DEVICE_RESUME);
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE);
-	CHECK_EQUAL(guest_regs()->rip, 0x1003);
+	CHECK_EQ(run_again(), DEVICE_RESUME);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_CR0), CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE);
+	CHECK_EQ(guest_regs()->rip, 0x1003);
 }
 
 static void an_instruction_that_the_processor_lacks_is_undefined(void)
@@ -573,38 +571,41 @@ static void an_instruction_that_the_processor_lacks_is_undefined(void)
 	hv.features = EMU_HAS_ALL & ~EMU_HAS(EMU_MOVBE);
 	CODE(0x0f, 0x38, 0xf0, 0x03); /* movbe eax, [ebx] */
 	guest_regs()->gpr[3] = DEVICE;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_INJECTED);
-	CHECK_EQUAL(guest_vp->pending.vector, EXC_UD);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_INJECTED);
+	CHECK_EQ(guest_vp->pending.vector, EXC_UD);
 	CHECK(guest_regs()->rflags & RFLAGS_RF);
 	/* And the processor itself would not have come here. */
 	guest_vp->pending.type = VIRT_EVENT_NONE;
 	hv.features = EMU_HAS_ALL;
-	CHECK_EQUAL(at_memory(DEVICE, false), DEVICE_EXIT);
+	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 }
 
 int main(void)
 {
-	RUN(features_are_those_of_the_processor);
-	RUN(features_are_asked_of_leaves_that_exist);
-	RUN(the_vendor_is_the_machines);
-	RUN(segments_are_read_and_loaded_whole);
-	RUN(tables_are_read_and_loaded);
-	RUN(cr0_goes_the_way_of_mov);
-	RUN(invlpg_flushes_the_vp);
-	RUN(vectors_are_those_of_the_vp);
-	RUN(wider_vectors_are_refused);
-	RUN(wide_vectors_are_in_the_image);
-	RUN(opmasks_are_in_the_image);
-	RUN(vectors_are_as_wide_as_the_machine);
-	RUN(the_vp_says_which_vectors_there_are);
-	RUN(x87_is_that_of_the_vp);
-	RUN(x87_has_no_reserved_bits);
-	RUN(a_vector_load_goes_where_the_registers_are);
-	RUN(a_vector_store_is_one_access);
-	RUN(a_vector_over_two_devices_is_many_accesses);
-	RUN(loading_ss_casts_a_shadow);
-	RUN(sgdt_to_a_device);
-	RUN(lmsw_from_a_device);
-	RUN(an_instruction_that_the_processor_lacks_is_undefined);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(features_are_those_of_the_processor),
+		TEST(features_are_asked_of_leaves_that_exist),
+		TEST(the_vendor_is_the_machines),
+		TEST(segments_are_read_and_loaded_whole),
+		TEST(tables_are_read_and_loaded),
+		TEST(cr0_goes_the_way_of_mov),
+		TEST(invlpg_flushes_the_vp),
+		TEST(vectors_are_those_of_the_vp),
+		TEST(wider_vectors_are_refused),
+		TEST(wide_vectors_are_in_the_image),
+		TEST(opmasks_are_in_the_image),
+		TEST(vectors_are_as_wide_as_the_machine),
+		TEST(the_vp_says_which_vectors_there_are),
+		TEST(x87_is_that_of_the_vp),
+		TEST(x87_has_no_reserved_bits),
+		TEST(a_vector_load_goes_where_the_registers_are),
+		TEST(a_vector_store_is_one_access),
+		TEST(a_vector_over_two_devices_is_many_accesses),
+		TEST(loading_ss_casts_a_shadow),
+		TEST(sgdt_to_a_device),
+		TEST(lmsw_from_a_device),
+		TEST(an_instruction_that_the_processor_lacks_is_undefined),
+	};
+
+	return RUN(tests);
 }

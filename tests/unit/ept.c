@@ -10,7 +10,7 @@
 
 #include "arch/virt.h"
 #include "arch/vmx/ept.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "x86/paging.h"
 
 #define N_PAGES	   600
@@ -561,18 +561,21 @@ static void what_is_not_tracked_has_no_bits(void)
 
 int main(void)
 {
-	RUN(dirty_flags_are_the_processors);
-	RUN(without_flags_the_first_write_is_a_violation);
-	RUN(giving_flags_up_loses_no_write);
-	RUN(pages_that_stay_tracked_stay_dirty_both_ways);
-	RUN(a_write_during_a_change_is_not_lost);
-	RUN(what_is_not_tracked_has_no_bits);
-	RUN(sets_splits_and_holes_agree_with_the_model_at_every_moment);
-	RUN(with_few_pages_a_refusal_changes_nothing);
-	RUN(three_pages_are_enough_for_one_leaf);
-	RUN(one_gibibyte_is_split_and_joined_again);
-	RUN(holes_tell_how_large_they_are);
-	RUN(rights_that_cannot_be_had_include_read);
-	RUN(addresses_beyond_four_levels_are_refused);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(dirty_flags_are_the_processors),
+		TEST(without_flags_the_first_write_is_a_violation),
+		TEST(giving_flags_up_loses_no_write),
+		TEST(pages_that_stay_tracked_stay_dirty_both_ways),
+		TEST(a_write_during_a_change_is_not_lost),
+		TEST(what_is_not_tracked_has_no_bits),
+		TEST(sets_splits_and_holes_agree_with_the_model_at_every_moment),
+		TEST(with_few_pages_a_refusal_changes_nothing),
+		TEST(three_pages_are_enough_for_one_leaf),
+		TEST(one_gibibyte_is_split_and_joined_again),
+		TEST(holes_tell_how_large_they_are),
+		TEST(rights_that_cannot_be_had_include_read),
+		TEST(addresses_beyond_four_levels_are_refused),
+	};
+
+	return RUN(tests);
 }

@@ -95,19 +95,19 @@ static void what_the_guest_cannot_take_waits_for_it(void)
 		state(cases[i].rflags, cases[i].shadow);
 		CHECK(set(cases[i].event));
 		for (unsigned int n = 0; n < 3; n++) {
-			CHECK_EQUAL(enter(), 0);
-			CHECK_EQUAL(get(), cases[i].event);
-			CHECK_EQUAL(guest_vp->pending.type, VIRT_EVENT_NONE); /* no exit was its */
-			CHECK_EQUAL(guest_vp->virt->wants_interrupt_window, !is_nmi);
-			CHECK_EQUAL(guest_vp->virt->wants_nmi_window, is_nmi);
+			CHECK_EQ(enter(), 0);
+			CHECK_EQ(get(), cases[i].event);
+			CHECK_EQ(guest_vp->pending.type, VIRT_EVENT_NONE); /* no exit was its */
+			CHECK_EQ(guest_vp->virt->wants_interrupt_window, !is_nmi);
+			CHECK_EQ(guest_vp->virt->wants_nmi_window, is_nmi);
 		}
 		expect_own_window(is_nmi ? VIRT_EXIT_NMI_WINDOW : VIRT_EXIT_INTERRUPT_WINDOW);
 		state(RFLAGS_IF, 0);
-		CHECK_EQUAL(enter(), cases[i].event);
-		CHECK_EQUAL(get(), 0);
-		CHECK_EQUAL(enter(), 0);
+		CHECK_EQ(enter(), cases[i].event);
+		CHECK_EQ(get(), 0);
+		CHECK_EQ(enter(), 0);
 		CHECK(!guest_vp->virt->wants_interrupt_window && !guest_vp->virt->wants_nmi_window);
-		CHECK_EQUAL(guest_vp->event_due, 0); /* the short path again */
+		CHECK_EQ(guest_vp->event_due, 0); /* the short path again */
 	}
 }
 
@@ -115,17 +115,17 @@ static void what_waits_can_be_taken_back_and_replaced(void)
 {
 	guest_new();
 	CHECK(set(INTERRUPT(0x20)));
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	CHECK(set(INTERRUPT(0x21)));
-	CHECK_EQUAL(get(), INTERRUPT(0x21));
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(get(), INTERRUPT(0x21));
+	CHECK_EQ(enter(), 0);
 	CHECK(!set(INTERRUPT(0x100))); /* an illegal value changes nothing */
-	CHECK_EQUAL(get(), INTERRUPT(0x21));
+	CHECK_EQ(get(), INTERRUPT(0x21));
 	CHECK(set(0));
-	CHECK_EQUAL(get(), 0);
+	CHECK_EQ(get(), 0);
 	state(RFLAGS_IF, 0);
-	CHECK_EQUAL(enter(), 0);
-	CHECK_EQUAL(guest_vp->event_due, 0);
+	CHECK_EQ(enter(), 0);
+	CHECK_EQ(guest_vp->event_due, 0);
 }
 
 /* Handed over, but the entry did not take place; meanwhile the client has closed the guest. */
@@ -135,14 +135,14 @@ static void what_was_handed_over_can_have_to_wait(void)
 	state(RFLAGS_IF, 0);
 	CHECK(set(INTERRUPT(0x20)));
 	CHECK(event_prepare(guest_vp));
-	CHECK_EQUAL(guest_vp->virt->injected.vector, 0x20);
+	CHECK_EQ(guest_vp->virt->injected.vector, 0x20);
 	state(0, 0);
 	CHECK(event_prepare(guest_vp));
-	CHECK_EQUAL(guest_vp->virt->injected.type, VIRT_EVENT_NONE);
+	CHECK_EQ(guest_vp->virt->injected.type, VIRT_EVENT_NONE);
 	CHECK(!guest_vp->pending_is_injected);
-	CHECK_EQUAL(get(), INTERRUPT(0x20));
+	CHECK_EQ(get(), INTERRUPT(0x20));
 	state(RFLAGS_IF, 0);
-	CHECK_EQUAL(enter(), INTERRUPT(0x20));
+	CHECK_EQ(enter(), INTERRUPT(0x20));
 }
 
 /* ---- Both registers ---- */
@@ -157,18 +157,18 @@ static void the_two_registers_do_not_know_of_each_other(void)
 		guest_new();
 		for (unsigned int n = 0; n < 2; n++)
 			CHECK((n ^ i) & 1 ? set(value) : set_event(EVENT_ERROR(EXC_PF), 0x1000));
-		CHECK_EQUAL(get(), value);
-		CHECK_EQUAL(get_event(), EVENT_ERROR(EXC_PF));
+		CHECK_EQ(get(), value);
+		CHECK_EQ(get_event(), EVENT_ERROR(EXC_PF));
 		/* Each is taken back for itself. */
 		CHECK(set_event(0, 0));
-		CHECK_EQUAL(get(), value);
-		CHECK_EQUAL(get_event(), 0);
+		CHECK_EQ(get(), value);
+		CHECK_EQ(get_event(), 0);
 		CHECK(set_event(EVENT_ERROR(EXC_PF), 0x1000));
 		CHECK(set(0));
-		CHECK_EQUAL(get(), 0);
-		CHECK_EQUAL(get_event(), EVENT_ERROR(EXC_PF));
-		CHECK_EQUAL(enter(), EXCEPTION(EXC_PF));
-		CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR2), 0x1000);
+		CHECK_EQ(get(), 0);
+		CHECK_EQ(get_event(), EVENT_ERROR(EXC_PF));
+		CHECK_EQ(enter(), EXCEPTION(EXC_PF));
+		CHECK_EQ(virt_get(guest_vp->virt, VIRT_CR2), 0x1000);
 	}
 }
 
@@ -182,18 +182,18 @@ static void the_exception_goes_first_and_interrupts_are_kept(void)
 		state(RFLAGS_IF, 0);
 		CHECK(i & 2 ? set(value) : set_event(EVENT(EXC_UD), 0));
 		CHECK(i & 2 ? set_event(EVENT(EXC_UD), 0) : set(value));
-		CHECK_EQUAL(enter(), EXCEPTION(EXC_UD));
-		CHECK_EQUAL(get(), value);
-		CHECK_EQUAL(get_event(), 0);
+		CHECK_EQ(enter(), EXCEPTION(EXC_UD));
+		CHECK_EQ(get(), value);
+		CHECK_EQ(get_event(), 0);
 		state(0, 0); /* in the handler */
 		if (i & 1) {
-			CHECK_EQUAL(enter(), value);
+			CHECK_EQ(enter(), value);
 			continue;
 		}
-		CHECK_EQUAL(enter(), 0);
+		CHECK_EQ(enter(), 0);
 		CHECK(guest_vp->virt->wants_interrupt_window);
 		state(RFLAGS_IF, 0);
-		CHECK_EQUAL(enter(), value);
+		CHECK_EQ(enter(), value);
 	}
 }
 
@@ -206,14 +206,14 @@ static void what_the_instruction_makes_is_dropped_behind_the_exception(void)
 		guest_new();
 		CHECK(set_event(EVENT_ERROR(EXC_GP), 0));
 		CHECK(set(values[i]));
-		CHECK_EQUAL(enter(), EXCEPTION(EXC_GP));
-		CHECK_EQUAL(get(), 0);
-		CHECK_EQUAL(enter(), 0);
+		CHECK_EQ(enter(), EXCEPTION(EXC_GP));
+		CHECK_EQ(get(), 0);
+		CHECK_EQ(enter(), 0);
 		/* But not if the exception is taken back. */
 		CHECK(set_event(EVENT_ERROR(EXC_GP), 0));
 		CHECK(set(values[i]));
 		CHECK(set_event(0, 0));
-		CHECK_EQUAL(enter(), values[i] & ~0x1e0ull);
+		CHECK_EQ(enter(), values[i] & ~0x1e0ull);
 	}
 }
 
@@ -222,17 +222,17 @@ static void the_exception_of_a_delivery_is_delivered_again(void)
 	guest_new();
 	virt_set(guest_vp->virt, VIRT_CR2, 0x1111);
 	CHECK(set(INTERRUPT(0x20))); /* IF is clear */
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	CHECK(set_event(EVENT_ERROR(EXC_PF), 0x2000));
-	CHECK_EQUAL(enter(), EXCEPTION(EXC_PF));
+	CHECK_EQ(enter(), EXCEPTION(EXC_PF));
 	event_interrupted(guest_vp,
 			  &(struct virt_event) { VIRT_EVENT_EXCEPTION, EXC_PF, true, 0, 0 });
-	CHECK_EQUAL(get(), EXCEPTION(EXC_PF) | 1u << 4);
-	CHECK_EQUAL(enter(), EXCEPTION(EXC_PF));
-	CHECK_EQUAL(get(), INTERRUPT(0x20)); /* which waits as before */
-	CHECK_EQUAL(virt_get(guest_vp->virt, VIRT_CR2), 0x2000);
+	CHECK_EQ(get(), EXCEPTION(EXC_PF) | 1u << 4);
+	CHECK_EQ(enter(), EXCEPTION(EXC_PF));
+	CHECK_EQ(get(), INTERRUPT(0x20)); /* which waits as before */
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_CR2), 0x2000);
 	state(RFLAGS_IF, 0);
-	CHECK_EQUAL(enter(), INTERRUPT(0x20));
+	CHECK_EQ(enter(), INTERRUPT(0x20));
 }
 
 /* ---- Side by side with what comes by itself ---- */
@@ -243,10 +243,10 @@ static void a_fault_does_not_lose_what_waits(void)
 
 	guest_new();
 	CHECK(set(INTERRUPT(0x20)));
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	CHECK(event_raise(guest_vp, &fault));
-	CHECK_EQUAL(enter(), EXCEPTION(EXC_GP));
-	CHECK_EQUAL(get(), INTERRUPT(0x20));
+	CHECK_EQ(enter(), EXCEPTION(EXC_GP));
+	CHECK_EQ(get(), INTERRUPT(0x20));
 
 	/* Nor an interrupt whose delivery has met it; and the two are no double fault. */
 	guest_new();
@@ -254,9 +254,9 @@ static void a_fault_does_not_lose_what_waits(void)
 	event_interrupted(guest_vp,
 			  &(struct virt_event) { .type = VIRT_EVENT_INTERRUPT, .vector = EXC_PF });
 	CHECK(event_raise(guest_vp, &fault));
-	CHECK_EQUAL(enter(), EXCEPTION(EXC_GP));
-	CHECK_EQUAL(get(), INTERRUPT(EXC_PF));
-	CHECK_EQUAL(enter(), INTERRUPT(EXC_PF));
+	CHECK_EQ(enter(), EXCEPTION(EXC_GP));
+	CHECK_EQ(get(), INTERRUPT(EXC_PF));
+	CHECK_EQ(enter(), INTERRUPT(EXC_PF));
 }
 
 /* A held interrupt lets NMIs pass, a held NMI lets interrupts pass, and both come in the end. */
@@ -264,33 +264,33 @@ static void what_waits_does_not_hold_up_the_others(void)
 {
 	guest_new();
 	CHECK(set(INTERRUPT(0x20)));
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	guest_vp->nmi_requested = true;
-	CHECK_EQUAL(enter(), NMI);
+	CHECK_EQ(enter(), NMI);
 	event_interrupted(guest_vp,
 			  &(struct virt_event) { .type = VIRT_EVENT_NMI, .vector = EXC_NMI });
-	CHECK_EQUAL(get(), NMI);
-	CHECK_EQUAL(enter(), NMI);
-	CHECK_EQUAL(get(), INTERRUPT(0x20));
+	CHECK_EQ(get(), NMI);
+	CHECK_EQ(enter(), NMI);
+	CHECK_EQ(get(), INTERRUPT(0x20));
 
 	guest_new();
 	state(RFLAGS_IF, VIRT_SHADOW_NMI);
 	CHECK(set(NMI));
 	CHECK(set_event(EXT_INT(0x31), 0));
-	CHECK_EQUAL(enter(), INTERRUPT(0x31));
-	CHECK_EQUAL(get(), NMI);
+	CHECK_EQ(enter(), INTERRUPT(0x31));
+	CHECK_EQ(get(), NMI);
 	CHECK(event_lets_apic(guest_vp));
 	event_interrupted(guest_vp,
 			  &(struct virt_event) { .type = VIRT_EVENT_INTERRUPT, .vector = 0x31 });
-	CHECK_EQUAL(get(), INTERRUPT(0x31));
+	CHECK_EQ(get(), INTERRUPT(0x31));
 	/* The client has closed the guest: there are two to wait. */
 	state(0, VIRT_SHADOW_NMI);
-	CHECK_EQUAL(enter(), 0);
-	CHECK_EQUAL(get(), INTERRUPT(0x31));
+	CHECK_EQ(enter(), 0);
+	CHECK_EQ(get(), INTERRUPT(0x31));
 	state(RFLAGS_IF, 0);
-	CHECK_EQUAL(enter(), NMI);
-	CHECK_EQUAL(enter(), INTERRUPT(0x31));
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), NMI);
+	CHECK_EQ(enter(), INTERRUPT(0x31));
+	CHECK_EQ(enter(), 0);
 }
 
 static void the_apic_comes_behind_what_waits(void)
@@ -301,7 +301,7 @@ static void the_apic_comes_behind_what_waits(void)
 	CHECK(set(INTERRUPT(0x20)));
 	CHECK(!event_lets_apic(guest_vp));
 	state(0, 0);
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	CHECK(!event_lets_apic(guest_vp));
 	state(RFLAGS_IF, 0);
 	CHECK(!event_lets_apic(guest_vp)); /* it has waited longer */
@@ -312,10 +312,10 @@ static void the_apic_comes_behind_what_waits(void)
 	CHECK(set_event(0, 0));
 	for (unsigned int shadow = 0; shadow < 3; shadow++) {
 		state(RFLAGS_IF, shadow);
-		CHECK_EQUAL(event_lets_apic(guest_vp), !shadow);
+		CHECK_EQ(event_lets_apic(guest_vp), !shadow);
 	}
 	CHECK(set(NMI));
-	CHECK_EQUAL(enter(), 0); /* the last of those shadows */
+	CHECK_EQ(enter(), 0); /* the last of those shadows */
 	state(RFLAGS_IF, VIRT_SHADOW_NMI);
 	CHECK(event_lets_apic(guest_vp));
 	state(RFLAGS_IF, 0);
@@ -331,35 +331,38 @@ static void a_notice_comes_behind_what_waits(void)
 	guest_new();
 	CHECK(set(INTERRUPT(0x20)));
 	guest_vp->deliverability = 3;
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	CHECK(guest_vp->virt->wants_interrupt_window && guest_vp->virt->wants_nmi_window);
 	state(RFLAGS_IF, 0);
 	expect_own_window(VIRT_EXIT_INTERRUPT_WINDOW);
-	CHECK_EQUAL(guest_vp->deliverability, 3);
-	CHECK_EQUAL(enter(), INTERRUPT(0x20));
+	CHECK_EQ(guest_vp->deliverability, 3);
+	CHECK_EQ(enter(), INTERRUPT(0x20));
 	CHECK(event_window(guest_vp, &window, &deliverable));
-	CHECK_EQUAL(deliverable, WHvX64PendingInterrupt);
-	CHECK_EQUAL(guest_vp->deliverability, 1);
+	CHECK_EQ(deliverable, WHvX64PendingInterrupt);
+	CHECK_EQ(guest_vp->deliverability, 1);
 
 	CHECK(set(NMI));
 	state(0, VIRT_SHADOW_NMI);
-	CHECK_EQUAL(enter(), 0);
+	CHECK_EQ(enter(), 0);
 	expect_own_window(VIRT_EXIT_NMI_WINDOW);
-	CHECK_EQUAL(guest_vp->deliverability, 1);
+	CHECK_EQ(guest_vp->deliverability, 1);
 }
 
 int main(void)
 {
-	RUN(what_the_guest_cannot_take_waits_for_it);
-	RUN(what_waits_can_be_taken_back_and_replaced);
-	RUN(what_was_handed_over_can_have_to_wait);
-	RUN(the_two_registers_do_not_know_of_each_other);
-	RUN(the_exception_goes_first_and_interrupts_are_kept);
-	RUN(what_the_instruction_makes_is_dropped_behind_the_exception);
-	RUN(the_exception_of_a_delivery_is_delivered_again);
-	RUN(a_fault_does_not_lose_what_waits);
-	RUN(what_waits_does_not_hold_up_the_others);
-	RUN(the_apic_comes_behind_what_waits);
-	RUN(a_notice_comes_behind_what_waits);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(what_the_guest_cannot_take_waits_for_it),
+		TEST(what_waits_can_be_taken_back_and_replaced),
+		TEST(what_was_handed_over_can_have_to_wait),
+		TEST(the_two_registers_do_not_know_of_each_other),
+		TEST(the_exception_goes_first_and_interrupts_are_kept),
+		TEST(what_the_instruction_makes_is_dropped_behind_the_exception),
+		TEST(the_exception_of_a_delivery_is_delivered_again),
+		TEST(a_fault_does_not_lose_what_waits),
+		TEST(what_waits_does_not_hold_up_the_others),
+		TEST(the_apic_comes_behind_what_waits),
+		TEST(a_notice_comes_behind_what_waits),
+	};
+
+	return RUN(tests);
 }

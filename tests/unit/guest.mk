@@ -13,15 +13,15 @@ HOST_TESTS += $(GUEST_TESTS)
 
 $(B)/tests/unit/walk: tests/unit/walk.c hv/mem/walk.c hv/mem/walk_memo.c hv/emulate/fetch.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $< -pthread -o $@
+	$(CC) $(GUEST_CFLAGS) $< $(CHECK) -pthread -o $@
 
 $(B)/tests/unit/walk_all: tests/unit/walk_all.c hv/mem/walk.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $< -o $@
+	$(CC) $(GUEST_CFLAGS) $< $(CHECK) -o $@
 
 $(B)/tests/unit/translate: tests/unit/translate.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $< -o $@
+	$(CC) $(GUEST_CFLAGS) $< $(CHECK) -o $@
 
 # The fuzz target's corpus once through, with any compiler.
 $(B)/tests/unit/walk_replay: tests/fuzz/walk_fuzz.c hv/mem/walk.c hv/register/translate.c $(GUEST_HEADERS)
@@ -42,4 +42,4 @@ $(B)/tests/unit/forms.o: tests/guest/forms.asm tests/guest/forms.inc tests/guest
 
 $(B)/tests/unit/device_forms: tests/unit/device_forms.c $(B)/tests/unit/forms.o $(GUEST_EMU) $(GUEST_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $(filter %.c %.o,$^) -o $@
+	$(CC) $(GUEST_CFLAGS) $(filter %.c %.o,$^) $(CHECK) -o $@

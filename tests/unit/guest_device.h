@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_GUEST_DEVICE_H
 #define TESTS_UNIT_GUEST_DEVICE_H
 
+#include <stdio.h>
+
 #include "tests/unit/guest_vp.h"
 
 #include "hv/emulate/device.h"
@@ -103,8 +105,8 @@ static inline enum device_outcome run_again(void)
 static inline void check_untouched(const struct virt_regs *before)
 {
 	CHECK(!memcmp(before->gpr, guest_regs()->gpr, sizeof(before->gpr)));
-	CHECK_EQUAL(guest_regs()->rip, before->rip);
-	CHECK_EQUAL(guest_regs()->rflags, before->rflags);
+	CHECK_EQ(guest_regs()->rip, before->rip);
+	CHECK_EQ(guest_regs()->rflags, before->rflags);
 	CHECK(device_is_idle(guest_vp));
 }
 

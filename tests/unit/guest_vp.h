@@ -6,10 +6,10 @@
 #define TESTS_UNIT_GUEST_VP_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "hv/vp/page.h"
 #include "hv/vp/vp.h"
-#include "tests/unit/guest.h"
 #include "tests/unit/machine.h"
 #include "x86/cr.h"
 #include "x86/rflags.h"

@@ -20,7 +20,7 @@ $(B)/host/hv/%.o: %.c
 	$(CC) $(HV_TEST_CFLAGS) $(HV_FUZZ_REPLAY) -MMD -MP -c $< -o $@
 
 $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(HV_TEST_OBJECTS)
-	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ -o $@
+	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ $(CHECK) -o $@
 
 $(B)/host/hv_state: HV_LDFLAGS := -Wl,--wrap=virt_fpu_bytes
 $(B)/host/device: HV_LDFLAGS := -Wl,--wrap=gpa_find_page
@@ -38,11 +38,11 @@ HOST_TESTS += $(B)/host/gpa_replay
 
 $(B)/host/gpa_replay: tests/fuzz/gpa_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(HV_TEST_CFLAGS) -DFUZZ_REPLAY $< $(HV_TEST_OBJECTS) -o $@
+	$(CC) $(HV_TEST_CFLAGS) -DFUZZ_REPLAY $< $(HV_TEST_OBJECTS) $(CHECK) -o $@
 
 $(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h hv/*/*.c hv/*/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
 	@mkdir -p $(@D)
-	clang $(HV_TEST_CFLAGS) -fsanitize=fuzzer $(filter %.c,$^) -o $@
+	clang $(HV_TEST_CFLAGS) -fsanitize=fuzzer $(filter %.c,$^) $(CHECK) -o $@
 
 # The fuzz target of hv/ with emu/ whole: its corpus once through, with any compiler; and the fuzzer itself, clang only.
 HOST_TESTS += $(B)/host/hv_replay

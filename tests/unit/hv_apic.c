@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers, modes and priorities of the local APIC (hv/apic/apic.c, apic_mode.c, apic_state.c). */
+#include "tests/random.h"
 #include "tests/unit/hv_apic.h"
 #include "hv/vp/vp.h"
+
+static struct random rng = { 1 };
 
 #define ALL_HELP \
 	(VIRT_APIC_TPR | VIRT_APIC_PAGE | VIRT_APIC_REGISTERS | VIRT_APIC_DELIVERY | VIRT_APIC_X2)
@@ -53,18 +56,18 @@ static void xapic_registers_have_their_bits(void)
 
 		apic_world(0, XAPIC, 2);
 		vp = apic_vp(1);
-		CHECK_EQ(guest_get(vp, n), expected[i].reset);
+		REQUIRE_EQ(guest_get(vp, n), expected[i].reset);
 		guest_put(vp, APIC_SVR, 0x1ff);
 		apic_write(vp, APIC_PAGE + 16 * n, 4, ~0u);
 		if (n == APIC_PPR || n == APIC_CURRENT_COUNT)
 			continue;
-		CHECK_EQ(guest_get(vp, n), expected[i].ones);
+		REQUIRE_EQ(guest_get(vp, n), expected[i].ones);
 		if (!(n >= APIC_LVT_TIMER && n <= APIC_LVT_ERROR) && n != APIC_ICR) {
 			apic_write(vp, APIC_PAGE + 16 * n, 4, 0);
-			CHECK_EQ(guest_get(vp, n), n == APIC_DFR ? 0x0fffffff
-						   : expected[i].ones == expected[i].reset
-							   ? expected[i].reset
-							   : 0);
+			REQUIRE_EQ(guest_get(vp, n), n == APIC_DFR ? 0x0fffffff
+						     : expected[i].ones == expected[i].reset
+							     ? expected[i].reset
+							     : 0);
 		}
 	}
 }
@@ -76,8 +79,8 @@ static void x2apic_refuses_reserved_bits_and_registers(void)
 
 	apic_world(0, X2APIC, 2);
 	vp = apic_vp(1);
-	CHECK(!apic_read_msr(vp, MSR_X2APIC_FIRST + APIC_ID, &value));
-	CHECK(!apic_write_msr(vp, MSR_X2APIC_FIRST + APIC_TPR, 0));
+	REQUIRE(!apic_read_msr(vp, MSR_X2APIC_FIRST + APIC_ID, &value));
+	REQUIRE(!apic_write_msr(vp, MSR_X2APIC_FIRST + APIC_TPR, 0));
 	enter_x2apic(vp);
 	guest_put(vp, APIC_SVR, 0x1ff);
 	for (unsigned int n = 0; n < 0x100; n++) {
@@ -91,9 +94,9 @@ static void x2apic_refuses_reserved_bits_and_registers(void)
 			is_readable = expected[i].is_x2_readable;
 			is_writable = expected[i].is_x2_writable;
 		}
-		CHECK(apic_owns_msr(vp, msr));
-		CHECK_EQ(apic_read_msr(vp, msr, &value), is_readable);
-		CHECK_EQ(apic_write_msr(vp, msr, n == APIC_SVR ? 0x1ff : 0), is_writable);
+		REQUIRE(apic_owns_msr(vp, msr));
+		REQUIRE_EQ(apic_read_msr(vp, msr, &value), is_readable);
+		REQUIRE_EQ(apic_write_msr(vp, msr, n == APIC_SVR ? 0x1ff : 0), is_writable);
 		for (unsigned int bit = 0; bit < 64 && is_writable; bit++) {
 			bool is_legal = n == APIC_SELF_IPI && bit < 8;
 
@@ -106,11 +109,11 @@ static void x2apic_refuses_reserved_bits_and_registers(void)
 				is_legal |= bit >= 32 || bit == 12;
 			if (n >= APIC_LVT_TIMER && n <= APIC_LVT_ERROR)
 				is_legal |= bit == 12 || bit == 14;
-			CHECK_EQ(apic_write_msr(vp, msr, 1ull << bit), is_legal);
+			REQUIRE_EQ(apic_write_msr(vp, msr, 1ull << bit), is_legal);
 		}
 	}
-	CHECK_EQ(guest_get(vp, APIC_ID), 1);
-	CHECK_EQ(guest_get(vp, APIC_LDR), 2);
+	REQUIRE_EQ(guest_get(vp, APIC_ID), 1);
+	REQUIRE_EQ(guest_get(vp, APIC_LDR), 2);
 }
 
 static void page_takes_accesses_of_any_size(void)
@@ -119,24 +122,24 @@ static void page_takes_accesses_of_any_size(void)
 
 	apic_world(0, XAPIC, 1);
 	vp = apic_vp(0);
-	CHECK(apic_covers(&vp->apic, APIC_PAGE) && apic_covers(&vp->apic, APIC_PAGE + 0xfff));
-	CHECK(!apic_covers(&vp->apic, APIC_PAGE - 1) &&
-	      !apic_covers(&vp->apic, APIC_PAGE + 0x1000));
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x30, 1), 0x14);
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x31, 1), 0x00);
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x32, 2), 0x0005);
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x33, 4), 0);
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x34, 4), 0);
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x30, 8), 0x50014);
+	REQUIRE(apic_covers(&vp->apic, APIC_PAGE) && apic_covers(&vp->apic, APIC_PAGE + 0xfff));
+	REQUIRE(!apic_covers(&vp->apic, APIC_PAGE - 1) &&
+		!apic_covers(&vp->apic, APIC_PAGE + 0x1000));
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x30, 1), 0x14);
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x31, 1), 0x00);
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x32, 2), 0x0005);
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x33, 4), 0);
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x34, 4), 0);
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x30, 8), 0x50014);
 	for (unsigned int size = 1; size <= 8; size++)
 		for (unsigned int at = 0; at < 16; at++) {
 			apic_write(vp, APIC_PAGE + 0x80 + at, size, ~0ull);
-			CHECK_EQ(guest_get(vp, APIC_TPR), size == 4 && !at ? 0xff : 0);
+			REQUIRE_EQ(guest_get(vp, APIC_TPR), size == 4 && !at ? 0xff : 0);
 			guest_put(vp, APIC_TPR, 0);
 		}
-	CHECK_EQ(vp->apic.errors, 0);
-	CHECK_EQ(apic_read(vp, APIC_PAGE + 0x400, 4), 0);
-	CHECK_EQ(vp->apic.errors, ESR_ILLEGAL_ADDRESS);
+	REQUIRE_EQ(vp->apic.errors, 0);
+	REQUIRE_EQ(apic_read(vp, APIC_PAGE + 0x400, 4), 0);
+	REQUIRE_EQ(vp->apic.errors, ESR_ILLEGAL_ADDRESS);
 }
 
 static void esr_shows_at_the_next_write(void)
@@ -148,22 +151,22 @@ static void esr_shows_at_the_next_write(void)
 	enable(vp);
 	guest_put(vp, APIC_LVT_ERROR, 0xe1);
 	apic_write(vp, APIC_PAGE + 16 * APIC_VERSION, 4, 0);
-	CHECK_EQ(guest_get(vp, APIC_ESR), 0);
-	CHECK_EQ(enter(vp), 0xe1);
+	REQUIRE_EQ(guest_get(vp, APIC_ESR), 0);
+	REQUIRE_EQ(enter(vp), 0xe1);
 	apic_write(vp, APIC_PAGE + 0x3f0, 4, 0x40);
-	CHECK_EQ(enter(vp), -1);
+	REQUIRE_EQ(enter(vp), -1);
 	guest_put(vp, APIC_ESR, 0);
-	CHECK_EQ(guest_get(vp, APIC_ESR), ESR_ILLEGAL_ADDRESS);
+	REQUIRE_EQ(guest_get(vp, APIC_ESR), ESR_ILLEGAL_ADDRESS);
 	guest_put(vp, APIC_ESR, 0);
-	CHECK_EQ(guest_get(vp, APIC_ESR), 0);
+	REQUIRE_EQ(guest_get(vp, APIC_ESR), 0);
 	/* An illegal vector is refused by the sender; from the client, by the target; in LVT_ERROR, when it is used. */
 	guest_put(vp, APIC_ICR, 1u << 18 | 15);
-	CHECK_EQ(vp->apic.errors, ESR_SEND_VECTOR);
+	REQUIRE_EQ(vp->apic.errors, ESR_SEND_VECTOR);
 	guest_put(vp, APIC_LVT_ERROR, 0x0f);
-	CHECK_EQ(request(0, 0, 0, 0, 0), S_OK);
+	REQUIRE_EQ(request(0, 0, 0, 0, 0), S_OK);
 	guest_put(vp, APIC_EOI, 0);
-	CHECK_EQ(enter(vp), 0xe1);
-	CHECK_EQ(vp->apic.errors, ESR_SEND_VECTOR | ESR_RECEIVE_VECTOR);
+	REQUIRE_EQ(enter(vp), 0xe1);
+	REQUIRE_EQ(vp->apic.errors, ESR_SEND_VECTOR | ESR_RECEIVE_VECTOR);
 }
 
 static void software_disable_masks_and_drops(void)
@@ -174,17 +177,17 @@ static void software_disable_masks_and_drops(void)
 	vp = apic_vp(0);
 	virt_regs(vp->virt)->rflags |= RFLAGS_IF;
 	guest_put(vp, APIC_LVT_LINT0, 0x40);
-	CHECK_EQ(guest_get(vp, APIC_LVT_LINT0), 0x10040);
-	CHECK_EQ(request(0, 0, 0, 0, 0x50), S_OK);
-	CHECK_EQ(enter(vp), -1);
-	CHECK_EQ(guest_get(vp, APIC_IRR + 2), 0);
+	REQUIRE_EQ(guest_get(vp, APIC_LVT_LINT0), 0x10040);
+	REQUIRE_EQ(request(0, 0, 0, 0, 0x50), S_OK);
+	REQUIRE_EQ(enter(vp), -1);
+	REQUIRE_EQ(guest_get(vp, APIC_IRR + 2), 0);
 	enable(vp);
 	guest_put(vp, APIC_LVT_LINT0, 0x40);
-	CHECK_EQ(guest_get(vp, APIC_LVT_LINT0), 0x40);
+	REQUIRE_EQ(guest_get(vp, APIC_LVT_LINT0), 0x40);
 	guest_put(vp, APIC_SVR, 0xff);
-	CHECK_EQ(guest_get(vp, APIC_LVT_LINT0), 0x10040);
+	REQUIRE_EQ(guest_get(vp, APIC_LVT_LINT0), 0x10040);
 	guest_put(vp, APIC_SVR, 0x1ff);
-	CHECK_EQ(guest_get(vp, APIC_LVT_LINT0), 0x10040);
+	REQUIRE_EQ(guest_get(vp, APIC_LVT_LINT0), 0x10040);
 }
 
 /* ---- Modes ------------------------------------------------------------------------------- */
@@ -213,30 +216,30 @@ static void apic_base_follows_the_state_diagram(void)
 					continue;
 				apic_world(0, mode, 1);
 				vp = apic_vp(0);
-				CHECK(apic_set_base(vp, APIC_PAGE | state[from]));
-				CHECK_EQ(apic_write_msr(vp, MSR_APIC_BASE, next), is_legal);
-				CHECK_EQ(vp->apic_base, APIC_PAGE | state[is_legal ? to : from]);
-				CHECK_EQ(apic_covers(&vp->apic, APIC_PAGE),
-					 vp->apic_base == (APIC_PAGE | APIC_BASE_ENABLE));
+				REQUIRE(apic_set_base(vp, APIC_PAGE | state[from]));
+				REQUIRE_EQ(apic_write_msr(vp, MSR_APIC_BASE, next), is_legal);
+				REQUIRE_EQ(vp->apic_base, APIC_PAGE | state[is_legal ? to : from]);
+				REQUIRE_EQ(apic_covers(&vp->apic, APIC_PAGE),
+					   vp->apic_base == (APIC_PAGE | APIC_BASE_ENABLE));
 			}
 	apic_world(0, X2APIC, 1);
 	vp = apic_vp(0);
-	CHECK_EQ(vp->apic_base, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP);
+	REQUIRE_EQ(vp->apic_base, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP);
 	for (unsigned int bit = 0; bit < 64; bit++)
 		if (bit != 8 && bit != 10 && bit != 11)
-			CHECK(!apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base ^ 1ull << bit));
+			REQUIRE(!apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base ^ 1ull << bit));
 	/* Through disabled all is as after a reset; INIT keeps the mode. */
 	guest_put(vp, APIC_SVR, 0x1ff);
 	enter_x2apic(vp);
-	CHECK_EQ(guest_get(vp, APIC_SVR), 0x1ff);
+	REQUIRE_EQ(guest_get(vp, APIC_SVR), 0x1ff);
 	vp_reset(vp, true);
-	CHECK_EQ(vp->apic.mode, VIRT_APIC_X2APIC);
-	CHECK_EQ(guest_get(vp, APIC_SVR), 0xff);
+	REQUIRE_EQ(vp->apic.mode, VIRT_APIC_X2APIC);
+	REQUIRE_EQ(guest_get(vp, APIC_SVR), 0xff);
 	guest_put(vp, APIC_SVR, 0x1ff);
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_BSP));
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP));
-	CHECK_EQ(guest_get(vp, APIC_SVR), 0xff);
-	CHECK_EQ(guest_get(vp, APIC_LDR), 0);
+	REQUIRE(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_BSP));
+	REQUIRE(apic_write_msr(vp, MSR_APIC_BASE, APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP));
+	REQUIRE_EQ(guest_get(vp, APIC_SVR), 0xff);
+	REQUIRE_EQ(guest_get(vp, APIC_LDR), 0);
 }
 
 static void processor_is_told_of_modes(void)
@@ -247,19 +250,19 @@ static void processor_is_told_of_modes(void)
 	apic_world(ALL_HELP, X2APIC, 2);
 	vp = apic_vp(0);
 	virt = vp->virt;
-	CHECK_EQ(virt->apic_mode, VIRT_APIC_XAPIC);
-	CHECK_EQ(virt->apic_page.a, vp->apic.page_spa.a);
-	CHECK_EQ(virt->apic_access.a, partition_of(apics)->apic_access.a);
-	CHECK(virt->apic_access.a);
-	CHECK_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).spa.a,
-		 virt->apic_access.a);
-	CHECK(!gpa_page(partition_of(apics), GPA(APIC_PAGE)).ptr);
+	REQUIRE_EQ(virt->apic_mode, VIRT_APIC_XAPIC);
+	REQUIRE_EQ(virt->apic_page.a, vp->apic.page_spa.a);
+	REQUIRE_EQ(virt->apic_access.a, partition_of(apics)->apic_access.a);
+	REQUIRE(virt->apic_access.a);
+	REQUIRE_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).spa.a,
+		   virt->apic_access.a);
+	REQUIRE(!gpa_page(partition_of(apics), GPA(APIC_PAGE)).ptr);
 	enter_x2apic(vp);
-	CHECK_EQ(virt->apic_mode, VIRT_APIC_X2APIC);
-	CHECK(!virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights);
-	CHECK(apic_set_base(vp, APIC_PAGE | APIC_BASE_ENABLE));
-	CHECK_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights,
-		 VIRT_READ | VIRT_WRITE);
+	REQUIRE_EQ(virt->apic_mode, VIRT_APIC_X2APIC);
+	REQUIRE(!virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights);
+	REQUIRE(apic_set_base(vp, APIC_PAGE | APIC_BASE_ENABLE));
+	REQUIRE_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights,
+		   VIRT_READ | VIRT_WRITE);
 	delete_all(apics);
 	check_clean();
 }
@@ -271,12 +274,12 @@ static void partition_without_apics_has_none(void)
 
 	apic_world(ALL_HELP, 0, 1);
 	vp = apic_vp(0);
-	CHECK(!vp->apic.page);
-	CHECK(!apic_covers(&vp->apic, APIC_PAGE));
-	CHECK(!apic_owns_msr(vp, MSR_APIC_BASE));
-	CHECK(!partition_of(apics)->apic_access.a);
-	CHECK(apic_get_register(vp, WHvX64RegisterApicId, &value) != NULL);
-	CHECK_EQ(request(0, 0, 0, 0, 0x40), E_INVALIDARG);
+	REQUIRE(!vp->apic.page);
+	REQUIRE(!apic_covers(&vp->apic, APIC_PAGE));
+	REQUIRE(!apic_owns_msr(vp, MSR_APIC_BASE));
+	REQUIRE(!partition_of(apics)->apic_access.a);
+	REQUIRE(apic_get_register(vp, WHvX64RegisterApicId, &value) != NULL);
+	REQUIRE_EQ(request(0, 0, 0, 0, 0x40), E_INVALIDARG);
 	delete_all(apics);
 	check_clean();
 }
@@ -327,12 +330,12 @@ static void compare(struct vp *vp, const struct reference *model)
 			irr |= (uint32_t)model->irr[32 * i + bit] << bit;
 			isr |= (uint32_t)model->isr[32 * i + bit] << bit;
 		}
-		CHECK_EQ(guest_get(vp, APIC_IRR + i), irr);
-		CHECK_EQ(guest_get(vp, APIC_ISR + i), isr);
+		REQUIRE_EQ(guest_get(vp, APIC_IRR + i), irr);
+		REQUIRE_EQ(guest_get(vp, APIC_ISR + i), isr);
 	}
-	CHECK_EQ(guest_get(vp, APIC_PPR), model_ppr(model));
-	CHECK_EQ(guest_get(vp, APIC_TPR), model->tpr);
-	CHECK_EQ(vp_cr8(vp), model->tpr >> 4);
+	REQUIRE_EQ(guest_get(vp, APIC_PPR), model_ppr(model));
+	REQUIRE_EQ(guest_get(vp, APIC_TPR), model->tpr);
+	REQUIRE_EQ(vp_cr8(vp), model->tpr >> 4);
 }
 
 static void guest_write_tpr(struct vp *vp, struct reference *model, uint32_t tpr, bool by_cr8)
@@ -365,7 +368,7 @@ static int guest_eoi(struct vp *vp)
 	}
 	vector = -1;
 	if (vp->apic.trap.reason) {
-		CHECK_EQ(vp->apic.trap.reason, WHvRunVpExitReasonX64ApicEoi);
+		REQUIRE_EQ(vp->apic.trap.reason, WHvRunVpExitReasonX64ApicEoi);
 		vector = (int)vp->apic.trap.detail;
 		vp->apic.trap.reason = 0;
 	}
@@ -378,21 +381,24 @@ static void random_turns(struct vp *vp)
 
 	enable(vp);
 	for (unsigned int turn = 0; turn < 20000; turn++) {
-		const unsigned int vector = 16 + (unsigned int)rnd(240);
-		const bool is_level = rnd(4) == 0;
+		const unsigned int vector = 16 + (unsigned int)random_below(&rng, 240);
+		const bool is_level = random_below(&rng, 4) == 0;
 		int in_service;
 
-		switch (rnd(8)) {
+		switch (random_below(&rng, 8)) {
 		case 0:
 		case 1:
 			if (model.isr[vector])
 				break; /* its trigger mode is still that of the one in service */
-			CHECK_EQ(request(0, 0, is_level, 0, vector), S_OK);
+			REQUIRE_EQ(request(0, 0, is_level, 0, vector), S_OK);
 			model.irr[vector] = true;
 			model.level[vector] = is_level;
 			break;
-		case 2: guest_write_tpr(vp, &model, (uint32_t)rnd(256), rnd(2)); break;
-		case 3: guest_write_tpr(vp, &model, 0, rnd(2)); break;
+		case 2:
+			guest_write_tpr(vp, &model, (uint32_t)random_below(&rng, 256),
+					random_below(&rng, 2));
+			break;
+		case 3: guest_write_tpr(vp, &model, 0, random_below(&rng, 2)); break;
 		case 4:
 		case 5:
 			in_service = model_highest(model.isr);
@@ -400,22 +406,22 @@ static void random_turns(struct vp *vp)
 				model.isr[in_service] = false;
 			else if (vp->apic.help & VIRT_APIC_DELIVERY)
 				break;
-			CHECK_EQ(guest_eoi(vp),
-				 in_service >= 0 && model.level[in_service] ? in_service : -1);
+			REQUIRE_EQ(guest_eoi(vp),
+				   in_service >= 0 && model.level[in_service] ? in_service : -1);
 			break;
 		case 6:
 			/* Not now: it waits, and asks for the window. */
 			virt_regs(vp->virt)->rflags &= ~(uint64_t)RFLAGS_IF;
-			CHECK_EQ(enter(vp), -1);
+			REQUIRE_EQ(enter(vp), -1);
 			copy = model;
 			if (!(vp->apic.help & VIRT_APIC_DELIVERY))
-				CHECK_EQ(vp->wants_window, model_take(&copy) >= 0);
+				REQUIRE_EQ(vp->wants_window, model_take(&copy) >= 0);
 			virt_regs(vp->virt)->rflags |= RFLAGS_IF;
 			if (vp->wants_window)
 				vp->apic.is_due = true;
 			break;
 		default:
-			CHECK_EQ(enter(vp), model_take(&model));
+			REQUIRE_EQ(enter(vp), model_take(&model));
 			compare(vp, &model);
 			break;
 		}
@@ -443,32 +449,32 @@ static void an_interrupt_waits_for_what_is_before_it(void)
 	apic_world(0, XAPIC, 1);
 	vp = apic_vp(0);
 	enable(vp);
-	CHECK_EQ(request(0, 0, 0, 0, 0x40), S_OK);
+	REQUIRE_EQ(request(0, 0, 0, 0, 0x40), S_OK);
 	virt_set(vp->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
 	vp_prepare_apic(vp);
-	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
+	REQUIRE(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
 	virt_set(vp->virt, VIRT_SHADOW, 0);
 	vp->nmi_requested = true;
 	vp_prepare_apic(vp);
-	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
+	REQUIRE(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
 	virt_set(vp->virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
 	vp->ext_int = 0x130;
 	vp_prepare_apic(vp);
-	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
+	REQUIRE(vp->wants_window && vp->pending.type == VIRT_EVENT_NONE);
 	vp->ext_int = 0;
 	vp->pending.type = VIRT_EVENT_EXCEPTION;
 	vp_prepare_apic(vp);
-	CHECK(vp->wants_window && vp->pending.type == VIRT_EVENT_EXCEPTION);
+	REQUIRE(vp->wants_window && vp->pending.type == VIRT_EVENT_EXCEPTION);
 	vp->pending.type = VIRT_EVENT_NONE;
 	vp_prepare_apic(vp);
-	CHECK(!vp->wants_window && vp->pending.type == VIRT_EVENT_INTERRUPT);
-	CHECK_EQ(vp->pending.vector, 0x40);
-	CHECK_EQ(guest_get(vp, APIC_ISR + 2), 1);
-	CHECK_EQ(guest_get(vp, APIC_IRR + 2), 0);
+	REQUIRE(!vp->wants_window && vp->pending.type == VIRT_EVENT_INTERRUPT);
+	REQUIRE_EQ(vp->pending.vector, 0x40);
+	REQUIRE_EQ(guest_get(vp, APIC_ISR + 2), 1);
+	REQUIRE_EQ(guest_get(vp, APIC_IRR + 2), 0);
 	/* It is delivered once: what comes back is pending, not requested. */
 	vp_prepare_apic(vp);
-	CHECK(!vp->wants_window);
-	CHECK_EQ(apic_deliverable(vp), -1);
+	REQUIRE(!vp->wants_window);
+	REQUIRE_EQ(apic_deliverable(vp), -1);
 }
 
 static void processor_tells_of_writes(void)
@@ -490,7 +496,7 @@ static void processor_tells_of_writes(void)
 		exit.apic_write.offset = (uint16_t)(16 * n);
 		apic_exit(vp, &exit);
 		if (n != APIC_ICR && n != APIC_VERSION && n != APIC_APR && n != APIC_RRD)
-			CHECK_EQ(guest_get(vp, n), expected[i].ones);
+			REQUIRE_EQ(guest_get(vp, n), expected[i].ones);
 	}
 }
 
@@ -517,17 +523,17 @@ static void traps_follow_the_writes(void)
 			partition_of(apics)->properties.extended_exits = traps[i].exit;
 			vp->apic.trap.reason = 0;
 			guest_put(vp, traps[j].n, 0x01000145);
-			CHECK_EQ(vp->apic.trap.reason,
-				 i == j ? WHvRunVpExitReasonX64ApicWriteTrap : 0);
+			REQUIRE_EQ(vp->apic.trap.reason,
+				   i == j ? WHvRunVpExitReasonX64ApicWriteTrap : 0);
 			if (i != j)
 				continue;
-			CHECK_EQ(vp->apic.trap.detail, traps[i].type);
-			CHECK_EQ(vp->apic.trap.value, 0x01000145);
+			REQUIRE_EQ(vp->apic.trap.detail, traps[i].type);
+			REQUIRE_EQ(vp->apic.trap.value, 0x01000145);
 		}
 	partition_of(apics)->properties.extended_exits = 0;
 	vp->apic.trap.reason = 0;
 	guest_put(vp, APIC_SVR, 0x1ff);
-	CHECK_EQ(vp->apic.trap.reason, 0);
+	REQUIRE_EQ(vp->apic.trap.reason, 0);
 }
 
 static void registers_are_read_and_restored(void)
@@ -549,23 +555,23 @@ static void registers_are_read_and_restored(void)
 			for (size_t i = 0; i < N_EXPECTED; i++)
 				is_listed |= expected[i].n == n && n != APIC_APR && n != APIC_RRD &&
 					     n != APIC_DFR && n != APIC_ICR_HIGH;
-			CHECK_EQ(apic_get_register(vp, name, &value) == NULL, is_listed);
+			REQUIRE_EQ(apic_get_register(vp, name, &value) == NULL, is_listed);
 			if (!is_listed)
 				continue;
-			CHECK(!apic_set_register(vp, name, value, true));
-			CHECK(!apic_set_register(vp, name, value, false));
-			CHECK(apic_set_register(vp, name, n == APIC_ICR ? 1u << 13 : 1ull << 32,
-						false));
+			REQUIRE(!apic_set_register(vp, name, value, true));
+			REQUIRE(!apic_set_register(vp, name, value, false));
+			REQUIRE(apic_set_register(vp, name, n == APIC_ICR ? 1u << 13 : 1ull << 32,
+						  false));
 			/* Sent nowhere, acknowledged nothing. */
-			CHECK_EQ(vp->apic.sent, 0);
-			CHECK_EQ(vp->apic.eois, 0);
+			REQUIRE_EQ(vp->apic.sent, 0);
+			REQUIRE_EQ(vp->apic.eois, 0);
 		}
 	}
-	CHECK(apic_set_register(vp, WHvX64RegisterApicId, 7, false));
-	CHECK(apic_set_register(vp, WHvX64RegisterApicIrr0, 0x8000, false));
-	CHECK(!apic_set_register(vp, WHvX64RegisterApicIrr0, 0x10000, false));
+	REQUIRE(apic_set_register(vp, WHvX64RegisterApicId, 7, false));
+	REQUIRE(apic_set_register(vp, WHvX64RegisterApicIrr0, 0x8000, false));
+	REQUIRE(!apic_set_register(vp, WHvX64RegisterApicIrr0, 0x10000, false));
 	enable(vp);
-	CHECK_EQ(enter(vp), 16);
+	REQUIRE_EQ(enter(vp), 16);
 }
 
 static void state_goes_round(void)
@@ -587,26 +593,30 @@ static void state_goes_round(void)
 		for (unsigned int i = 0; i < 8; i++) {
 			const uint32_t low = i ? ~0u : 0xffff0000;
 
-			apic_put(&from->apic, APIC_IRR + i, (uint32_t)rnd(~0u) & low);
-			apic_put(&from->apic, APIC_ISR + i, (uint32_t)rnd(~0u) & low);
-			apic_put(&from->apic, APIC_TMR + i, (uint32_t)rnd(~0u) & low);
+			apic_put(&from->apic, APIC_IRR + i,
+				 (uint32_t)random_below(&rng, ~0u) & low);
+			apic_put(&from->apic, APIC_ISR + i,
+				 (uint32_t)random_below(&rng, ~0u) & low);
+			apic_put(&from->apic, APIC_TMR + i,
+				 (uint32_t)random_below(&rng, ~0u) & low);
 		}
 		if (!is_first)
-			guest_put(from, APIC_TPR, rnd(256));
+			guest_put(from, APIC_TPR, random_below(&rng, 256));
 		if (!is_x2)
-			guest_put(from, APIC_LDR, rnd(256) << 24);
-		guest_put(from, APIC_LVT_TIMER, 0x20000 | rnd(256));
-		guest_put(from, APIC_LVT_LINT0, rnd(2) << 16 | rnd(256));
-		guest_put(from, APIC_DIVIDE, rnd(16) & 0xb);
-		guest_put(from, APIC_INITIAL_COUNT, 0xf0000000 + rnd(0x10000000));
+			guest_put(from, APIC_LDR, random_below(&rng, 256) << 24);
+		guest_put(from, APIC_LVT_TIMER, 0x20000 | random_below(&rng, 256));
+		guest_put(from, APIC_LVT_LINT0,
+			  random_below(&rng, 2) << 16 | random_below(&rng, 256));
+		guest_put(from, APIC_DIVIDE, random_below(&rng, 16) & 0xb);
+		guest_put(from, APIC_INITIAL_COUNT, 0xf0000000 + random_below(&rng, 0x10000000));
 		apic_put_icr(&from->apic, is_x2 ? 0x1234567800000044 : 0x1200000000000044);
 		from->nmi_requested = !is_first;
 		apic_get_state(from, is_first, first);
-		CHECK(apic_state_is_legal(to, is_first, first));
+		REQUIRE(apic_state_is_legal(to, is_first, first));
 		apic_set_state(to, is_first, first);
 		apic_get_state(to, is_first, second);
-		CHECK_EQ(to->nmi_requested, !is_first);
-		CHECK_EQ(vp_cr8(to), vp_cr8(from));
+		REQUIRE_EQ(to->nmi_requested, !is_first);
+		REQUIRE_EQ(vp_cr8(to), vp_cr8(from));
 		/* The IDs differ, what follows from them, and the moment. */
 		for (unsigned int i = 0; i < (is_first ? APIC_STATE1_BYTES : APIC_STATE_BYTES);
 		     i++) {
@@ -617,20 +627,20 @@ static void state_goes_round(void)
 							: i / 16;
 
 			if (n != APIC_ID && n != APIC_LDR && n != APIC_CURRENT_COUNT)
-				CHECK_EQ(first[i], second[i]);
+				REQUIRE_EQ(first[i], second[i]);
 		}
 		if (is_x2)
-			CHECK_EQ(apic_icr(&to->apic), 0x1234567800000044);
+			REQUIRE_EQ(apic_icr(&to->apic), 0x1234567800000044);
 		/* What is refused changes nothing. */
 		apic_get_state(to, false, second);
 		memcpy(third, second, sizeof(third));
 		third[16 * APIC_TPR] ^= 0xff;
 		third[16 * APIC_LVT_ERROR + 3] = 1;
-		CHECK(!apic_state_is_legal(to, false, third));
+		REQUIRE(!apic_state_is_legal(to, false, third));
 		apic_get_state(to, false, third);
 		second[16 * APIC_CURRENT_COUNT] = third[16 * APIC_CURRENT_COUNT];
 		second[16 * APIC_CURRENT_COUNT + 1] = third[16 * APIC_CURRENT_COUNT + 1];
-		CHECK(memcmp(second, third, sizeof(second)) == 0);
+		REQUIRE(memcmp(second, third, sizeof(second)) == 0);
 	}
 }
 
@@ -647,17 +657,17 @@ static void a_refused_state_takes_nothing(void)
 	page = test_pages(1);
 	state = at(page);
 	virt_regs(vp->virt)->gpr[3] = 77;
-	CHECK_EQ(CALL(WHIT_CALL_GET_VP_STATE, apics, 1, 0x1000, page, 4096), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_REQUEST_INTERRUPT, apics, nmi, 1), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_REQUEST_INTERRUPT, apics, init, 1), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_GET_VP_STATE, apics, 1, 0x1000, page, 4096), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_REQUEST_INTERRUPT, apics, nmi, 1), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_REQUEST_INTERRUPT, apics, init, 1), S_OK);
 	state[16 * APIC_LVT_ERROR + 3] = 1;
-	CHECK_EQ(CALL(WHIT_CALL_SET_VP_STATE, apics, 1, 0x1000, page, 4096), E_INVALIDARG);
-	CHECK_EQ(virt_regs(vp->virt)->gpr[3], 77);
-	CHECK(!vp->activity);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_VP_STATE, apics, 1, 0x1000, page, 4096), E_INVALIDARG);
+	REQUIRE_EQ(virt_regs(vp->virt)->gpr[3], 77);
+	REQUIRE(!vp->activity);
 	state[16 * APIC_LVT_ERROR + 3] = 0;
-	CHECK_EQ(CALL(WHIT_CALL_SET_VP_STATE, apics, 1, 0x1000, page, 4096), S_OK);
-	CHECK_EQ(virt_regs(vp->virt)->gpr[3], 0);
-	CHECK_EQ(vp->activity, ACTIVITY_STARTUP);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_VP_STATE, apics, 1, 0x1000, page, 4096), S_OK);
+	REQUIRE_EQ(virt_regs(vp->virt)->gpr[3], 0);
+	REQUIRE_EQ(vp->activity, ACTIVITY_STARTUP);
 }
 
 /* ---- Memory and devices ------------------------------------------------------------------ */
@@ -674,26 +684,29 @@ static void mapped_memory_is_behind_the_page(void)
 		page = next_page;
 		source = (page + big - 1) & ~(big - 1);
 		next_page = source + big;
-		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, base, big, 7), S_OK);
-		CHECK(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
-		CHECK(gpa_page(partition, GPA(APIC_PAGE + 0x1000)).ptr ==
-		      (uint8_t *)at(source + (APIC_PAGE - base) + 0x1000));
-		CHECK_EQ(partition->mapped_pages[0], 511);
-		CHECK_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights, help ? 3 : 0);
-		CHECK_EQ(protect_all(apics, base, big, 1), S_OK);
-		CHECK_EQ(protect_all(apics, base, big, 9), S_OK);
-		CHECK_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, base, big, 0, 0), S_OK);
-		CHECK_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, APIC_PAGE, 0x1000, 0, 0), S_OK);
-		CHECK_EQ(CALL(WHIT_CALL_ADVISE_GPA_RANGE, apics, base, big, 1, 0), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, base, big, 7), S_OK);
+		REQUIRE(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
+		REQUIRE(gpa_page(partition, GPA(APIC_PAGE + 0x1000)).ptr ==
+			(uint8_t *)at(source + (APIC_PAGE - base) + 0x1000));
+		REQUIRE_EQ(partition->mapped_pages[0], 511);
+		REQUIRE_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights,
+			   help ? 3 : 0);
+		REQUIRE_EQ(protect_all(apics, base, big, 1), S_OK);
+		REQUIRE_EQ(protect_all(apics, base, big, 9), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, base, big, 0, 0), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, APIC_PAGE, 0x1000, 0, 0), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_ADVISE_GPA_RANGE, apics, base, big, 1, 0), S_OK);
 		enter_x2apic(apic_vp(0));
-		CHECK(!virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights);
-		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, APIC_PAGE, 0x1000, 7), S_OK);
-		CHECK(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
-		CHECK(apic_set_base(apic_vp(0), APIC_PAGE | APIC_BASE_ENABLE));
-		CHECK_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, apics, base, big), S_OK);
-		CHECK_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights, help ? 3 : 0);
-		CHECK_EQ(partition->mapped_pages[0] + partition->mapped_pages[1], 0);
-		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, base, big, 7), S_OK);
+		REQUIRE(!virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights);
+		REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, APIC_PAGE, 0x1000, 7),
+			   S_OK);
+		REQUIRE(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
+		REQUIRE(apic_set_base(apic_vp(0), APIC_PAGE | APIC_BASE_ENABLE));
+		REQUIRE_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, apics, base, big), S_OK);
+		REQUIRE_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights,
+			   help ? 3 : 0);
+		REQUIRE_EQ(partition->mapped_pages[0] + partition->mapped_pages[1], 0);
+		REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, base, big, 7), S_OK);
 		delete_all(apics);
 		check_clean();
 	}
@@ -708,43 +721,54 @@ static void hostile_guests_harm_nobody(void)
 
 	for (unsigned int round = 0; round < 60; round++) {
 		apic_world(helps[round % 3], X2APIC, 3);
-		partition_of(apics)->properties.extended_exits = rnd(0x4000);
+		partition_of(apics)->properties.extended_exits = random_below(&rng, 0x4000);
 		for (unsigned int i = 0; i < 3000; i++) {
-			struct vp *const vp = apic_vp((uint32_t)rnd(3));
-			const uint64_t some = rnd(2) ? rnd(~0ull) >> rnd(64) : 1ull << rnd(64);
+			struct vp *const vp = apic_vp((uint32_t)random_below(&rng, 3));
+			const uint64_t some =
+				random_below(&rng, 2)
+					? random_below(&rng, ~0ull) >> random_below(&rng, 64)
+					: 1ull << random_below(&rng, 64);
 
-			switch (rnd(7)) {
+			switch (random_below(&rng, 7)) {
 			case 0:
 				if (apic_covers(&vp->apic, APIC_PAGE))
-					apic_write(vp, APIC_PAGE + rnd(0x50) * 16,
-						   rnd(8) ? 4 : 1 + (unsigned int)rnd(8), some);
+					apic_write(
+						vp, APIC_PAGE + random_below(&rng, 0x50) * 16,
+						random_below(&rng, 8)
+							? 4
+							: 1 + (unsigned int)random_below(&rng, 8),
+						some);
 				break;
 			case 1:
 				if (apic_covers(&vp->apic, APIC_PAGE))
-					(void)apic_read(vp, APIC_PAGE + rnd(0x1000),
-							1 + (unsigned int)rnd(8));
+					(void)apic_read(vp, APIC_PAGE + random_below(&rng, 0x1000),
+							1 + (unsigned int)random_below(&rng, 8));
 				break;
 			case 2:
-				(void)apic_write_msr(vp, MSR_X2APIC_FIRST + (uint32_t)rnd(0x100),
-						     some);
+				(void)apic_write_msr(
+					vp, MSR_X2APIC_FIRST + (uint32_t)random_below(&rng, 0x100),
+					some);
 				break;
 			case 3:
-				(void)apic_read_msr(vp, MSR_X2APIC_FIRST + (uint32_t)rnd(0x100),
-						    &value);
+				(void)apic_read_msr(
+					vp, MSR_X2APIC_FIRST + (uint32_t)random_below(&rng, 0x100),
+					&value);
 				break;
 			case 4:
-				if (rnd(8) == 0)
+				if (random_below(&rng, 8) == 0)
 					(void)apic_write_msr(vp, MSR_APIC_BASE,
 							     APIC_PAGE | (some & 0xd00));
 				else
 					(void)apic_write_msr(vp, MSR_TSC_DEADLINE, some);
 				break;
 			case 5:
-				(void)apic_set_register(vp, 0x3000 + (uint32_t)rnd(0x40), some,
-							false);
+				(void)apic_set_register(vp,
+							0x3000 + (uint32_t)random_below(&rng, 0x40),
+							some, false);
 				break;
 			default:
-				virt_regs(vp->virt)->rflags = RFLAGS_ONE | rnd(2) << 9;
+				virt_regs(vp->virt)->rflags = RFLAGS_ONE | random_below(&rng, 2)
+										   << 9;
 				if (vp->apic.help & VIRT_APIC_DELIVERY)
 					vp_prepare_apic(vp);
 				else
@@ -752,9 +776,9 @@ static void hostile_guests_harm_nobody(void)
 				vp->apic.trap.reason = 0;
 				break;
 			}
-			CHECK(vp->apic.page == (uint8_t *)at(vp->apic.page_spa.a));
-			CHECK_EQ(guest_get(vp, APIC_VERSION) & 0xff,
-				 vp->apic.mode == VIRT_APIC_X2APIC || vp->apic.page ? 0x14 : 0);
+			REQUIRE(vp->apic.page == (uint8_t *)at(vp->apic.page_spa.a));
+			REQUIRE_EQ(guest_get(vp, APIC_VERSION) & 0xff,
+				   vp->apic.mode == VIRT_APIC_X2APIC || vp->apic.page ? 0x14 : 0);
 		}
 		delete_all(apics);
 		check_clean();

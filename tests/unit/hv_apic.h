@@ -5,7 +5,7 @@
 
 #include "hv/apic/page.h"
 #include "hv/vp/signal.h"
-#include "tests/unit/hv_test.h"
+#include "tests/unit/machine.h"
 #include "whp/WinHvEvents.h"
 #include "whp/WinHvExits.h"
 #include "x86/apic.h"
@@ -26,11 +26,11 @@ static inline void apic_world(uint8_t help, uint32_t mode, uint32_t n_vps)
 	hv.tsc_hz = TSC_HZ;
 	virt_machine.apic = help;
 	apics = created(32 + 16 * n_vps);
-	CHECK_EQ(set_property(apics, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
+	REQUIRE_EQ(set_property(apics, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
 	partition_of(apics)->properties.apic_mode = mode;
-	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, apics), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, apics), S_OK);
 	for (uint32_t i = 0; i < n_vps; i++)
-		CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, apics, i, 0, test_pages(1)), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, apics, i, 0, test_pages(1)), S_OK);
 }
 
 static inline struct vp *apic_vp(uint32_t index)
@@ -40,8 +40,8 @@ static inline struct vp *apic_vp(uint32_t index)
 
 static inline void enter_x2apic(struct vp *vp)
 {
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | APIC_BASE_EXTD));
-	CHECK_EQ(vp->apic.mode, VIRT_APIC_X2APIC);
+	REQUIRE(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | APIC_BASE_EXTD));
+	REQUIRE_EQ(vp->apic.mode, VIRT_APIC_X2APIC);
 }
 
 /* The guest's accesses, by the way of the mode that the APIC is in. */
@@ -51,14 +51,14 @@ static inline uint64_t guest_get(struct vp *vp, unsigned int n)
 
 	if (vp->apic.mode != VIRT_APIC_X2APIC)
 		return apic_read(vp, APIC_PAGE + 16 * n, 4);
-	CHECK(apic_read_msr(vp, MSR_X2APIC_FIRST + n, &value));
+	REQUIRE(apic_read_msr(vp, MSR_X2APIC_FIRST + n, &value));
 	return value;
 }
 
 static inline void guest_put(struct vp *vp, unsigned int n, uint64_t value)
 {
 	if (vp->apic.mode == VIRT_APIC_X2APIC) {
-		CHECK(apic_write_msr(vp, MSR_X2APIC_FIRST + n, value));
+		REQUIRE(apic_write_msr(vp, MSR_X2APIC_FIRST + n, value));
 		return;
 	}
 	if (n == APIC_ICR)
@@ -85,7 +85,7 @@ static inline int enter(struct vp *vp)
 	int vector = -1;
 
 	for (unsigned int i = 0; vp->apic.is_due || vp->apic.deadline <= fake.tsc; i++) {
-		CHECK(i < 4);
+		REQUIRE(i < 4);
 		vp_prepare_apic(vp);
 	}
 	if (vp->apic.help & VIRT_APIC_DELIVERY) {

@@ -35,13 +35,13 @@ static void set(uint32_t name, uint64_t value)
 	*(uint32_t *)at(names_at) = name;
 	((uint64_t *)at(values_at))[0] = value;
 	((uint64_t *)at(values_at))[1] = 0;
-	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, apics, 0, names_at, 1, values_at), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, apics, 0, names_at, 1, values_at), S_OK);
 }
 
 static uint64_t get(uint32_t name)
 {
 	*(uint32_t *)at(names_at) = name;
-	CHECK_EQ(CALL(WHIT_CALL_GET_REGISTERS, apics, 0, names_at, 1, values_at), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_GET_REGISTERS, apics, 0, names_at, 1, values_at), S_OK);
 	return *(uint64_t *)at(values_at);
 }
 
@@ -63,7 +63,7 @@ static struct machine run_at(uint64_t tsc)
 	struct machine machine;
 
 	memset(&machine, 0, sizeof(machine));
-	CHECK(vp->apic.is_due);
+	REQUIRE(vp->apic.is_due);
 	set_clock(tsc);
 	virt_set(vp->virt, VIRT_TSC_OFFSET, 777);
 	vp_prepare_apic(vp);
@@ -74,7 +74,7 @@ static struct machine run_at(uint64_t tsc)
 	machine.base = vp->apic_base;
 	machine.icr = apic_icr(&vp->apic);
 	machine.deadline = vp->apic.deadline;
-	CHECK_EQ(vp->virt->deadline, vp->apic.deadline);
+	REQUIRE_EQ(vp->virt->deadline, vp->apic.deadline);
 	machine.tsc_deadline = vp->apic.tsc_deadline;
 	machine.mode = vp->apic.mode;
 	machine.timer_mode = vp->apic.timer_mode;
@@ -96,9 +96,9 @@ static void live(unsigned int life)
 	guest_put(vp, APIC_DIVIDE, 3);
 	guest_put(vp, APIC_INITIAL_COUNT, 5000000);
 	if (life == 2)
-		CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, START * 3));
+		REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, START * 3));
 	if (life == 3)
-		CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base & ~APIC_BASE_ENABLE));
+		REQUIRE(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base & ~APIC_BASE_ENABLE));
 }
 
 #define ALL_LIVES   0xfu
@@ -113,12 +113,12 @@ static void apply(const struct setting *settings, const uint8_t *order, unsigned
 		if (setting->name)
 			set(setting->name, setting->value);
 		else
-			CHECK_EQ(CALL(WHIT_CALL_SET_VP_STATE, apics, 0, 0x1000, state_at, 4096),
-				 S_OK);
+			REQUIRE_EQ(CALL(WHIT_CALL_SET_VP_STATE, apics, 0, 0x1000, state_at, 4096),
+				   S_OK);
 	}
 	for (unsigned int i = 0; i < n; i++)
 		if (settings[i].name && settings[i].name != WHvX64RegisterTsc)
-			CHECK_EQ(get(settings[i].name), settings[i].value);
+			REQUIRE_EQ(get(settings[i].name), settings[i].value);
 }
 
 /* The next permutation in the order of a dictionary; false after the last. */
@@ -164,15 +164,14 @@ static struct machine every_order(const struct setting *settings, unsigned int n
 			if (!n_runs++)
 				wanted = is;
 			if (memcmp(&is, &wanted, sizeof(is))) {
-				printf("FAIL %s: after life %u in the order", test_name, life);
+				FAIL("after life %u in the order", life);
 				for (unsigned int i = 0; i < n; i++)
-					printf(" %x", settings[order[i]].name);
-				printf("\n");
-				longjmp(test_end, 1);
+					check_print("  %x\n", settings[order[i]].name);
+				check_end();
 			}
 		}
 	} while (next_order(order, n));
-	CHECK(n_runs >= 24);
+	REQUIRE(n_runs >= 24);
 	return wanted;
 }
 
@@ -189,29 +188,29 @@ static void counts_in_any_order(void)
 
 	begin(X2APIC);
 	is = every_order(settings, N_OF(settings), ALL_LIVES);
-	CHECK_EQ(is.deadline, START + 60000 * (TSC_HZ / APIC_CLOCK_HZ));
-	CHECK_EQ(is.count, 60000);
-	CHECK_EQ(is.words[APIC_INITIAL_COUNT], 100000);
-	CHECK_EQ(is.words[APIC_LVT_TIMER], VECTOR);
-	CHECK_EQ(is.timer_shift, 0);
+	REQUIRE_EQ(is.deadline, START + 60000 * (TSC_HZ / APIC_CLOCK_HZ));
+	REQUIRE_EQ(is.count, 60000);
+	REQUIRE_EQ(is.words[APIC_INITIAL_COUNT], 100000);
+	REQUIRE_EQ(is.words[APIC_LVT_TIMER], VECTOR);
+	REQUIRE_EQ(is.timer_shift, 0);
 	settings[1].value |= PERIODIC;
 	is = every_order(settings, N_OF(settings), ALL_LIVES);
-	CHECK_EQ(is.deadline, START + 60000 * (TSC_HZ / APIC_CLOCK_HZ));
-	CHECK_EQ(is.timer_mode, 1);
+	REQUIRE_EQ(is.deadline, START + 60000 * (TSC_HZ / APIC_CLOCK_HZ));
+	REQUIRE_EQ(is.timer_mode, 1);
 	/* One that has run out stays so; a periodic one never has. */
 	settings[3].value = 0;
 	is = every_order(settings, N_OF(settings), ALL_LIVES);
-	CHECK_EQ(is.deadline, START + 100000 * (TSC_HZ / APIC_CLOCK_HZ));
+	REQUIRE_EQ(is.deadline, START + 100000 * (TSC_HZ / APIC_CLOCK_HZ));
 	settings[1].value = VECTOR;
 	is = every_order(settings, N_OF(settings), ALL_LIVES);
-	CHECK_EQ(is.deadline, APIC_NEVER);
-	CHECK_EQ(is.words[APIC_INITIAL_COUNT], 100000);
+	REQUIRE_EQ(is.deadline, APIC_NEVER);
+	REQUIRE_EQ(is.words[APIC_INITIAL_COUNT], 100000);
 	/* While the APIC is disabled by software every entry is masked. */
 	settings[0].value = 0xff;
 	settings[3].value = 60000;
 	settings[1].value = VECTOR | LVT_MASKED;
 	is = every_order(settings, N_OF(settings), ALL_LIVES);
-	CHECK_EQ(is.words[APIC_LVT_TIMER], VECTOR | LVT_MASKED);
+	REQUIRE_EQ(is.words[APIC_LVT_TIMER], VECTOR | LVT_MASKED);
 	delete_all(apics);
 	check_clean();
 }
@@ -231,10 +230,10 @@ static void deadline_in_any_order(void)
 
 	begin(X2APIC);
 	is = every_order(settings, N_OF(settings), ALL_LIVES);
-	CHECK_EQ(is.deadline, START + 123456);
-	CHECK_EQ(is.tsc_deadline, START + 777 + 123456);
-	CHECK_EQ(is.words[APIC_INITIAL_COUNT], 4711);
-	CHECK_EQ(is.count, 0);
+	REQUIRE_EQ(is.deadline, START + 123456);
+	REQUIRE_EQ(is.tsc_deadline, START + 777 + 123456);
+	REQUIRE_EQ(is.words[APIC_INITIAL_COUNT], 4711);
+	REQUIRE_EQ(is.count, 0);
 	delete_all(apics);
 	check_clean();
 }
@@ -254,16 +253,16 @@ static void modes_in_any_order(void)
 
 	begin(X2APIC);
 	is = every_order(settings, N_OF(settings), RESET_LIVES);
-	CHECK_EQ(is.mode, VIRT_APIC_X2APIC);
-	CHECK_EQ(is.icr, 0x12345678000000feull);
-	CHECK_EQ(is.words[APIC_ID], 0);
-	CHECK_EQ(is.words[APIC_LDR], 1);
-	CHECK_EQ(is.deadline, START + 54321);
+	REQUIRE_EQ(is.mode, VIRT_APIC_X2APIC);
+	REQUIRE_EQ(is.icr, 0x12345678000000feull);
+	REQUIRE_EQ(is.words[APIC_ID], 0);
+	REQUIRE_EQ(is.words[APIC_LDR], 1);
+	REQUIRE_EQ(is.deadline, START + 54321);
 	settings[0].value = 0xfee00900;
 	settings[1].value = 0x56000000000000feull;
 	is = every_order(settings, N_OF(settings), RESET_LIVES);
-	CHECK_EQ(is.mode, VIRT_APIC_XAPIC);
-	CHECK_EQ(is.icr, 0x56000000000000feull);
+	REQUIRE_EQ(is.mode, VIRT_APIC_XAPIC);
+	REQUIRE_EQ(is.icr, 0x56000000000000feull);
 	delete_all(apics);
 	check_clean();
 }
@@ -294,17 +293,17 @@ static void page_in_any_order(void)
 			if (!is_x2)
 				guest_put(vp, APIC_LDR, 0x12000000);
 			guest_put(vp, APIC_INITIAL_COUNT, 100000);
-			CHECK_EQ(CALL(WHIT_CALL_GET_VP_STATE, apics, 0, 0x1000, state_at, 4096),
-				 S_OK);
+			REQUIRE_EQ(CALL(WHIT_CALL_GET_VP_STATE, apics, 0, 0x1000, state_at, 4096),
+				   S_OK);
 			is = every_order(settings, N_OF(settings), ALL_LIVES);
-			CHECK_EQ(is.words[APIC_LDR], is_x2 ? 1 : 0x12000000);
-			CHECK_EQ(is.words[APIC_LVT_LINT0], 0x66);
-			CHECK_EQ(is.words[APIC_LVT_TIMER], modes[i]);
-			CHECK(is.deadline != APIC_NEVER);
+			REQUIRE_EQ(is.words[APIC_LDR], is_x2 ? 1 : 0x12000000);
+			REQUIRE_EQ(is.words[APIC_LVT_LINT0], 0x66);
+			REQUIRE_EQ(is.words[APIC_LVT_TIMER], modes[i]);
+			REQUIRE(is.deadline != APIC_NEVER);
 			if (i == 2)
-				CHECK_EQ(is.deadline, START + 98765);
+				REQUIRE_EQ(is.deadline, START + 98765);
 			else
-				CHECK(is.deadline > START + 900000);
+				REQUIRE(is.deadline > START + 900000);
 		}
 	delete_all(apics);
 	check_clean();
@@ -336,7 +335,7 @@ static void due_timer_is_not_lost(void)
 		set_clock(START + 100);
 		vp->apic.is_due = true;
 		vp_prepare_apic(vp);
-		CHECK(apic_get(&vp->apic, APIC_IRR + VECTOR / 32) >> VECTOR % 32 & 1);
+		REQUIRE(apic_get(&vp->apic, APIC_IRR + VECTOR / 32) >> VECTOR % 32 & 1);
 		delete_all(apics);
 		check_clean();
 	}
@@ -350,10 +349,10 @@ static void guest_finds_a_reset_apic(void)
 	set(WHvX64RegisterApicSpurious, 0x1ff);
 	set(WHvX64RegisterApicTpr, 0x30);
 	(void)run_at(START);
-	CHECK_EQ(vp->apic.deadline, APIC_NEVER);
-	CHECK(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | APIC_BASE_ENABLE));
-	CHECK_EQ(guest_get(vp, APIC_SVR), 0xff);
-	CHECK_EQ(guest_get(vp, APIC_TPR), 0);
+	REQUIRE_EQ(vp->apic.deadline, APIC_NEVER);
+	REQUIRE(apic_write_msr(vp, MSR_APIC_BASE, vp->apic_base | APIC_BASE_ENABLE));
+	REQUIRE_EQ(guest_get(vp, APIC_SVR), 0xff);
+	REQUIRE_EQ(guest_get(vp, APIC_TPR), 0);
 	delete_all(apics);
 	check_clean();
 }

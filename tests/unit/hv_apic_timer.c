@@ -2,7 +2,10 @@
 /* The timer of the local APIC (hv/apic/timer.c): modes, divider, and that no period drifts. Time stands still but for the test. */
 #include "hv/cpu/time.h"
 #include "hv/vp/vp.h"
+#include "tests/random.h"
 #include "tests/unit/hv_apic.h"
+
+static struct random rng = { 1 };
 
 #define PER_COUNT (TSC_HZ / APIC_CLOCK_HZ)
 #define VECTOR	  0x50u
@@ -52,7 +55,7 @@ static int vector_at(uint64_t tsc)
 	set_clock(tsc);
 	vp->apic.is_due = true;
 	vp_prepare_apic(vp);
-	CHECK_EQ(vp->virt->deadline, vp->apic.deadline);
+	REQUIRE_EQ(vp->virt->deadline, vp->apic.deadline);
 	vector = vp->pending.type == VIRT_EVENT_INTERRUPT ? vp->pending.vector : -1;
 	vp->pending.type = VIRT_EVENT_NONE;
 	if (vector >= 0)
@@ -73,17 +76,17 @@ static void one_shot_counts_down_once(void)
 		begin(0);
 		guest_put(vp, APIC_DIVIDE, dividers[i].divide);
 		put_at(t, APIC_INITIAL_COUNT, 1000);
-		CHECK_EQ(vp->virt->deadline, t + 1000 * tick);
-		CHECK_EQ(get_at(t, APIC_CURRENT_COUNT), 1000);
-		CHECK_EQ(get_at(t + tick - 1, APIC_CURRENT_COUNT), 1000);
-		CHECK_EQ(get_at(t + tick, APIC_CURRENT_COUNT), 999);
-		CHECK_EQ(get_at(t + 999 * tick + 5, APIC_CURRENT_COUNT), 1);
-		CHECK_EQ(vector_at(t + 1000 * tick - 1), -1);
-		CHECK_EQ(vector_at(t + 1000 * tick), VECTOR);
-		CHECK_EQ(vp->virt->deadline, APIC_NEVER);
-		CHECK_EQ(get_at(t + 1001 * tick, APIC_CURRENT_COUNT), 0);
-		CHECK_EQ(vector_at(t + 5000 * tick), -1);
-		CHECK_EQ(guest_get(vp, APIC_INITIAL_COUNT), 1000);
+		REQUIRE_EQ(vp->virt->deadline, t + 1000 * tick);
+		REQUIRE_EQ(get_at(t, APIC_CURRENT_COUNT), 1000);
+		REQUIRE_EQ(get_at(t + tick - 1, APIC_CURRENT_COUNT), 1000);
+		REQUIRE_EQ(get_at(t + tick, APIC_CURRENT_COUNT), 999);
+		REQUIRE_EQ(get_at(t + 999 * tick + 5, APIC_CURRENT_COUNT), 1);
+		REQUIRE_EQ(vector_at(t + 1000 * tick - 1), -1);
+		REQUIRE_EQ(vector_at(t + 1000 * tick), VECTOR);
+		REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
+		REQUIRE_EQ(get_at(t + 1001 * tick, APIC_CURRENT_COUNT), 0);
+		REQUIRE_EQ(vector_at(t + 5000 * tick), -1);
+		REQUIRE_EQ(guest_get(vp, APIC_INITIAL_COUNT), 1000);
 	}
 }
 
@@ -92,14 +95,14 @@ static void zero_stops_and_masked_is_silent(void)
 	begin(0);
 	put_at(2000000, APIC_INITIAL_COUNT, 1000);
 	put_at(2000000, APIC_INITIAL_COUNT, 0);
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
 	begin(MASKED);
 	put_at(2000000, APIC_INITIAL_COUNT, 10);
-	CHECK_EQ(vector_at(3000000), -1);
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE_EQ(vector_at(3000000), -1);
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
 	/* What has expired while it was masked is gone. */
 	guest_put(vp, APIC_LVT_TIMER, VECTOR);
-	CHECK_EQ(vector_at(3000001), -1);
+	REQUIRE_EQ(vector_at(3000001), -1);
 }
 
 static void longest_count_does_not_overflow(void)
@@ -119,9 +122,9 @@ static void longest_count_does_not_overflow(void)
 		guest_put(vp, APIC_DIVIDE, 0xa);
 		put_at(2000000, APIC_INITIAL_COUNT, 0xffffffff);
 		deadline = vp->virt->deadline - 2000000;
-		CHECK_EQ(deadline, (uint64_t)ticks);
+		REQUIRE_EQ(deadline, (uint64_t)ticks);
 		/* Half way */
-		CHECK((get_at(2000000 + deadline / 2, APIC_CURRENT_COUNT) + 1) / 2 >> 28 == 4);
+		REQUIRE((get_at(2000000 + deadline / 2, APIC_CURRENT_COUNT) + 1) / 2 >> 28 == 4);
 	}
 }
 
@@ -141,26 +144,26 @@ static void periods_neither_drift_nor_pile_up(void)
 		for (uint64_t n = 1; n < 5000; n++) {
 			due = t + (uint64_t)((unsigned __int128)n * counts[i] * rates[i] /
 					     APIC_CLOCK_HZ);
-			CHECK_EQ(vp->virt->deadline, due);
+			REQUIRE_EQ(vp->virt->deadline, due);
 			/* Looked at late, by less than a period. */
-			CHECK_EQ(vector_at(due + rnd(50000)), VECTOR);
+			REQUIRE_EQ(vector_at(due + random_below(&rng, 50000)), VECTOR);
 		}
 		/* Missed: one interrupt, and on in the old rhythm. */
 		set_clock(due);
-		CHECK_EQ(vector_at(vp->virt->deadline + 10 * (due - t) / 4999 + 7), VECTOR);
-		CHECK_EQ(vector_at(clock_now + 1), -1);
-		CHECK(vp->virt->deadline > clock_now);
-		CHECK((vp->virt->deadline - t + 20) % ((due - t) / 4999) < 5040);
-		CHECK(get_at(clock_now, APIC_CURRENT_COUNT) <= counts[i]);
+		REQUIRE_EQ(vector_at(vp->virt->deadline + 10 * (due - t) / 4999 + 7), VECTOR);
+		REQUIRE_EQ(vector_at(clock_now + 1), -1);
+		REQUIRE(vp->virt->deadline > clock_now);
+		REQUIRE((vp->virt->deadline - t + 20) % ((due - t) / 4999) < 5040);
+		REQUIRE(get_at(clock_now, APIC_CURRENT_COUNT) <= counts[i]);
 	}
 	/* So short that the guest would never come to run. */
 	begin(PERIODIC);
 	guest_put(vp, APIC_DIVIDE, 0xb);
 	put_at(2000000, APIC_INITIAL_COUNT, 1);
-	CHECK_EQ(vector_at(3000000), VECTOR);
-	CHECK(vp->virt->deadline >= 3000000 + TSC_HZ / 10000);
+	REQUIRE_EQ(vector_at(3000000), VECTOR);
+	REQUIRE(vp->virt->deadline >= 3000000 + TSC_HZ / 10000);
 	guest_put(vp, APIC_INITIAL_COUNT, 0);
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
 }
 
 static void divider_changes_on_the_way(void)
@@ -169,8 +172,8 @@ static void divider_changes_on_the_way(void)
 	guest_put(vp, APIC_DIVIDE, 0xb);
 	put_at(2000000, APIC_INITIAL_COUNT, 1000);
 	put_at(2000000 + 400 * PER_COUNT, APIC_DIVIDE, 0x1);
-	CHECK_EQ(get_at(2000000 + 400 * PER_COUNT, APIC_CURRENT_COUNT), 600);
-	CHECK_EQ(vp->virt->deadline, 2000000 + 400 * PER_COUNT + 2400 * PER_COUNT);
+	REQUIRE_EQ(get_at(2000000 + 400 * PER_COUNT, APIC_CURRENT_COUNT), 600);
+	REQUIRE_EQ(vp->virt->deadline, 2000000 + 400 * PER_COUNT + 2400 * PER_COUNT);
 }
 
 static void deadline_is_of_the_guests_tsc(void)
@@ -179,42 +182,42 @@ static void deadline_is_of_the_guests_tsc(void)
 
 	begin(DEADLINE);
 	offset = virt_get(vp->virt, VIRT_TSC_OFFSET);
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, 5000000 + offset));
-	CHECK_EQ(vp->virt->deadline, 5000000);
-	CHECK(apic_read_msr(vp, MSR_TSC_DEADLINE, &value));
-	CHECK_EQ(value, 5000000 + offset);
-	CHECK_EQ(guest_get(vp, APIC_CURRENT_COUNT), 0);
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, 5000000 + offset));
+	REQUIRE_EQ(vp->virt->deadline, 5000000);
+	REQUIRE(apic_read_msr(vp, MSR_TSC_DEADLINE, &value));
+	REQUIRE_EQ(value, 5000000 + offset);
+	REQUIRE_EQ(guest_get(vp, APIC_CURRENT_COUNT), 0);
 	guest_put(vp, APIC_INITIAL_COUNT, 77);
-	CHECK_EQ(vp->virt->deadline, 5000000);
-	CHECK_EQ(vector_at(4999999), -1);
-	CHECK_EQ(vector_at(5000000), VECTOR);
-	CHECK(apic_read_msr(vp, MSR_TSC_DEADLINE, &value));
-	CHECK_EQ(value, 0);
+	REQUIRE_EQ(vp->virt->deadline, 5000000);
+	REQUIRE_EQ(vector_at(4999999), -1);
+	REQUIRE_EQ(vector_at(5000000), VECTOR);
+	REQUIRE(apic_read_msr(vp, MSR_TSC_DEADLINE, &value));
+	REQUIRE_EQ(value, 0);
 	/* What has passed fires at once; zero disarms. */
 	set_clock(6000000);
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, 5999999 + offset));
-	CHECK(vp->apic.is_due);
-	CHECK_EQ(vector_at(6000001), VECTOR);
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, 9000000 + offset));
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, 0));
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, 5999999 + offset));
+	REQUIRE(vp->apic.is_due);
+	REQUIRE_EQ(vector_at(6000001), VECTOR);
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, 9000000 + offset));
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, 0));
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
 	virt_set(vp->virt, VIRT_TSC_OFFSET, 0);
 	set_clock(6000000);
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, ~0ull));
-	CHECK(vp->virt->deadline > 1ull << 63 && vp->virt->deadline != APIC_NEVER);
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, ~0ull));
+	REQUIRE(vp->virt->deadline > 1ull << 63 && vp->virt->deadline != APIC_NEVER);
 	/* Another mode disarms, and takes no deadline. */
 	guest_put(vp, APIC_LVT_TIMER, VECTOR);
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, 9000000));
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
-	CHECK(apic_read_msr(vp, MSR_TSC_DEADLINE, &value));
-	CHECK_EQ(value, 0);
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, 9000000));
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE(apic_read_msr(vp, MSR_TSC_DEADLINE, &value));
+	REQUIRE_EQ(value, 0);
 	guest_put(vp, APIC_INITIAL_COUNT, 1000);
-	CHECK(vp->virt->deadline != APIC_NEVER);
+	REQUIRE(vp->virt->deadline != APIC_NEVER);
 	guest_put(vp, APIC_LVT_TIMER, PERIODIC | VECTOR);
-	CHECK(vp->virt->deadline != APIC_NEVER);
+	REQUIRE(vp->virt->deadline != APIC_NEVER);
 	guest_put(vp, APIC_LVT_TIMER, DEADLINE | VECTOR);
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
 }
 
 static void time_that_stands_still_delays(void)
@@ -225,22 +228,22 @@ static void time_that_stands_still_delays(void)
 	guest_put(vp, APIC_DIVIDE, 0xb);
 	put_at(2000000, APIC_INITIAL_COUNT, 100000);
 	set_clock(2100000);
-	CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
 	before = get_at(2100000, APIC_CURRENT_COUNT);
-	CHECK_EQ(get_at(90000000, APIC_CURRENT_COUNT), before);
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
-	CHECK(get_at(90002000, APIC_CURRENT_COUNT) >= before - 1000);
-	CHECK(vp->virt->deadline > 90000000);
+	REQUIRE_EQ(get_at(90000000, APIC_CURRENT_COUNT), before);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
+	REQUIRE(get_at(90002000, APIC_CURRENT_COUNT) >= before - 1000);
+	REQUIRE(vp->virt->deadline > 90000000);
 
 	begin(DEADLINE);
 	offset = virt_get(vp->virt, VIRT_TSC_OFFSET);
-	CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, 5000000 + offset));
+	REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, 5000000 + offset));
 	set_clock(2000000);
-	CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
 	set_clock(12000000);
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
-	CHECK_EQ(vp->virt->deadline + virt_get(vp->virt, VIRT_TSC_OFFSET), 5000000 + offset);
-	CHECK_EQ(vp->virt->deadline, 15000000);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
+	REQUIRE_EQ(vp->virt->deadline + virt_get(vp->virt, VIRT_TSC_OFFSET), 5000000 + offset);
+	REQUIRE_EQ(vp->virt->deadline, 15000000);
 }
 
 /* Deadlines of the far future stay there, however long the time stands still. */
@@ -252,18 +255,18 @@ static void no_sum_of_times_wraps(void)
 	for (size_t i = 0; i < 16; i++) {
 		begin(DEADLINE);
 		virt_set(vp->virt, VIRT_TSC_OFFSET, 0);
-		CHECK(apic_write_msr(vp, MSR_TSC_DEADLINE, deadlines[i / 4]));
-		CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
+		REQUIRE(apic_write_msr(vp, MSR_TSC_DEADLINE, deadlines[i / 4]));
+		REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
 		set_clock(2000000 + whiles[i % 4]);
-		CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
-		CHECK(vp->virt->deadline > 1ull << 62 && vp->virt->deadline != APIC_NEVER);
-		CHECK_EQ(vector_at(clock_now + 2000), -1);
+		REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
+		REQUIRE(vp->virt->deadline > 1ull << 62 && vp->virt->deadline != APIC_NEVER);
+		REQUIRE_EQ(vector_at(clock_now + 2000), -1);
 		/* And again, from the end. */
-		CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, apics), S_OK);
 		set_clock(clock_now + whiles[i % 4]);
-		CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
-		CHECK_EQ(vector_at(clock_now + 2000), -1);
-		CHECK(vp->virt->deadline != APIC_NEVER);
+		REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, apics), S_OK);
+		REQUIRE_EQ(vector_at(clock_now + 2000), -1);
+		REQUIRE(vp->virt->deadline != APIC_NEVER);
 	}
 }
 
@@ -272,9 +275,9 @@ static void reset_stops_it(void)
 	begin(PERIODIC);
 	put_at(2000000, APIC_INITIAL_COUNT, 100000);
 	vp_reset(vp, true);
-	CHECK_EQ(vp->virt->deadline, APIC_NEVER);
-	CHECK_EQ(guest_get(vp, APIC_CURRENT_COUNT), 0);
-	CHECK_EQ(vector_at(1ull << 40), -1);
+	REQUIRE_EQ(vp->virt->deadline, APIC_NEVER);
+	REQUIRE_EQ(guest_get(vp, APIC_CURRENT_COUNT), 0);
+	REQUIRE_EQ(vector_at(1ull << 40), -1);
 	delete_all(apics);
 	check_clean();
 }

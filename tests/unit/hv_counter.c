@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/vp/counter.c, and the counts of mapped leaves that hv/mem/gpa.c keeps. */
-#include "tests/unit/hv_test.h"
+#include "tests/random.h"
+#include "tests/unit/machine.h"
+
+static struct random rng = { 1 };
 
 static uint64_t handle, buffer;
 
@@ -9,7 +12,7 @@ static void counter_machine(void)
 	machine(256 * MIB);
 	handle = set_up(64, 1);
 	buffer = test_pages(1);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
 }
 
 static uint64_t *words(void)
@@ -30,10 +33,10 @@ static void check_mapped(void)
 			found[leaf.level - LEVEL_4K]++;
 		gpa = (gpa | (LEVEL_SIZE(leaf.level) - 1)) + 1;
 	}
-	CHECK_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 0, buffer, 24), S_OK);
-	CHECK_EQ(out_rdx, 24);
+	REQUIRE_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 0, buffer, 24), S_OK);
+	REQUIRE_EQ(out_rdx, 24);
 	for (unsigned int i = 0; i < 3; i++)
-		CHECK_EQ(words()[i], found[i]);
+		REQUIRE_EQ(words()[i], found[i]);
 }
 
 static void mapped_pages_are_counted(void)
@@ -42,25 +45,25 @@ static void mapped_pages_are_counted(void)
 
 	counter_machine();
 	check_mapped();
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source, 0, 16 * MIB, 7), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source, 0, 16 * MIB, 7), S_OK);
 	check_mapped();
-	CHECK_EQ(words()[1], 8);
-	CHECK_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, 0x5000, PAGE_SIZE), S_OK);
+	REQUIRE_EQ(words()[1], 8);
+	REQUIRE_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, 0x5000, PAGE_SIZE), S_OK);
 	check_mapped();
-	CHECK_EQ(words()[0], 511);
-	CHECK_EQ(words()[1], 7);
-	CHECK_EQ(protect_all(handle, 4 * MIB, 3 * MIB, 1), S_OK);
+	REQUIRE_EQ(words()[0], 511);
+	REQUIRE_EQ(words()[1], 7);
+	REQUIRE_EQ(protect_all(handle, 4 * MIB, 3 * MIB, 1), S_OK);
 	check_mapped();
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source + 4 * MIB, 4 * MIB, 4 * MIB, 7),
-		 S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source + 4 * MIB, 4 * MIB, 4 * MIB, 7),
+		   S_OK);
 	check_mapped();
 	for (unsigned int i = 0; i < 100; i++) {
-		const uint64_t gpa = rnd(32 * MIB / PAGE_SIZE) * PAGE_SIZE;
-		const uint64_t n = (1 + rnd(600)) * PAGE_SIZE;
+		const uint64_t gpa = random_below(&rng, 32 * MIB / PAGE_SIZE) * PAGE_SIZE;
+		const uint64_t n = (1 + random_below(&rng, 600)) * PAGE_SIZE;
 
-		if (rnd(2))
-			CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source + rnd(1000) * PAGE_SIZE, gpa,
-			     n, 7);
+		if (random_below(&rng, 2))
+			CALL(WHIT_CALL_MAP_GPA_RANGE, handle,
+			     source + random_below(&rng, 1000) * PAGE_SIZE, gpa, n, 7);
 		else
 			CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, gpa, n);
 		check_mapped();
@@ -68,7 +71,7 @@ static void mapped_pages_are_counted(void)
 	for (uint64_t done = 0; done < 64 * MIB; done += out_rdx)
 		CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, done, 64 * MIB - done);
 	check_mapped();
-	CHECK_EQ(words()[0] | words()[1] | words()[2], 0);
+	REQUIRE_EQ(words()[0] | words()[1] | words()[2], 0);
 	delete_all(handle);
 	check_clean();
 }
@@ -76,9 +79,9 @@ static void mapped_pages_are_counted(void)
 static void get(uint64_t set, uint64_t n_bytes)
 {
 	memset(words(), 0xee, 512);
-	CHECK_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, set, buffer, 512), S_OK);
-	CHECK_EQ(out_rdx, n_bytes);
-	CHECK_EQ(words()[n_bytes / 8], 0xeeeeeeeeeeeeeeeeull);
+	REQUIRE_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, set, buffer, 512), S_OK);
+	REQUIRE_EQ(out_rdx, n_bytes);
+	REQUIRE_EQ(words()[n_bytes / 8], 0xeeeeeeeeeeeeeeeeull);
 }
 
 static void vp_counters(void)
@@ -100,27 +103,27 @@ static void vp_counters(void)
 	vp->apic.sent = 9;
 	vp->apic.sent_self = 10;
 	get(0, sizeof(WHV_PROCESSOR_RUNTIME_COUNTERS));
-	CHECK_EQ(words()[0], 10000000);
-	CHECK_EQ(words()[1], 0);
+	REQUIRE_EQ(words()[0], 10000000);
+	REQUIRE_EQ(words()[1], 0);
 	get(1, sizeof(WHV_PROCESSOR_INTERCEPT_COUNTERS));
 	for (unsigned int i = 0; i < 14; i++) {
 		sum += words()[2 * i];
-		CHECK_EQ(words()[2 * i + 1], 0);
+		REQUIRE_EQ(words()[2 * i + 1], 0);
 	}
-	CHECK_EQ(sum, (1ull << VIRT_EXIT_COUNT) - 1); /* each exit once */
-	CHECK_EQ(words()[2 * 2], 1ull << VIRT_EXIT_IO);
-	CHECK_EQ(words()[2 * 4], 1ull << VIRT_EXIT_CPUID);
-	CHECK_EQ(words()[2 * 5], 1ull << VIRT_EXIT_RDMSR | 1ull << VIRT_EXIT_WRMSR);
-	CHECK_EQ(words()[2 * 11], 1ull << VIRT_EXIT_MEMORY);
+	REQUIRE_EQ(sum, (1ull << VIRT_EXIT_COUNT) - 1); /* each exit once */
+	REQUIRE_EQ(words()[2 * 2], 1ull << VIRT_EXIT_IO);
+	REQUIRE_EQ(words()[2 * 4], 1ull << VIRT_EXIT_CPUID);
+	REQUIRE_EQ(words()[2 * 5], 1ull << VIRT_EXIT_RDMSR | 1ull << VIRT_EXIT_WRMSR);
+	REQUIRE_EQ(words()[2 * 11], 1ull << VIRT_EXIT_MEMORY);
 	get(2, sizeof(WHV_PROCESSOR_EVENT_COUNTERS));
 	for (unsigned int i = 0; i < 3; i++)
-		CHECK_EQ(words()[i], 3 + i);
+		REQUIRE_EQ(words()[i], 3 + i);
 	get(3, sizeof(WHV_PROCESSOR_APIC_COUNTERS));
 	for (unsigned int i = 0; i < 5; i++)
-		CHECK_EQ(words()[i], 6 + i);
+		REQUIRE_EQ(words()[i], 6 + i);
 	get(4, sizeof(WHV_PROCESSOR_SYNTHETIC_FEATURES_COUNTERS));
 	for (unsigned int i = 0; i < 6; i++)
-		CHECK_EQ(words()[i], 0);
+		REQUIRE_EQ(words()[i], 0);
 	delete_all(handle);
 	check_clean();
 }
@@ -128,18 +131,20 @@ static void vp_counters(void)
 static void counters_refuse(void)
 {
 	counter_machine();
-	CHECK_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 1, buffer, 24), WHV_E_UNKNOWN_PROPERTY);
-	CHECK_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 0, buffer, 23),
-		 WHV_E_INSUFFICIENT_BUFFER);
-	CHECK_EQ(out_rdx, 24);
-	CHECK_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 0, buffer + 1, 24), E_POINTER);
-	CHECK_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, 5, buffer, 512), WHV_E_UNKNOWN_PROPERTY);
-	CHECK_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, ~0ull, buffer, 512),
-		 WHV_E_UNKNOWN_PROPERTY);
-	CHECK_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, 1, buffer, 223), WHV_E_INSUFFICIENT_BUFFER);
-	CHECK_EQ(out_rdx, 224);
-	CHECK_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, 1, BLOCK_BASE, 224), E_POINTER);
-	CHECK_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 1, 1, buffer, 224), WHV_E_VP_DOES_NOT_EXIST);
+	REQUIRE_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 1, buffer, 24),
+		   WHV_E_UNKNOWN_PROPERTY);
+	REQUIRE_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 0, buffer, 23),
+		   WHV_E_INSUFFICIENT_BUFFER);
+	REQUIRE_EQ(out_rdx, 24);
+	REQUIRE_EQ(CALL(WHIT_CALL_PARTITION_COUNTERS, handle, 0, buffer + 1, 24), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, 5, buffer, 512), WHV_E_UNKNOWN_PROPERTY);
+	REQUIRE_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, ~0ull, buffer, 512),
+		   WHV_E_UNKNOWN_PROPERTY);
+	REQUIRE_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, 1, buffer, 223),
+		   WHV_E_INSUFFICIENT_BUFFER);
+	REQUIRE_EQ(out_rdx, 224);
+	REQUIRE_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 0, 1, BLOCK_BASE, 224), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_VP_COUNTERS, handle, 1, 1, buffer, 224), WHV_E_VP_DOES_NOT_EXIST);
 	delete_all(handle);
 	check_clean();
 }

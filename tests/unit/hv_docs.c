@@ -5,16 +5,18 @@
  * exits: each has a number in the header, and a row "| number | `NAME` |" in the document.
  */
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-#include "tests/unit/hv_test.h"
+#include "tests/unit/machine.h"
 
 static char *read_all(const char *path)
 {
 	FILE *file = fopen(path, "r");
 	char *text = calloc(1, 1 << 18);
 
-	CHECK(file && text);
-	CHECK(fread(text, 1, (1 << 18) - 1, file) > 0);
+	REQUIRE(file && text);
+	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
 	fclose(file);
 	return text;
 }
@@ -50,22 +52,22 @@ static void every_call_is_documented(void)
 
 		n_calls++;
 		snprintf(wanted, sizeof(wanted), "\t[%s", name);
-		CHECK(strstr(code, wanted));
+		REQUIRE(strstr(code, wanted));
 		snprintf(wanted, sizeof(wanted),
 			 number < 0x100 ? "### %s (%lu)\n" : "### %s (%#lx)\n",
 			 name + strlen("WHIT_CALL_"), number);
 		if (!strstr(document, wanted)) {
-			printf("FAIL %s: docs/hypercalls.md lacks: %s", test_name, wanted);
-			longjmp(test_end, 1);
+			FAIL("docs/hypercalls.md lacks: %s", wanted);
+			check_end();
 		}
 	}
 	for (at_text = code; next_name(&at_text, "[WHIT_CALL_", name); n_rows++)
 		at_text++;
 	for (at_text = document; (at_text = strstr(at_text, "\n### ")); n_headings++)
 		at_text++;
-	CHECK(n_calls >= 19);
-	CHECK_EQ(n_rows, n_calls);
-	CHECK_EQ(n_headings, n_calls);
+	REQUIRE(n_calls >= 19);
+	REQUIRE_EQ(n_rows, n_calls);
+	REQUIRE_EQ(n_headings, n_calls);
 	free(header);
 	free(code);
 	free(document);
@@ -81,14 +83,14 @@ static void every_counter_of_exits_is_documented(void)
 	while (next_name(&at_text, "WHIT_EXIT_", name)) {
 		if (strncmp(at_text, " = ", 3) || !strcmp(name, "WHIT_EXIT_COUNTERS"))
 			continue;
-		CHECK_EQ(strtoul(at_text + 3, NULL, 0), n_counters);
+		REQUIRE_EQ(strtoul(at_text + 3, NULL, 0), n_counters);
 		snprintf(wanted, sizeof(wanted), "\n| %u | `%s` | ", n_counters++, name);
-		CHECK(strstr(document, wanted));
+		REQUIRE(strstr(document, wanted));
 	}
 	for (at_text = document; (at_text = strstr(at_text, " | `WHIT_EXIT_")); n_rows++)
 		at_text++;
-	CHECK_EQ(n_counters, WHIT_EXIT_COUNTERS);
-	CHECK_EQ(n_rows, n_counters);
+	REQUIRE_EQ(n_counters, WHIT_EXIT_COUNTERS);
+	REQUIRE_EQ(n_rows, n_counters);
 	free(header);
 	free(document);
 }

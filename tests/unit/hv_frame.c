@@ -1,52 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/mem/frame.c: the books of the machine's RAM. */
-#include "tests/unit/hv_test.h"
+#include "tests/random.h"
+#include "tests/unit/machine.h"
+
+static struct random rng = { 1 };
 
 static void frames_know_what_is_root_ram(void)
 {
 	machine(256 * MIB);
-	CHECK(frames_are_root(64 * MIB, 64 * MIB));
-	CHECK(frames_are_root(PAGE_SIZE, BLOCK_BASE - PAGE_SIZE));
-	CHECK(frames_are_root(100 * MIB + 17, 5));
-	CHECK(!frames_are_root(0, 1)); /* the handover leaves page 0 out */
-	CHECK(!frames_are_root(BLOCK_BASE - 1, 2));
-	CHECK(!frames_are_root(BLOCK_BASE, 1));
-	CHECK(!frames_are_root(BLOCK_BASE + 32 * MIB - 1, 2));
-	CHECK(frames_are_root(BLOCK_BASE + 32 * MIB, 2));
-	CHECK(frames_are_root(256 * MIB - 1, 1));
-	CHECK(!frames_are_root(256 * MIB - 1, 2));
-	CHECK(!frames_are_root(64 * MIB, 1024 * GIB));
-	CHECK(!frames_are_root(~0ull, 1));
-	CHECK(!frames_are_root(~0ull - 4095, 8192));
-	CHECK(!frames_are_root(64 * MIB, ~0ull));
-	CHECK_EQ(frames_kind(SPA(~0ull)), FRAME_PLAIN);
+	REQUIRE(frames_are_root(64 * MIB, 64 * MIB));
+	REQUIRE(frames_are_root(PAGE_SIZE, BLOCK_BASE - PAGE_SIZE));
+	REQUIRE(frames_are_root(100 * MIB + 17, 5));
+	REQUIRE(!frames_are_root(0, 1)); /* the handover leaves page 0 out */
+	REQUIRE(!frames_are_root(BLOCK_BASE - 1, 2));
+	REQUIRE(!frames_are_root(BLOCK_BASE, 1));
+	REQUIRE(!frames_are_root(BLOCK_BASE + 32 * MIB - 1, 2));
+	REQUIRE(frames_are_root(BLOCK_BASE + 32 * MIB, 2));
+	REQUIRE(frames_are_root(256 * MIB - 1, 1));
+	REQUIRE(!frames_are_root(256 * MIB - 1, 2));
+	REQUIRE(!frames_are_root(64 * MIB, 1024 * GIB));
+	REQUIRE(!frames_are_root(~0ull, 1));
+	REQUIRE(!frames_are_root(~0ull - 4095, 8192));
+	REQUIRE(!frames_are_root(64 * MIB, ~0ull));
+	REQUIRE_EQ(frames_kind(SPA(~0ull)), FRAME_PLAIN);
 }
 
 static void frames_mapped_are_not_lent(void)
 {
 	machine(3 * GIB);
 	frames_map(SPA(1 * GIB), LEVEL_1G);
-	CHECK(!frames_lend(SPA(1 * GIB + 5 * MIB), 1));
-	CHECK(frames_lend(SPA(1 * GIB - PAGE_SIZE), 1));
-	CHECK(!frames_lend(SPA(1 * GIB - 2 * PAGE_SIZE),
-			   3)); /* the second is lent, the third mapped */
-	CHECK(frames_are_root(1 * GIB - 2 * PAGE_SIZE, PAGE_SIZE));
+	REQUIRE(!frames_lend(SPA(1 * GIB + 5 * MIB), 1));
+	REQUIRE(frames_lend(SPA(1 * GIB - PAGE_SIZE), 1));
+	REQUIRE(!frames_lend(SPA(1 * GIB - 2 * PAGE_SIZE),
+			     3)); /* the second is lent, the third mapped */
+	REQUIRE(frames_are_root(1 * GIB - 2 * PAGE_SIZE, PAGE_SIZE));
 	frames_map(SPA(2 * GIB), LEVEL_2M);
 	frames_map(SPA(2 * GIB + 4 * MIB), LEVEL_4K);
-	CHECK(!frames_lend(SPA(2 * GIB + 2 * MIB - PAGE_SIZE), 1));
-	CHECK(frames_lend(SPA(2 * GIB + 2 * MIB), 512));
-	CHECK(!frames_lend(SPA(2 * GIB + 4 * MIB), 1));
-	CHECK(frames_are_root(2 * GIB, 2 * MIB));
-	CHECK(!frames_are_root(2 * GIB, 2 * MIB + 1));
-	CHECK(!frames_are_root(2 * GIB, 1 * GIB));
+	REQUIRE(!frames_lend(SPA(2 * GIB + 2 * MIB - PAGE_SIZE), 1));
+	REQUIRE(frames_lend(SPA(2 * GIB + 2 * MIB), 512));
+	REQUIRE(!frames_lend(SPA(2 * GIB + 4 * MIB), 1));
+	REQUIRE(frames_are_root(2 * GIB, 2 * MIB));
+	REQUIRE(!frames_are_root(2 * GIB, 2 * MIB + 1));
+	REQUIRE(!frames_are_root(2 * GIB, 1 * GIB));
 	frames_unmap(SPA(1 * GIB), LEVEL_1G);
-	CHECK(frames_lend(SPA(1 * GIB + 5 * MIB), 1));
-	CHECK_EQ(hv.stats.lent_pages, 514);
+	REQUIRE(frames_lend(SPA(1 * GIB + 5 * MIB), 1));
+	REQUIRE_EQ(hv.stats.lent_pages, 514);
 	frames_mark(SPA(1 * GIB + 5 * MIB), FRAME_PARTITION);
-	CHECK_EQ(frames_kind(SPA(1 * GIB + 5 * MIB + 99)), FRAME_PARTITION);
-	CHECK_EQ(frames_kind(SPA(1 * GIB + 6 * MIB)), FRAME_PLAIN);
+	REQUIRE_EQ(frames_kind(SPA(1 * GIB + 5 * MIB + 99)), FRAME_PARTITION);
+	REQUIRE_EQ(frames_kind(SPA(1 * GIB + 6 * MIB)), FRAME_PLAIN);
 	frames_unlend(SPA(1 * GIB + 5 * MIB), 1);
-	CHECK_EQ(frames_kind(SPA(1 * GIB + 5 * MIB)), FRAME_PLAIN);
+	REQUIRE_EQ(frames_kind(SPA(1 * GIB + 5 * MIB)), FRAME_PLAIN);
 }
 
 /* A model without levels: a count of each kind of use for every page. */
@@ -76,13 +79,15 @@ static void frames_agree_with_a_plain_model(void)
 	memset(uses, 0, sizeof(uses));
 	memset(lent, 0, sizeof(lent));
 	for (unsigned int round = 0; round < 20000; round++) {
-		const unsigned int level = 1 + (unsigned int)rnd(rnd(8) ? 2 : 3);
+		const unsigned int level =
+			1 + (unsigned int)random_below(&rng, random_below(&rng, 8) ? 2 : 3);
 		const uint64_t n = LEVEL_SIZE(level) / PAGE_SIZE;
-		const uint64_t page = rnd(rnd(2) ? 4096 : MODEL_PAGES) & ~(n - 1);
+		const uint64_t page =
+			random_below(&rng, random_below(&rng, 2) ? 4096 : MODEL_PAGES) & ~(n - 1);
 		const uint64_t spa = MODEL_BASE + page * PAGE_SIZE;
 
-		CHECK_EQ(frames_are_root(spa, n * PAGE_SIZE), model_is_root(page, n));
-		switch (rnd(4)) {
+		REQUIRE_EQ(frames_are_root(spa, n * PAGE_SIZE), model_is_root(page, n));
+		switch (random_below(&rng, 4)) {
 		case 0:
 			if (n_mapped < 512 && model_is_root(page, n)) {
 				frames_map(SPA(spa), level);
@@ -95,7 +100,7 @@ static void frames_agree_with_a_plain_model(void)
 			break;
 		case 1:
 			if (n_mapped) {
-				const unsigned int k = (unsigned int)rnd(n_mapped);
+				const unsigned int k = (unsigned int)random_below(&rng, n_mapped);
 
 				frames_unmap(SPA(MODEL_BASE + mapped[k].page * PAGE_SIZE),
 					     mapped[k].level);
@@ -105,12 +110,12 @@ static void frames_agree_with_a_plain_model(void)
 			}
 			break;
 		case 2: {
-			const uint64_t count = 1 + rnd(16);
+			const uint64_t count = 1 + random_below(&rng, 16);
 			bool may = page + count <= MODEL_PAGES;
 
 			for (uint64_t i = 0; may && i < count; i++)
 				may = !uses[page + i] && !lent[page + i];
-			CHECK_EQ(frames_lend(SPA(spa), count), may);
+			REQUIRE_EQ(frames_lend(SPA(spa), count), may);
 			for (uint64_t i = 0; may && i < count; i++)
 				lent[page + i] = 1;
 			break;
@@ -126,9 +131,9 @@ static void frames_agree_with_a_plain_model(void)
 		frames_unmap(SPA(MODEL_BASE + mapped[n_mapped].page * PAGE_SIZE),
 			     mapped[n_mapped].level);
 	for (uint64_t page = 0; page < MODEL_PAGES; page++) {
-		CHECK_EQ(frames_uses(SPA(MODEL_BASE + page * PAGE_SIZE), LEVEL_4K), 0);
-		CHECK_EQ(frames_kind(SPA(MODEL_BASE + page * PAGE_SIZE)),
-			 lent[page] ? FRAME_LENT : FRAME_PLAIN);
+		REQUIRE_EQ(frames_uses(SPA(MODEL_BASE + page * PAGE_SIZE), LEVEL_4K), 0);
+		REQUIRE_EQ(frames_kind(SPA(MODEL_BASE + page * PAGE_SIZE)),
+			   lent[page] ? FRAME_LENT : FRAME_PLAIN);
 	}
 }
 
@@ -139,20 +144,20 @@ static void handover_that_is_wrong_is_refused(void)
 	fake_reset(256 * MIB);
 	h = fake_handover(BLOCK_BASE, 32 * MIB);
 	h->ram[1].base -= PAGE_SIZE; /* into the block */
-	CHECK_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
-	CHECK(strstr(h->message, "block"));
+	REQUIRE_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
+	REQUIRE(strstr(h->message, "block"));
 	h = fake_handover(BLOCK_BASE, 32 * MIB);
 	h->ram[1].n_bytes += 1;
-	CHECK_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
+	REQUIRE_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
 	h = fake_handover(BLOCK_BASE, 32 * MIB);
 	h->ram[1].base = 0;
-	CHECK_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
+	REQUIRE_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
 	h = fake_handover(BLOCK_BASE, 32 * MIB);
 	h->heap_bytes += PAGE_SIZE;
-	CHECK_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
+	REQUIRE_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
 	h = fake_handover(BLOCK_BASE, 32 * MIB);
 	h->n_ram = WHIT_MAX_RAM_RANGES + 1;
-	CHECK_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
+	REQUIRE_EQ(hv_init(h), WHIT_LAUNCH_BAD_RECORD);
 }
 
 /* With any number of heap pages the start either succeeds or says that memory is short. */
@@ -170,11 +175,11 @@ static void heap_too_small_is_refused(void)
 		code = hv_init(h);
 		if (code != WHIT_LAUNCH_OK) {
 			n_refused++;
-			CHECK_EQ(code, WHIT_LAUNCH_NO_MEMORY);
-			CHECK(strstr(h->message, "too small"));
+			REQUIRE_EQ(code, WHIT_LAUNCH_NO_MEMORY);
+			REQUIRE(strstr(h->message, "too small"));
 		}
 	}
-	CHECK(n_refused > 5 && n_refused < 70);
+	REQUIRE(n_refused > 5 && n_refused < 70);
 }
 
 int main(void)

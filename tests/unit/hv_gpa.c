@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/mem/gpa.c: mapping and unmapping against a map of single pages, with the books of the frames. */
-#include "tests/unit/hv_test.h"
+#include "tests/random.h"
+#include "tests/unit/machine.h"
+
+static struct random rng = { 1 };
 
 #define RWX (WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute)
 
@@ -14,13 +17,13 @@ static uint32_t map(uint64_t handle, uint64_t source, uint64_t gpa, uint64_t byt
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			const uint64_t n = out_rdx;
 
-			CHECK(n > 0 && n <= WHIT_MAX_LEND);
-			CHECK_EQ(lend_all(handle, test_pages(n), n), S_OK);
+			REQUIRE(n > 0 && n <= WHIT_MAX_LEND);
+			REQUIRE_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
 		if (result != WHIT_S_MORE)
 			return result;
-		CHECK(out_rdx > 0 && out_rdx < bytes && !(out_rdx & 4095));
+		REQUIRE(out_rdx > 0 && out_rdx < bytes && !(out_rdx & 4095));
 		source += out_rdx;
 		gpa += out_rdx;
 		bytes -= out_rdx;
@@ -35,12 +38,12 @@ static uint32_t unmap(uint64_t handle, uint64_t gpa, uint64_t bytes)
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			const uint64_t n = out_rdx;
 
-			CHECK_EQ(lend_all(handle, test_pages(n), n), S_OK);
+			REQUIRE_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
 		if (result != WHIT_S_MORE)
 			return result;
-		CHECK(out_rdx > 0 && out_rdx < bytes);
+		REQUIRE(out_rdx > 0 && out_rdx < bytes);
 		gpa += out_rdx;
 		bytes -= out_rdx;
 	}
@@ -54,25 +57,25 @@ static void map_uses_the_largest_leaves(void)
 	machine(6 * GIB);
 	handle = set_up(16, 1);
 	space = &partition_of(handle)->space;
-	CHECK_EQ(map(handle, 1 * GIB, 4 * GIB, 1 * GIB + 2 * MIB + PAGE_SIZE, RWX), S_OK);
-	CHECK_EQ(virt_space_lookup(space, GPA(4 * GIB + 12345)).level, LEVEL_1G);
-	CHECK_EQ(virt_space_lookup(space, GPA(5 * GIB)).level, LEVEL_2M);
-	CHECK_EQ(virt_space_lookup(space, GPA(5 * GIB + 2 * MIB)).level, LEVEL_4K);
-	CHECK_EQ(virt_space_lookup(space, GPA(5 * GIB + 2 * MIB + PAGE_SIZE)).rights, 0);
-	CHECK_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 1);
-	CHECK_EQ(frames_uses(SPA(1 * GIB), LEVEL_2M), 0);
-	CHECK_EQ(frames_uses(SPA(2 * GIB), LEVEL_2M), 1);
-	CHECK_EQ(frames_uses(SPA(2 * GIB + 2 * MIB), LEVEL_4K), 1);
+	REQUIRE_EQ(map(handle, 1 * GIB, 4 * GIB, 1 * GIB + 2 * MIB + PAGE_SIZE, RWX), S_OK);
+	REQUIRE_EQ(virt_space_lookup(space, GPA(4 * GIB + 12345)).level, LEVEL_1G);
+	REQUIRE_EQ(virt_space_lookup(space, GPA(5 * GIB)).level, LEVEL_2M);
+	REQUIRE_EQ(virt_space_lookup(space, GPA(5 * GIB + 2 * MIB)).level, LEVEL_4K);
+	REQUIRE_EQ(virt_space_lookup(space, GPA(5 * GIB + 2 * MIB + PAGE_SIZE)).rights, 0);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 1);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB), LEVEL_2M), 0);
+	REQUIRE_EQ(frames_uses(SPA(2 * GIB), LEVEL_2M), 1);
+	REQUIRE_EQ(frames_uses(SPA(2 * GIB + 2 * MIB), LEVEL_4K), 1);
 	/* One source, many uses. */
-	CHECK_EQ(map(handle, 1 * GIB, 8 * GIB, 1 * GIB, WHvMapGpaRangeFlagRead), S_OK);
-	CHECK_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 2);
-	CHECK_EQ(gpa_page(partition_of(handle), GPA(8 * GIB + 4099)).rights, VIRT_READ);
-	CHECK(gpa_page(partition_of(handle), GPA(8 * GIB + 4099)).ptr == at(1 * GIB + PAGE_SIZE));
-	CHECK(!gpa_page(partition_of(handle), GPA(~0ull)).ptr);
-	CHECK(!gpa_page(partition_of(handle), GPA(1ull << 40)).ptr);
-	CHECK(!gpa_page(partition_of(handle), GPA(0)).ptr);
+	REQUIRE_EQ(map(handle, 1 * GIB, 8 * GIB, 1 * GIB, WHvMapGpaRangeFlagRead), S_OK);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 2);
+	REQUIRE_EQ(gpa_page(partition_of(handle), GPA(8 * GIB + 4099)).rights, VIRT_READ);
+	REQUIRE(gpa_page(partition_of(handle), GPA(8 * GIB + 4099)).ptr == at(1 * GIB + PAGE_SIZE));
+	REQUIRE(!gpa_page(partition_of(handle), GPA(~0ull)).ptr);
+	REQUIRE(!gpa_page(partition_of(handle), GPA(1ull << 40)).ptr);
+	REQUIRE(!gpa_page(partition_of(handle), GPA(0)).ptr);
 	delete_all(handle);
-	CHECK_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 0);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 0);
 	check_clean();
 }
 
@@ -83,21 +86,21 @@ static void splitting_keeps_the_rest_in_use(void)
 
 	machine(6 * GIB);
 	handle = set_up(16, 1);
-	CHECK_EQ(map(handle, 1 * GIB, 1 * GIB, 1 * GIB, RWX), S_OK);
-	CHECK_EQ(unmap(handle, 1 * GIB + 6 * MIB + 5 * PAGE_SIZE, PAGE_SIZE), S_OK);
-	CHECK_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 0);
-	CHECK_EQ(frames_uses(SPA(1 * GIB), LEVEL_2M), 1);
-	CHECK_EQ(frames_uses(SPA(1 * GIB + 6 * MIB), LEVEL_2M), 0);
-	CHECK_EQ(frames_uses(SPA(1 * GIB + 6 * MIB + 4 * PAGE_SIZE), LEVEL_4K), 1);
-	CHECK_EQ(frames_uses(SPA(1 * GIB + 6 * MIB + 5 * PAGE_SIZE), LEVEL_4K), 0);
-	CHECK_EQ(CALL(WHIT_CALL_LEND, handle, 1 * GIB + 6 * MIB + 4 * PAGE_SIZE, 1),
-		 E_ACCESSDENIED);
-	CHECK_EQ(CALL(WHIT_CALL_LEND, handle, 1 * GIB + 6 * MIB + 5 * PAGE_SIZE, 1), S_OK);
+	REQUIRE_EQ(map(handle, 1 * GIB, 1 * GIB, 1 * GIB, RWX), S_OK);
+	REQUIRE_EQ(unmap(handle, 1 * GIB + 6 * MIB + 5 * PAGE_SIZE, PAGE_SIZE), S_OK);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB), LEVEL_1G), 0);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB), LEVEL_2M), 1);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB + 6 * MIB), LEVEL_2M), 0);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB + 6 * MIB + 4 * PAGE_SIZE), LEVEL_4K), 1);
+	REQUIRE_EQ(frames_uses(SPA(1 * GIB + 6 * MIB + 5 * PAGE_SIZE), LEVEL_4K), 0);
+	REQUIRE_EQ(CALL(WHIT_CALL_LEND, handle, 1 * GIB + 6 * MIB + 4 * PAGE_SIZE, 1),
+		   E_ACCESSDENIED);
+	REQUIRE_EQ(CALL(WHIT_CALL_LEND, handle, 1 * GIB + 6 * MIB + 5 * PAGE_SIZE, 1), S_OK);
 	/* Lent: it cannot be mapped, nor can a block around it. */
-	CHECK_EQ(map(handle, 1 * GIB, 8 * GIB, 1 * GIB, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 1 * GIB + 6 * MIB + 5 * PAGE_SIZE, 8 * GIB, PAGE_SIZE, RWX),
-		 E_INVALIDARG);
-	CHECK_EQ(map(handle, 1 * GIB + 8 * MIB, 8 * GIB, 2 * MIB, RWX), S_OK);
+	REQUIRE_EQ(map(handle, 1 * GIB, 8 * GIB, 1 * GIB, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 1 * GIB + 6 * MIB + 5 * PAGE_SIZE, 8 * GIB, PAGE_SIZE, RWX),
+		   E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 1 * GIB + 8 * MIB, 8 * GIB, 2 * MIB, RWX), S_OK);
 	delete_all(handle);
 	check_clean();
 }
@@ -111,42 +114,42 @@ static void errors_of_map_and_unmap(void)
 	handle = set_up(64, 1);
 	raw = created(8);
 	/* Alignment, size, overflow, width. */
-	CHECK_EQ(map(handle, 64 * MIB + 1, 0, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 8, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE + 8, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, 0, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, end, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, end - PAGE_SIZE, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, ~0ull & PAGE_MASK, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, PAGE_SIZE, 0 - PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB + 1, 0, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 8, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE + 8, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, 0, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, end, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, end - PAGE_SIZE, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, ~0ull & PAGE_MASK, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, PAGE_SIZE, 0 - PAGE_SIZE, RWX), E_INVALIDARG);
 	/* Source: not RAM, the hypervisor's, wrapping, beyond RAM. */
-	CHECK_EQ(map(handle, BLOCK_BASE, 0, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, BLOCK_BASE - PAGE_SIZE, 0, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 2 * GIB, 0, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 0 - PAGE_SIZE, 0, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, BLOCK_BASE, 0, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, BLOCK_BASE - PAGE_SIZE, 0, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 2 * GIB, 0, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 0 - PAGE_SIZE, 0, 2 * PAGE_SIZE, RWX), E_INVALIDARG);
 	/* Flags: none, write or execute without read, tracking alone, unknown. */
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 0), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 2), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 4), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 6), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 8), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 16 | RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 1ull << 63 | 1), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 0), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 2), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 4), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 6), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 8), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 16 | RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 1ull << 63 | 1), E_INVALIDARG);
 	virt_machine.has_execute_only = true;
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 4), S_OK);
-	CHECK_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 6), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 4), S_OK);
+	REQUIRE_EQ(map(handle, 64 * MIB, 0, PAGE_SIZE, 6), E_INVALIDARG);
 	/* Not set up. */
-	CHECK_EQ(map(raw, 64 * MIB, 0, PAGE_SIZE, RWX), WHIT_E_INVALID_STATE);
-	CHECK_EQ(unmap(raw, 0, PAGE_SIZE), WHIT_E_INVALID_STATE);
+	REQUIRE_EQ(map(raw, 64 * MIB, 0, PAGE_SIZE, RWX), WHIT_E_INVALID_STATE);
+	REQUIRE_EQ(unmap(raw, 0, PAGE_SIZE), WHIT_E_INVALID_STATE);
 	/* Unmap: the same ranges; a hole is no error. */
-	CHECK_EQ(unmap(handle, 1, PAGE_SIZE), E_INVALIDARG);
-	CHECK_EQ(unmap(handle, 0, 0), E_INVALIDARG);
-	CHECK_EQ(unmap(handle, 0, 5), E_INVALIDARG);
-	CHECK_EQ(unmap(handle, end, PAGE_SIZE), E_INVALIDARG);
-	CHECK_EQ(unmap(handle, PAGE_SIZE, 0 - PAGE_SIZE), E_INVALIDARG);
-	CHECK_EQ(unmap(handle, 8 * GIB, 3 * PAGE_SIZE), S_OK);
-	CHECK_EQ(unmap(handle, 0, end), S_OK);
-	CHECK_EQ(frames_uses(SPA(64 * MIB), LEVEL_4K), 0);
+	REQUIRE_EQ(unmap(handle, 1, PAGE_SIZE), E_INVALIDARG);
+	REQUIRE_EQ(unmap(handle, 0, 0), E_INVALIDARG);
+	REQUIRE_EQ(unmap(handle, 0, 5), E_INVALIDARG);
+	REQUIRE_EQ(unmap(handle, end, PAGE_SIZE), E_INVALIDARG);
+	REQUIRE_EQ(unmap(handle, PAGE_SIZE, 0 - PAGE_SIZE), E_INVALIDARG);
+	REQUIRE_EQ(unmap(handle, 8 * GIB, 3 * PAGE_SIZE), S_OK);
+	REQUIRE_EQ(unmap(handle, 0, end), S_OK);
+	REQUIRE_EQ(frames_uses(SPA(64 * MIB), LEVEL_4K), 0);
 	delete_all(handle);
 	delete_all(raw);
 	check_clean();
@@ -167,21 +170,21 @@ static void too_few_pages_change_nothing(void)
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			const uint64_t wanted = out_rdx;
 
-			CHECK_EQ(partition_of(handle)->pages.count, free_before);
-			CHECK(!gpa_page(partition_of(handle), GPA(gpa)).ptr);
-			CHECK_EQ(frames_uses(SPA(source), LEVEL_4K), 0);
-			CHECK_EQ(lend_all(handle, test_pages(wanted), wanted), S_OK);
-			CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source, gpa, 2 * PAGE_SIZE,
-				      RWX),
-				 S_OK);
+			REQUIRE_EQ(partition_of(handle)->pages.count, free_before);
+			REQUIRE(!gpa_page(partition_of(handle), GPA(gpa)).ptr);
+			REQUIRE_EQ(frames_uses(SPA(source), LEVEL_4K), 0);
+			REQUIRE_EQ(lend_all(handle, test_pages(wanted), wanted), S_OK);
+			REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, source, gpa, 2 * PAGE_SIZE,
+					RWX),
+				   S_OK);
 		} else {
-			CHECK_EQ(result, S_OK);
-			CHECK(n >= 8);
+			REQUIRE_EQ(result, S_OK);
+			REQUIRE(n >= 8);
 		}
-		CHECK_EQ(frames_uses(SPA(source), LEVEL_4K), 1);
-		CHECK(gpa_page(partition_of(handle), GPA(gpa)).ptr == at(source));
+		REQUIRE_EQ(frames_uses(SPA(source), LEVEL_4K), 1);
+		REQUIRE(gpa_page(partition_of(handle), GPA(gpa)).ptr == at(source));
 		delete_all(handle);
-		CHECK_EQ(frames_uses(SPA(source), LEVEL_4K), 0);
+		REQUIRE_EQ(frames_uses(SPA(source), LEVEL_4K), 0);
 	}
 	check_clean();
 }
@@ -195,12 +198,12 @@ static void no_gpa_has_more_than_48_bits(void)
 	virt_machine.physical_bits = 52;
 	machine_of(256 * MIB, 32 * MIB);
 	handle = set_up(32, 1);
-	CHECK_EQ(map(handle, 64 * MIB, 1ull << 48, PAGE_SIZE, RWX), E_INVALIDARG);
-	CHECK_EQ(map(handle, 64 * MIB, (1ull << 48) - PAGE_SIZE, PAGE_SIZE, RWX), S_OK);
-	CHECK(!gpa_page(partition_of(handle), GPA(1ull << 48)).ptr);
-	CHECK(gpa_page(partition_of(handle), GPA((1ull << 48) - 1)).ptr);
-	CHECK_EQ(unmap(handle, (1ull << 48) - PAGE_SIZE, PAGE_SIZE), S_OK);
-	CHECK(delete_all(handle) < 2000);
+	REQUIRE_EQ(map(handle, 64 * MIB, 1ull << 48, PAGE_SIZE, RWX), E_INVALIDARG);
+	REQUIRE_EQ(map(handle, 64 * MIB, (1ull << 48) - PAGE_SIZE, PAGE_SIZE, RWX), S_OK);
+	REQUIRE(!gpa_page(partition_of(handle), GPA(1ull << 48)).ptr);
+	REQUIRE(gpa_page(partition_of(handle), GPA((1ull << 48) - 1)).ptr);
+	REQUIRE_EQ(unmap(handle, (1ull << 48) - PAGE_SIZE, PAGE_SIZE), S_OK);
+	REQUIRE(delete_all(handle) < 2000);
 	check_clean();
 }
 
@@ -212,12 +215,12 @@ static void work_is_cut(void)
 	machine(1 * GIB);
 	handle = set_up(200, 1);
 	/* Source and GPA are a page apart: nothing but small leaves. */
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, 128 * MIB, PAGE_SIZE, 64 * MIB, RWX),
-		 WHIT_S_MORE);
-	CHECK_EQ(out_rdx, 1 * MIB);
-	CHECK_EQ(map(handle, 128 * MIB, PAGE_SIZE, 64 * MIB, RWX), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, 128 * MIB, PAGE_SIZE, 64 * MIB, RWX),
+		   WHIT_S_MORE);
+	REQUIRE_EQ(out_rdx, 1 * MIB);
+	REQUIRE_EQ(map(handle, 128 * MIB, PAGE_SIZE, 64 * MIB, RWX), S_OK);
 	n = delete_all(handle);
-	CHECK(n > 10 && n < 200);
+	REQUIRE(n > 10 && n < 200);
 	check_clean();
 }
 
@@ -229,14 +232,14 @@ static void replacing_and_removing_flush(void)
 	machine(1 * GIB);
 	handle = set_up(64, 1);
 	before = fake.n_flushes;
-	CHECK_EQ(map(handle, 128 * MIB, 0, PAGE_SIZE, RWX), S_OK);
-	CHECK_EQ(fake.n_flushes, before); /* nothing stood there */
-	CHECK_EQ(map(handle, 128 * MIB, 0, PAGE_SIZE, 1), S_OK);
-	CHECK_EQ(fake.n_flushes, before + 1);
-	CHECK_EQ(unmap(handle, 0, PAGE_SIZE), S_OK);
-	CHECK_EQ(fake.n_flushes, before + 2);
-	CHECK_EQ(unmap(handle, 0, PAGE_SIZE), S_OK);
-	CHECK_EQ(fake.n_flushes, before + 2);
+	REQUIRE_EQ(map(handle, 128 * MIB, 0, PAGE_SIZE, RWX), S_OK);
+	REQUIRE_EQ(fake.n_flushes, before); /* nothing stood there */
+	REQUIRE_EQ(map(handle, 128 * MIB, 0, PAGE_SIZE, 1), S_OK);
+	REQUIRE_EQ(fake.n_flushes, before + 1);
+	REQUIRE_EQ(unmap(handle, 0, PAGE_SIZE), S_OK);
+	REQUIRE_EQ(fake.n_flushes, before + 2);
+	REQUIRE_EQ(unmap(handle, 0, PAGE_SIZE), S_OK);
+	REQUIRE_EQ(fake.n_flushes, before + 2);
 	delete_all(handle);
 	check_clean();
 }
@@ -267,11 +270,11 @@ static void check_space(uint64_t handle)
 		const uint64_t n = LEVEL_SIZE(leaf.level) / PAGE_SIZE;
 		const uint64_t source = leaf.spa.a / PAGE_SIZE;
 
-		CHECK_EQ(page & (n - 1), 0);
+		REQUIRE_EQ(page & (n - 1), 0);
 		for (uint64_t i = 0; i < n && page + i < SPACE_PAGES; i++) {
-			CHECK_EQ(leaf.rights, model[page + i].rights);
+			REQUIRE_EQ(leaf.rights, model[page + i].rights);
 			if (leaf.rights)
-				CHECK_EQ(source + i, model[page + i].source);
+				REQUIRE_EQ(source + i, model[page + i].source);
 		}
 		if (leaf.rights) {
 			const uint64_t offset = source - RAM_BASE / PAGE_SIZE;
@@ -286,24 +289,24 @@ static void check_space(uint64_t handle)
 		page += n;
 	}
 	for (uint64_t i = 0; i < RAM_PAGES; i++)
-		CHECK_EQ(frames_uses(SPA(RAM_BASE + i * PAGE_SIZE), LEVEL_4K), uses_4k[i]);
+		REQUIRE_EQ(frames_uses(SPA(RAM_BASE + i * PAGE_SIZE), LEVEL_4K), uses_4k[i]);
 	for (uint64_t i = 0; i < RAM_PAGES / 512; i++)
-		CHECK_EQ(frames_uses(SPA(RAM_BASE + i * LEVEL_SIZE(LEVEL_2M)), LEVEL_2M),
-			 uses_2m[i]);
+		REQUIRE_EQ(frames_uses(SPA(RAM_BASE + i * LEVEL_SIZE(LEVEL_2M)), LEVEL_2M),
+			   uses_2m[i]);
 	for (uint64_t i = 0; i < RAM_PAGES / 512 / 512; i++)
-		CHECK_EQ(frames_uses(SPA(RAM_BASE + i * LEVEL_SIZE(LEVEL_1G)), LEVEL_1G),
-			 uses_1g[i]);
+		REQUIRE_EQ(frames_uses(SPA(RAM_BASE + i * LEVEL_SIZE(LEVEL_1G)), LEVEL_1G),
+			   uses_1g[i]);
 }
 
 static uint64_t random_span(uint64_t *first, uint64_t n_pages)
 {
 	static const uint64_t grain[] = { 1, 1, 16, 512, 512, 512 * 512 };
-	const uint64_t g = grain[rnd(6)];
-	uint64_t n = (1 + rnd(4)) * g;
+	const uint64_t g = grain[random_below(&rng, 6)];
+	uint64_t n = (1 + random_below(&rng, 4)) * g;
 
-	*first = rnd(n_pages) & ~(g - 1);
-	if (!rnd(3))
-		n += rnd(600);
+	*first = random_below(&rng, n_pages) & ~(g - 1);
+	if (!random_below(&rng, 3))
+		n += random_below(&rng, 600);
 	if (*first + n > n_pages)
 		n = n_pages - *first;
 	return n;
@@ -322,12 +325,12 @@ static void random_maps_agree_with_a_page_map(unsigned int max_level)
 	for (unsigned int round = 0; round < 400; round++) {
 		uint64_t first, n = random_span(&first, SPACE_PAGES);
 
-		if (rnd(3)) {
-			const uint8_t rights = flags[rnd(4)];
+		if (random_below(&rng, 3)) {
+			const uint8_t rights = flags[random_below(&rng, 4)];
 			uint64_t source, room = random_span(&source, RAM_PAGES);
 
 			/* Often with the alignment that makes large leaves. */
-			if (rnd(2) && (first & (RAM_PAGES - 1)) + n <= RAM_PAGES) {
+			if (random_below(&rng, 2) && (first & (RAM_PAGES - 1)) + n <= RAM_PAGES) {
 				source = first & (RAM_PAGES - 1);
 				room = n;
 			}
@@ -336,45 +339,47 @@ static void random_maps_agree_with_a_page_map(unsigned int max_level)
 			/* Small leaves only over a long way would take all day. */
 			if (((source ^ first) & 511) && n > 4096)
 				n = 4096;
-			CHECK_EQ(map(handle, RAM_BASE + source * PAGE_SIZE, first * PAGE_SIZE,
-				     n * PAGE_SIZE, rights),
-				 S_OK);
+			REQUIRE_EQ(map(handle, RAM_BASE + source * PAGE_SIZE, first * PAGE_SIZE,
+				       n * PAGE_SIZE, rights),
+				   S_OK);
 			for (uint64_t i = 0; i < n; i++) {
 				model[first + i].source =
 					(uint32_t)(RAM_BASE / PAGE_SIZE + source + i);
 				model[first + i].rights = rights;
 			}
 		} else {
-			CHECK_EQ(unmap(handle, first * PAGE_SIZE, n * PAGE_SIZE), S_OK);
+			REQUIRE_EQ(unmap(handle, first * PAGE_SIZE, n * PAGE_SIZE), S_OK);
 			for (uint64_t i = 0; i < n; i++)
 				model[first + i].rights = 0;
 		}
 		for (unsigned int i = 0; i < 64; i++) {
-			const uint64_t page =
-				i < 8 ? (first + n - 4 + i) % SPACE_PAGES : rnd(SPACE_PAGES);
+			const uint64_t page = i < 8 ? (first + n - 4 + i) % SPACE_PAGES
+						    : random_below(&rng, SPACE_PAGES);
 			const struct gpa_page is =
-				gpa_page(partition_of(handle), GPA(page * PAGE_SIZE + rnd(4096)));
+				gpa_page(partition_of(handle),
+					 GPA(page * PAGE_SIZE + random_below(&rng, 4096)));
 
-			CHECK_EQ(is.rights, model[page].rights);
+			REQUIRE_EQ(is.rights, model[page].rights);
 			if (is.rights)
-				CHECK(is.ptr == at((uint64_t)model[page].source * PAGE_SIZE));
+				REQUIRE(is.ptr == at((uint64_t)model[page].source * PAGE_SIZE));
 		}
 		if (round % 40 == 39)
 			check_space(handle);
 	}
-	CHECK_EQ(fake_count_pages(&partition_of(handle)->pages), partition_of(handle)->pages.count);
+	REQUIRE_EQ(fake_count_pages(&partition_of(handle)->pages),
+		   partition_of(handle)->pages.count);
 	if (max_level == LEVEL_1G) {
 		/* Everything out again: not even a table stays. */
-		CHECK_EQ(unmap(handle, 0, SPACE_PAGES * PAGE_SIZE), S_OK);
+		REQUIRE_EQ(unmap(handle, 0, SPACE_PAGES * PAGE_SIZE), S_OK);
 		memset(model, 0, sizeof(model));
 		check_space(handle);
-		CHECK(fake_count_tables(&partition_of(handle)->space) <= 2 + 3);
+		REQUIRE(fake_count_tables(&partition_of(handle)->space) <= 2 + 3);
 	}
 	delete_all(handle);
 	for (uint64_t i = 0; i < RAM_PAGES; i++)
-		CHECK_EQ(frames_uses(SPA(RAM_BASE + i * PAGE_SIZE), LEVEL_4K), 0);
+		REQUIRE_EQ(frames_uses(SPA(RAM_BASE + i * PAGE_SIZE), LEVEL_4K), 0);
 	for (uint64_t i = 0; i < RAM_PAGES / 512; i++)
-		CHECK_EQ(frames_uses(SPA(RAM_BASE + i * LEVEL_SIZE(LEVEL_2M)), LEVEL_2M), 0);
+		REQUIRE_EQ(frames_uses(SPA(RAM_BASE + i * LEVEL_SIZE(LEVEL_2M)), LEVEL_2M), 0);
 	check_clean();
 }
 

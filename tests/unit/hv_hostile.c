@@ -4,9 +4,14 @@
  * partitions at once. Whatever the calls answer, no page may be lost or be two things at once; the
  * hypervisor must not panic; and when everything has been deleted the books are what they were.
  */
-#include "tests/unit/hv_test.h"
+#include <stdio.h>
+
+#include "tests/random.h"
+#include "tests/unit/machine.h"
 #include "hv/call/partition.h"
 #include "hv/root/memory.h"
+
+static struct random rng = { 1 };
 
 #define N_CALLS	   100000u
 #define N_HANDLES  8u
@@ -38,54 +43,63 @@ static uint64_t random_word(void)
 					BLOCK_BASE,
 					BLOCK_BASE - 8 };
 
-	switch (rnd(3)) {
-	case 0: return odd[rnd(sizeof(odd) / sizeof(odd[0]))];
-	case 1: return 1ull << rnd(64) | rnd(1ull << rnd(64));
-	default: return rnd(~0ull);
+	switch (random_below(&rng, 3)) {
+	case 0: return odd[random_below(&rng, sizeof(odd) / sizeof(odd[0]))];
+	case 1:
+		return 1ull << random_below(&rng, 64) |
+		       random_below(&rng, 1ull << random_below(&rng, 64));
+	default: return random_below(&rng, ~0ull);
 	}
 }
 
 static uint64_t random_page(void)
 {
-	if (!rnd(16))
+	if (!random_below(&rng, 16))
 		return random_word();
-	if (!rnd(8))
-		return RAM_START + (rnd(SMALL_AREA) & PAGE_MASK);
-	return RAM_START + (rnd(RAM_BYTES) & (rnd(2) ? PAGE_MASK : ~(2 * MIB - 1)));
+	if (!random_below(&rng, 8))
+		return RAM_START + (random_below(&rng, SMALL_AREA) & PAGE_MASK);
+	return RAM_START + (random_below(&rng, RAM_BYTES) &
+			    (random_below(&rng, 2) ? PAGE_MASK : ~(2 * MIB - 1)));
 }
 
 static uint64_t random_buffer(void)
 {
-	return rnd(16) ? RAM_START + (rnd(SMALL_AREA) & ~7ull) : random_word();
+	return random_below(&rng, 16) ? RAM_START + (random_below(&rng, SMALL_AREA) & ~7ull)
+				      : random_word();
 }
 
 static uint64_t random_bytes(void)
 {
-	if (!rnd(16))
+	if (!random_below(&rng, 16))
 		return random_word();
-	return rnd(2) ? (1 + rnd(8)) * PAGE_SIZE : (1 + rnd(3)) * 2 * MIB;
+	return random_below(&rng, 2) ? (1 + random_below(&rng, 8)) * PAGE_SIZE
+				     : (1 + random_below(&rng, 3)) * 2 * MIB;
 }
 
 static uint64_t random_gpa(void)
 {
-	return rnd(16) ? rnd(8 * MIB) & (rnd(2) ? PAGE_MASK : ~(2 * MIB - 1)) : random_word();
+	return random_below(&rng, 16) ? random_below(&rng, 8 * MIB) &
+						(random_below(&rng, 2) ? PAGE_MASK : ~(2 * MIB - 1))
+				      : random_word();
 }
 
 static uint64_t random_handle(void)
 {
-	return rnd(32) ? handles[rnd(N_HANDLES)] : random_word();
+	return random_below(&rng, 32) ? handles[random_below(&rng, N_HANDLES)] : random_word();
 }
 
 static uint64_t random_vp(void)
 {
-	return rnd(16) ? rnd(3) : random_word();
+	return random_below(&rng, 16) ? random_below(&rng, 3) : random_word();
 }
 
 static uint64_t random_name(void)
 {
 	static const uint32_t base[] = { 0, 0x1000, 0x2000, 0x2080, 0x80000000u, 0x57480000u };
 
-	return rnd(16) ? base[rnd(6)] + (uint32_t)rnd(44) : (uint32_t)random_word();
+	return random_below(&rng, 16)
+		       ? base[random_below(&rng, 6)] + (uint32_t)random_below(&rng, 44)
+		       : (uint32_t)random_word();
 }
 
 /* Is this page the root's own, and seen by it? */
@@ -110,9 +124,9 @@ static void *root_at(uint64_t address, unsigned int rights)
 
 	if (rights & ~(unsigned int)leaf.rights) {
 		root_memory_fault(&test_root, &exit);
-		CHECK_EQ(test_root.virt->injected.type, VIRT_EVENT_NONE);
+		REQUIRE_EQ(test_root.virt->injected.type, VIRT_EVENT_NONE);
 		leaf = virt_space_lookup(&hv.root_space, GPA(address));
-		CHECK_EQ(rights & ~(unsigned int)leaf.rights, 0);
+		REQUIRE_EQ(rights & ~(unsigned int)leaf.rights, 0);
 	}
 	return at(leaf.spa.a + (address & (LEVEL_SIZE(leaf.level) - 1)));
 }
@@ -121,12 +135,13 @@ static void *root_at(uint64_t address, unsigned int rights)
 static void scribble(void)
 {
 	for (unsigned int i = 0; i < 32; i++) {
-		const uint64_t where = RAM_START + (rnd(SMALL_AREA) & ~7ull);
+		const uint64_t where = RAM_START + (random_below(&rng, SMALL_AREA) & ~7ull);
 
 		*(uint64_t *)root_at(where, VIRT_WRITE) =
-			rnd(2) ? random_word() : random_name() | random_name() << 32;
+			random_below(&rng, 2) ? random_word() : random_name() | random_name() << 32;
 	}
-	(void)root_at(BLOCK_BASE + rnd(RAM_START - BLOCK_BASE), 1u << rnd(3));
+	(void)root_at(BLOCK_BASE + random_below(&rng, RAM_START - BLOCK_BASE),
+		      1u << random_below(&rng, 3));
 }
 
 static void push_exit(void)
@@ -146,7 +161,7 @@ static void push_exit(void)
 
 	/* At the end of the queue always one that ends the run. */
 	fake.n_exits = fake.next_exit = 0;
-	fake_push(&exits[rnd(sizeof(exits) / sizeof(exits[0]))], NULL);
+	fake_push(&exits[random_below(&rng, sizeof(exits) / sizeof(exits[0]))], NULL);
 	for (unsigned int i = 0; i < 8; i++)
 		fake_push(&exits[1], NULL);
 }
@@ -155,42 +170,47 @@ static void push_exit(void)
 static uint32_t random_memory_call(uint64_t handle, uint64_t vp)
 {
 	const uint64_t buffer = random_buffer();
-	const uint64_t record[5] = { random_gpa(), rnd(4) ? 6 : random_word(), 1 + rnd(18) };
+	const uint64_t record[5] = { random_gpa(), random_below(&rng, 4) ? 6 : random_word(),
+				     1 + random_below(&rng, 18) };
 
-	if (rnd(2) && buffer < fake.ram_bytes - PAGE_SIZE && is_seen(buffer) &&
+	if (random_below(&rng, 2) && buffer < fake.ram_bytes - PAGE_SIZE && is_seen(buffer) &&
 	    is_seen(buffer + sizeof(record)))
 		memcpy(at(buffer), record, sizeof(record));
-	switch (rnd(6)) {
+	switch (random_below(&rng, 6)) {
 	case 0:
 		return CALL(WHIT_CALL_PROTECT_GPA_RANGE, handle, random_gpa(), random_bytes(),
-			    rnd(16) ? 1 | rnd(16) : random_word());
+			    random_below(&rng, 16) ? 1 | random_below(&rng, 16) : random_word());
 	case 1:
 		if (buffer < fake.ram_bytes - PAGE_SIZE && is_seen(buffer) && !PAGE_OFFSET(buffer))
 			*(struct whit_extent *)at(buffer) =
-				(struct whit_extent) { random_page(), 1 + rnd(600) };
+				(struct whit_extent) { random_page(), 1 + random_below(&rng, 600) };
 		return CALL(WHIT_CALL_MAP_GPA_LIST, handle, random_gpa(), buffer,
-			    rnd(4) ? 1 : random_word(), rnd(16) ? 1 | rnd(16) : random_word());
+			    random_below(&rng, 4) ? 1 : random_word(),
+			    random_below(&rng, 16) ? 1 | random_below(&rng, 16) : random_word());
 	case 2:
 		return CALL(WHIT_CALL_QUERY_DIRTY, handle, random_gpa(), random_bytes(),
-			    rnd(4) ? buffer : 0, rnd(16) ? rnd(2) : random_word());
+			    random_below(&rng, 4) ? buffer : 0,
+			    random_below(&rng, 16) ? random_below(&rng, 2) : random_word());
 	case 3:
 		return CALL(WHIT_CALL_ADVISE_GPA_RANGE, handle, random_gpa(), random_bytes(),
-			    rnd(4), rnd(2) ? 0 : random_word());
+			    random_below(&rng, 4), random_below(&rng, 2) ? 0 : random_word());
 	default:
-		return CALL(rnd(2) ? WHIT_CALL_READ_GPA_RANGE : WHIT_CALL_WRITE_GPA_RANGE, handle,
-			    vp, buffer);
+		return CALL(random_below(&rng, 2) ? WHIT_CALL_READ_GPA_RANGE
+						  : WHIT_CALL_WRITE_GPA_RANGE,
+			    handle, vp, buffer);
 	}
 }
 
 static uint32_t random_call(void)
 {
 	const uint64_t handle = random_handle(), vp = random_vp();
-	const unsigned int slot = (unsigned int)rnd(N_HANDLES);
+	const unsigned int slot = (unsigned int)random_below(&rng, N_HANDLES);
 
-	switch (rnd(23)) {
+	switch (random_below(&rng, 23)) {
 	case 0: {
-		const uint32_t result = CALL(WHIT_CALL_CREATE_PARTITION, random_page(),
-					     rnd(16) ? 1 + rnd(60) : random_word());
+		const uint32_t result =
+			CALL(WHIT_CALL_CREATE_PARTITION, random_page(),
+			     random_below(&rng, 16) ? 1 + random_below(&rng, 60) : random_word());
 
 		/* A handle that is forgotten could not be deleted at the end. */
 		if ((result == S_OK || result == WHIT_S_MORE) && !partition_peek(handles[slot])) {
@@ -203,64 +223,79 @@ static uint32_t random_call(void)
 	case 1: return CALL(WHIT_CALL_SETUP_PARTITION, handle);
 	case 2: {
 		/* Most of those that are begun are soon ended: a dying one takes no other call. */
-		uint32_t result =
-			rnd(32) ? RESULT(E_FAIL) : CALL(WHIT_CALL_DELETE_PARTITION, handle);
+		uint32_t result = random_below(&rng, 32) ? RESULT(E_FAIL)
+							 : CALL(WHIT_CALL_DELETE_PARTITION, handle);
 
-		if (result == WHIT_S_AGAIN && rnd(8))
+		if (result == WHIT_S_AGAIN && random_below(&rng, 8))
 			delete_all(handle);
 		return result;
 	}
 	case 3:
-		return CALL(WHIT_CALL_GET_PROPERTY, handle, rnd(8) ? 0x1ffful : random_word(),
-			    random_buffer(), rnd(64));
+		return CALL(WHIT_CALL_GET_PROPERTY, handle,
+			    random_below(&rng, 8) ? 0x1ffful : random_word(), random_buffer(),
+			    random_below(&rng, 64));
 	case 4: {
 		const uint64_t buffer = random_buffer();
 
-		if (rnd(2) && frames_are_root(buffer, 8))
-			*(uint64_t *)at(buffer & ~7ull) = 1 + rnd(3);
-		return CALL(WHIT_CALL_SET_PROPERTY, handle,
-			    rnd(4) ? 0x1ffful : (rnd(2) ? 0x57480001 : rnd(0x1010)), buffer,
-			    rnd(8) ? 8 : rnd(64));
+		if (random_below(&rng, 2) && frames_are_root(buffer, 8))
+			*(uint64_t *)at(buffer & ~7ull) = 1 + random_below(&rng, 3);
+		return CALL(
+			WHIT_CALL_SET_PROPERTY, handle,
+			random_below(&rng, 4)
+				? 0x1ffful
+				: (random_below(&rng, 2) ? 0x57480001 : random_below(&rng, 0x1010)),
+			buffer, random_below(&rng, 8) ? 8 : random_below(&rng, 64));
 	}
 	case 5:
 	case 6:
 	case 7:
 		return CALL(WHIT_CALL_MAP_GPA_RANGE, handle, random_page(), random_gpa(),
-			    random_bytes(), rnd(16) ? 1 | rnd(16) : random_word());
+			    random_bytes(),
+			    random_below(&rng, 16) ? 1 | random_below(&rng, 16) : random_word());
 	case 8:
 	case 9: return CALL(WHIT_CALL_UNMAP_GPA_RANGE, handle, random_gpa(), random_bytes());
 	case 21: return random_memory_call(handle, vp);
 	case 10:
-		if (rnd(2))
+		if (random_below(&rng, 2))
 			return CALL(WHIT_CALL_TRANSLATE_GVAS, handle, vp, random_buffer(),
-				    rnd(16) ? rnd(130) : random_word(),
-				    rnd(16) ? rnd(2) << 31 | rnd(0x20) : random_word());
+				    random_below(&rng, 16) ? random_below(&rng, 130)
+							   : random_word(),
+				    random_below(&rng, 16)
+					    ? random_below(&rng, 2) << 31 | random_below(&rng, 0x20)
+					    : random_word());
 		return CALL(WHIT_CALL_TRANSLATE_GVA, handle, vp, random_word(),
-			    rnd(16) ? rnd(0x20) : random_word());
+			    random_below(&rng, 16) ? random_below(&rng, 0x20) : random_word());
 	case 11:
 	case 12:
-		return CALL(WHIT_CALL_CREATE_VP, handle, vp, rnd(16) ? 0 : random_word(),
-			    rnd(16) ? random_buffer() & PAGE_MASK : random_word());
-	case 13: return rnd(4) ? RESULT(E_FAIL) : CALL(WHIT_CALL_DELETE_VP, handle, vp);
+		return CALL(WHIT_CALL_CREATE_VP, handle, vp,
+			    random_below(&rng, 16) ? 0 : random_word(),
+			    random_below(&rng, 16) ? random_buffer() & PAGE_MASK : random_word());
+	case 13:
+		return random_below(&rng, 4) ? RESULT(E_FAIL)
+					     : CALL(WHIT_CALL_DELETE_VP, handle, vp);
 	case 14: push_exit(); return CALL(WHIT_CALL_RUN_VP, handle, vp);
 	case 15:
-		if (rnd(4))
+		if (random_below(&rng, 4))
 			return RESULT(E_FAIL);
-		return CALL(WHIT_CALL_CANCEL_RUN_VP, handle, vp, rnd(8) ? 0 : random_word());
+		return CALL(WHIT_CALL_CANCEL_RUN_VP, handle, vp,
+			    random_below(&rng, 8) ? 0 : random_word());
 	case 16:
 		return CALL(WHIT_CALL_GET_REGISTERS, handle, vp, random_buffer(),
-			    rnd(16) ? rnd(4) : random_word(), random_buffer());
+			    random_below(&rng, 16) ? random_below(&rng, 4) : random_word(),
+			    random_buffer());
 	case 17:
 		return CALL(WHIT_CALL_SET_REGISTERS, handle, vp, random_buffer(),
-			    rnd(16) ? rnd(3) : random_word(), random_buffer());
+			    random_below(&rng, 16) ? random_below(&rng, 3) : random_word(),
+			    random_buffer());
 	case 18:
 	case 19:
 		return CALL(WHIT_CALL_LEND, handle, random_page(),
-			    rnd(16) ? 1 + rnd(20) : random_word());
+			    random_below(&rng, 16) ? 1 + random_below(&rng, 20) : random_word());
 	case 20:
-		return rnd(2) ? CALL(WHIT_CALL_STATS, random_buffer(), rnd(2048))
-			      : CALL(WHIT_CALL_READ_LOG, random_word(), random_buffer(),
-				     random_word());
+		return random_below(&rng, 2)
+			       ? CALL(WHIT_CALL_STATS, random_buffer(), random_below(&rng, 2048))
+			       : CALL(WHIT_CALL_READ_LOG, random_word(), random_buffer(),
+				      random_word());
 	default:
 		return CALL(random_word(), random_word(), random_word(), random_word(),
 			    random_word(), random_word());
@@ -291,36 +326,36 @@ static void check_invariants(void)
 		const bool is_lent = frames_kind(SPA(page)) != FRAME_PLAIN;
 
 		if (page - BLOCK_BASE < RAM_START - BLOCK_BASE) {
-			CHECK(is_stand_in(page, &leaf));
+			REQUIRE(is_stand_in(page, &leaf));
 			continue;
 		}
 		n_lent += is_lent;
 		if (is_lent)
-			CHECK(is_stand_in(page, &leaf));
+			REQUIRE(is_stand_in(page, &leaf));
 		else
-			CHECK_EQ(leaf.spa.a + (page & (LEVEL_SIZE(leaf.level) - 1)), page);
+			REQUIRE_EQ(leaf.spa.a + (page & (LEVEL_SIZE(leaf.level) - 1)), page);
 		if (is_lent)
-			CHECK_EQ(frames_uses(SPA(page & ~(2 * MIB - 1)), LEVEL_2M), 0);
+			REQUIRE_EQ(frames_uses(SPA(page & ~(2 * MIB - 1)), LEVEL_2M), 0);
 	}
-	CHECK_EQ(n_lent, hv.stats.lent_pages);
-	CHECK_EQ(fake_count_pages(&hv.heap), hv.heap.count);
-	CHECK_EQ(hv.heap.count + fake_count_tables(&hv.root_space), heap_at_start);
+	REQUIRE_EQ(n_lent, hv.stats.lent_pages);
+	REQUIRE_EQ(fake_count_pages(&hv.heap), hv.heap.count);
+	REQUIRE_EQ(hv.heap.count + fake_count_tables(&hv.root_space), heap_at_start);
 	for (unsigned int i = 0; i < N_HANDLES; i++) {
 		struct partition *partition = partition_peek(handles[i]);
 
 		if (!partition)
 			continue;
-		CHECK_EQ(partition->users, 0);
-		CHECK_EQ(partition->lock.held, 0);
+		REQUIRE_EQ(partition->users, 0);
+		REQUIRE_EQ(partition->lock.held, 0);
 		n_counted += partition->n_lent;
 		if (!partition->is_dying)
-			CHECK_EQ(fake_count_pages(&partition->pages), partition->pages.count);
+			REQUIRE_EQ(fake_count_pages(&partition->pages), partition->pages.count);
 	}
-	CHECK_EQ(hv.lock.held, 0);
+	REQUIRE_EQ(hv.lock.held, 0);
 	for (unsigned int i = 0; i < N_HANDLES; i++)
 		if (partition_peek(handles[i]) && partition_peek(handles[i])->is_dying)
 			return; /* its pages are on the way back */
-	CHECK_EQ(n_counted, n_lent);
+	REQUIRE_EQ(n_counted, n_lent);
 }
 
 static void a_hostile_root_breaks_nothing(void)
@@ -337,15 +372,15 @@ static void a_hostile_root_breaks_nothing(void)
 			check_invariants();
 	}
 	check_invariants();
-	CHECK(n_ok > N_CALLS / 20); /* the calls are not all nonsense */
-	CHECK(fake.n_runs > 500);
+	REQUIRE(n_ok > N_CALLS / 20); /* the calls are not all nonsense */
+	REQUIRE(fake.n_runs > 500);
 	for (unsigned int i = 0; i < N_HANDLES; i++)
 		if (partition_peek(handles[i]))
 			delete_all(handles[i]);
 	for (uint64_t page = 0; page < fake.ram_bytes; page += PAGE_SIZE) {
-		CHECK_EQ(frames_kind(SPA(page)), FRAME_PLAIN);
-		CHECK_EQ(frames_uses(SPA(page), LEVEL_4K), 0);
-		CHECK_EQ(frames_uses(SPA(page & ~(2 * MIB - 1)), LEVEL_2M), 0);
+		REQUIRE_EQ(frames_kind(SPA(page)), FRAME_PLAIN);
+		REQUIRE_EQ(frames_uses(SPA(page), LEVEL_4K), 0);
+		REQUIRE_EQ(frames_uses(SPA(page & ~(2 * MIB - 1)), LEVEL_2M), 0);
 	}
 	heap_at_start -= fake_count_tables(&hv.root_space);
 	check_clean();

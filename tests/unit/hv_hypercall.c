@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/call/hypercall.c: the calling convention, buffers, and the way through to a run. */
-#include "tests/unit/hv_test.h"
+#include "tests/unit/machine.h"
 
 #include "hv/mem/buffer.h"
 
@@ -15,20 +15,20 @@ static void calls_that_do_not_exist(void)
 
 	machine(256 * MIB);
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		CHECK_EQ(CALL(codes[i], 1, 2, 3, 4, 5), WHIT_E_UNKNOWN_CALL);
-		CHECK_EQ(out_rdx, 2); /* not touched */
-		CHECK_EQ(out_r8, 3);
+		REQUIRE_EQ(CALL(codes[i], 1, 2, 3, 4, 5), WHIT_E_UNKNOWN_CALL);
+		REQUIRE_EQ(out_rdx, 2); /* not touched */
+		REQUIRE_EQ(out_r8, 3);
 	}
-	CHECK_EQ(hv.stats.hypercalls, sizeof(codes) / sizeof(codes[0]));
+	REQUIRE_EQ(hv.stats.hypercalls, sizeof(codes) / sizeof(codes[0]));
 	check_clean();
 }
 
 static void version(void)
 {
 	machine(256 * MIB);
-	CHECK_EQ(CALL(WHIT_CALL_VERSION, 1, 2, 3), S_OK);
-	CHECK_EQ(out_rdx, WHIT_ABI_VERSION);
-	CHECK_EQ(out_r8, 3);
+	REQUIRE_EQ(CALL(WHIT_CALL_VERSION, 1, 2, 3), S_OK);
+	REQUIRE_EQ(out_rdx, WHIT_ABI_VERSION);
+	REQUIRE_EQ(out_r8, 3);
 }
 
 static void log_can_be_read(void)
@@ -37,24 +37,24 @@ static void log_can_be_read(void)
 
 	machine(256 * MIB);
 	buffer = test_pages(4);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, buffer, 4 * PAGE_SIZE), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, 0, buffer, 4 * PAGE_SIZE), S_OK);
 	end = out_r8;
 	log_line(LOG_NOTICE, "hello %u", 42u);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, end, buffer, 4 * PAGE_SIZE), S_OK);
-	CHECK_EQ(out_rdx, 9);
-	CHECK(!memcmp(at(buffer), "hello 42\n", 9));
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, end, buffer, 4 * PAGE_SIZE), S_OK);
+	REQUIRE_EQ(out_rdx, 9);
+	REQUIRE(!memcmp(at(buffer), "hello 42\n", 9));
 	position = out_r8;
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, position, buffer, 64), S_OK);
-	CHECK_EQ(out_rdx, 0);
-	CHECK_EQ(out_r8, position);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, end, buffer, 5), S_OK);
-	CHECK_EQ(out_rdx, 5);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, out_r8, buffer, ~0ull),
-		 S_OK); /* cut to the ring's size */
-	CHECK_EQ(out_rdx, 4);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, buffer + 1, 8), E_POINTER);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, BLOCK_BASE, 8), E_POINTER);
-	CHECK_EQ(CALL(WHIT_CALL_READ_LOG, 0, 256 * MIB - 8, 16), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, position, buffer, 64), S_OK);
+	REQUIRE_EQ(out_rdx, 0);
+	REQUIRE_EQ(out_r8, position);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, end, buffer, 5), S_OK);
+	REQUIRE_EQ(out_rdx, 5);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, out_r8, buffer, ~0ull),
+		   S_OK); /* cut to the ring's size */
+	REQUIRE_EQ(out_rdx, 4);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, 0, buffer + 1, 8), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, 0, BLOCK_BASE, 8), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_READ_LOG, 0, 256 * MIB - 8, 16), E_POINTER);
 }
 
 /* The processor's numbers, and the one under which the root finds them. */
@@ -83,12 +83,12 @@ static void exits_are_found_under_the_documented_numbers(void)
 		}
 	}
 	/* Asked twice, the numbers are the same: they are not added to. */
-	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
 	memcpy(&stats, at(buffer), sizeof(stats));
 	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		CHECK_EQ(stats.root_exits[known[i].counter], 2 * (1000 + known[i].reason));
-		CHECK_EQ(stats.child_exits[known[i].counter], 2 * (2000 + known[i].reason));
+		REQUIRE_EQ(stats.root_exits[known[i].counter], 2 * (1000 + known[i].reason));
+		REQUIRE_EQ(stats.child_exits[known[i].counter], 2 * (2000 + known[i].reason));
 	}
 	for (unsigned int i = 0; i < WHIT_EXIT_COUNTERS; i++) {
 		root_sum += stats.root_exits[i];
@@ -96,9 +96,9 @@ static void exits_are_found_under_the_documented_numbers(void)
 		n_distinct += stats.root_exits[i] / 2 - 1000 < VIRT_EXIT_COUNT;
 	}
 	/* None is lost, none is counted twice, and today none shares a counter. */
-	CHECK_EQ(root_sum, VIRT_EXIT_COUNT * (2000 + VIRT_EXIT_COUNT - 1));
-	CHECK_EQ(child_sum, VIRT_EXIT_COUNT * (4000 + VIRT_EXIT_COUNT - 1));
-	CHECK_EQ(n_distinct, VIRT_EXIT_COUNT);
+	REQUIRE_EQ(root_sum, VIRT_EXIT_COUNT * (2000 + VIRT_EXIT_COUNT - 1));
+	REQUIRE_EQ(child_sum, VIRT_EXIT_COUNT * (4000 + VIRT_EXIT_COUNT - 1));
+	REQUIRE_EQ(n_distinct, VIRT_EXIT_COUNT);
 }
 
 static void stats_can_be_read(void)
@@ -109,17 +109,17 @@ static void stats_can_be_read(void)
 	machine(256 * MIB);
 	buffer = test_pages(1);
 	handle = created(5);
-	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, sizeof(stats) - 1), WHV_E_INSUFFICIENT_BUFFER);
-	CHECK_EQ(out_rdx, sizeof(stats));
-	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
-	CHECK_EQ(out_rdx, sizeof(stats));
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, buffer, sizeof(stats) - 1), WHV_E_INSUFFICIENT_BUFFER);
+	REQUIRE_EQ(out_rdx, sizeof(stats));
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, buffer, 4096), S_OK);
+	REQUIRE_EQ(out_rdx, sizeof(stats));
 	memcpy(&stats, at(buffer), sizeof(stats));
-	CHECK_EQ(stats.lent_pages, 5);
-	CHECK_EQ(stats.partitions, 1);
-	CHECK_EQ(stats.hypercalls, 3);
-	CHECK_EQ(stats.heap_free_pages, hv.heap.count);
-	CHECK_EQ(CALL(WHIT_CALL_STATS, BLOCK_BASE, 4096), E_POINTER);
-	CHECK_EQ(CALL(WHIT_CALL_STATS, buffer + 2, 4096), E_POINTER);
+	REQUIRE_EQ(stats.lent_pages, 5);
+	REQUIRE_EQ(stats.partitions, 1);
+	REQUIRE_EQ(stats.hypercalls, 3);
+	REQUIRE_EQ(stats.heap_free_pages, hv.heap.count);
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, BLOCK_BASE, 4096), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, buffer + 2, 4096), E_POINTER);
 	delete_all(handle);
 	check_clean();
 }
@@ -137,26 +137,26 @@ static void run_gives_exits_in_the_shared_page(void)
 	machine(256 * MIB);
 	handle = set_up(32, 1);
 	page = test_pages(1);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
 	shared = at(page);
 	record = (const void *)shared->exit;
 	shared->rip = 0x7c00;
 	shared->dirty = WHIT_PAGE_RIP;
 	fake_push(&cpuid, NULL);
 	fake_push(&hlt, NULL);
-	CHECK_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
-	CHECK_EQ(fake.n_runs, 2);
-	CHECK_EQ(record->ExitReason, WHvRunVpExitReasonX64Halt);
-	CHECK_EQ(record->VpContext.Rip, 0x7c03);
-	CHECK_EQ(shared->rip, 0x7c03);
-	CHECK(test_root.virt->is_switched_in);
+	REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
+	REQUIRE_EQ(fake.n_runs, 2);
+	REQUIRE_EQ(record->ExitReason, WHvRunVpExitReasonX64Halt);
+	REQUIRE_EQ(record->VpContext.Rip, 0x7c03);
+	REQUIRE_EQ(shared->rip, 0x7c03);
+	REQUIRE(test_root.virt->is_switched_in);
 	fake_push(&interrupt, NULL);
-	CHECK_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), WHIT_S_AGAIN);
-	CHECK_EQ(CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, 0), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, 0), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
-	CHECK_EQ(record->ExitReason, WHvRunVpExitReasonCanceled);
-	CHECK_EQ(fake.n_runs, 3);
+	REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), WHIT_S_AGAIN);
+	REQUIRE_EQ(CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, 0), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CANCEL_RUN_VP, handle, 0, 0), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
+	REQUIRE_EQ(record->ExitReason, WHvRunVpExitReasonCanceled);
+	REQUIRE_EQ(fake.n_runs, 3);
 	delete_all(handle);
 	check_clean();
 }
@@ -168,23 +168,23 @@ static void translate_without_paging(void)
 
 	machine(256 * MIB);
 	handle = set_up(32, 1);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
-	CHECK_EQ(out_rdx, WHvTranslateGvaResultSuccess);
-	CHECK_EQ(out_r8, 0x12345);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
+	REQUIRE_EQ(out_rdx, WHvTranslateGvaResultSuccess);
+	REQUIRE_EQ(out_r8, 0x12345);
 	/* Paging on with CR3 into nothing: success of the call, and the table that is missing. */
 	vp_of(handle, 0)->virt->reg[VIRT_CR0] = CR0_PE | CR0_PG;
 	vp_of(handle, 0)->virt->reg[VIRT_CR3] = 0x5000;
-	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
-	CHECK_EQ(out_rdx, WHvTranslateGvaResultGpaUnmapped);
-	CHECK_EQ(out_r8 & PAGE_MASK, 0x5000);
+	REQUIRE_EQ(CALL(WHIT_CALL_TRANSLATE_GVA, handle, 0, 0x12345, 1), S_OK);
+	REQUIRE_EQ(out_rdx, WHvTranslateGvaResultGpaUnmapped);
+	REQUIRE_EQ(out_r8 & PAGE_MASK, 0x5000);
 	buffer = test_pages(1);
 	record = at(buffer);
 	record->gva = 0x12345;
-	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, buffer, 1, 1), S_OK);
-	CHECK_EQ(record->code, WHvTranslateGvaResultGpaUnmapped);
-	CHECK_EQ(record->gpa & PAGE_MASK, 0x5000);
-	CHECK_EQ(CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, BLOCK_BASE, 1, 1), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, buffer, 1, 1), S_OK);
+	REQUIRE_EQ(record->code, WHvTranslateGvaResultGpaUnmapped);
+	REQUIRE_EQ(record->gpa & PAGE_MASK, 0x5000);
+	REQUIRE_EQ(CALL(WHIT_CALL_TRANSLATE_GVAS, handle, 0, BLOCK_BASE, 1, 1), E_POINTER);
 	delete_all(handle);
 	check_clean();
 }
@@ -196,15 +196,15 @@ static void buffers_are_checked_whole(void)
 
 	machine(256 * MIB);
 	handle = created(2); /* the first two pages behind the block */
-	CHECK(buffer_read(BLOCK_BASE - 16, value, 16));
-	CHECK(!buffer_read(BLOCK_BASE - 8, value, 16));
-	CHECK(!buffer_write(BLOCK_BASE - 8, value, 16));
-	CHECK(!buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE - 8, value, 16));
-	CHECK(buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE, value, 16));
-	CHECK(!buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE + 4, value, 8));
-	CHECK(!buffer_write(256 * MIB - 8, value, 16));
-	CHECK(buffer_write(256 * MIB - 8, value, 8));
-	CHECK(!buffer_write(~7ull, value, 16));
+	REQUIRE(buffer_read(BLOCK_BASE - 16, value, 16));
+	REQUIRE(!buffer_read(BLOCK_BASE - 8, value, 16));
+	REQUIRE(!buffer_write(BLOCK_BASE - 8, value, 16));
+	REQUIRE(!buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE - 8, value, 16));
+	REQUIRE(buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE, value, 16));
+	REQUIRE(!buffer_write(BLOCK_BASE + 32 * MIB + 2 * PAGE_SIZE + 4, value, 8));
+	REQUIRE(!buffer_write(256 * MIB - 8, value, 16));
+	REQUIRE(buffer_write(256 * MIB - 8, value, 8));
+	REQUIRE(!buffer_write(~7ull, value, 16));
 	delete_all(handle);
 	check_clean();
 }

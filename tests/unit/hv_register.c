@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/register/register.c and hv/vp/page.c: registers by name and through the shared page. */
-#include "tests/unit/hv_test.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/machine.h"
 
 #include "x86/cr.h"
 #include "x86/dr.h"
@@ -29,7 +32,7 @@ static void vp_machine(void)
 	page = test_pages(1);
 	names_at = test_pages(1);
 	values_at = test_pages(1);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
 }
 
 static struct whit_vp_page *shared(void)
@@ -62,14 +65,14 @@ static void check_reads(uint32_t name, uint64_t low, uint64_t high)
 {
 	uint64_t value[2];
 
-	CHECK_EQ(get(name, value), S_OK);
-	CHECK_EQ(value[0], low);
-	CHECK_EQ(value[1], high);
+	REQUIRE_EQ(get(name, value), S_OK);
+	REQUIRE_EQ(value[0], low);
+	REQUIRE_EQ(value[1], high);
 }
 
 static void check_takes(uint32_t name, uint64_t low, uint64_t high)
 {
-	CHECK_EQ(set(name, low, high), S_OK);
+	REQUIRE_EQ(set(name, low, high), S_OK);
 	check_reads(name, low, high);
 }
 
@@ -78,10 +81,10 @@ static void check_refuses(uint32_t name, uint64_t low, uint64_t high)
 {
 	uint64_t before[2];
 
-	CHECK_EQ(get(name, before), S_OK);
-	CHECK_EQ(set(name, low, high), WHIT_E_REGISTER_VALUE);
-	CHECK_EQ(shared()->error_register, name);
-	CHECK(shared()->error_text[0]);
+	REQUIRE_EQ(get(name, before), S_OK);
+	REQUIRE_EQ(set(name, low, high), WHIT_E_REGISTER_VALUE);
+	REQUIRE_EQ(shared()->error_register, name);
+	REQUIRE(shared()->error_text[0]);
 	check_reads(name, before[0], before[1]);
 }
 
@@ -109,11 +112,11 @@ static void state_after_creation(void)
 	check_reads((uint32_t)WHvRegisterPendingInterruption, 0, 0);
 	check_reads((uint32_t)WHvRegisterPendingEvent, 0, 0);
 	check_reads((uint32_t)WHvRegisterInternalActivityState, 0, 0);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 1, 0, page), S_OK);
-	CHECK_EQ(vp_of(handle, 1)->apic_base, 0xfee00800);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 1, 0, page), S_OK);
+	REQUIRE_EQ(vp_of(handle, 1)->apic_base, 0xfee00800);
 	/* Both VPs of a partition have the same time, which began at its set-up. */
-	CHECK_EQ(vp_of(handle, 1)->virt->reg[VIRT_TSC_OFFSET],
-		 vp_of(handle, 0)->virt->reg[VIRT_TSC_OFFSET]);
+	REQUIRE_EQ(vp_of(handle, 1)->virt->reg[VIRT_TSC_OFFSET],
+		   vp_of(handle, 0)->virt->reg[VIRT_TSC_OFFSET]);
 	delete_all(handle);
 	check_clean();
 }
@@ -127,13 +130,13 @@ static void registers_round_trip(void)
 		check_takes(R(Rax) + i, 0x1111111111111111ull * i, 0);
 	check_takes(R(Rip), 0x123456789abcull, 0);
 	check_takes(R(Rflags), 0x202, 0);
-	CHECK_EQ(set(R(Rflags), 0, 0), S_OK);
+	REQUIRE_EQ(set(R(Rflags), 0, 0), S_OK);
 	check_reads(R(Rflags), 2, 0);
 	for (uint32_t i = 0; i < SEG_COUNT; i++)
 		check_takes(R(Es) + i, 0x1000 * i, 0xc093001000000fffull + i);
 	check_takes(R(Idtr), 0x0fff000000000000ull, canonical);
 	check_takes(R(Gdtr), 0x007f000000000000ull, 0x8000);
-	CHECK_EQ(vp_of(handle, 0)->virt->table[0].limit, 0x7f); /* GDTR is the vendor's table 0 */
+	REQUIRE_EQ(vp_of(handle, 0)->virt->table[0].limit, 0x7f); /* GDTR is the vendor's table 0 */
 	check_takes(R(Cr0), CR0_PE | CR0_PG | CR0_ET | CR0_NE, 0);
 	check_takes(R(Cr2), ~0ull, 0);
 	check_takes(R(Cr3), 0xfffffff000ull, 0);
@@ -141,11 +144,11 @@ static void registers_round_trip(void)
 	check_takes(R(Cr8), 15, 0);
 	for (uint32_t i = 0; i < 4; i++)
 		check_takes(R(Dr0) + i, canonical + i, 0);
-	CHECK_EQ(set(R(Dr6), 0, 0), S_OK);
+	REQUIRE_EQ(set(R(Dr6), 0, 0), S_OK);
 	check_reads(R(Dr6), DR6_INIT, 0);
-	CHECK_EQ(set(R(Dr6), 0xffffffff, 0), S_OK);
+	REQUIRE_EQ(set(R(Dr6), 0xffffffff, 0), S_OK);
 	check_reads(R(Dr6), 0xffffefff, 0);
-	CHECK_EQ(set(R(Dr7), 0xffffffff, 0), S_OK);
+	REQUIRE_EQ(set(R(Dr7), 0xffffffff, 0), S_OK);
 	check_reads(R(Dr7), 0xffff27ff, 0);
 	check_takes(R(XCr0), 1, 0);
 	check_takes(R(Efer), EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE, 0);
@@ -164,7 +167,7 @@ static void registers_round_trip(void)
 	check_takes(R(MsrMtrrDefType), 0xc06, 0);
 	check_takes(R(TscAux), 0xffffffff, 0);
 	check_takes(R(TscVirtualOffset), 0x123456, 0);
-	CHECK_EQ(set(R(Tsc), 5000000, 0), S_OK);
+	REQUIRE_EQ(set(R(Tsc), 5000000, 0), S_OK);
 	fake.tsc -= 1000;
 	check_reads(R(Tsc), 5000000, 0);
 	for (uint32_t i = 0; i < 16; i++)
@@ -183,21 +186,21 @@ static void registers_round_trip(void)
 	check_takes((uint32_t)WHvRegisterPendingEvent1, 0, 0);
 	check_takes((uint32_t)WHvRegisterPendingEvent3, 0, 0);
 	check_takes(R(FpControlStatus), 0x07ff00ff3800027full, 0x1122334455667788ull);
-	CHECK_EQ(set(R(XmmControlStatus), 0x99aabbccddeeff00ull, 0xffffffff0000ffbfull), S_OK);
+	REQUIRE_EQ(set(R(XmmControlStatus), 0x99aabbccddeeff00ull, 0xffffffff0000ffbfull), S_OK);
 	check_reads(R(XmmControlStatus), 0x99aabbccddeeff00ull, 0x0000ffff0000ffbfull);
 	check_reads(R(Xmm0), 0x0123456789abcdefull, ~0ull); /* neighbours in the image */
 	check_reads(R(FpMmx0) + 7, ~7ull, 0xffff);
 	check_takes((uint32_t)WHvRegisterInterruptState, 3, 0);
-	CHECK_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_SHADOW),
-		 VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI);
+	REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_SHADOW),
+		   VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI);
 	check_takes((uint32_t)WHvRegisterInterruptState, 0, 0);
 	virt_set(vp_of(handle, 0)->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
 	check_takes((uint32_t)WHvRegisterInterruptState, 1, 0); /* the kind is kept */
-	CHECK_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_SHADOW), VIRT_SHADOW_STI);
+	REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_SHADOW), VIRT_SHADOW_STI);
 	check_takes((uint32_t)WHvX64RegisterDeliverabilityNotifications, 0x3f, 0);
 	check_takes((uint32_t)WHvRegisterInternalActivityState, 7, 0);
 	check_takes((uint32_t)WHvX64RegisterPendingDebugException, 0x1f, 0);
-	CHECK_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_PENDING_DEBUG), 0x400f);
+	REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_PENDING_DEBUG), 0x400f);
 	/* An interrupt, vector 0x31; #GP with an error code; and nothing. */
 	check_takes((uint32_t)WHvRegisterPendingInterruption, 0x310001, 0);
 	check_takes((uint32_t)WHvRegisterPendingInterruption, 0, 0);
@@ -271,12 +274,12 @@ static void mxcsr_takes_what_the_processor_takes(void)
 		memcpy((char *)virt_fpu(vp_of(handle, 0)->virt) + 28, &masks[i], 4);
 		for (unsigned int bit = 0; bit < 32; bit++) {
 			if (legal >> bit & 1)
-				CHECK_EQ(set(R(XmmControlStatus), 0, 1ull << bit), S_OK);
+				REQUIRE_EQ(set(R(XmmControlStatus), 0, 1ull << bit), S_OK);
 			else
 				check_refuses(R(XmmControlStatus), 0, 1ull << bit);
 		}
 		memcpy(&mask, (char *)virt_fpu(vp_of(handle, 0)->virt) + 28, 4);
-		CHECK_EQ(mask, masks[i]); /* not the client's to change */
+		REQUIRE_EQ(mask, masks[i]); /* not the client's to change */
 	}
 	delete_all(handle);
 	check_clean();
@@ -289,8 +292,8 @@ static char *read_all(const char *path)
 	FILE *file = fopen(path, "r");
 	char *text = calloc(1, 1 << 18);
 
-	CHECK(file && text);
-	CHECK(fread(text, 1, (1 << 18) - 1, file) > 0);
+	REQUIRE(file && text);
+	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
 	fclose(file);
 	return text;
 }
@@ -306,11 +309,11 @@ static unsigned int all_names(uint32_t names[MAX_NAMES])
 	for (const char *line = header; (line = strstr(line, "\n\tWHv")); line++) {
 		const char *value = strstr(line, "= 0x");
 
-		CHECK(value && n < MAX_NAMES);
+		REQUIRE(value && n < MAX_NAMES);
 		names[n++] = (uint32_t)strtoul(value + 2, NULL, 16);
 	}
 	free(header);
-	CHECK(n >= 255);
+	REQUIRE(n >= 255);
 	return n;
 }
 
@@ -332,17 +335,17 @@ static void every_name_is_known(void)
 			n_here++;
 			if (names[i] == R(Tsc))
 				continue;
-			CHECK_EQ(set(names[i], value[0], value[1]), S_OK);
+			REQUIRE_EQ(set(names[i], value[0], value[1]), S_OK);
 			check_reads(names[i], value[0], value[1]);
 			continue;
 		}
-		CHECK_EQ(result, WHV_E_INVALID_VP_REGISTER_NAME);
-		CHECK_EQ(shared()->error_register, names[i]);
-		CHECK(shared()->error_text[0] && strcmp(shared()->error_text, UNKNOWN));
-		CHECK_EQ(set(names[i], 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
-		CHECK(shared()->error_text[0] && strcmp(shared()->error_text, UNKNOWN));
+		REQUIRE_EQ(result, WHV_E_INVALID_VP_REGISTER_NAME);
+		REQUIRE_EQ(shared()->error_register, names[i]);
+		REQUIRE(shared()->error_text[0] && strcmp(shared()->error_text, UNKNOWN));
+		REQUIRE_EQ(set(names[i], 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
+		REQUIRE(shared()->error_text[0] && strcmp(shared()->error_text, UNKNOWN));
 	}
-	CHECK(n_here > 115);
+	REQUIRE(n_here > 115);
 	delete_all(handle);
 	check_clean();
 }
@@ -368,11 +371,11 @@ static void other_names_do_not_exist(void)
 				is_name |= names[i] == name;
 			if (is_name)
 				continue;
-			CHECK_EQ(get((uint32_t)name, value), WHV_E_INVALID_VP_REGISTER_NAME);
-			CHECK_EQ(value[0], 0x5a5a5a5a5a5a5a5aull); /* nothing was written */
-			CHECK_EQ(shared()->error_register, name);
-			CHECK(name == ~0u || !strcmp(shared()->error_text, UNKNOWN));
-			CHECK_EQ(set((uint32_t)name, 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
+			REQUIRE_EQ(get((uint32_t)name, value), WHV_E_INVALID_VP_REGISTER_NAME);
+			REQUIRE_EQ(value[0], 0x5a5a5a5a5a5a5a5aull); /* nothing was written */
+			REQUIRE_EQ(shared()->error_register, name);
+			REQUIRE(name == ~0u || !strcmp(shared()->error_text, UNKNOWN));
+			REQUIRE_EQ(set((uint32_t)name, 0, 0), WHV_E_INVALID_VP_REGISTER_NAME);
 		}
 	delete_all(handle);
 	check_clean();
@@ -395,22 +398,22 @@ static void every_refusal_is_documented(void)
 			char *end = strchr(++at_text, '"');
 			char text[200];
 
-			CHECK(end && end - at_text < 200);
+			REQUIRE(end && end - at_text < 200);
 			snprintf(text, sizeof(text), "%.*s", (int)(end - at_text), at_text);
 			at_text = end + 1;
 			if (!strchr(text, ' ') || strstr(text, "Checks on") ||
 			    strstr(text, "without conversion") || strstr(text, "FXSAVE Area"))
 				continue;
 			n++;
-			CHECK(strlen(text) < sizeof(shared()->error_text));
+			REQUIRE(strlen(text) < sizeof(shared()->error_text));
 			if (!strstr(document, text)) {
-				printf("FAIL %s: docs/registers.md lacks: %s\n", test_name, text);
-				longjmp(test_end, 1);
+				FAIL("docs/registers.md lacks: %s", text);
+				check_end();
 			}
 		}
 		free(source);
 	}
-	CHECK(n > 60);
+	REQUIRE(n > 60);
 	free(document);
 }
 
@@ -428,23 +431,23 @@ static void all_or_nothing(void)
 	values[0] = 11;
 	values[2] = 22;
 	values[4] = 99; /* too large */
-	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at),
-		 WHIT_E_REGISTER_VALUE);
-	CHECK_EQ(shared()->error_register, R(Cr8));
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at),
+		   WHIT_E_REGISTER_VALUE);
+	REQUIRE_EQ(shared()->error_register, R(Cr8));
 	check_reads(R(Rax), 0, 0);
 	check_reads(R(Cr2), 0, 0);
 	names[0] = R(Rax);
 	names[1] = 0xfff;
 	values[0] = 11;
-	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at),
-		 WHV_E_INVALID_VP_REGISTER_NAME);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at),
+		   WHV_E_INVALID_VP_REGISTER_NAME);
 	check_reads(R(Rax), 0, 0);
 	names[0] = R(Rax);
 	names[1] = R(Cr8);
 	values[0] = 11;
 	values[2] = 9;
-	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at), S_OK);
-	CHECK_EQ(shared()->error_register, ~0u);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at), S_OK);
+	REQUIRE_EQ(shared()->error_register, ~0u);
 	check_reads(R(Rax), 11, 0);
 	check_reads(R(Cr8), 9, 0);
 	delete_all(handle);
@@ -469,11 +472,11 @@ static void a_refused_call_leaves_events_alone(void)
 		values[0] = events[i];
 		values[1] = 0;
 		values[2] = 99;
-		CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at),
-			 WHIT_E_REGISTER_VALUE);
-		CHECK_EQ(shared()->error_register, R(Cr8));
-		CHECK_EQ(vp->ext_int, 0);
-		CHECK_EQ(vp->pending.type, VIRT_EVENT_NONE);
+		REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 2, values_at),
+			   WHIT_E_REGISTER_VALUE);
+		REQUIRE_EQ(shared()->error_register, R(Cr8));
+		REQUIRE_EQ(vp->ext_int, 0);
+		REQUIRE_EQ(vp->pending.type, VIRT_EVENT_NONE);
 	}
 	delete_all(handle);
 	check_clean();
@@ -488,26 +491,27 @@ static void counts_and_buffers(void)
 	names = at(names_at);
 	for (i = 0; i < 256; i++)
 		names[i] = R(Rax) + (i & 15);
-	CHECK_EQ(CALL(WHIT_CALL_GET_REGISTERS, handle, 0, names_at, 0, values_at), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_GET_REGISTERS, handle, 0, names_at, WHIT_MAX_REGISTERS, values_at),
-		 S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_GET_REGISTERS, handle, 0, names_at, WHIT_MAX_REGISTERS + 1,
-		      values_at),
-		 E_INVALIDARG);
-	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, ~0ull, values_at),
-		 E_INVALIDARG);
+	REQUIRE_EQ(CALL(WHIT_CALL_GET_REGISTERS, handle, 0, names_at, 0, values_at), S_OK);
+	REQUIRE_EQ(
+		CALL(WHIT_CALL_GET_REGISTERS, handle, 0, names_at, WHIT_MAX_REGISTERS, values_at),
+		S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_GET_REGISTERS, handle, 0, names_at, WHIT_MAX_REGISTERS + 1,
+			values_at),
+		   E_INVALIDARG);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, ~0ull, values_at),
+		   E_INVALIDARG);
 	for (i = 0; i < 2; i++) {
 		const uint32_t code = i ? WHIT_CALL_SET_REGISTERS : WHIT_CALL_GET_REGISTERS;
 
-		CHECK_EQ(CALL(code, handle, 0, names_at + 4, 1, values_at), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, names_at, 1, values_at + 1), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, BLOCK_BASE, 1, values_at), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, names_at, 1, BLOCK_BASE), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, names_at, 1, BLOCK_BASE - 8), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, names_at, 1, 256 * MIB - 8), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, 0 - 8ull, 8, values_at), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, names_at, 1, BLOCK_BASE + 32 * MIB),
-			 E_POINTER); /* lent */
+		REQUIRE_EQ(CALL(code, handle, 0, names_at + 4, 1, values_at), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, names_at, 1, values_at + 1), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, BLOCK_BASE, 1, values_at), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, names_at, 1, BLOCK_BASE), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, names_at, 1, BLOCK_BASE - 8), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, names_at, 1, 256 * MIB - 8), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, 0 - 8ull, 8, values_at), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, names_at, 1, BLOCK_BASE + 32 * MIB),
+			   E_POINTER); /* lent */
 	}
 	delete_all(handle);
 	check_clean();
@@ -519,8 +523,8 @@ static void shared_page_is_taken_over_once(void)
 
 	vp_machine();
 	p = shared();
-	CHECK_EQ(p->valid, WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS);
-	CHECK_EQ(p->rip, 0xfff0);
+	REQUIRE_EQ(p->valid, WHIT_PAGE_GPRS | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS);
+	REQUIRE_EQ(p->rip, 0xfff0);
 	for (unsigned int i = 0; i < 16; i++)
 		p->gpr[i] = 100 + i;
 	p->rip = 0x7c00;
@@ -529,8 +533,8 @@ static void shared_page_is_taken_over_once(void)
 	p->dirty = 1u << 3 | WHIT_PAGE_RIP | 1u << 25;
 	virt_regs(vp_of(handle, 0)->virt)->changed = false;
 	check_reads(R(Rbx), 103, 0);
-	CHECK(virt_regs(vp_of(handle, 0)->virt)->changed);
-	CHECK_EQ(p->dirty, 0);
+	REQUIRE(virt_regs(vp_of(handle, 0)->virt)->changed);
+	REQUIRE_EQ(p->dirty, 0);
 	check_reads(R(Rax), 0, 0); /* not marked */
 	check_reads(R(Rflags), 2, 0);
 	check_reads(R(Rip), 0x7c00, 0);
@@ -541,8 +545,8 @@ static void shared_page_is_taken_over_once(void)
 	/* What a call sets is shown in the page, and wins over it. */
 	p->gpr[0] = 7;
 	p->dirty = 1;
-	CHECK_EQ(set(R(Rax), 8, 0), S_OK);
-	CHECK_EQ(p->gpr[0], 8);
+	REQUIRE_EQ(set(R(Rax), 8, 0), S_OK);
+	REQUIRE_EQ(p->gpr[0], 8);
 	check_reads(R(Rax), 8, 0);
 	delete_all(handle);
 	check_clean();
@@ -555,18 +559,18 @@ static void pae_pointers_follow_cr3(void)
 
 	vp_machine();
 	guest = test_pages(1);
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, guest, 0x4000, PAGE_SIZE, 7), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, guest, 0x4000, PAGE_SIZE, 7), S_OK);
 	table = at(guest + 0x20);
 	for (unsigned int i = 0; i < 4; i++)
 		table[i] = 0x10001 + 0x1000 * i;
-	CHECK_EQ(set(R(Cr4), CR4_PAE, 0), S_OK);
-	CHECK_EQ(set(R(Cr0), CR0_PE | CR0_PG, 0), S_OK);
-	CHECK_EQ(set(R(Cr3), 0x4020, 0), S_OK);
+	REQUIRE_EQ(set(R(Cr4), CR4_PAE, 0), S_OK);
+	REQUIRE_EQ(set(R(Cr0), CR0_PE | CR0_PG, 0), S_OK);
+	REQUIRE_EQ(set(R(Cr3), 0x4020, 0), S_OK);
 	for (unsigned int i = 0; i < 4; i++)
-		CHECK_EQ(virt_get(vp_of(handle, 0)->virt, (enum virt_reg)(VIRT_PDPTE0 + i)),
-			 table[i]);
-	CHECK_EQ(set(R(Cr3), 0x8000, 0), S_OK); /* nothing is mapped there */
-	CHECK_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_PDPTE0), 0);
+		REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, (enum virt_reg)(VIRT_PDPTE0 + i)),
+			   table[i]);
+	REQUIRE_EQ(set(R(Cr3), 0x8000, 0), S_OK); /* nothing is mapped there */
+	REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_PDPTE0), 0);
 	delete_all(handle);
 	check_clean();
 }
@@ -590,12 +594,12 @@ static void what_is_only_checked_is_not_written(void)
 	name[2] = R(Cr8);
 	value[4] = 16;
 	n_sets = 0;
-	CHECK(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at) != S_OK);
-	CHECK_EQ(shared()->error_register, R(Cr8));
-	CHECK_EQ(n_sets, 0);
+	REQUIRE(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at) != S_OK);
+	REQUIRE_EQ(shared()->error_register, R(Cr8));
+	REQUIRE_EQ(n_sets, 0);
 	value[4] = 15;
-	CHECK_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at), S_OK);
-	CHECK(n_sets >= 2);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, handle, 0, names_at, 3, values_at), S_OK);
+	REQUIRE(n_sets >= 2);
 	check_reads(R(SpecCtrl), SPEC_CTRL_IBRS, 0);
 	check_refuses(R(SpecCtrl), 1ull << 63, 0);
 }

@@ -4,8 +4,10 @@
  * says, and every register that a VP has is in the table.
  */
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-#include "tests/unit/hv_test.h"
+#include "tests/unit/machine.h"
 
 #define MAX_NAMES 320u
 #define MODEL	  "model"
@@ -24,8 +26,8 @@ static char *read_all(const char *path)
 	FILE *file = fopen(path, "r");
 	char *text = calloc(1, 1 << 18);
 
-	CHECK(file && text);
-	CHECK(fread(text, 1, (1 << 18) - 1, file) > 0);
+	REQUIRE(file && text);
+	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
 	fclose(file);
 	return text;
 }
@@ -39,24 +41,25 @@ static void read_names(void)
 		const char *from = strstr(line, "Register") + strlen("Register");
 		const size_t length = strcspn(from, " ");
 
-		CHECK(n_names < MAX_NAMES && length < sizeof(names[0].text));
+		REQUIRE(n_names < MAX_NAMES && length < sizeof(names[0].text));
 		memset(&names[n_names], 0, sizeof(names[0]));
 		memcpy(names[n_names].text, from, length);
 		names[n_names++].value = (uint32_t)strtoul(strstr(line, "= 0x") + 2, NULL, 16);
 	}
 	free(header);
-	CHECK(n_names >= 255);
+	REQUIRE(n_names >= 255);
 }
 
 static void vp_machine(bool has_apic)
 {
 	machine(256 * MIB);
 	handle = created(48);
-	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
-	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeLocalApicEmulationMode, has_apic, 4),
-		 S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
+	REQUIRE_EQ(
+		set_property(handle, WHvPartitionPropertyCodeLocalApicEmulationMode, has_apic, 4),
+		S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
 	names_at = test_pages(1);
 	values_at = test_pages(1);
 }
@@ -83,7 +86,7 @@ struct bits {
 
 static void add_bits(struct bits *bits, unsigned long first, unsigned long last)
 {
-	CHECK(first <= last && last < 128);
+	REQUIRE(first <= last && last < 128);
 	for (unsigned long bit = first; bit <= last; bit++)
 		bits->words[bit / 64] |= 1ull << bit % 64;
 }
@@ -101,7 +104,7 @@ static uint64_t lacking(const char *name)
 		return ~model_limit(0);
 	if (!strcmp(name, "SET_PROPERTY ProcessorXsaveFeatures"))
 		return ~model_limit(MODEL_XSAVE_WORD);
-	CHECK(!strcmp(name, "XCr0"));
+	REQUIRE(!strcmp(name, "XCr0"));
 	return ~(model->xcr0 | 1); /* without XSAVE it is 1, and stays */
 }
 
@@ -126,7 +129,7 @@ static struct bits parse_bits(const char *cell, const char *name)
 			first = virt_machine.physical_bits;
 			end = (char *)(uintptr_t)cell + 3;
 		} else {
-			CHECK(isdigit((unsigned char)*cell));
+			REQUIRE(isdigit((unsigned char)*cell));
 			first = strtoul(cell, &end, 10);
 		}
 		last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
@@ -141,24 +144,23 @@ static void check_bit(struct name *name, unsigned int bit, bool is_ignored, bool
 	uint64_t before[2] = { 0, 0 }, value[2], after[2] = { 0, 0 };
 	uint32_t result;
 
-	CHECK_EQ(GET(name->value, before), S_OK);
+	REQUIRE_EQ(GET(name->value, before), S_OK);
 	memcpy(value, before, sizeof(value));
 	value[bit / 64] ^= 1ull << bit % 64;
 	result = SET(name->value, value);
-	CHECK_EQ(GET(name->value, after), S_OK);
+	REQUIRE_EQ(GET(name->value, after), S_OK);
 	if ((is_refused && result != WHIT_E_REGISTER_VALUE) || (is_ignored && result != S_OK) ||
 	    ((is_refused || is_ignored) && memcmp(before, after, sizeof(before)))) {
-		printf("FAIL %s: %s bit %u: %x, docs/registers.md says %s\n", test_name, name->text,
-		       bit, result, is_refused ? "refused" : "ignored");
-		longjmp(test_end, 1);
+		FAIL("%s bit %u: %x, docs/registers.md says %s", name->text, bit, result,
+		     is_refused ? "refused" : "ignored");
+		check_end();
 	}
 	/* What is in neither column means something: it is kept, or there is a reason that is no reserved bit. */
 	if (!is_refused && !is_ignored && result == S_OK && !memcmp(before, after, 16)) {
-		printf("FAIL %s: %s bit %u is ignored, and not in docs/registers.md\n", test_name,
-		       name->text, bit);
-		longjmp(test_end, 1);
+		FAIL("%s bit %u is ignored, and not in docs/registers.md", name->text, bit);
+		check_end();
 	}
-	CHECK_EQ(SET(name->value, before), S_OK);
+	REQUIRE_EQ(SET(name->value, before), S_OK);
 }
 
 static unsigned int check_register(struct name *name, const char *ignored, const char *refused)
@@ -181,8 +183,8 @@ static struct name *name_of(const char *text, size_t length)
 	for (unsigned int i = 0; i < n_names; i++)
 		if (strlen(names[i].text) == length && !memcmp(names[i].text, text, length))
 			return &names[i];
-	printf("FAIL %s: docs/registers.md: no register %.*s\n", test_name, (int)length, text);
-	longjmp(test_end, 1);
+	FAIL("docs/registers.md: no register %.*s", (int)length, text);
+	check_end();
 }
 
 /* "Rax … R15, Rip": single names, and ranges by number. */
@@ -214,9 +216,9 @@ static unsigned int check_table(void)
 	unsigned int n = 0;
 
 	row = strstr(document, "## Reserved bits");
-	CHECK(row);
+	REQUIRE(row);
 	row = strstr(row, "|---|");
-	CHECK(row);
+	REQUIRE(row);
 	for (row = strchr(row, '\n') + 1; *row == '|'; row = strchr(row, '\n') + 1) {
 		char cells[3][256];
 		const char *from = row + 2;
@@ -224,7 +226,7 @@ static unsigned int check_table(void)
 		for (unsigned int i = 0; i < 3; i++) {
 			const char *const end = strstr(from, " |");
 
-			CHECK(end && end - from < 256);
+			REQUIRE(end && end - from < 256);
 			snprintf(cells[i], sizeof(cells[i]), "%.*s", (int)(end - from), from);
 			from = end + 3;
 		}
@@ -248,8 +250,8 @@ static void every_register_is_in_the_table(void)
 
 		if (GET(names[i].value, value) == S_OK && !is_apart(names[i].value) &&
 		    !names[i].is_in_table) {
-			printf("FAIL %s: docs/registers.md lacks %s\n", test_name, names[i].text);
-			longjmp(test_end, 1);
+			FAIL("docs/registers.md lacks %s", names[i].text);
+			check_end();
 		}
 	}
 }
@@ -258,7 +260,7 @@ static void bits_without_a_local_apic(void)
 {
 	read_names();
 	vp_machine(false);
-	CHECK(check_table() > 110);
+	REQUIRE(check_table() > 110);
 	every_register_is_in_the_table();
 	delete_all(handle);
 	check_clean();
@@ -268,7 +270,7 @@ static void bits_with_a_local_apic(void)
 {
 	read_names();
 	vp_machine(true);
-	CHECK(check_table() > 150);
+	REQUIRE(check_table() > 150);
 	every_register_is_in_the_table();
 	delete_all(handle);
 	check_clean();
@@ -411,18 +413,18 @@ static void check_flag_word(const char *name, size_t length, const char *cell)
 		    !memcmp(flag_words[i].name, name, length))
 			word = &flag_words[i];
 	if (!word) {
-		printf("FAIL %s: no flag word %.*s\n", test_name, (int)length, name);
-		longjmp(test_end, 1);
+		FAIL("no flag word %.*s", (int)length, name);
+		check_end();
 	}
 	word->is_in_table = true;
 	refused = parse_bits(cell, word->name);
-	CHECK(word->call(0) != (uint32_t)E_INVALIDARG);
+	REQUIRE(word->call(0) != (uint32_t)E_INVALIDARG);
 	for (unsigned int bit = 0; bit < word->n_bits; bit++) {
 		const uint32_t result = word->call(1ull << bit);
 
 		if ((result == (uint32_t)E_INVALIDARG) != (refused.words[0] >> bit & 1)) {
-			printf("FAIL %s: %s bit %u: %x\n", test_name, word->name, bit, result);
-			longjmp(test_end, 1);
+			FAIL("%s bit %u: %x", word->name, bit, result);
+			check_end();
 		}
 	}
 }
@@ -434,12 +436,12 @@ static void flags_of_calls(void)
 	vp_machine(true);
 	source = test_pages(4);
 	unset = created(8);
-	CHECK_EQ(lend_all(handle, test_pages(16), 16), S_OK);
-	CHECK_EQ(map_range(0), S_OK);
+	REQUIRE_EQ(lend_all(handle, test_pages(16), 16), S_OK);
+	REQUIRE_EQ(map_range(0), S_OK);
 	row = strstr(document, "## Flags and reserved bits");
-	CHECK(row);
+	REQUIRE(row);
 	row = strstr(row, "|---|");
-	CHECK(row);
+	REQUIRE(row);
 	for (row = strchr(row, '\n') + 1; *row == '|'; row = strchr(row, '\n') + 1) {
 		const char *const end = strstr(row, " | "), *name = row + 2;
 		char cell[128];
@@ -454,7 +456,7 @@ static void flags_of_calls(void)
 		}
 	}
 	for (size_t i = 0; i < N_FLAG_WORDS; i++)
-		CHECK(flag_words[i].is_in_table);
+		REQUIRE(flag_words[i].is_in_table);
 	free(document);
 	delete_all(unset);
 	delete_all(handle);

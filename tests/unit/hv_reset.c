@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/vp/vp.c: reset, INIT and SIPI, and WHvResetPartition. */
-#include "tests/unit/hv_test.h"
+#include "tests/unit/machine.h"
 #include "x86/gpr.h"
 #include "x86/rflags.h"
 #include "hv/vp/vp.h"
@@ -16,7 +16,7 @@ static void reset_machine(void)
 		const uint64_t page = test_pages(1);
 
 		pages[i] = at(page);
-		CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, page), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, page), S_OK);
 	}
 }
 
@@ -56,19 +56,19 @@ static void check_common(struct vp *vp)
 	const struct virt_regs *regs = virt_regs(vp->virt);
 
 	for (unsigned int i = 0; i < 16; i++)
-		CHECK_EQ(regs->gpr[i], i == X86_RDX ? 0x506e3 : 0);
-	CHECK_EQ(regs->rip, 0xfff0);
-	CHECK_EQ(regs->rflags, RFLAGS_ONE);
-	CHECK_EQ(vp->cr8, 0);
-	CHECK_EQ(vp->pending.type, VIRT_EVENT_NONE);
-	CHECK(!vp->pending_is_injected);
-	CHECK_EQ(vp->virt->injected.type, VIRT_EVENT_NONE);
-	CHECK_EQ(vp->waiting.type, VIRT_EVENT_NONE);
-	CHECK(!vp->has_waiting);
-	CHECK_EQ(vp->ext_int, 0);
-	CHECK(!vp->nmi_requested && !vp->wants_window);
-	CHECK_EQ(vp->activity, 0);
-	CHECK(!vp->device.stage && !vp->device.n_posted);
+		REQUIRE_EQ(regs->gpr[i], i == X86_RDX ? 0x506e3 : 0);
+	REQUIRE_EQ(regs->rip, 0xfff0);
+	REQUIRE_EQ(regs->rflags, RFLAGS_ONE);
+	REQUIRE_EQ(vp->cr8, 0);
+	REQUIRE_EQ(vp->pending.type, VIRT_EVENT_NONE);
+	REQUIRE(!vp->pending_is_injected);
+	REQUIRE_EQ(vp->virt->injected.type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(vp->waiting.type, VIRT_EVENT_NONE);
+	REQUIRE(!vp->has_waiting);
+	REQUIRE_EQ(vp->ext_int, 0);
+	REQUIRE(!vp->nmi_requested && !vp->wants_window);
+	REQUIRE_EQ(vp->activity, 0);
+	REQUIRE(!vp->device.stage && !vp->device.n_posted);
 }
 
 static void reset_is_as_after_creation(void)
@@ -83,15 +83,15 @@ static void reset_is_as_after_creation(void)
 	virt_set(vp->virt, VIRT_TSC_OFFSET, offset);
 	vp_reset(vp, false);
 	check_common(vp);
-	CHECK_EQ(vp->virt->segment[SEG_CS].base, 0xf0000); /* as WHP has it */
-	CHECK_EQ(vp->apic_base, 0xfee00900);
-	CHECK_EQ(vp->misc_enable & 1, 1);
-	CHECK_EQ(virt_get(vp->virt, VIRT_SPEC_CTRL), 0);
-	CHECK_EQ(virt_get(vp->virt, VIRT_DEBUGCTL), 0);
-	CHECK_EQ(vp->tsc_adjust, 0);
-	CHECK_EQ(vp->mtrr.def_type | vp->mtrr.base[3] | vp->mtrr.fixed[10], 0);
-	CHECK_EQ(vp->deliverability, 0);
-	CHECK_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset); /* the TSC goes on */
+	REQUIRE_EQ(vp->virt->segment[SEG_CS].base, 0xf0000); /* as WHP has it */
+	REQUIRE_EQ(vp->apic_base, 0xfee00900);
+	REQUIRE_EQ(vp->misc_enable & 1, 1);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_SPEC_CTRL), 0);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_DEBUGCTL), 0);
+	REQUIRE_EQ(vp->tsc_adjust, 0);
+	REQUIRE_EQ(vp->mtrr.def_type | vp->mtrr.base[3] | vp->mtrr.fixed[10], 0);
+	REQUIRE_EQ(vp->deliverability, 0);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset); /* the TSC goes on */
 	delete_all(handle);
 	check_clean();
 }
@@ -106,15 +106,15 @@ static void init_keeps_what_the_manual_says(void)
 	use(vp);
 	vp_reset(vp, true);
 	check_common(vp);
-	CHECK_EQ(vp->virt->segment[SEG_CS].base, 0xffff0000u); /* as the architecture has it */
-	CHECK_EQ(vp->apic_base, 0xfee00000);
-	CHECK_EQ(vp->misc_enable, 0);
-	CHECK_EQ(virt_get(vp->virt, VIRT_SPEC_CTRL), 5);
-	CHECK_EQ(virt_get(vp->virt, VIRT_DEBUGCTL), 2);
-	CHECK_EQ(vp->tsc_adjust, 99);
-	CHECK_EQ(vp->mtrr.def_type, 0xc06);
-	CHECK_EQ(vp->mtrr.fixed[10], 6);
-	CHECK_EQ(vp->deliverability, 3); /* the client's, not the guest's */
+	REQUIRE_EQ(vp->virt->segment[SEG_CS].base, 0xffff0000u); /* as the architecture has it */
+	REQUIRE_EQ(vp->apic_base, 0xfee00000);
+	REQUIRE_EQ(vp->misc_enable, 0);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_SPEC_CTRL), 5);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_DEBUGCTL), 2);
+	REQUIRE_EQ(vp->tsc_adjust, 99);
+	REQUIRE_EQ(vp->mtrr.def_type, 0xc06);
+	REQUIRE_EQ(vp->mtrr.fixed[10], 6);
+	REQUIRE_EQ(vp->deliverability, 3); /* the client's, not the guest's */
 	delete_all(handle);
 	check_clean();
 }
@@ -126,18 +126,18 @@ static void sipi_starts_who_waits(void)
 	reset_machine();
 	vp = vp_of(handle, 1);
 	vp_start(vp, 0x9f); /* it does not wait: nothing */
-	CHECK_EQ(virt_regs(vp->virt)->rip, 0xfff0);
+	REQUIRE_EQ(virt_regs(vp->virt)->rip, 0xfff0);
 	vp_reset(vp, true);
 	vp_wait_for_sipi(vp);
-	CHECK_EQ(vp->activity, ACTIVITY_STARTUP);
+	REQUIRE_EQ(vp->activity, ACTIVITY_STARTUP);
 	vp_start(vp, 0x9f);
-	CHECK_EQ(vp->activity, 0);
-	CHECK_EQ(virt_regs(vp->virt)->rip, 0);
-	CHECK_EQ(vp->virt->segment[SEG_CS].selector, 0x9f00);
-	CHECK_EQ(vp->virt->segment[SEG_CS].base, 0x9f000);
-	CHECK_EQ(vp->virt->segment[SEG_CS].limit, 0xffff);
+	REQUIRE_EQ(vp->activity, 0);
+	REQUIRE_EQ(virt_regs(vp->virt)->rip, 0);
+	REQUIRE_EQ(vp->virt->segment[SEG_CS].selector, 0x9f00);
+	REQUIRE_EQ(vp->virt->segment[SEG_CS].base, 0x9f000);
+	REQUIRE_EQ(vp->virt->segment[SEG_CS].limit, 0xffff);
 	vp_start(vp, 0x10); /* the second SIPI of an INIT-SIPI-SIPI */
-	CHECK_EQ(vp->virt->segment[SEG_CS].base, 0x9f000);
+	REQUIRE_EQ(vp->virt->segment[SEG_CS].base, 0x9f000);
 	delete_all(handle);
 	check_clean();
 }
@@ -148,7 +148,7 @@ static void partition_reset(void)
 	uint64_t offset;
 
 	reset_machine();
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, ram, 0, 2 * MIB, 7), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, ram, 0, 2 * MIB, 7), S_OK);
 	for (uint32_t i = 0; i < 2; i++) {
 		use(vp_of(handle, i));
 		pages[i]->gpr[0] = 0xdead;
@@ -157,22 +157,22 @@ static void partition_reset(void)
 		vp_of(handle, i)->cancel = 1;
 	}
 	offset = virt_get(vp_of(handle, 0)->virt, VIRT_TSC_OFFSET);
-	CHECK_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle), S_OK);
 	for (uint32_t i = 0; i < 2; i++) {
 		check_common(vp_of(handle, i));
-		CHECK_EQ(vp_of(handle, i)->apic_base, i ? 0xfee00800 : 0xfee00900);
-		CHECK_EQ(vp_of(handle, i)->cancel, 1);
-		CHECK_EQ(pages[i]->dirty | pages[i]->device_answered, 0);
-		CHECK_EQ(pages[i]->gpr[0], 0);
-		CHECK_EQ(pages[i]->rip, 0xfff0);
-		CHECK_EQ(pages[i]->error_register, ~0u);
+		REQUIRE_EQ(vp_of(handle, i)->apic_base, i ? 0xfee00800 : 0xfee00900);
+		REQUIRE_EQ(vp_of(handle, i)->cancel, 1);
+		REQUIRE_EQ(pages[i]->dirty | pages[i]->device_answered, 0);
+		REQUIRE_EQ(pages[i]->gpr[0], 0);
+		REQUIRE_EQ(pages[i]->rip, 0xfff0);
+		REQUIRE_EQ(pages[i]->error_register, ~0u);
 	}
 	/* Memory stays, and time stands still. */
-	CHECK_EQ(virt_space_lookup(&partition_of(handle)->space, GPA(0)).rights, 7);
-	CHECK(partition_of(handle)->time_stopped);
-	CHECK_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_TSC_OFFSET), offset);
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
-	CHECK(virt_get(vp_of(handle, 0)->virt, VIRT_TSC_OFFSET) < offset);
+	REQUIRE_EQ(virt_space_lookup(&partition_of(handle)->space, GPA(0)).rights, 7);
+	REQUIRE(partition_of(handle)->time_stopped);
+	REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_TSC_OFFSET), offset);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
+	REQUIRE(virt_get(vp_of(handle, 0)->virt, VIRT_TSC_OFFSET) < offset);
 	delete_all(handle);
 	check_clean();
 }
@@ -189,25 +189,25 @@ static void long_resets_are_cut(void)
 	handle = set_up(1024, n_vps);
 	for (uint64_t i = 0; i < n_vps; i++)
 		if (i != 7 && i != 50)
-			CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, test_pages(1)), S_OK);
+			REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, test_pages(1)), S_OK);
 	for (uint32_t i = 0; i < n_vps; i++)
 		if (i != 7 && i != 50)
 			use(vp_of(handle, i));
-	CHECK_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle, n_vps), E_INVALIDARG);
-	CHECK_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle, ~0ull), E_INVALIDARG);
-	CHECK(!partition_of(handle)->time_stopped);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle, n_vps), E_INVALIDARG);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESET_PARTITION, handle, ~0ull), E_INVALIDARG);
+	REQUIRE(!partition_of(handle)->time_stopped);
 	do {
 		const uint64_t from = next;
 
 		result = CALL(WHIT_CALL_RESET_PARTITION, handle, next);
 		next = out_rdx;
 		n_calls++;
-		CHECK(partition_of(handle)->time_stopped);
+		REQUIRE(partition_of(handle)->time_stopped);
 		if (result == WHIT_S_MORE)
-			CHECK(next > from && next - from <= 34);
+			REQUIRE(next > from && next - from <= 34);
 	} while (result == WHIT_S_MORE);
-	CHECK_EQ(result, S_OK);
-	CHECK_EQ(n_calls, 4);
+	REQUIRE_EQ(result, S_OK);
+	REQUIRE_EQ(n_calls, 4);
 	for (uint32_t i = 0; i < n_vps; i++)
 		if (i != 7 && i != 50)
 			check_common(vp_of(handle, i));

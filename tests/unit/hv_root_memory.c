@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/root/memory.c: what the root sees of the machine's memory, and of the hypervisor's. */
-#include "tests/unit/hv_test.h"
+#include <setjmp.h>
+
+#include "tests/random.h"
+#include "tests/unit/machine.h"
 #include "hv/mem/buffer.h"
 
 #include "x86/exc.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
 #include "hv/root/memory.h"
+
+static struct random rng = { 1 };
 
 #define ALL  (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
 #define ONES (VIRT_READ | VIRT_EXECUTE)
@@ -20,10 +25,10 @@ static void check_identity(uint64_t address, unsigned int level, uint8_t type)
 {
 	const struct virt_leaf leaf = look(address);
 
-	CHECK_EQ(leaf.rights, ALL);
-	CHECK_EQ(leaf.level, level);
-	CHECK_EQ(leaf.type, type);
-	CHECK_EQ(leaf.spa.a + (address & (LEVEL_SIZE(level) - 1)), address);
+	REQUIRE_EQ(leaf.rights, ALL);
+	REQUIRE_EQ(leaf.level, level);
+	REQUIRE_EQ(leaf.type, type);
+	REQUIRE_EQ(leaf.spa.a + (address & (LEVEL_SIZE(level) - 1)), address);
 }
 
 /* Nothing, or the page of ones. */
@@ -31,8 +36,8 @@ static void check_hidden(uint64_t address)
 {
 	const struct virt_leaf leaf = look(address);
 
-	CHECK_EQ(leaf.level, LEVEL_4K);
-	CHECK(!leaf.rights || (leaf.rights == ONES && leaf.spa.a == hv.ones.a));
+	REQUIRE_EQ(leaf.level, LEVEL_4K);
+	REQUIRE(!leaf.rights || (leaf.rights == ONES && leaf.spa.a == hv.ones.a));
 }
 
 static void root_sees_everything_but_the_block(void)
@@ -51,7 +56,7 @@ static void root_sees_everything_but_the_block(void)
 	check_identity(3 * GIB + 5 * PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
 	check_identity(3 * GIB + 2 * MIB, LEVEL_2M, MEMTYPE_UC);
 	check_identity(6 * GIB - 1, LEVEL_1G, MEMTYPE_WB);
-	CHECK_EQ(look(6 * GIB).rights, 0);
+	REQUIRE_EQ(look(6 * GIB).rights, 0);
 }
 
 /* A block that is not aligned to large pages is hidden to the page. */
@@ -61,7 +66,7 @@ static void block_is_hidden_to_the_page(void)
 
 	fake_reset(256 * MIB);
 	h = fake_handover(BLOCK_BASE + 3 * PAGE_SIZE, 16 * MIB);
-	CHECK_EQ(hv_init(h), WHIT_LAUNCH_OK);
+	REQUIRE_EQ(hv_init(h), WHIT_LAUNCH_OK);
 	check_identity(BLOCK_BASE + 2 * PAGE_SIZE, LEVEL_4K, MEMTYPE_WB);
 	check_hidden(BLOCK_BASE + 3 * PAGE_SIZE);
 	check_hidden(BLOCK_BASE + 16 * MIB + 2 * PAGE_SIZE);
@@ -88,11 +93,11 @@ static unsigned int retype(void)
 		const unsigned int before = fake.n_type_questions;
 
 		is_done = root_memory_retype(!n_calls++);
-		CHECK(fake.n_type_questions - before <= MOST_QUESTIONS);
-		CHECK_EQ(fake.n_stale, 0);
-		CHECK(n_calls < 100000);
+		REQUIRE(fake.n_type_questions - before <= MOST_QUESTIONS);
+		REQUIRE_EQ(fake.n_stale, 0);
+		REQUIRE(n_calls < 100000);
 	} while (!is_done);
-	CHECK(root_memory_retype(false)); /* nothing is left */
+	REQUIRE(root_memory_retype(false)); /* nothing is left */
 	return n_calls;
 }
 
@@ -102,26 +107,26 @@ static void memory_above_appears_when_touched(void)
 	uint64_t heap;
 
 	machine(256 * MIB);
-	CHECK_EQ(look(9 * GIB + 5).rights, 0);
+	REQUIRE_EQ(look(9 * GIB + 5).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB + 5);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(9 * GIB + 5, LEVEL_1G, MEMTYPE_WB);
 	exit.memory.gpa = GPA((1ull << 40) - 1);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity((1ull << 40) - 1, LEVEL_1G, MEMTYPE_WB);
 	exit.memory.gpa = GPA(1ull << 40);
-	CHECK_EQ(fault_of(exit).vector, EXC_GP);
+	REQUIRE_EQ(fault_of(exit).vector, EXC_GP);
 	/* An event on whose way the hole was comes again. */
 	exit.memory.gpa = GPA(20 * GIB);
 	exit.interrupted = (struct virt_event) { VIRT_EVENT_INTERRUPT, 33, false, 0, 0 };
-	CHECK_EQ(fault_of(exit).vector, 33);
+	REQUIRE_EQ(fault_of(exit).vector, 33);
 	/* Types changed: what was mapped on demand is gone until it is touched. */
 	fake.uncached_base = 9 * GIB;
 	fake.uncached_bytes = GIB;
 	heap = hv.heap.count;
 	retype();
-	CHECK(hv.heap.count >= heap);
-	CHECK_EQ(look(9 * GIB).rights, 0);
+	REQUIRE(hv.heap.count >= heap);
+	REQUIRE_EQ(look(9 * GIB).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB);
 	fault_of(exit);
 	check_identity(9 * GIB, LEVEL_1G, MEMTYPE_UC);
@@ -148,7 +153,7 @@ static void retype_follows_the_mtrrs(void)
 	fake.uncached_bytes = 0;
 	retype();
 	check_identity(512 * MIB, LEVEL_2M, MEMTYPE_WB);
-	CHECK_EQ(hv.heap.count, heap);
+	REQUIRE_EQ(hv.heap.count, heap);
 	delete_all(handle);
 	check_clean();
 }
@@ -174,19 +179,19 @@ static void retype_is_cut_into_short_parts(void)
 	handle = created(64);
 	pages = (next_page + 2 * MIB - 1) & ~(2 * MIB - 1);
 	for (uint64_t i = 0; i < 64; i++)
-		CHECK_EQ(CALL(WHIT_CALL_LEND, handle, pages + i * 2 * MIB, 1), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_LEND, handle, pages + i * 2 * MIB, 1), S_OK);
 	fault_of(exit);
 	check_identity((1ull << 40) - 1, LEVEL_1G, MEMTYPE_WB);
 	fake.uncached_base = BLOCK_BASE + 32 * MIB;
 	fake.uncached_bytes = 256 * MIB + PAGE_SIZE;
 	questions = fake.n_type_questions;
-	CHECK(retype() > 64);
-	CHECK(fake.n_type_questions - questions > 64 * 512);
+	REQUIRE(retype() > 64);
+	REQUIRE(fake.n_type_questions - questions > 64 * 512);
 	for (uint64_t i = 0; i < 64; i++) {
 		check_hidden(pages + i * 2 * MIB);
 		check_identity(pages + i * 2 * MIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
 	}
-	CHECK_EQ(look((1ull << 40) - 1).rights, 0);
+	REQUIRE_EQ(look((1ull << 40) - 1).rights, 0);
 	fake.uncached_bytes = 0;
 	retype();
 	check_identity(pages + 2 * MIB - PAGE_SIZE, LEVEL_4K, MEMTYPE_WB);
@@ -204,15 +209,15 @@ static void memory_on_demand_is_one_block(void)
 	fake.uncached_base = 9 * GIB + PAGE_SIZE;
 	fake.uncached_bytes = 100 * MIB;
 	questions = fake.n_type_questions;
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	CHECK(fake.n_type_questions - questions <= 3);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE(fake.n_type_questions - questions <= 3);
 	check_identity(9 * GIB + 5, LEVEL_4K, MEMTYPE_WB);
-	CHECK_EQ(look(9 * GIB + PAGE_SIZE).rights, 0);
+	REQUIRE_EQ(look(9 * GIB + PAGE_SIZE).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB + PAGE_SIZE);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(9 * GIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
 	exit.memory.gpa = GPA(9 * GIB + 500 * MIB);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(9 * GIB + 500 * MIB, LEVEL_2M, MEMTYPE_WB);
 }
 
@@ -222,20 +227,20 @@ static void hidden_memory_reads_as_ones(void)
 	uint64_t handle;
 
 	machine(256 * MIB);
-	CHECK_EQ(look(BLOCK_BASE + 8200).rights, 0);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	CHECK_EQ(hv.stats.hidden_reads, 1);
-	CHECK_EQ(hv.stats.hidden_writes, 0);
-	CHECK_EQ(look(BLOCK_BASE + 8200).rights, ONES);
-	CHECK_EQ(look(BLOCK_BASE + 8200).level, LEVEL_4K);
-	CHECK(is_ones(at(look(BLOCK_BASE + 8200).spa.a)));
+	REQUIRE_EQ(look(BLOCK_BASE + 8200).rights, 0);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(hv.stats.hidden_reads, 1);
+	REQUIRE_EQ(hv.stats.hidden_writes, 0);
+	REQUIRE_EQ(look(BLOCK_BASE + 8200).rights, ONES);
+	REQUIRE_EQ(look(BLOCK_BASE + 8200).level, LEVEL_4K);
+	REQUIRE(is_ones(at(look(BLOCK_BASE + 8200).spa.a)));
 	check_hidden(BLOCK_BASE + 3 * PAGE_SIZE);
 	/* A lent page too, and it is the root's own again afterwards. */
 	heap_at_start = hv.heap.count;
 	handle = created(4);
 	exit.memory.gpa = GPA(BLOCK_BASE + 32 * MIB + PAGE_SIZE);
 	fault_of(exit);
-	CHECK_EQ(look(exit.memory.gpa.a).spa.a, hv.ones.a);
+	REQUIRE_EQ(look(exit.memory.gpa.a).spa.a, hv.ones.a);
 	delete_all(handle);
 	check_identity(exit.memory.gpa.a, LEVEL_2M, MEMTYPE_WB);
 	check_clean();
@@ -262,13 +267,13 @@ static void an_address_with_a_key_leads_nowhere(void)
 			struct virt_exit exit = accesses[i];
 
 			exit.memory.gpa = GPA(key << 34 | (i % 2 ? BLOCK_BASE + 8 : lent + 8));
-			CHECK_EQ(fault_of(exit).vector, EXC_GP);
-			CHECK_EQ(look(exit.memory.gpa.a).rights, 0);
+			REQUIRE_EQ(fault_of(exit).vector, EXC_GP);
+			REQUIRE_EQ(look(exit.memory.gpa.a).rights, 0);
 		}
 	/* Nor by a call. */
-	CHECK_EQ(CALL(WHIT_CALL_LEND, handle, 1ull << 34 | next_page, 1), E_ACCESSDENIED);
-	CHECK_EQ(CALL(WHIT_CALL_STATS, 1ull << 34 | next_page, sizeof(struct whit_stats)),
-		 E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_LEND, handle, 1ull << 34 | next_page, 1), E_ACCESSDENIED);
+	REQUIRE_EQ(CALL(WHIT_CALL_STATS, 1ull << 34 | next_page, sizeof(struct whit_stats)),
+		   E_POINTER);
 	delete_all(handle);
 	check_clean();
 }
@@ -280,23 +285,23 @@ static void fetch_and_walk_meet_ones_too(void)
 
 	machine(256 * MIB);
 	virt_set(test_root.virt, VIRT_CR2, 5);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	CHECK_EQ(look(BLOCK_BASE + 4096).rights, ONES);
-	CHECK_EQ(look(BLOCK_BASE + 4096).spa.a, hv.ones.a);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(look(BLOCK_BASE + 4096).rights, ONES);
+	REQUIRE_EQ(look(BLOCK_BASE + 4096).spa.a, hv.ones.a);
 	exit.memory.is_fetch = false;
 	exit.memory.is_walk = exit.memory.is_read = exit.memory.gva_valid = true;
 	exit.memory.gpa = GPA(BLOCK_BASE + 8192);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	CHECK_EQ(look(BLOCK_BASE + 8192).rights, ONES);
-	CHECK_EQ(virt_get(test_root.virt, VIRT_CR2), 5);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(look(BLOCK_BASE + 8192).rights, ONES);
+	REQUIRE_EQ(virt_get(test_root.virt, VIRT_CR2), 5);
 	/* The processor's load of PDPTEs has no linear address. */
 	exit.memory.is_walk = exit.memory.gva_valid = false;
 	exit.memory.gpa = GPA(BLOCK_BASE + 12288);
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	CHECK_EQ(look(BLOCK_BASE + 12288).rights, ONES);
-	CHECK_EQ(hv.stats.hidden_reads, 3);
-	CHECK_EQ(hv.stats.hidden_writes, 0);
-	CHECK_EQ(test_root.root_exits[VIRT_EXIT_MEMORY], 0);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(look(BLOCK_BASE + 12288).rights, ONES);
+	REQUIRE_EQ(hv.stats.hidden_reads, 3);
+	REQUIRE_EQ(hv.stats.hidden_writes, 0);
+	REQUIRE_EQ(test_root.root_exits[VIRT_EXIT_MEMORY], 0);
 }
 
 /* ---- The processor ----------------------------------------------------------------------- */
@@ -323,8 +328,8 @@ static int execute(const struct need *needs, unsigned int n)
 
 		if (!(rights & ~look(needs[i].gpa).rights))
 			continue;
-		CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-		CHECK_EQ(fake.n_stale, 0);
+		REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+		REQUIRE_EQ(fake.n_stale, 0);
 		if (++n_exits > 8 * n)
 			return -1;
 		i = ~0u;
@@ -341,7 +346,7 @@ static uint64_t *seen_at(uint64_t gpa)
 {
 	const struct virt_leaf leaf = look(gpa);
 
-	CHECK_EQ(leaf.level, LEVEL_4K);
+	REQUIRE_EQ(leaf.level, LEVEL_4K);
 	return (uint64_t *)at(leaf.spa.a + PAGE_OFFSET(gpa));
 }
 
@@ -375,41 +380,41 @@ static void what_is_written_stays_until_its_sink_moves(void)
 
 	machine(256 * MIB);
 	for (unsigned int i = 0; i < 64; i++)
-		CHECK_EQ(look(hidden_page(i)).rights, 0);
+		REQUIRE_EQ(look(hidden_page(i)).rights, 0);
 	sum = hidden_sum();
-	CHECK_EQ(write_to(hidden_page(0) + 64), 1);
-	CHECK_EQ(hv.stats.hidden_writes, 1);
-	CHECK_EQ(hv.stats.hidden_reads, 0);
-	CHECK_EQ(look(hidden_page(0)).rights, ALL);
-	CHECK_EQ(look(hidden_page(0)).type, MEMTYPE_WB);
-	CHECK(is_ones(seen_at(hidden_page(0))));
+	REQUIRE_EQ(write_to(hidden_page(0) + 64), 1);
+	REQUIRE_EQ(hv.stats.hidden_writes, 1);
+	REQUIRE_EQ(hv.stats.hidden_reads, 0);
+	REQUIRE_EQ(look(hidden_page(0)).rights, ALL);
+	REQUIRE_EQ(look(hidden_page(0)).type, MEMTYPE_WB);
+	REQUIRE(is_ones(seen_at(hidden_page(0))));
 	first = look(hidden_page(0)).spa.a;
-	CHECK(is_sink(SPA(first)));
+	REQUIRE(is_sink(SPA(first)));
 	*seen_at(hidden_page(0) + 64) = 0xabc;
 
 	/* A read that meets ones first, and then a write, which is to be seen. */
-	CHECK_EQ(execute(&(struct need) { hidden_page(1), VIRT_READ }, 1), 1);
-	CHECK_EQ(write_to(hidden_page(1)), 1);
-	CHECK(look(hidden_page(1)).spa.a != hv.ones.a);
+	REQUIRE_EQ(execute(&(struct need) { hidden_page(1), VIRT_READ }, 1), 1);
+	REQUIRE_EQ(write_to(hidden_page(1)), 1);
+	REQUIRE(look(hidden_page(1)).spa.a != hv.ones.a);
 	/* A locked read and write is one fault. */
-	CHECK_EQ(execute(&(struct need) { hidden_page(2), VIRT_READ | VIRT_WRITE }, 1), 1);
-	CHECK_EQ(hv.stats.hidden_reads, 1);
-	CHECK_EQ(hv.stats.hidden_writes, 3);
+	REQUIRE_EQ(execute(&(struct need) { hidden_page(2), VIRT_READ | VIRT_WRITE }, 1), 1);
+	REQUIRE_EQ(hv.stats.hidden_reads, 1);
+	REQUIRE_EQ(hv.stats.hidden_writes, 3);
 
 	for (unsigned int i = 3; i < ROOT_SINKS; i++) {
-		CHECK_EQ(write_to(hidden_page(i)), 1);
+		REQUIRE_EQ(write_to(hidden_page(i)), 1);
 		*seen_at(hidden_page(i)) = i;
-		CHECK_EQ(*seen_at(hidden_page(0) + 64), 0xabc);
-		CHECK_EQ(write_to(hidden_page(0)), 0);
+		REQUIRE_EQ(*seen_at(hidden_page(0) + 64), 0xabc);
+		REQUIRE_EQ(write_to(hidden_page(0)), 0);
 	}
-	CHECK_EQ(write_to(hidden_page(ROOT_SINKS)), 1);
-	CHECK_EQ(look(hidden_page(0)).spa.a, hv.ones.a);
-	CHECK_EQ(look(hidden_page(0)).rights, ONES);
-	CHECK(is_ones(at(hv.ones.a)));
-	CHECK_EQ(look(hidden_page(ROOT_SINKS)).spa.a, first);
-	CHECK(is_ones(at(first))); /* of what was written there nothing is seen elsewhere */
-	CHECK_EQ(*seen_at(hidden_page(3)), 3);
-	CHECK_EQ(hidden_sum(), sum);
+	REQUIRE_EQ(write_to(hidden_page(ROOT_SINKS)), 1);
+	REQUIRE_EQ(look(hidden_page(0)).spa.a, hv.ones.a);
+	REQUIRE_EQ(look(hidden_page(0)).rights, ONES);
+	REQUIRE(is_ones(at(hv.ones.a)));
+	REQUIRE_EQ(look(hidden_page(ROOT_SINKS)).spa.a, first);
+	REQUIRE(is_ones(at(first))); /* of what was written there nothing is seen elsewhere */
+	REQUIRE_EQ(*seen_at(hidden_page(3)), 3);
+	REQUIRE_EQ(hidden_sum(), sum);
 	check_clean();
 }
 
@@ -427,8 +432,8 @@ static void no_instruction_begins_anew_for_ever(void)
 	sum = hidden_sum();
 	for (unsigned int round = 0; round < 2000; round++) {
 		const unsigned int n_writes =
-			round < 10 ? ROOT_SINKS : 1 + (unsigned int)rnd(ROOT_SINKS);
-		const unsigned int start = (unsigned int)rnd(64);
+			round < 10 ? ROOT_SINKS : 1 + (unsigned int)random_below(&rng, ROOT_SINKS);
+		const unsigned int start = (unsigned int)random_below(&rng, 64);
 		unsigned int n = 0;
 
 		for (unsigned int i = 0; i < n_writes; i++) {
@@ -436,31 +441,32 @@ static void no_instruction_begins_anew_for_ever(void)
 
 			needs[n++] = (struct need) { page % 2 ? lent + page * PAGE_SIZE
 							      : hidden_page(page),
-						     writes[rnd(3)] };
-			if (!rnd(4))
-				needs[n++] =
-					(struct need) { hidden_page(100 + (unsigned int)rnd(50)),
-							rnd(2) ? VIRT_READ : VIRT_EXECUTE };
+						     writes[random_below(&rng, 3)] };
+			if (!random_below(&rng, 4))
+				needs[n++] = (struct need) {
+					hidden_page(100 + (unsigned int)random_below(&rng, 50)),
+					random_below(&rng, 2) ? VIRT_READ : VIRT_EXECUTE
+				};
 		}
 		for (unsigned int i = n; --i;) {
-			const unsigned int other = (unsigned int)rnd(i + 1);
+			const unsigned int other = (unsigned int)random_below(&rng, i + 1);
 			const struct need swapped = needs[i];
 
 			needs[i] = needs[other];
 			needs[other] = swapped;
 		}
 		n_exits = execute(needs, n);
-		CHECK(n_exits >= 0 && n_exits <= (int)n);
-		CHECK_EQ(execute(needs, n), 0);
+		REQUIRE(n_exits >= 0 && n_exits <= (int)n);
+		REQUIRE_EQ(execute(needs, n), 0);
 	}
 	/* That this can be seen at all: with one more it would be for ever. */
 	for (unsigned int i = 0; i <= ROOT_SINKS; i++)
 		needs[i] = (struct need) { hidden_page(i), VIRT_WRITE };
-	CHECK(execute(needs, ROOT_SINKS + 1) == -1);
-	CHECK_EQ(hidden_sum(), sum);
+	REQUIRE(execute(needs, ROOT_SINKS + 1) == -1);
+	REQUIRE_EQ(hidden_sum(), sum);
 	delete_all(handle);
-	CHECK_EQ(hv.heap.count, heap_at_start);
-	CHECK_EQ(fake_count_pages(&hv.heap), heap_at_start);
+	REQUIRE_EQ(hv.heap.count, heap_at_start);
+	REQUIRE_EQ(fake_count_pages(&hv.heap), heap_at_start);
 }
 
 static void a_page_that_is_shown_again_loses_its_sink(void)
@@ -470,8 +476,8 @@ static void a_page_that_is_shown_again_loses_its_sink(void)
 
 	machine(256 * MIB);
 	handle = created(4);
-	CHECK_EQ(write_to(lent + PAGE_SIZE), 1);
-	CHECK_EQ(write_to(hidden_page(0)), 1);
+	REQUIRE_EQ(write_to(lent + PAGE_SIZE), 1);
+	REQUIRE_EQ(write_to(hidden_page(0)), 1);
 	sink = look(lent + PAGE_SIZE).spa.a;
 	memset(at(sink), 0x5a, PAGE_SIZE);
 	*seen_at(hidden_page(0)) = 77;
@@ -479,22 +485,22 @@ static void a_page_that_is_shown_again_loses_its_sink(void)
 	fake.uncached_base = lent;
 	fake.uncached_bytes = 8 * PAGE_SIZE;
 	retype();
-	CHECK_EQ(look(lent + PAGE_SIZE).spa.a, sink);
-	CHECK_EQ(look(lent + PAGE_SIZE).type, MEMTYPE_WB);
+	REQUIRE_EQ(look(lent + PAGE_SIZE).spa.a, sink);
+	REQUIRE_EQ(look(lent + PAGE_SIZE).type, MEMTYPE_WB);
 	fake.uncached_bytes = 0;
 	retype();
 	delete_all(handle);
 	check_identity(lent + PAGE_SIZE, LEVEL_2M, MEMTYPE_WB);
-	CHECK_EQ(*(uint64_t *)at(lent + PAGE_SIZE), 0);
-	CHECK_EQ(*seen_at(hidden_page(0)), 77);
+	REQUIRE_EQ(*(uint64_t *)at(lent + PAGE_SIZE), 0);
+	REQUIRE_EQ(*seen_at(hidden_page(0)), 77);
 	check_clean();
 	/* The page is lent once more, the old sink's turn comes: it stands nowhere else, and is as new. */
 	for (unsigned int i = 1; i < ROOT_SINKS; i++)
-		CHECK_EQ(write_to(hidden_page(i)), 1);
-	CHECK_EQ(look(hidden_page(ROOT_SINKS - 1)).spa.a, sink);
-	CHECK(is_ones(at(sink)));
+		REQUIRE_EQ(write_to(hidden_page(i)), 1);
+	REQUIRE_EQ(look(hidden_page(ROOT_SINKS - 1)).spa.a, sink);
+	REQUIRE(is_ones(at(sink)));
 	check_identity(lent + PAGE_SIZE, LEVEL_2M, MEMTYPE_WB);
-	CHECK_EQ(*seen_at(hidden_page(0)), 77);
+	REQUIRE_EQ(*seen_at(hidden_page(0)), 77);
 }
 
 static void check_no_memory_needed(uint64_t base, uint64_t end)
@@ -505,13 +511,13 @@ static void check_no_memory_needed(uint64_t base, uint64_t end)
 	for (uint64_t page = base; page < end; page += PAGE_SIZE) {
 		const unsigned int rights = page & PAGE_SIZE ? VIRT_READ : VIRT_EXECUTE;
 
-		CHECK_EQ(look(page).level, LEVEL_4K);
-		CHECK(execute(&(struct need) { page, rights }, 1) >= 0);
-		CHECK(write_to(page) >= 0);
-		CHECK_EQ(look(page).rights, ALL);
-		CHECK(is_sink(look(page).spa));
+		REQUIRE_EQ(look(page).level, LEVEL_4K);
+		REQUIRE(execute(&(struct need) { page, rights }, 1) >= 0);
+		REQUIRE(write_to(page) >= 0);
+		REQUIRE_EQ(look(page).rights, ALL);
+		REQUIRE(is_sink(look(page).spa));
 	}
-	CHECK_EQ(hv.heap.count, 0);
+	REQUIRE_EQ(hv.heap.count, 0);
 	hv.heap = heap;
 }
 
@@ -544,10 +550,10 @@ static void hidden_memory_needs_no_heap(void)
 	/* Memory that is not hidden does, and says so if there is none; nothing has changed. */
 	heap = hv.heap;
 	hv.heap.count = 0;
-	CHECK_EQ(fault_of(exit).vector, EXC_GP);
-	CHECK_EQ(look(600 * GIB).rights, 0);
+	REQUIRE_EQ(fault_of(exit).vector, EXC_GP);
+	REQUIRE_EQ(look(600 * GIB).rights, 0);
 	hv.heap = heap;
-	CHECK_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
+	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(600 * GIB, LEVEL_1G, MEMTYPE_WB);
 }
 
@@ -575,21 +581,23 @@ static void the_interrupted_event_comes_again(void)
 
 			virt_set(test_root.virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
 			again = fault_of(exit);
-			CHECK_EQ(again.type, events[i].type);
-			CHECK_EQ(again.vector, events[i].vector);
-			CHECK_EQ(again.has_error_code, events[i].has_error_code);
-			CHECK_EQ(again.error_code, events[i].error_code);
-			CHECK_EQ(again.length, events[i].length);
+			REQUIRE_EQ(again.type, events[i].type);
+			REQUIRE_EQ(again.vector, events[i].vector);
+			REQUIRE_EQ(again.has_error_code, events[i].has_error_code);
+			REQUIRE_EQ(again.error_code, events[i].error_code);
+			REQUIRE_EQ(again.length, events[i].length);
 			/* The entry would refuse an NMI while NMIs are blocked; another event leaves that alone. */
-			CHECK_EQ(virt_get(test_root.virt, VIRT_SHADOW),
-				 events[i].type == VIRT_EVENT_NMI ? 0 : VIRT_SHADOW_NMI);
+			REQUIRE_EQ(virt_get(test_root.virt, VIRT_SHADOW),
+				   events[i].type == VIRT_EVENT_NMI ? 0 : VIRT_SHADOW_NMI);
 		}
 	}
 }
 
+static jmp_buf reset;
+
 static void jump_out_of_reset(void)
 {
-	longjmp(test_end, 2);
+	longjmp(reset, 1);
 }
 
 /* There is no such memory, and that is found out in the delivery of an event. */
@@ -616,11 +624,11 @@ static void a_fault_in_a_delivery_is_combined(void)
 		exit.interrupted =
 			(struct virt_event) { .type = rows[i].type, .vector = rows[i].vector };
 		event = fault_of(exit);
-		CHECK_EQ(event.type, VIRT_EVENT_EXCEPTION);
-		CHECK_EQ(event.vector, rows[i].becomes);
-		CHECK(event.has_error_code);
-		CHECK_EQ(event.error_code, 0);
-		CHECK(virt_regs(test_root.virt)->rflags & RFLAGS_RF);
+		REQUIRE_EQ(event.type, VIRT_EVENT_EXCEPTION);
+		REQUIRE_EQ(event.vector, rows[i].becomes);
+		REQUIRE(event.has_error_code);
+		REQUIRE_EQ(event.error_code, 0);
+		REQUIRE(virt_regs(test_root.virt)->rflags & RFLAGS_RF);
 	}
 }
 
@@ -632,15 +640,12 @@ static void a_fault_in_the_delivery_of_a_double_fault_resets(void)
 				 .vector = EXC_DF,
 				 .has_error_code = true },
 	};
-	jmp_buf outside;
 
 	machine(256 * MIB);
 	fake.reset_hook = jump_out_of_reset;
-	memcpy(outside, test_end, sizeof(outside));
-	if (!setjmp(test_end))
+	if (!setjmp(reset))
 		(void)fault_of(exit);
-	memcpy(test_end, outside, sizeof(outside));
-	CHECK_EQ(fake.n_resets, 1);
+	REQUIRE_EQ(fake.n_resets, 1);
 }
 
 /* ---- What the hypervisor reads in the root's stead ----------------------------------------- */
@@ -660,22 +665,22 @@ static void only_the_roots_own_ram_is_read(void)
 
 	machine(256 * MIB);
 	*(uint64_t *)at(64 * MIB + 8) = 0x1111;
-	CHECK_EQ(root_word(64 * MIB + 8), 0x1111);
-	CHECK_EQ(root_word(0xfee00020), ~0ull);
-	CHECK_EQ(root_word(256 * MIB), ~0ull);
-	CHECK_EQ(root_word((1ull << 40) - 8), ~0ull);
+	REQUIRE_EQ(root_word(64 * MIB + 8), 0x1111);
+	REQUIRE_EQ(root_word(0xfee00020), ~0ull);
+	REQUIRE_EQ(root_word(256 * MIB), ~0ull);
+	REQUIRE_EQ(root_word((1ull << 40) - 8), ~0ull);
 	/* No RAM by the books, but there. */
 	*(uint64_t *)at(8) = 0x2222;
-	CHECK_EQ(root_word(8), ~0ull);
+	REQUIRE_EQ(root_word(8), ~0ull);
 	*(uint64_t *)at(hidden_page(0)) = 0x3333;
-	CHECK_EQ(root_word(hidden_page(0)), ~0ull);
-	CHECK_EQ(write_to(hidden_page(0)), 1);
-	CHECK_EQ(root_word(hidden_page(0)), ~0ull);
+	REQUIRE_EQ(root_word(hidden_page(0)), ~0ull);
+	REQUIRE_EQ(write_to(hidden_page(0)), 1);
+	REQUIRE_EQ(root_word(hidden_page(0)), ~0ull);
 	*seen_at(hidden_page(0)) = 0x4444;
-	CHECK_EQ(root_word(hidden_page(0)), 0x4444);
+	REQUIRE_EQ(root_word(hidden_page(0)), 0x4444);
 	(void)created(4);
-	CHECK_EQ(root_word(lent + PAGE_SIZE), ~0ull);
-	CHECK_EQ(hv.lock.held, 0);
+	REQUIRE_EQ(root_word(lent + PAGE_SIZE), ~0ull);
+	REQUIRE_EQ(hv.lock.held, 0);
 }
 
 int main(void)

@@ -5,7 +5,10 @@
  */
 #include "hv/register/vp_state.h"
 #include "hv/cpu/xsave.h"
-#include "tests/unit/hv_test.h"
+#include "tests/random.h"
+#include "tests/unit/machine.h"
+
+static struct random rng = { 1 };
 
 /* CPUID leaf 0Dh, subleaves 2 on, of processors: size, standard offset, ECX. */
 struct recorded {
@@ -23,12 +26,12 @@ static const struct recorded recorded[] = {
 
 static struct x86_cpuid xeon(uint32_t leaf, uint32_t subleaf)
 {
-	CHECK_EQ(leaf, 0xd);
+	REQUIRE_EQ(leaf, 0xd);
 	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++)
 		if (recorded[i].component == subleaf)
 			return (struct x86_cpuid) { recorded[i].size, recorded[i].offset,
 						    recorded[i].ecx, 0 };
-	CHECK(!"a component that it has");
+	REQUIRE(!"a component that it has");
 	return (struct x86_cpuid) { 0 };
 }
 
@@ -40,16 +43,16 @@ static void sizes_are_those_of_processors(void)
 {
 	struct xsave_part part = XSAVE_FIRST;
 
-	CHECK_EQ(xsave_bytes(3, xeon), 576);
-	CHECK_EQ(xsave_bytes(7, xeon), 832);
-	CHECK_EQ(xsave_bytes(ALL_FIRST, xeon), 2568);
-	CHECK_EQ(xsave_bytes(0x2e7, xeon), 2440);
-	CHECK_EQ(xsave_bytes(ALL_AMX, xeon), 10752);
-	CHECK(xsave_next(0x20003, &part, xeon)); /* tiles' configuration alone: aligned */
-	CHECK_EQ(part.component, 17);
-	CHECK_EQ(part.compact, 576);
-	CHECK_EQ(part.standard, 0xac0);
-	CHECK(!xsave_next(0x20003, &part, xeon));
+	REQUIRE_EQ(xsave_bytes(3, xeon), 576);
+	REQUIRE_EQ(xsave_bytes(7, xeon), 832);
+	REQUIRE_EQ(xsave_bytes(ALL_FIRST, xeon), 2568);
+	REQUIRE_EQ(xsave_bytes(0x2e7, xeon), 2440);
+	REQUIRE_EQ(xsave_bytes(ALL_AMX, xeon), 10752);
+	REQUIRE(xsave_next(0x20003, &part, xeon)); /* tiles' configuration alone: aligned */
+	REQUIRE_EQ(part.component, 17);
+	REQUIRE_EQ(part.compact, 576);
+	REQUIRE_EQ(part.standard, 0xac0);
+	REQUIRE(!xsave_next(0x20003, &part, xeon));
 }
 
 static void headers_are_judged(void)
@@ -57,22 +60,22 @@ static void headers_are_judged(void)
 	const uint64_t compacted = 1ull << 63;
 	struct x86_xsave_header h = { .xstate_bv = 7, .xcomp_bv = compacted | 7 };
 
-	CHECK(xsave_is_legal(&h, 7));
-	CHECK(xsave_is_legal(&h, ALL_AMX));
-	CHECK(!xsave_is_legal(&h, 3)); /* a component that the model lacks */
+	REQUIRE(xsave_is_legal(&h, 7));
+	REQUIRE(xsave_is_legal(&h, ALL_AMX));
+	REQUIRE(!xsave_is_legal(&h, 3)); /* a component that the model lacks */
 	h.xstate_bv = 0;
-	CHECK(xsave_is_legal(&h, 7));
+	REQUIRE(xsave_is_legal(&h, 7));
 	h.xstate_bv = 0x20; /* one that has no place */
-	CHECK(!xsave_is_legal(&h, ALL_AMX));
+	REQUIRE(!xsave_is_legal(&h, ALL_AMX));
 	h.xstate_bv = compacted;
-	CHECK(!xsave_is_legal(&h, ALL_AMX));
+	REQUIRE(!xsave_is_legal(&h, ALL_AMX));
 	h = (struct x86_xsave_header) { .xstate_bv = 3, .xcomp_bv = 3 };
-	CHECK(!xsave_is_legal(&h, 3)); /* the standard form */
+	REQUIRE(!xsave_is_legal(&h, 3)); /* the standard form */
 	for (unsigned int i = 0; i < 6; i++) {
 		h = (struct x86_xsave_header) { .xstate_bv = 3, .xcomp_bv = compacted | 3 };
-		CHECK(xsave_is_legal(&h, 3));
-		h.reserved[i] = 1ull << (rnd(64));
-		CHECK(!xsave_is_legal(&h, 3));
+		REQUIRE(xsave_is_legal(&h, 3));
+		h.reserved[i] = 1ull << (random_below(&rng, 64));
+		REQUIRE(!xsave_is_legal(&h, 3));
 	}
 }
 
@@ -81,7 +84,7 @@ static void headers_are_judged(void)
 static void fill(uint8_t *bytes, size_t n)
 {
 	while (n--)
-		*bytes++ = (uint8_t)rnd(256);
+		*bytes++ = (uint8_t)random_below(&rng, 256);
 }
 
 /* Every byte of every component arrives, and no other byte of the image changes. */
@@ -91,7 +94,7 @@ static void compacted_and_back(void)
 	static uint8_t compact[10752 + 64];
 
 	for (unsigned int round = 0; round < 200; round++) {
-		const uint64_t components = (rnd(ALL_AMX + 1) & ALL_AMX) | 3;
+		const uint64_t components = (random_below(&rng, ALL_AMX + 1) & ALL_AMX) | 3;
 		const uint32_t n = xsave_bytes(components, xeon);
 		struct x86_xsave_header h;
 
@@ -101,24 +104,24 @@ static void compacted_and_back(void)
 		memset(compact, 0xee, sizeof(compact));
 		xsave_compact(compact, image, components, components, xeon);
 		for (uint32_t i = n; i < sizeof(compact); i++)
-			CHECK_EQ(compact[i], 0xee);
+			REQUIRE_EQ(compact[i], 0xee);
 		memcpy(&h, compact + 512, sizeof(h));
-		CHECK_EQ(h.xcomp_bv, components | 1ull << 63);
-		CHECK_EQ(h.xstate_bv, components);
-		CHECK(xsave_is_legal(&h, components));
-		CHECK(!memcmp(compact, image, 512));
+		REQUIRE_EQ(h.xcomp_bv, components | 1ull << 63);
+		REQUIRE_EQ(h.xstate_bv, components);
+		REQUIRE(xsave_is_legal(&h, components));
+		REQUIRE(!memcmp(compact, image, 512));
 
 		xsave_expand(other, compact, compact, components, xeon);
-		CHECK(!memcmp(other, image, 28));
-		CHECK(!memcmp(other + 28, before + 28, 4)); /* MXCSR_MASK */
-		CHECK(!memcmp(other + 32, image + 32, 416 - 32));
-		CHECK(!memcmp(other + 512, before + 512, 64)); /* the header is the caller's */
+		REQUIRE(!memcmp(other, image, 28));
+		REQUIRE(!memcmp(other + 28, before + 28, 4)); /* MXCSR_MASK */
+		REQUIRE(!memcmp(other + 32, image + 32, 416 - 32));
+		REQUIRE(!memcmp(other + 512, before + 512, 64)); /* the header is the caller's */
 		for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
 			const struct recorded *r = &recorded[i];
 			const uint8_t *wanted = components >> r->component & 1 ? image : before;
 
 			if (r->offset)
-				CHECK(!memcmp(other + r->offset, wanted + r->offset, r->size));
+				REQUIRE(!memcmp(other + r->offset, wanted + r->offset, r->size));
 		}
 	}
 }
@@ -135,17 +138,17 @@ static void absent_components_become_initial(void)
 	fx->mxcsr_mask = 0x2ffff;
 	memcpy(compact + 512, &h, sizeof(h));
 	xsave_expand(image, compact, compact, 0x2e7, xeon);
-	CHECK_EQ(fx->fcw, 0x37f);
-	CHECK_EQ(fx->fsw, 0);
-	CHECK_EQ(fx->ftw, 0);
-	CHECK_EQ(fx->fip, 0);
-	CHECK_EQ(fx->mxcsr, 0x1f80);
-	CHECK_EQ(fx->mxcsr_mask, 0x2ffff);
+	REQUIRE_EQ(fx->fcw, 0x37f);
+	REQUIRE_EQ(fx->fsw, 0);
+	REQUIRE_EQ(fx->ftw, 0);
+	REQUIRE_EQ(fx->fip, 0);
+	REQUIRE_EQ(fx->mxcsr, 0x1f80);
+	REQUIRE_EQ(fx->mxcsr_mask, 0x2ffff);
 	for (unsigned int i = 0; i < sizeof(fx->st) + sizeof(fx->xmm); i++)
-		CHECK_EQ(image[32 + i], 0);
-	CHECK(!memcmp(image + 0x240, compact + 576, 0x100));
+		REQUIRE_EQ(image[32 + i], 0);
+	REQUIRE(!memcmp(image + 0x240, compact + 576, 0x100));
 	for (unsigned int i = 0x440; i < 0xa80 + 8; i++)
-		CHECK_EQ(image[i], 0);
+		REQUIRE_EQ(image[i], 0);
 }
 
 /* ---- The calls ---- */
@@ -172,7 +175,7 @@ static void state_machine(bool has_xsave)
 	handle = set_up(32, 1);
 	page = test_pages(1);
 	buffer = test_pages(4);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
 	partition_of(handle)->model.xcr0 = has_xsave ? 7 : 0;
 	if (has_xsave)
 		*((uint8_t *)virt_fpu(vp_of(handle, 0)->virt) + 512) = 3;
@@ -200,24 +203,24 @@ static void xsave_state_with_and_without_xsave(void)
 		state_machine(has_xsave);
 		image = virt_fpu(vp_of(handle, 0)->virt);
 		b = at(buffer);
-		CHECK_EQ(CALL(WHIT_CALL_GET_VP_STATE, handle, 0, XSAVE, 0, 0),
-			 WHV_E_INSUFFICIENT_BUFFER);
-		CHECK_EQ(out_rdx, n);
-		CHECK_EQ(get(XSAVE, n - 1), WHV_E_INSUFFICIENT_BUFFER);
-		CHECK_EQ(out_rdx, n);
-		CHECK_EQ(b[0], 0);
+		REQUIRE_EQ(CALL(WHIT_CALL_GET_VP_STATE, handle, 0, XSAVE, 0, 0),
+			   WHV_E_INSUFFICIENT_BUFFER);
+		REQUIRE_EQ(out_rdx, n);
+		REQUIRE_EQ(get(XSAVE, n - 1), WHV_E_INSUFFICIENT_BUFFER);
+		REQUIRE_EQ(out_rdx, n);
+		REQUIRE_EQ(b[0], 0);
 		memset(image + 160, 0x61, 256);
 		if (has_xsave) {
 			memset(image + 0x240, 0x62, 0x100);
 			image[512] = 7;
 		}
 		memset(b, 0xee, PAGE_SIZE);
-		CHECK_EQ(get(XSAVE, PAGE_SIZE), S_OK);
-		CHECK_EQ(out_rdx, n);
-		CHECK_EQ(b[n], 0xee);
-		CHECK_EQ(b[160], 0x61);
-		CHECK_EQ(b[512], has_xsave ? 7 : 3);
-		CHECK_EQ(b[527], 0x80);
+		REQUIRE_EQ(get(XSAVE, PAGE_SIZE), S_OK);
+		REQUIRE_EQ(out_rdx, n);
+		REQUIRE_EQ(b[n], 0xee);
+		REQUIRE_EQ(b[160], 0x61);
+		REQUIRE_EQ(b[512], has_xsave ? 7 : 3);
+		REQUIRE_EQ(b[527], 0x80);
 		memcpy(saved, b, n);
 
 		/* It comes back as it was. */
@@ -227,37 +230,37 @@ static void xsave_state_with_and_without_xsave(void)
 			memset(image + 0x240, 0x11, 0x100);
 			image[512] = 3;
 		}
-		CHECK_EQ(set(XSAVE, n), S_OK);
-		CHECK_EQ(get(XSAVE, n), S_OK);
-		CHECK(!memcmp(saved, b, n));
+		REQUIRE_EQ(set(XSAVE, n), S_OK);
+		REQUIRE_EQ(get(XSAVE, n), S_OK);
+		REQUIRE(!memcmp(saved, b, n));
 		if (has_xsave)
-			CHECK_EQ(image[512], 7);
+			REQUIRE_EQ(image[512], 7);
 
 		/* Refused, and nothing has changed: too short, header, MXCSR. */
 		memset(b, 0x44, 416);
-		CHECK_EQ(set(XSAVE, 575), WHV_E_INSUFFICIENT_BUFFER);
-		CHECK_EQ(set(XSAVE, n - 1),
-			 has_xsave ? WHV_E_INSUFFICIENT_BUFFER : WHV_E_INSUFFICIENT_BUFFER);
-		CHECK_EQ(set(XSAVE, n), E_INVALIDARG); /* MXCSR 44444444h */
+		REQUIRE_EQ(set(XSAVE, 575), WHV_E_INSUFFICIENT_BUFFER);
+		REQUIRE_EQ(set(XSAVE, n - 1),
+			   has_xsave ? WHV_E_INSUFFICIENT_BUFFER : WHV_E_INSUFFICIENT_BUFFER);
+		REQUIRE_EQ(set(XSAVE, n), E_INVALIDARG); /* MXCSR 44444444h */
 		memcpy(b, saved, n);
 		b[160] = 0x45;
 		b[527] = 0;
-		CHECK_EQ(set(XSAVE, n), E_INVALIDARG);
+		REQUIRE_EQ(set(XSAVE, n), E_INVALIDARG);
 		b[527] = 0x80;
 		b[520] |= 0x20;
-		CHECK_EQ(set(XSAVE, PAGE_SIZE), E_INVALIDARG);
+		REQUIRE_EQ(set(XSAVE, PAGE_SIZE), E_INVALIDARG);
 		b[520] &= (uint8_t)~0x20;
-		CHECK_EQ(get(XSAVE, n), S_OK);
-		CHECK(!memcmp(saved, b, n));
+		REQUIRE_EQ(get(XSAVE, n), S_OK);
+		REQUIRE(!memcmp(saved, b, n));
 
 		/* All initial. */
 		b[512] = 0;
-		CHECK_EQ(set(XSAVE, n), S_OK);
-		CHECK_EQ(get(XSAVE, n), S_OK);
-		CHECK_EQ(b[160], 0);
-		CHECK_EQ(b[0] | b[1] << 8, 0x37f);
-		CHECK_EQ(b[24] | b[25] << 8, 0x1f80);
-		CHECK_EQ(b[512], 3); /* the area of FXSAVE is always in use */
+		REQUIRE_EQ(set(XSAVE, n), S_OK);
+		REQUIRE_EQ(get(XSAVE, n), S_OK);
+		REQUIRE_EQ(b[160], 0);
+		REQUIRE_EQ(b[0] | b[1] << 8, 0x37f);
+		REQUIRE_EQ(b[24] | b[25] << 8, 0x1f80);
+		REQUIRE_EQ(b[512], 3); /* the area of FXSAVE is always in use */
 		delete_all(handle);
 		check_clean();
 	}
@@ -274,24 +277,24 @@ static void state_buffers_and_types(void)
 
 	state_machine(false);
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-		CHECK_EQ(get(none[i], PAGE_SIZE), 0x80070032u);
-		CHECK_EQ(set(none[i], PAGE_SIZE), 0x80070032u);
+		REQUIRE_EQ(get(none[i], PAGE_SIZE), 0x80070032u);
+		REQUIRE_EQ(set(none[i], PAGE_SIZE), 0x80070032u);
 	}
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
-		CHECK_EQ(get(unknown[i], PAGE_SIZE), E_INVALIDARG);
-		CHECK_EQ(set(unknown[i], PAGE_SIZE), E_INVALIDARG);
+		REQUIRE_EQ(get(unknown[i], PAGE_SIZE), E_INVALIDARG);
+		REQUIRE_EQ(set(unknown[i], PAGE_SIZE), E_INVALIDARG);
 	}
 	/* No local APIC. */
-	CHECK_EQ(get(WHvVirtualProcessorStateTypeInterruptControllerState2, PAGE_SIZE),
-		 WHV_E_INVALID_VP_STATE);
-	CHECK_EQ(set(WHIT_STATE_INTERRUPT_CONTROLLER1, PAGE_SIZE), WHV_E_INVALID_VP_STATE);
+	REQUIRE_EQ(get(WHvVirtualProcessorStateTypeInterruptControllerState2, PAGE_SIZE),
+		   WHV_E_INVALID_VP_STATE);
+	REQUIRE_EQ(set(WHIT_STATE_INTERRUPT_CONTROLLER1, PAGE_SIZE), WHV_E_INVALID_VP_STATE);
 	for (uint32_t code = WHIT_CALL_GET_VP_STATE; code <= WHIT_CALL_SET_VP_STATE; code++) {
-		CHECK_EQ(CALL(code, handle, 0, XSAVE, buffer + 4, 576), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, XSAVE, BLOCK_BASE, 576), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, XSAVE, BLOCK_BASE - 512, 576), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, XSAVE, 256 * MIB - 512, 576), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 0, XSAVE, 0 - 64ull, 576), E_POINTER);
-		CHECK_EQ(CALL(code, handle, 1, XSAVE, buffer, 576), WHV_E_VP_DOES_NOT_EXIST);
+		REQUIRE_EQ(CALL(code, handle, 0, XSAVE, buffer + 4, 576), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, XSAVE, BLOCK_BASE, 576), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, XSAVE, BLOCK_BASE - 512, 576), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, XSAVE, 256 * MIB - 512, 576), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 0, XSAVE, 0 - 64ull, 576), E_POINTER);
+		REQUIRE_EQ(CALL(code, handle, 1, XSAVE, buffer, 576), WHV_E_VP_DOES_NOT_EXIST);
 	}
 	delete_all(handle);
 	check_clean();
@@ -301,12 +304,13 @@ static void state_buffers_and_types(void)
 static void state_that_runs_out_of_the_root(void)
 {
 	state_machine(true);
-	CHECK_EQ(get(XSAVE, 832), S_OK);
+	REQUIRE_EQ(get(XSAVE, 832), S_OK);
 	memcpy(at(BLOCK_BASE - 576), at(buffer), 576);
-	CHECK_EQ(CALL(WHIT_CALL_SET_VP_STATE, handle, 0, XSAVE, BLOCK_BASE - 576, 832), E_POINTER);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_VP_STATE, handle, 0, XSAVE, BLOCK_BASE - 576, 832),
+		   E_POINTER);
 	((uint8_t *)at(BLOCK_BASE - 576))[520] = 3; /* without AVX it fits */
 	((uint8_t *)at(BLOCK_BASE - 576))[512] = 3;
-	CHECK_EQ(CALL(WHIT_CALL_SET_VP_STATE, handle, 0, XSAVE, BLOCK_BASE - 576, 576), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_VP_STATE, handle, 0, XSAVE, BLOCK_BASE - 576, 576), S_OK);
 	delete_all(handle);
 	check_clean();
 }
@@ -319,29 +323,30 @@ static void apic_state_goes_through(void)
 	fpu_bytes = 512;
 	machine(256 * MIB);
 	handle = created(64);
-	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
-	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeLocalApicEmulationMode, 1, 4), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
+	REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
+	REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeLocalApicEmulationMode, 1, 4),
+		   S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
 	page = test_pages(1);
 	buffer = test_pages(1);
 	b = at(buffer);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
-	CHECK_EQ(get(type, PAGE_SIZE - 1), WHV_E_INSUFFICIENT_BUFFER);
-	CHECK_EQ(out_rdx, PAGE_SIZE);
-	CHECK_EQ(set(type, PAGE_SIZE - 1), WHV_E_INSUFFICIENT_BUFFER);
-	CHECK_EQ(get(type, PAGE_SIZE), S_OK);
-	CHECK_EQ(out_rdx, PAGE_SIZE);
-	CHECK_EQ(b[0xf * 4], 0xff); /* the spurious vector after reset */
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
+	REQUIRE_EQ(get(type, PAGE_SIZE - 1), WHV_E_INSUFFICIENT_BUFFER);
+	REQUIRE_EQ(out_rdx, PAGE_SIZE);
+	REQUIRE_EQ(set(type, PAGE_SIZE - 1), WHV_E_INSUFFICIENT_BUFFER);
+	REQUIRE_EQ(get(type, PAGE_SIZE), S_OK);
+	REQUIRE_EQ(out_rdx, PAGE_SIZE);
+	REQUIRE_EQ(b[0xf * 4], 0xff); /* the spurious vector after reset */
 	b[8 * 4] = 0x50;
-	CHECK_EQ(set(type, PAGE_SIZE), S_OK);
-	CHECK_EQ(apic_get_cr8(vp_of(handle, 0)), 5);
+	REQUIRE_EQ(set(type, PAGE_SIZE), S_OK);
+	REQUIRE_EQ(apic_get_cr8(vp_of(handle, 0)), 5);
 	b[0xf * 4] = ~0u; /* reserved bits */
 	b[8 * 4] = 0x60;
-	CHECK_EQ(set(type, PAGE_SIZE), E_INVALIDARG);
-	CHECK_EQ(apic_get_cr8(vp_of(handle, 0)), 5);
-	CHECK_EQ(get(WHIT_STATE_INTERRUPT_CONTROLLER1, 1024), S_OK);
-	CHECK_EQ(out_rdx, 1024);
-	CHECK_EQ(set(WHIT_STATE_INTERRUPT_CONTROLLER1, 1024), S_OK);
+	REQUIRE_EQ(set(type, PAGE_SIZE), E_INVALIDARG);
+	REQUIRE_EQ(apic_get_cr8(vp_of(handle, 0)), 5);
+	REQUIRE_EQ(get(WHIT_STATE_INTERRUPT_CONTROLLER1, 1024), S_OK);
+	REQUIRE_EQ(out_rdx, 1024);
+	REQUIRE_EQ(set(WHIT_STATE_INTERRUPT_CONTROLLER1, 1024), S_OK);
 	delete_all(handle);
 	check_clean();
 }

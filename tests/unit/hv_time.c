@@ -3,7 +3,7 @@
 #include "hv/cpu/time.h"
 #include "hv/cpu/msr.h"
 #include "hv/root/root_msr.h"
-#include "tests/unit/hv_test.h"
+#include "tests/unit/machine.h"
 #include "x86/msr.h"
 
 static uint64_t handle;
@@ -15,7 +15,7 @@ static void time_machine(void)
 	handle = set_up(32, 3);
 	partition = partition_of(handle);
 	for (uint64_t i = 0; i < 2; i++)
-		CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, test_pages(1)), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, test_pages(1)), S_OK);
 }
 
 /* What RDTSC gives on a VP at this moment, without the clock moving. */
@@ -29,10 +29,10 @@ static uint64_t tsc_of(uint32_t vp)
 static void time_begins_with_the_set_up(void)
 {
 	time_machine();
-	CHECK(tsc_of(0) < 10000);
-	CHECK_EQ(tsc_of(0), tsc_of(1));
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
-	CHECK_EQ(tsc_of(2), tsc_of(0));
+	REQUIRE(tsc_of(0) < 10000);
+	REQUIRE_EQ(tsc_of(0), tsc_of(1));
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(tsc_of(2), tsc_of(0));
 	delete_all(handle);
 	check_clean();
 }
@@ -42,29 +42,29 @@ static void suspended_time_leaves_no_gap(void)
 	uint64_t before, reference;
 
 	time_machine();
-	CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
 	before = tsc_of(0);
 	reference = time_reference(partition);
 	fake.tsc += 123456789;
-	CHECK_EQ(tsc_of(0), before);
-	CHECK_EQ(time_tsc(vp_of(handle, 1)), before);
-	CHECK_EQ(time_reference(partition), reference);
-	CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK); /* once more is nothing more */
-	CHECK_EQ(tsc_of(0), before);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
-	CHECK_EQ(tsc_of(2), before);
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
+	REQUIRE_EQ(tsc_of(0), before);
+	REQUIRE_EQ(time_tsc(vp_of(handle, 1)), before);
+	REQUIRE_EQ(time_reference(partition), reference);
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK); /* once more is nothing more */
+	REQUIRE_EQ(tsc_of(0), before);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(tsc_of(2), before);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
 	for (uint32_t i = 0; i < 3; i++) {
-		CHECK(tsc_of(i) >= before);
-		CHECK(tsc_of(i) - before <= 2000);
+		REQUIRE(tsc_of(i) >= before);
+		REQUIRE(tsc_of(i) - before <= 2000);
 	}
-	CHECK(time_reference(partition) - reference <=
-	      15); /* 2 GHz, and three looks at the clock */
+	REQUIRE(time_reference(partition) - reference <=
+		15); /* 2 GHz, and three looks at the clock */
 	before = tsc_of(0);
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK); /* nothing to resume */
-	CHECK_EQ(tsc_of(0), before);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK); /* nothing to resume */
+	REQUIRE_EQ(tsc_of(0), before);
 	fake.tsc += 1000;
-	CHECK_EQ(tsc_of(0), before + 1000);
+	REQUIRE_EQ(tsc_of(0), before + 1000);
 	delete_all(handle);
 	check_clean();
 }
@@ -78,12 +78,12 @@ static void timers_of_the_apics_move_along(void)
 	vp = vp_of(handle, 0);
 	vp->apic.deadline = fake.tsc + 5000;
 	vp_of(handle, 1)->apic.deadline = APIC_NEVER;
-	CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
 	left = vp->apic.deadline - partition->time_stopped;
 	fake.tsc += 1000000;
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
-	CHECK_EQ(vp->apic.deadline - fake.tsc, left);
-	CHECK_EQ(vp_of(handle, 1)->apic.deadline, APIC_NEVER);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
+	REQUIRE_EQ(vp->apic.deadline - fake.tsc, left);
+	REQUIRE_EQ(vp_of(handle, 1)->apic.deadline, APIC_NEVER);
 	delete_all(handle);
 	check_clean();
 }
@@ -91,20 +91,20 @@ static void timers_of_the_apics_move_along(void)
 static void one_call_sets_every_tsc(void)
 {
 	time_machine();
-	CHECK_EQ(CALL(WHIT_CALL_SET_TSC, handle, 1ull << 40), S_OK);
-	CHECK_EQ(tsc_of(0), 1ull << 40);
-	CHECK_EQ(tsc_of(1), 1ull << 40);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
-	CHECK_EQ(tsc_of(2), tsc_of(0)); /* and one that comes later */
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_TSC, handle, 1ull << 40), S_OK);
+	REQUIRE_EQ(tsc_of(0), 1ull << 40);
+	REQUIRE_EQ(tsc_of(1), 1ull << 40);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(tsc_of(2), tsc_of(0)); /* and one that comes later */
 	/* While the time stands still it is what they go on from. */
-	CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
 	fake.tsc += 777777;
-	CHECK_EQ(CALL(WHIT_CALL_SET_TSC, handle, 42), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SET_TSC, handle, 42), S_OK);
 	fake.tsc += 777777;
-	CHECK_EQ(tsc_of(1), 42);
-	CHECK_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
-	CHECK(tsc_of(1) - 42 <= 2000);
-	CHECK_EQ(tsc_of(1), tsc_of(2));
+	REQUIRE_EQ(tsc_of(1), 42);
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
+	REQUIRE(tsc_of(1) - 42 <= 2000);
+	REQUIRE_EQ(tsc_of(1), tsc_of(2));
 	delete_all(handle);
 	check_clean();
 }
@@ -119,17 +119,17 @@ static void tsc_adjust_follows_the_guest(void)
 	vp = vp_of(handle, 0);
 	offset = virt_get(vp->virt, VIRT_TSC_OFFSET);
 	time_write_adjust(vp, 5000);
-	CHECK_EQ(vp->tsc_adjust, 5000);
-	CHECK_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset + 5000);
+	REQUIRE_EQ(vp->tsc_adjust, 5000);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset + 5000);
 	time_write_adjust(vp, 0 - 100ull);
-	CHECK_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset - 100);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset - 100);
 	time_write_tsc(vp, tsc_of(0) + 1000 + 700); /* the clock moves by 1000 in the call */
-	CHECK_EQ(vp->tsc_adjust, 600);
-	CHECK_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset + 600);
+	REQUIRE_EQ(vp->tsc_adjust, 600);
+	REQUIRE_EQ(virt_get(vp->virt, VIRT_TSC_OFFSET), offset + 600);
 	/* The client's own setting is not the guest's. */
 	time_put_tsc(vp, 0);
-	CHECK_EQ(vp->tsc_adjust, 600);
-	CHECK_EQ(tsc_of(0), 0);
+	REQUIRE_EQ(vp->tsc_adjust, 600);
+	REQUIRE_EQ(tsc_of(0), 0);
 	delete_all(handle);
 	check_clean();
 }
@@ -138,14 +138,14 @@ static void reference_time_is_in_100_ns(void)
 {
 	time_machine();
 	fake.tsc = partition->time_start + 2000000000ull - 1000; /* 2 GHz */
-	CHECK_EQ(time_reference(partition), 10000000);
+	REQUIRE_EQ(time_reference(partition), 10000000);
 	time_set_reference(partition, 5);
 	fake.tsc += 4000000000ull - 1000;
-	CHECK_EQ(time_reference(partition), 5 + 20000000);
+	REQUIRE_EQ(time_reference(partition), 5 + 20000000);
 	/* No rate and no time is too large. */
-	CHECK_EQ(time_units(~0ull) / 10000000, ~0ull / 2000000000);
+	REQUIRE_EQ(time_units(~0ull) / 10000000, ~0ull / 2000000000);
 	hv.tsc_hz = 0;
-	CHECK_EQ(time_units(1000000000), 10000000);
+	REQUIRE_EQ(time_units(1000000000), 10000000);
 	delete_all(handle);
 	check_clean();
 }
@@ -160,14 +160,14 @@ static uint64_t root_tsc(void)
 
 static void root_writes(uint32_t msr, uint64_t value)
 {
-	CHECK_EQ(msr_write_root(&test_root, msr, value), MSR_DONE);
+	REQUIRE_EQ(msr_write_root(&test_root, msr, value), MSR_DONE);
 }
 
 static uint64_t root_reads(uint32_t msr)
 {
 	uint64_t value = 0xbad;
 
-	CHECK(msr_read_root(&test_root, msr, &value));
+	REQUIRE(msr_read_root(&test_root, msr, &value));
 	return value;
 }
 
@@ -200,26 +200,26 @@ static void the_roots_writes_of_its_tsc_move_no_child(void)
 	vp_of(handle, 1)->apic.deadline = fake.tsc + 5000000;
 	for (unsigned int is_stopped = 0; is_stopped < 2; is_stopped++) {
 		if (is_stopped)
-			CHECK_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
+			REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
 		for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
 			const uint64_t tsc = tsc_of(0), reference = time_reference(partition),
 				       left = vp_of(handle, 1)->apic.deadline - fake.tsc,
 				       root = root_tsc(), adjust = root_reads(MSR_TSC_ADJUST);
 
 			root_writes(writes[i].msr, writes[i].value);
-			CHECK(tsc_of(0) - tsc <= 20000);
-			CHECK_EQ(tsc_of(1), tsc_of(0));
-			CHECK(time_reference(partition) - reference <= 200);
-			CHECK(left - (vp_of(handle, 1)->apic.deadline - fake.tsc) <= 20000);
+			REQUIRE(tsc_of(0) - tsc <= 20000);
+			REQUIRE_EQ(tsc_of(1), tsc_of(0));
+			REQUIRE(time_reference(partition) - reference <= 200);
+			REQUIRE(left - (vp_of(handle, 1)->apic.deadline - fake.tsc) <= 20000);
 			/* SDM 3B "IA32_TSC_ADJUST Register": the two move together. */
 			if (writes[i].msr == MSR_TSC)
-				CHECK(root_tsc() - writes[i].value <= 10000);
+				REQUIRE(root_tsc() - writes[i].value <= 10000);
 			else
-				CHECK_EQ(root_reads(MSR_TSC_ADJUST), writes[i].value);
-			CHECK(root_tsc() - root - (root_reads(MSR_TSC_ADJUST) - adjust) <= 20000);
+				REQUIRE_EQ(root_reads(MSR_TSC_ADJUST), writes[i].value);
+			REQUIRE(root_tsc() - root - (root_reads(MSR_TSC_ADJUST) - adjust) <= 20000);
 		}
 	}
-	CHECK_EQ(fake.msr[1].value, 0x700); /* the machine's own */
+	REQUIRE_EQ(fake.msr[1].value, 0x700); /* the machine's own */
 	delete_all(handle);
 }
 
@@ -232,16 +232,16 @@ static void without_a_partition_the_tsc_is_the_machines(void)
 	root_msrs();
 	before = fake.tsc;
 	root_writes(MSR_TSC_ADJUST, 0);
-	CHECK_EQ(root_reads(MSR_TSC_ADJUST), 0);
-	CHECK_EQ(fake.msr[1].value, 0);
-	CHECK_EQ(fake.tsc, before - 0x700);
-	CHECK_EQ(virt_get(test_root.virt, VIRT_TSC_OFFSET), 0);
+	REQUIRE_EQ(root_reads(MSR_TSC_ADJUST), 0);
+	REQUIRE_EQ(fake.msr[1].value, 0);
+	REQUIRE_EQ(fake.tsc, before - 0x700);
+	REQUIRE_EQ(virt_get(test_root.virt, VIRT_TSC_OFFSET), 0);
 	root_writes(MSR_TSC, 1ull << 50);
-	CHECK(root_tsc() - (1ull << 50) <= 10000);
-	CHECK_EQ(virt_get(test_root.virt, VIRT_TSC_OFFSET), 0);
+	REQUIRE(root_tsc() - (1ull << 50) <= 10000);
+	REQUIRE_EQ(virt_get(test_root.virt, VIRT_TSC_OFFSET), 0);
 	/* A processor without either says so. */
 	fake.n_msrs = 0;
-	CHECK_EQ(msr_write_root(&test_root, MSR_TSC_ADJUST, 0), MSR_FAULT);
+	REQUIRE_EQ(msr_write_root(&test_root, MSR_TSC_ADJUST, 0), MSR_FAULT);
 }
 
 /* The APIC compares with the machine's TSC, the root sets and reads the deadline by its own. */
@@ -251,24 +251,24 @@ static void the_roots_timer_keeps_its_moment(void)
 	root_msrs();
 	root_writes(MSR_TSC, 1ull << 50);
 	root_writes(MSR_TSC_DEADLINE, root_tsc() + 70000);
-	CHECK_EQ(root_reads(MSR_TSC_DEADLINE),
-		 root_tsc() + 70000 - 1000); /* one look at the clock */
-	CHECK_EQ(fake.msr[2].value, fake.tsc + 70000 - 1000);
+	REQUIRE_EQ(root_reads(MSR_TSC_DEADLINE),
+		   root_tsc() + 70000 - 1000); /* one look at the clock */
+	REQUIRE_EQ(fake.msr[2].value, fake.tsc + 70000 - 1000);
 	/* A jump across it, and one back: it stays where it was by the root's TSC. */
 	root_writes(MSR_TSC, (1ull << 50) - 1000000);
-	CHECK(root_reads(MSR_TSC_DEADLINE) - (1ull << 50) <= 80000);
-	CHECK(fake.msr[2].value - fake.tsc > 1000000);
+	REQUIRE(root_reads(MSR_TSC_DEADLINE) - (1ull << 50) <= 80000);
+	REQUIRE(fake.msr[2].value - fake.tsc > 1000000);
 	root_writes(MSR_TSC, 1ull << 51);
-	CHECK_EQ(fake.msr[2].value, 1);	  /* at once */
+	REQUIRE_EQ(fake.msr[2].value, 1); /* at once */
 	root_writes(MSR_TSC_DEADLINE, 5); /* past, though before the machine's own beginning */
-	CHECK_EQ(fake.msr[2].value, 1);
+	REQUIRE_EQ(fake.msr[2].value, 1);
 	root_writes(MSR_TSC_DEADLINE, 0); /* off */
-	CHECK_EQ(fake.msr[2].value, 0);
-	CHECK_EQ(root_reads(MSR_TSC_DEADLINE), 0);
+	REQUIRE_EQ(fake.msr[2].value, 0);
+	REQUIRE_EQ(root_reads(MSR_TSC_DEADLINE), 0);
 	root_writes(MSR_TSC, 0);
-	CHECK_EQ(fake.msr[2].value, 0);
+	REQUIRE_EQ(fake.msr[2].value, 0);
 	root_writes(MSR_TSC_DEADLINE, ~0ull - 5); /* the machine's TSC never comes to it */
-	CHECK_EQ(fake.msr[2].value, ~0ull);
+	REQUIRE_EQ(fake.msr[2].value, ~0ull);
 	delete_all(handle);
 }
 
@@ -280,8 +280,8 @@ static void time_needs_a_set_up(void)
 	machine(256 * MIB);
 	handle = created(16);
 	for (size_t i = 0; i < 4; i++) {
-		CHECK_EQ(CALL(calls[i], handle, 1), WHIT_E_INVALID_STATE);
-		CHECK_EQ(CALL(calls[i], handle + 1, 1), E_INVALIDARG);
+		REQUIRE_EQ(CALL(calls[i], handle, 1), WHIT_E_INVALID_STATE);
+		REQUIRE_EQ(CALL(calls[i], handle + 1, 1), E_INVALIDARG);
 	}
 	delete_all(handle);
 	check_clean();

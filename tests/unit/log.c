@@ -2,13 +2,14 @@
 /* The log's formatter against the C library's, and the ring. */
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/format.h"
 #include "arch/x86/log.h"
 #include "arch/x86/serial.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static char serial[65536];
 static size_t n_serial;
@@ -144,11 +145,14 @@ static void long_lines_are_cut(void)
 
 int main(void)
 {
-	RUN(conversions_are_those_of_the_c_library);
-	RUN(output_is_cut_and_terminated);
-	RUN(bad_formats_do_no_harm);
-	RUN(lines_go_to_ring_and_serial_port);
-	RUN(a_reader_that_comes_late_gets_the_newest);
-	RUN(long_lines_are_cut);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(conversions_are_those_of_the_c_library),
+		TEST(output_is_cut_and_terminated),
+		TEST(bad_formats_do_no_harm),
+		TEST(lines_go_to_ring_and_serial_port),
+		TEST(a_reader_that_comes_late_gets_the_newest),
+		TEST(long_lines_are_cut),
+	};
+
+	return RUN(tests);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine on which all tests of hv/ run: a fresh fake one for each test, with all of hv/ on it, hypercalls as the root
- * makes them, and the steps that most tests begin with. To be included behind the frame, for CHECK().
+ * makes them, and the steps that most tests begin with.
  */
 #ifndef TESTS_UNIT_MACHINE_H
 #define TESTS_UNIT_MACHINE_H
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/fake/fake.h"
@@ -18,6 +16,7 @@
 #include "hv/vp.h"
 #include "hv/call/partition.h"
 #include "hv/call/hypercall.h"
+#include "tests/check.h"
 #include "whp/WinHvPlatformDefs.h"
 
 #define KIB 1024ull
@@ -37,10 +36,10 @@ static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
 {
 	struct whit_handover *handover = fake_handover(block_base, block_bytes);
 
-	CHECK_EQ(hv_init(handover), WHIT_LAUNCH_OK);
+	REQUIRE_EQ(hv_init(handover), WHIT_LAUNCH_OK);
 	memset(&test_root, 0, sizeof(test_root));
 	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
-	CHECK(test_root.virt != NULL);
+	REQUIRE(test_root.virt != NULL);
 	test_root.xcr0 = 1;
 	next_page = block_base + block_bytes;
 	heap_at_start = hv.heap.count;
@@ -91,8 +90,8 @@ static inline uint32_t call5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t
 	memcpy(before, gpr, sizeof(before));
 	hypercall(&test_root);
 	for (size_t i = 0; i < sizeof(preserved); i++)
-		CHECK_EQ(gpr[preserved[i]], before[preserved[i]]);
-	CHECK_EQ(gpr[0] >> 32, 0);
+		REQUIRE_EQ(gpr[preserved[i]], before[preserved[i]]);
+	REQUIRE_EQ(gpr[0] >> 32, 0);
 	out_rdx = gpr[2];
 	out_r8 = gpr[8];
 	return (uint32_t)gpr[0];
@@ -126,7 +125,7 @@ static inline uint32_t lend_all(uint64_t handle, uint64_t first, uint64_t n)
 	uint32_t result = CALL(WHIT_CALL_LEND, handle, first, n);
 
 	while (result == WHIT_S_MORE) {
-		CHECK(out_rdx > 0 && out_rdx < n);
+		REQUIRE(out_rdx > 0 && out_rdx < n);
 		first += out_rdx * PAGE_SIZE;
 		n -= out_rdx;
 		result = CALL(WHIT_CALL_LEND, handle, first, n);
@@ -142,9 +141,9 @@ static inline uint64_t created(uint64_t n_lent)
 	const uint64_t handle = out_rdx;
 
 	if (result == WHIT_S_MORE)
-		CHECK_EQ(lend_all(handle, first + out_r8 * PAGE_SIZE, n_lent - out_r8), S_OK);
+		REQUIRE_EQ(lend_all(handle, first + out_r8 * PAGE_SIZE, n_lent - out_r8), S_OK);
 	else
-		CHECK_EQ(result, S_OK);
+		REQUIRE_EQ(result, S_OK);
 	return handle;
 }
 
@@ -161,8 +160,8 @@ static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
 {
 	const uint64_t handle = created(n_lent);
 
-	CHECK_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
+	REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
 	return handle;
 }
 
@@ -170,7 +169,7 @@ static inline struct partition *partition_of(uint64_t handle)
 {
 	struct partition *partition = partition_peek(handle);
 
-	CHECK(partition != NULL);
+	REQUIRE(partition != NULL);
 	return partition;
 }
 
@@ -178,7 +177,7 @@ static inline struct vp *vp_of(uint64_t handle, uint32_t index)
 {
 	struct vp *vp = partition_vp(partition_of(handle), index);
 
-	CHECK(vp != NULL);
+	REQUIRE(vp != NULL);
 	return vp;
 }
 
@@ -190,19 +189,19 @@ static inline unsigned int delete_all(uint64_t handle)
 
 	while ((result = CALL(WHIT_CALL_DELETE_PARTITION, handle)) == WHIT_S_AGAIN)
 		n++;
-	CHECK_EQ(result, S_OK);
+	REQUIRE_EQ(result, S_OK);
 	return n;
 }
 
 /* Nothing is lent, nothing is used, and every page of the heap is back. */
 static inline void check_clean(void)
 {
-	CHECK_EQ(hv.stats.lent_pages, 0);
-	CHECK_EQ(hv.stats.partitions, 0);
-	CHECK_EQ(hv.heap.count, heap_at_start);
-	CHECK_EQ(fake_count_pages(&hv.heap), heap_at_start);
-	CHECK_EQ(fake.n_spaces, 1);
-	CHECK_EQ(fake.n_vps, 1);
+	REQUIRE_EQ(hv.stats.lent_pages, 0);
+	REQUIRE_EQ(hv.stats.partitions, 0);
+	REQUIRE_EQ(hv.heap.count, heap_at_start);
+	REQUIRE_EQ(fake_count_pages(&hv.heap), heap_at_start);
+	REQUIRE_EQ(fake.n_spaces, 1);
+	REQUIRE_EQ(fake.n_vps, 1);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "arch/x86/mtrr.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 #include "x86/msr.h"
 #include "x86/page.h"
 
@@ -366,16 +366,19 @@ static void random_gibibytes_agree_with_pages(void)
 
 int main(void)
 {
-	RUN(the_manuals_example);
-	RUN(places_are_those_of_the_processor);
-	RUN(disabled_means_uncached);
-	RUN(overlaps_follow_the_precedence_rules);
-	RUN(fixed_ranges_rule_below_one_mebibyte);
-	RUN(memory_above_four_gibibytes);
-	RUN(neighbours_of_one_type_make_a_block);
-	RUN(reserved_types_are_uncached);
-	RUN(random_ranges_agree_with_pages);
-	RUN(hostile_masks_agree_with_pages);
-	RUN(random_gibibytes_agree_with_pages);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(the_manuals_example),
+		TEST(places_are_those_of_the_processor),
+		TEST(disabled_means_uncached),
+		TEST(overlaps_follow_the_precedence_rules),
+		TEST(fixed_ranges_rule_below_one_mebibyte),
+		TEST(memory_above_four_gibibytes),
+		TEST(neighbours_of_one_type_make_a_block),
+		TEST(reserved_types_are_uncached),
+		TEST(random_ranges_agree_with_pages),
+		TEST(hostile_masks_agree_with_pages),
+		TEST(random_gibibytes_agree_with_pages),
+	};
+
+	return RUN(tests);
 }

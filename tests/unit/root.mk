@@ -20,28 +20,28 @@ $(B)/unit/vmm_turns: root/vmm/turns.c root/vmm/options.c
 
 $(VMM_TESTS:%=$(B)/unit/vmm_%): $(B)/unit/vmm_%: tests/unit/vmm_%.c
 	@mkdir -p $(@D)
-	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) $(CHECK) -o $@
 
 # The emulator as tests/emu/rules.mk builds it.
 ROOT_EMU := $(patsubst emu/%.c,$(B)/tests/emu/obj/%.o,$(wildcard emu/*.c))
 
 $(B)/unit/root_lib $(B)/unit/root_lib_state: $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/*.c root/call/*.c) $(ROOT_EMU)
 	@mkdir -p $(@D)
-	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c %.o,$^) -o $@
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c %.o,$^) $(CHECK) -o $@
 
 $(B)/unit/root_call: tests/unit/root_call.c $(wildcard root/call/*.c)
 	@mkdir -p $(@D)
-	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) -o $@
+	$(CC) $(ROOT_TEST_CFLAGS) $(filter %.c,$^) $(CHECK) -o $@
 
 EMULATOR_TESTS := $(addprefix $(B)/unit/,root_emulator root_emulator_fault root_emulator_state)
 
 $(EMULATOR_TESTS): $(B)/unit/%: tests/unit/%.c $(wildcard root/lib/whp_emulator*.c root/call/*.c) $(ROOT_EMU)
 	@mkdir -p $(@D)
-	$(CC) $(ROOT_TEST_CFLAGS) -pthread $(filter %.c %.o,$^) -o $@
+	$(CC) $(ROOT_TEST_CFLAGS) -pthread $(filter %.c %.o,$^) $(CHECK) -o $@
 
 $(EMULATOR_TESTS): tests/unit/root_emulator.h
 
 $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(B)/unit/root_call $(EMULATOR_TESTS): $(wildcard root/vmm/*.h root/lib/*.h root/call/*.h tests/unit/root_platform.h \
-	include/whit/*.h include/whp/*.h) tests/emu/check.h emu/emu.h
+	include/whit/*.h include/whp/*.h) tests/check.h emu/emu.h
 
 HOST_TESTS += $(VMM_TESTS:%=$(B)/unit/vmm_%) $(B)/unit/root_lib $(B)/unit/root_lib_state $(B)/unit/root_call $(EMULATOR_TESTS)

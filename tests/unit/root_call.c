@@ -677,15 +677,18 @@ static void call_takes_the_instruction_of_the_vendor(void)
 
 int main(void)
 {
-	RUN(call_takes_the_instruction_of_the_vendor); /* first: before any call */
-	RUN(call_works_on_memory_of_any_kind_and_alignment);
-	RUN(call_goes_on_after_any_interruption);
-	RUN(call_goes_on_where_it_was_cut);
-	RUN(call_lends_wherever_memory_is_asked_for);
-	RUN(call_leaks_nothing_when_memory_ends);
-	RUN(call_refuses_memory_that_is_not_the_callers);
-	RUN(call_makes_no_call_that_is_not_the_callers);
-	RUN(call_rounds_nothing);
-	RUN(call_sleeps_and_is_called_away);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(call_takes_the_instruction_of_the_vendor), /* first: before any call */
+		TEST(call_works_on_memory_of_any_kind_and_alignment),
+		TEST(call_goes_on_after_any_interruption),
+		TEST(call_goes_on_where_it_was_cut),
+		TEST(call_lends_wherever_memory_is_asked_for),
+		TEST(call_leaks_nothing_when_memory_ends),
+		TEST(call_refuses_memory_that_is_not_the_callers),
+		TEST(call_makes_no_call_that_is_not_the_callers),
+		TEST(call_rounds_nothing),
+		TEST(call_sleeps_and_is_called_away),
+	};
+
+	return RUN(tests);
 }

@@ -490,27 +490,30 @@ static void emulator_handles_are_independent(void)
 
 int main(void)
 {
-	RUN(emulator_create_wants_every_callback);
-	RUN(emulator_keeps_a_copy_of_the_callbacks);
-	RUN(emulator_destroy_knows_its_handles);
-	RUN(emulator_out_is_one_transfer_and_one_set);
-	RUN(emulator_in_merges_as_the_processor_does);
-	RUN(emulator_ends_shadows_and_steps);
-	RUN(emulator_store_translates_and_writes);
-	RUN(emulator_load_reads_once);
-	RUN(emulator_read_modify_write_is_both);
-	RUN(emulator_splits_at_the_page);
-	RUN(emulator_knows_the_modes);
-	RUN(emulator_fetches_what_the_exit_has_not);
-	RUN(emulator_fetches_across_pages);
-	RUN(emulator_fetches_where_the_client_has_moved_rip);
-	RUN(emulator_rep_movs_alternates);
-	RUN(emulator_rep_of_none_moves_rip);
-	RUN(emulator_rep_counts_in_the_address_size);
-	RUN(emulator_repe_ends_at_the_first_difference);
-	RUN(emulator_rep_ins_and_outs_alternate);
-	RUN(emulator_rep_steps);
-	RUN(emulator_rep_without_end_comes_back);
-	RUN(emulator_handles_are_independent);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(emulator_create_wants_every_callback),
+		TEST(emulator_keeps_a_copy_of_the_callbacks),
+		TEST(emulator_destroy_knows_its_handles),
+		TEST(emulator_out_is_one_transfer_and_one_set),
+		TEST(emulator_in_merges_as_the_processor_does),
+		TEST(emulator_ends_shadows_and_steps),
+		TEST(emulator_store_translates_and_writes),
+		TEST(emulator_load_reads_once),
+		TEST(emulator_read_modify_write_is_both),
+		TEST(emulator_splits_at_the_page),
+		TEST(emulator_knows_the_modes),
+		TEST(emulator_fetches_what_the_exit_has_not),
+		TEST(emulator_fetches_across_pages),
+		TEST(emulator_fetches_where_the_client_has_moved_rip),
+		TEST(emulator_rep_movs_alternates),
+		TEST(emulator_rep_of_none_moves_rip),
+		TEST(emulator_rep_counts_in_the_address_size),
+		TEST(emulator_repe_ends_at_the_first_difference),
+		TEST(emulator_rep_ins_and_outs_alternate),
+		TEST(emulator_rep_steps),
+		TEST(emulator_rep_without_end_comes_back),
+		TEST(emulator_handles_are_independent),
+	};
+
+	return RUN(tests);
 }

@@ -6,6 +6,8 @@
 #ifndef TESTS_UNIT_ROOT_EMULATOR_H
 #define TESTS_UNIT_ROOT_EMULATOR_H
 
+#include <stdio.h>
+
 #include "tests/unit/root_platform.h"
 #include "whp/WinHvEmulation.h"
 #include "x86/cr.h"

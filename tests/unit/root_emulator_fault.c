@@ -580,22 +580,25 @@ static void emulator_has_one_answer_to_anything(void)
 
 int main(void)
 {
-	RUN(emulator_refuses_malformed_input);
-	RUN(emulator_answers_empty_records);
-	RUN(emulator_refuses_exits_of_event_delivery);
-	RUN(emulator_stops_at_the_callback_that_fails);
-	RUN(emulator_says_that_a_page_is_not_aligned);
-	RUN(emulator_distrusts_translations);
-	RUN(emulator_injects_page_faults);
-	RUN(emulator_injects_faults_of_page_tables_out_of_reach);
-	RUN(emulator_faults_before_it_writes);
-	RUN(emulator_injects_faults_of_the_fetch);
-	RUN(emulator_injects_what_addresses_do);
-	RUN(emulator_faults_in_the_middle_of_a_repeat);
-	RUN(emulator_does_not_fault_over_an_event);
-	RUN(emulator_tells_what_is_no_instruction);
-	RUN(emulator_refuses_what_touches_no_memory);
-	RUN(emulator_refuses_strings_of_another_port);
-	RUN(emulator_has_one_answer_to_anything);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(emulator_refuses_malformed_input),
+		TEST(emulator_answers_empty_records),
+		TEST(emulator_refuses_exits_of_event_delivery),
+		TEST(emulator_stops_at_the_callback_that_fails),
+		TEST(emulator_says_that_a_page_is_not_aligned),
+		TEST(emulator_distrusts_translations),
+		TEST(emulator_injects_page_faults),
+		TEST(emulator_injects_faults_of_page_tables_out_of_reach),
+		TEST(emulator_faults_before_it_writes),
+		TEST(emulator_injects_faults_of_the_fetch),
+		TEST(emulator_injects_what_addresses_do),
+		TEST(emulator_faults_in_the_middle_of_a_repeat),
+		TEST(emulator_does_not_fault_over_an_event),
+		TEST(emulator_tells_what_is_no_instruction),
+		TEST(emulator_refuses_what_touches_no_memory),
+		TEST(emulator_refuses_strings_of_another_port),
+		TEST(emulator_has_one_answer_to_anything),
+	};
+
+	return RUN(tests);
 }

@@ -228,12 +228,15 @@ static void emulator_moves_floating_point(void)
 
 int main(void)
 {
-	RUN(emulator_loads_segments);
-	RUN(emulator_reads_descriptors_as_the_supervisor);
-	RUN(emulator_reads_and_loads_tables);
-	RUN(emulator_loads_the_machine_status_word);
-	RUN(emulator_moves_vectors);
-	RUN(emulator_does_not_touch_upper_halves);
-	RUN(emulator_moves_floating_point);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(emulator_loads_segments),
+		TEST(emulator_reads_descriptors_as_the_supervisor),
+		TEST(emulator_reads_and_loads_tables),
+		TEST(emulator_loads_the_machine_status_word),
+		TEST(emulator_moves_vectors),
+		TEST(emulator_does_not_touch_upper_halves),
+		TEST(emulator_moves_floating_point),
+	};
+
+	return RUN(tests);
 }

@@ -785,28 +785,31 @@ static void lib_splits_lists_of_translations(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(lib_says_that_there_is_no_hypervisor),
+		TEST(lib_refuses_bad_handles_and_pointers),
+		TEST(lib_lends_until_the_call_is_done),
+		TEST(lib_creates_with_as_many_pages_as_it_takes),
+		TEST(lib_has_everything_back_when_memory_fails),
+		TEST(lib_gives_up_when_the_loan_is_refused),
+		TEST(lib_keeps_a_loan_that_ends_in_the_middle),
+		TEST(lib_repeats_what_is_interrupted),
+		TEST(lib_does_ranges_to_their_end),
+		TEST(lib_does_lists_to_their_end),
+		TEST(lib_gathers_dirty_bits),
+		TEST(lib_moves_bytes_and_gives_advice),
+		TEST(lib_values_fit_the_buffer_or_are_refused),
+		TEST(lib_exit_records_have_the_size_that_exits_can_need),
+		TEST(lib_sleeps_while_the_vp_does),
+		TEST(lib_reads_the_shared_page),
+		TEST(lib_writes_the_shared_page),
+		TEST(lib_answers_devices_in_the_shared_page),
+		TEST(lib_splits_and_aligns_long_lists),
+		TEST(lib_functions_that_are_pending_say_so),
+		TEST(lib_translates),
+		TEST(lib_splits_lists_of_translations),
+	};
+
 	/* First: who has found Whit once does not ask again. */
-	RUN(lib_says_that_there_is_no_hypervisor);
-	RUN(lib_refuses_bad_handles_and_pointers);
-	RUN(lib_lends_until_the_call_is_done);
-	RUN(lib_creates_with_as_many_pages_as_it_takes);
-	RUN(lib_has_everything_back_when_memory_fails);
-	RUN(lib_gives_up_when_the_loan_is_refused);
-	RUN(lib_keeps_a_loan_that_ends_in_the_middle);
-	RUN(lib_repeats_what_is_interrupted);
-	RUN(lib_does_ranges_to_their_end);
-	RUN(lib_does_lists_to_their_end);
-	RUN(lib_gathers_dirty_bits);
-	RUN(lib_moves_bytes_and_gives_advice);
-	RUN(lib_values_fit_the_buffer_or_are_refused);
-	RUN(lib_exit_records_have_the_size_that_exits_can_need);
-	RUN(lib_sleeps_while_the_vp_does);
-	RUN(lib_reads_the_shared_page);
-	RUN(lib_writes_the_shared_page);
-	RUN(lib_answers_devices_in_the_shared_page);
-	RUN(lib_splits_and_aligns_long_lists);
-	RUN(lib_functions_that_are_pending_say_so);
-	RUN(lib_translates);
-	RUN(lib_splits_lists_of_translations);
-	return check_finish();
+	return RUN(tests);
 }

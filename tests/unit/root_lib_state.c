@@ -314,12 +314,15 @@ static void lib_creates_vps_with_properties(void)
 
 int main(void)
 {
-	RUN(lib_state_goes_both_ways_from_any_buffer);
-	RUN(lib_state_needs_no_copy_within_a_page);
-	RUN(lib_state_types);
-	RUN(lib_counters_fit_or_are_refused);
-	RUN(lib_time_and_reset);
-	RUN(lib_asks_for_cpuid);
-	RUN(lib_creates_vps_with_properties);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(lib_state_goes_both_ways_from_any_buffer),
+		TEST(lib_state_needs_no_copy_within_a_page),
+		TEST(lib_state_types),
+		TEST(lib_counters_fit_or_are_refused),
+		TEST(lib_time_and_reset),
+		TEST(lib_asks_for_cpuid),
+		TEST(lib_creates_vps_with_properties),
+	};
+
+	return RUN(tests);
 }

@@ -16,7 +16,7 @@
 
 #include "root/call/hypercall.h"
 #include "root/call/platform.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct {
 	/* What the test wants. */

@@ -111,22 +111,22 @@ static void check_within(uint32_t leaf, uint32_t subleaf, struct x86_cpuid may)
 	everything();
 	fake_set_cpuid(leaf, subleaf, ones);
 	got = now(child, leaf, subleaf);
-	CHECK_EQUAL(got.eax & ~may.eax, 0);
-	CHECK_EQUAL(got.ebx & ~may.ebx, 0);
-	CHECK_EQUAL(got.ecx & ~may.ecx, 0);
-	CHECK_EQUAL(got.edx & ~may.edx, 0);
+	CHECK_EQ(got.eax & ~may.eax, 0);
+	CHECK_EQ(got.ebx & ~may.ebx, 0);
+	CHECK_EQ(got.ecx & ~may.ecx, 0);
+	CHECK_EQ(got.edx & ~may.edx, 0);
 	/* And all of that, but where there are numbers. */
 	if (leaf == 1) {
-		CHECK_EQUAL(got.ecx, may.ecx);
-		CHECK_EQUAL(got.edx, may.edx);
+		CHECK_EQ(got.ecx, may.ecx);
+		CHECK_EQ(got.edx, may.edx);
 	} else if (leaf == 4 || leaf == 7 || leaf == 0x80000001 || leaf == 0x80000007) {
-		CHECK_EQUAL(got.eax, may.eax);
-		CHECK_EQUAL(got.ebx, may.ebx);
-		CHECK_EQUAL(got.ecx, may.ecx);
-		CHECK_EQUAL(got.edx, may.edx);
+		CHECK_EQ(got.eax, may.eax);
+		CHECK_EQ(got.ebx, may.ebx);
+		CHECK_EQ(got.ecx, may.ecx);
+		CHECK_EQ(got.edx, may.edx);
 	} else if (leaf == 0x80000008) {
-		CHECK_EQUAL(got.eax, 0xff00 | 40); /* no wider than the machine's memory */
-		CHECK_EQUAL(got.ebx, may.ebx);
+		CHECK_EQ(got.eax, 0xff00 | 40); /* no wider than the machine's memory */
+		CHECK_EQ(got.ebx, may.ebx);
 	}
 }
 
@@ -158,21 +158,21 @@ static void child_gets_nothing_that_the_processor_has_not(void)
 		fake_set_cpuid(interesting[i], 0, (struct x86_cpuid) { 0 });
 		got = now(child, interesting[i], 0);
 		if (interesting[i] == 1) {
-			CHECK_EQUAL(got.ebx, 1u << 16);
-			CHECK_EQUAL(got.ecx, 1u << 31);
+			CHECK_EQ(got.ebx, 1u << 16);
+			CHECK_EQ(got.ecx, 1u << 31);
 			got.ebx = got.ecx = 0;
 		}
 		if (interesting[i] == 7) {
-			CHECK_EQUAL(got.ebx, BIT(1)); /* TSC_ADJUST is Whit's */
+			CHECK_EQ(got.ebx, BIT(1)); /* TSC_ADJUST is Whit's */
 			got.ebx = 0;
 		}
 		if (interesting[i] == 0xb) {
-			CHECK_EQUAL(got.ebx, 1);
-			CHECK_EQUAL(got.ecx, 0x100);
+			CHECK_EQ(got.ebx, 1);
+			CHECK_EQ(got.ecx, 0x100);
 			got.ebx = got.ecx = 0;
 		}
 		if (interesting[i] >> 28 != 4)
-			CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
+			CHECK_EQ(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 }
 
@@ -186,55 +186,55 @@ static void child_bits_need_what_stands_behind_them(void)
 	everything();
 	virt_machine.child_has = 0;
 	got = now(child, 7, 0);
-	CHECK_EQUAL(got.ebx & BIT(10), 0);	      /* INVPCID */
-	CHECK_EQUAL(got.ecx & (BIT(22) | BIT(5)), 0); /* RDPID WAITPKG */
-	CHECK_EQUAL(now(child, 0x80000001, 0).edx & BIT(27), 0);
-	CHECK_EQUAL(now(child, 0xd, 1).eax, 7);
-	CHECK_EQUAL(part->model.has & (HAS_TSC_AUX | HAS_INVPCID | HAS_XSAVES | HAS_UMWAIT), 0);
+	CHECK_EQ(got.ebx & BIT(10), 0);		   /* INVPCID */
+	CHECK_EQ(got.ecx & (BIT(22) | BIT(5)), 0); /* RDPID WAITPKG */
+	CHECK_EQ(now(child, 0x80000001, 0).edx & BIT(27), 0);
+	CHECK_EQ(now(child, 0xd, 1).eax, 7);
+	CHECK_EQ(part->model.has & (HAS_TSC_AUX | HAS_INVPCID | HAS_XSAVES | HAS_UMWAIT), 0);
 
 	everything();
 	virt_machine.xcr0_child = 7; /* no AVX-512, no tiles */
 	got = now(child, 7, 0);
-	CHECK_EQUAL(got.ebx & 0xf0230000u & ~BIT(29), 0);
-	CHECK_EQUAL(got.ecx & avx512_ecx, 0);
-	CHECK_EQUAL(got.edx & 0x03c00100u, 0);
+	CHECK_EQ(got.ebx & 0xf0230000u & ~BIT(29), 0);
+	CHECK_EQ(got.ecx & avx512_ecx, 0);
+	CHECK_EQ(got.edx & 0x03c00100u, 0);
 	CHECK(got.ebx & BIT(5));
-	CHECK_EQUAL(now(child, 7, 1).eax & (BIT(5) | BIT(21)), 0);
-	CHECK_EQUAL(part->model.xcr0, 7);
+	CHECK_EQ(now(child, 7, 1).eax & (BIT(5) | BIT(21)), 0);
+	CHECK_EQ(part->model.xcr0, 7);
 
 	everything();
 	virt_machine.xcr0_child = avx512_bits1; /* no AVX */
-	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(12) | BIT(28) | BIT(29)), 0);
+	CHECK_EQ(now(child, 1, 0).ecx & (BIT(12) | BIT(28) | BIT(29)), 0);
 	CHECK(now(child, 1, 0).ecx & BIT(26));
-	CHECK_EQUAL(now(child, 7, 0).ebx & (BIT(5) | BIT(16)), 0);
-	CHECK_EQUAL(now(child, 7, 0).ecx & (BIT(9) | BIT(10)), 0);
-	CHECK_EQUAL(now(child, 7, 1).edx & (BIT(4) | BIT(5) | BIT(10)), 0);
-	CHECK_EQUAL(now(child, 0x80000001, 0).ecx & (BIT(11) | BIT(16)), 0);
+	CHECK_EQ(now(child, 7, 0).ebx & (BIT(5) | BIT(16)), 0);
+	CHECK_EQ(now(child, 7, 0).ecx & (BIT(9) | BIT(10)), 0);
+	CHECK_EQ(now(child, 7, 1).edx & (BIT(4) | BIT(5) | BIT(10)), 0);
+	CHECK_EQ(now(child, 0x80000001, 0).ecx & (BIT(11) | BIT(16)), 0);
 
 	everything();
 	virt_machine.xcr0_child = 0; /* no XSAVE */
-	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)), 0);
+	CHECK_EQ(now(child, 1, 0).ecx & (BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)), 0);
 	for (uint32_t subleaf = 0; subleaf < 20; subleaf++) {
 		got = now(child, 0xd, subleaf);
-		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
+		CHECK_EQ(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
-	CHECK_EQUAL(part->model.cr4 & CR4_OSXSAVE, 0);
-	CHECK_EQUAL(part->model.xcr0 | part->model.xss, 0);
+	CHECK_EQ(part->model.cr4 & CR4_OSXSAVE, 0);
+	CHECK_EQ(part->model.xcr0 | part->model.xss, 0);
 
 	everything();
 	part->properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
-	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(21) | BIT(24)), BIT(24));
+	CHECK_EQ(now(child, 1, 0).ecx & (BIT(21) | BIT(24)), BIT(24));
 	CHECK(now(child, 1, 0).edx & BIT(9));
 	child->apic.mode = VIRT_APIC_OFF; /* IA32_APIC_BASE */
-	CHECK_EQUAL(now(child, 1, 0).edx & BIT(9), 0);
+	CHECK_EQ(now(child, 1, 0).edx & BIT(9), 0);
 	part->properties.apic_mode = WHvX64LocalApicEmulationModeNone;
-	CHECK_EQUAL(now(child, 1, 0).ecx & (BIT(21) | BIT(24)), 0);
-	CHECK_EQUAL(now(child, 6, 0).eax, 0);
-	CHECK_EQUAL(now(child, 0x15, 0).ecx, 0);
+	CHECK_EQ(now(child, 1, 0).ecx & (BIT(21) | BIT(24)), 0);
+	CHECK_EQ(now(child, 6, 0).eax, 0);
+	CHECK_EQ(now(child, 0x15, 0).ecx, 0);
 
 	everything();
 	fake.n_msrs = 0;
-	CHECK_EQUAL(now(child, 7, 0).edx & BIT(29), 0); /* ARCH_CAPABILITIES cannot be read */
+	CHECK_EQ(now(child, 7, 0).edx & BIT(29), 0); /* ARCH_CAPABILITIES cannot be read */
 }
 
 static void child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet(void)
@@ -243,30 +243,29 @@ static void child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet(void)
 	everything();
 	virt_machine.xcr0_child = ~0ull;
 	virt_machine.xss_child = ~0ull;
-	CHECK_EQUAL(now(child, 1, 0).ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_MONITOR),
-		    0);
-	CHECK_EQUAL(now(child, 7, 0).ebx & (BIT(2) | BIT(4) | BIT(11) | BIT(14) | BIT(25)), 0);
-	CHECK_EQUAL(now(child, 7, 0).ecx & (BIT(3) | BIT(4) | BIT(7) | BIT(31)), 0);
-	CHECK_EQUAL(now(child, 7, 0).edx & (BIT(15) | BIT(20)), 0);
-	CHECK_EQUAL(now(child, 0x80000001, 0).ecx & CPUID81_ECX_SVM, 0);
-	CHECK_EQUAL(part->model.xcr0, 0x600e7);
-	CHECK_EQUAL(part->model.cr4 & (CR4_VMXE | CR4_SMXE | CR4_PKE | CR4_CET | CR4_PKS), 0);
+	CHECK_EQ(now(child, 1, 0).ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX | CPUID1_ECX_MONITOR), 0);
+	CHECK_EQ(now(child, 7, 0).ebx & (BIT(2) | BIT(4) | BIT(11) | BIT(14) | BIT(25)), 0);
+	CHECK_EQ(now(child, 7, 0).ecx & (BIT(3) | BIT(4) | BIT(7) | BIT(31)), 0);
+	CHECK_EQ(now(child, 7, 0).edx & (BIT(15) | BIT(20)), 0);
+	CHECK_EQ(now(child, 0x80000001, 0).ecx & CPUID81_ECX_SVM, 0);
+	CHECK_EQ(part->model.xcr0, 0x600e7);
+	CHECK_EQ(part->model.cr4 & (CR4_VMXE | CR4_SMXE | CR4_PKE | CR4_CET | CR4_PKS), 0);
 }
 
 static void child_highest_leaves_are_the_tables(void)
 {
 	world_init();
-	CHECK_EQUAL(now(child, 0, 0).eax, 0x16); /* 15h and 16h need no processor's */
-	CHECK_EQUAL(now(child, 0, 0).ebx, 0x756e6547);
-	CHECK_EQUAL(now(child, 0x80000000, 0).eax, 0x80000008);
+	CHECK_EQ(now(child, 0, 0).eax, 0x16); /* 15h and 16h need no processor's */
+	CHECK_EQ(now(child, 0, 0).ebx, 0x756e6547);
+	CHECK_EQ(now(child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 4, 1, 2, 3 });
-	CHECK_EQUAL(now(child, 0, 0).eax, 4);
+	CHECK_EQ(now(child, 0, 0).eax, 4);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 0x24, 1, 2, 3 });
-	CHECK_EQUAL(now(child, 0, 0).eax, 0x16);
+	CHECK_EQ(now(child, 0, 0).eax, 0x16);
 	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000020, 0, 0, 0 });
-	CHECK_EQUAL(now(child, 0x80000000, 0).eax, 0x80000008);
+	CHECK_EQ(now(child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(7, 0, (struct x86_cpuid) { 1, 0, 0, 0 });
-	CHECK_EQUAL(now(child, 7, 0).eax, 1);
+	CHECK_EQ(now(child, 7, 0).eax, 1);
 }
 
 static void child_subleaves_are_clipped(void)
@@ -277,13 +276,13 @@ static void child_subleaves_are_clipped(void)
 
 		all_ones(7, subleaf);
 		got = now(child, 7, subleaf);
-		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
+		CHECK_EQ(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 	all_ones(4, 3);
-	CHECK_EQUAL(now(child, 4, 3).eax, 0x3fff);
+	CHECK_EQ(now(child, 4, 3).eax, 0x3fff);
 	all_ones(4, 8);
-	CHECK_EQUAL(now(child, 4, 8).eax, 0);
-	CHECK_EQUAL(now(child, 4, ~0u).eax, 0);
+	CHECK_EQ(now(child, 4, 8).eax, 0);
+	CHECK_EQ(now(child, 4, ~0u).eax, 0);
 }
 
 static void child_initial_apic_id_is_the_index(void)
@@ -291,9 +290,9 @@ static void child_initial_apic_id_is_the_index(void)
 	world_init();
 	for (uint32_t index = 0; index < WHIT_MAX_VPS; index++) {
 		child->index = index;
-		CHECK_EQUAL(now(child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
-		CHECK_EQUAL(now(child, 0xb, 0).edx, index);
-		CHECK_EQUAL(now(child, 0xb, 7).edx, index);
+		CHECK_EQ(now(child, 1, 0).ebx, index << 24 | 1u << 16 | 0x800);
+		CHECK_EQ(now(child, 0xb, 0).edx, index);
+		CHECK_EQ(now(child, 0xb, 7).edx, index);
 	}
 }
 
@@ -314,27 +313,27 @@ static void child_vps_are_cores_of_a_package(void)
 
 		part->properties.processor_count = cases[i].n;
 		got = now(child, 1, 0);
-		CHECK_EQUAL(got.ebx >> 16 & 0xff, cases[i].ids > 255 ? 255 : cases[i].ids);
-		CHECK_EQUAL(!!(got.edx & BIT(28)), cases[i].n > 1);
+		CHECK_EQ(got.ebx >> 16 & 0xff, cases[i].ids > 255 ? 255 : cases[i].ids);
+		CHECK_EQ(!!(got.edx & BIT(28)), cases[i].n > 1);
 		got = now(child, 4, 0);
-		CHECK_EQUAL(got.eax & 0x3fff, 0x121 & 0x3fff);
-		CHECK_EQUAL(got.eax >> 14 & 0xfff, 0);
-		CHECK_EQUAL(got.eax >> 26, cases[i].ids > 64 ? 63 : cases[i].ids - 1);
+		CHECK_EQ(got.eax & 0x3fff, 0x121 & 0x3fff);
+		CHECK_EQ(got.eax >> 14 & 0xfff, 0);
+		CHECK_EQ(got.eax >> 26, cases[i].ids > 64 ? 63 : cases[i].ids - 1);
 		got = now(child, 4, 1);
-		CHECK_EQUAL(got.eax >> 14 & 0xfff, cases[i].ids - 1);
+		CHECK_EQ(got.eax >> 14 & 0xfff, cases[i].ids - 1);
 		got = now(child, 4, 2);
-		CHECK_EQUAL(got.eax, 0);
+		CHECK_EQ(got.eax, 0);
 		got = now(child, 0xb, 0);
-		CHECK_EQUAL(got.eax, 0);
-		CHECK_EQUAL(got.ebx, 1);
-		CHECK_EQUAL(got.ecx, 0x100);
+		CHECK_EQ(got.eax, 0);
+		CHECK_EQ(got.ebx, 1);
+		CHECK_EQ(got.ecx, 0x100);
 		got = now(child, 0xb, 1);
-		CHECK_EQUAL(got.eax, cases[i].width);
-		CHECK_EQUAL(got.ebx, cases[i].n);
-		CHECK_EQUAL(got.ecx, 0x201);
+		CHECK_EQ(got.eax, cases[i].width);
+		CHECK_EQ(got.ebx, cases[i].n);
+		CHECK_EQ(got.ecx, 0x201);
 		got = now(child, 0xb, 2);
-		CHECK_EQUAL(got.eax | got.ebx, 0);
-		CHECK_EQUAL(got.ecx, 2);
+		CHECK_EQ(got.eax | got.ebx, 0);
+		CHECK_EQ(got.ecx, 2);
 	}
 }
 
@@ -353,7 +352,7 @@ static void child_clock_leaves_give_the_frequencies(void)
 
 		hv.tsc_hz = rates[i];
 		got = now(child, 0x15, 0);
-		CHECK_EQUAL(got.ecx, APIC_CLOCK_HZ);
+		CHECK_EQ(got.ecx, APIC_CLOCK_HZ);
 		CHECK(got.eax && got.ebx);
 		CHECK((uint64_t)(got.ecx / 1000) * got.ebx < 1ull << 32);
 		khz = (uint64_t)(got.ecx / 1000) * got.ebx / got.eax;
@@ -362,18 +361,18 @@ static void child_clock_leaves_give_the_frequencies(void)
 		got = now(child, 0x16, 0);
 		CHECK(got.eax * 1000000ull <= rates[i] + 500000 &&
 		      got.eax * 1000000ull + 500000 >= rates[i]);
-		CHECK_EQUAL(now(child, 0x40000010, 0).eax, rates[i] / 1000);
-		CHECK_EQUAL(now(child, 0x40000010, 0).ebx, APIC_CLOCK_HZ / 1000);
+		CHECK_EQ(now(child, 0x40000010, 0).eax, rates[i] / 1000);
+		CHECK_EQ(now(child, 0x40000010, 0).ebx, APIC_CLOCK_HZ / 1000);
 	}
 	hv.tsc_hz = 0;
-	CHECK_EQUAL(now(child, 0x15, 0).ebx | now(child, 0x16, 0).eax, 0);
+	CHECK_EQ(now(child, 0x15, 0).ebx | now(child, 0x16, 0).eax, 0);
 }
 
 static void child_osxsave_follows_its_cr4(void)
 {
 	world_init();
 	virt_machine.xcr0_child = 7;
-	CHECK_EQUAL(now(child, 1, 0).ecx & BIT(27), 0);
+	CHECK_EQ(now(child, 1, 0).ecx & BIT(27), 0);
 	virt_set(child->virt, VIRT_CR4, CR4_OSXSAVE);
 	CHECK(now(child, 1, 0).ecx & BIT(27));
 }
@@ -384,11 +383,11 @@ static void child_hypervisor_leaves_are_not_the_roots(void)
 
 	world_init();
 	got = now(child, 0x40000000, 0);
-	CHECK_EQUAL(got.eax, 0x40000010);
+	CHECK_EQ(got.eax, 0x40000010);
 	CHECK(!memcmp(&got.ebx, "WhitGuest\0\0\0", 12));
-	CHECK_EQUAL(now(child, 0x40000001, 0).eax, 0);
-	CHECK_EQUAL(now(child, 0x40000010, 0).eax, 2000000);
-	CHECK_EQUAL(now(child, 0x40000010, 0).ebx, 0);
+	CHECK_EQ(now(child, 0x40000001, 0).eax, 0);
+	CHECK_EQ(now(child, 0x40000010, 0).eax, 2000000);
+	CHECK_EQ(now(child, 0x40000010, 0).ebx, 0);
 	CHECK(now(child, 1, 0).ecx & 1u << 31);
 }
 
@@ -430,11 +429,11 @@ static void child_cpuid_and_cr4_agree(void)
 		for (unsigned int i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
 			const struct x86_cpuid got = now(child, pairs[i].leaf, 0);
 
-			CHECK_EQUAL(!!((pairs[i].reg == 1   ? got.ebx
-					: pairs[i].reg == 2 ? got.ecx
-							    : got.edx) &
-				       pairs[i].bit),
-				    !!(part->model.cr4 & pairs[i].cr4));
+			CHECK_EQ(!!((pairs[i].reg == 1	 ? got.ebx
+				     : pairs[i].reg == 2 ? got.ecx
+							 : got.edx) &
+				    pairs[i].bit),
+				 !!(part->model.cr4 & pairs[i].cr4));
 		}
 	}
 }
@@ -484,10 +483,10 @@ static void root_sees_its_processor_but_for_what_is_hidden(void)
 				continue;
 			all_ones(leaf, subleaf);
 			got = cpuid_root(&test_root, leaf, subleaf);
-			CHECK_EQUAL(got.eax, ~lacks.eax);
-			CHECK_EQUAL(got.ebx, ~lacks.ebx);
-			CHECK_EQUAL(got.ecx, ~lacks.ecx);
-			CHECK_EQUAL(got.edx, ~lacks.edx);
+			CHECK_EQ(got.eax, ~lacks.eax);
+			CHECK_EQ(got.ebx, ~lacks.ebx);
+			CHECK_EQ(got.ecx, ~lacks.ecx);
+			CHECK_EQ(got.edx, ~lacks.edx);
 		}
 	}
 }
@@ -498,17 +497,17 @@ static void root_hypervisor_leaves_are_whits(void)
 
 	world_init();
 	got = cpuid_root(&test_root, 0x40000000, 0);
-	CHECK_EQUAL(got.eax, 0x40000001);
+	CHECK_EQ(got.eax, 0x40000001);
 	CHECK(!memcmp(&got.ebx, "WhitWhitWhit", 12));
 	got = cpuid_root(&test_root, 0x40000001, 0);
-	CHECK_EQUAL(got.eax, WHIT_ABI_VERSION);
-	CHECK_EQUAL(got.ebx | got.ecx | got.edx, 0);
+	CHECK_EQ(got.eax, WHIT_ABI_VERSION);
+	CHECK_EQ(got.ebx | got.ecx | got.edx, 0);
 	CHECK(cpuid_root(&test_root, 1, 0).ecx & 1u << 31);
 	/* Those of a hypervisor below are its secret. */
 	for (uint32_t leaf = 0x40000002; leaf < 0x50000000; leaf += 0xfffff) {
 		all_ones(leaf, 0);
 		got = cpuid_root(&test_root, leaf, 0);
-		CHECK_EQUAL(got.eax | got.ebx | got.ecx | got.edx, 0);
+		CHECK_EQ(got.eax | got.ebx | got.ecx | got.edx, 0);
 	}
 }
 
@@ -522,30 +521,33 @@ static void root_osxsave_and_ospke_follow_its_cr4(void)
 		virt_set(test_root.virt, VIRT_CR4, is_on ? CR4_OSXSAVE | CR4_PKE : 0);
 		fake_set_cpuid(1, 0, (struct x86_cpuid) { 0, 0, host, 0 });
 		fake_set_cpuid(7, 0, (struct x86_cpuid) { 0, 0, host, 0 });
-		CHECK_EQUAL(!!(cpuid_root(&test_root, 1, 0).ecx & 1u << 27), is_on);
-		CHECK_EQUAL(!!(cpuid_root(&test_root, 7, 0).ecx & 1u << 4), is_on);
+		CHECK_EQ(!!(cpuid_root(&test_root, 1, 0).ecx & 1u << 27), is_on);
+		CHECK_EQ(!!(cpuid_root(&test_root, 7, 0).ecx & 1u << 4), is_on);
 	}
 	fake_set_cpuid(7, 1, (struct x86_cpuid) { 0, 0, ~0u, 0 });
 	virt_set(test_root.virt, VIRT_CR4, 0);
-	CHECK_EQUAL(cpuid_root(&test_root, 7, 1).ecx, ~0u);
+	CHECK_EQ(cpuid_root(&test_root, 7, 1).ecx, ~0u);
 }
 
 int main(void)
 {
-	RUN(child_sees_no_bit_that_is_not_listed);
-	RUN(child_gets_nothing_that_the_processor_has_not);
-	RUN(child_bits_need_what_stands_behind_them);
-	RUN(child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet);
-	RUN(child_highest_leaves_are_the_tables);
-	RUN(child_subleaves_are_clipped);
-	RUN(child_initial_apic_id_is_the_index);
-	RUN(child_vps_are_cores_of_a_package);
-	RUN(child_clock_leaves_give_the_frequencies);
-	RUN(child_osxsave_follows_its_cr4);
-	RUN(child_hypervisor_leaves_are_not_the_roots);
-	RUN(child_cpuid_and_cr4_agree);
-	RUN(root_sees_its_processor_but_for_what_is_hidden);
-	RUN(root_hypervisor_leaves_are_whits);
-	RUN(root_osxsave_and_ospke_follow_its_cr4);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(child_sees_no_bit_that_is_not_listed),
+		TEST(child_gets_nothing_that_the_processor_has_not),
+		TEST(child_bits_need_what_stands_behind_them),
+		TEST(child_never_has_vmx_smx_monitor_tsx_mpx_pku_cet),
+		TEST(child_highest_leaves_are_the_tables),
+		TEST(child_subleaves_are_clipped),
+		TEST(child_initial_apic_id_is_the_index),
+		TEST(child_vps_are_cores_of_a_package),
+		TEST(child_clock_leaves_give_the_frequencies),
+		TEST(child_osxsave_follows_its_cr4),
+		TEST(child_hypervisor_leaves_are_not_the_roots),
+		TEST(child_cpuid_and_cr4_agree),
+		TEST(root_sees_its_processor_but_for_what_is_hidden),
+		TEST(root_hypervisor_leaves_are_whits),
+		TEST(root_osxsave_and_ospke_follow_its_cr4),
+	};
+
+	return RUN(tests);
 }

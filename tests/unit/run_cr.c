@@ -22,7 +22,7 @@ static void cr0_reserved_bits_are_ignored_below_and_refused_above(void)
 {
 	world_init();
 	CHECK(cr_write(child, 0, 0x1ff8ffc0u | CR0_PE));
-	CHECK_EQUAL(get(VIRT_CR0), CR0_PE | CR0_ET);
+	CHECK_EQ(get(VIRT_CR0), CR0_PE | CR0_ET);
 	for (unsigned int bit = 32; bit < 64; bit++)
 		refused(0, 1ull << bit | CR0_PE);
 }
@@ -40,7 +40,7 @@ static void cr0_et_stays(void)
 {
 	world_init();
 	CHECK(cr_write(child, 0, 0));
-	CHECK_EQUAL(get(VIRT_CR0), CR0_ET);
+	CHECK_EQ(get(VIRT_CR0), CR0_ET);
 }
 
 static void long_mode_comes_with_pg_and_goes_with_it(void)
@@ -57,13 +57,13 @@ static void long_mode_comes_with_pg_and_goes_with_it(void)
 	refused(0, CR0_PE | CR0_PG); /* with CS.L */
 	virt_set_segment(child->virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, ATTR_CODE32 });
 	CHECK(cr_write(child, 0, CR0_PE | CR0_PG));
-	CHECK_EQUAL(get(VIRT_EFER), EFER_LME | EFER_LMA);
+	CHECK_EQ(get(VIRT_EFER), EFER_LME | EFER_LMA);
 
 	virt_set_segment(child->virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, ATTR_CODE64 });
 	refused(0, CR0_PE); /* out of 64-bit code */
 	virt_set_segment(child->virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, ATTR_CODE32 });
 	CHECK(cr_write(child, 0, CR0_PE));
-	CHECK_EQUAL(get(VIRT_EFER), EFER_LME);
+	CHECK_EQ(get(VIRT_EFER), EFER_LME);
 }
 
 static void cr4_bits_without_a_feature_are_refused_one_by_one(void)
@@ -72,7 +72,7 @@ static void cr4_bits_without_a_feature_are_refused_one_by_one(void)
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		const uint64_t value = 1ull << bit;
 
-		CHECK_EQUAL(!cr4_refusal(child, value), !!(part->model.cr4 & value));
+		CHECK_EQ(!cr4_refusal(child, value), !!(part->model.cr4 & value));
 		if (part->model.cr4 & value && value != CR4_PCIDE)
 			CHECK(cr_write(child, 4, value));
 		else
@@ -82,7 +82,7 @@ static void cr4_bits_without_a_feature_are_refused_one_by_one(void)
 		(CR4_VMXE | CR4_SMXE | CR4_OSXSAVE | CR4_PKE | CR4_CET | CR4_PKS)));
 	virt_machine.cr4_possible = 0;
 	world_model();
-	CHECK_EQUAL(part->model.cr4, 0);
+	CHECK_EQ(part->model.cr4, 0);
 }
 
 static void cr4_in_long_mode_keeps_pae_and_la57(void)
@@ -93,7 +93,7 @@ static void cr4_in_long_mode_keeps_pae_and_la57(void)
 	refused(4, 0);
 	refused(4, CR4_PAE | CR4_LA57);
 	CHECK(cr_write(child, 4, CR4_PAE | CR4_PGE));
-	CHECK_EQUAL(get(VIRT_CR4), CR4_PAE | CR4_PGE);
+	CHECK_EQ(get(VIRT_CR4), CR4_PAE | CR4_PGE);
 }
 
 static void fill_pdpt(uint64_t at, uint64_t flags)
@@ -111,22 +111,22 @@ static void pdptes_are_loaded_where_the_processor_loads_them(void)
 	fill_pdpt(PDPT_GPA + 0x20, PTE_P);
 	CHECK(cr_write(child, 0, CR0_PE | CR0_PG));
 	for (unsigned int i = 0; i < 4; i++)
-		CHECK_EQUAL(get((enum virt_reg)(VIRT_PDPTE0 + i)), (0x10000 + i * 0x1000) | PTE_P);
+		CHECK_EQ(get((enum virt_reg)(VIRT_PDPTE0 + i)), (0x10000 + i * 0x1000) | PTE_P);
 
 	/* A write that changes none of the bits that matter leaves them. */
 	fill_pdpt(PDPT_GPA + 0x20, PTE_P | PTE_PWT);
 	CHECK(cr_write(child, 0, CR0_PE | CR0_PG | CR0_WP));
 	CHECK(cr_write(child, 4, CR4_PAE | CR4_TSD));
-	CHECK_EQUAL(get(VIRT_PDPTE0), 0x10000 | PTE_P);
+	CHECK_EQ(get(VIRT_PDPTE0), 0x10000 | PTE_P);
 	CHECK(cr_write(child, 4, CR4_PAE | CR4_PGE));
-	CHECK_EQUAL(get(VIRT_PDPTE0), 0x10000 | PTE_P | PTE_PWT);
+	CHECK_EQ(get(VIRT_PDPTE0), 0x10000 | PTE_P | PTE_PWT);
 	fill_pdpt(PDPT_GPA + 0x20, PTE_P);
 	CHECK(cr_write(child, 0, CR0_PE | CR0_PG | CR0_CD));
-	CHECK_EQUAL(get(VIRT_PDPTE0), 0x10000 | PTE_P);
+	CHECK_EQ(get(VIRT_PDPTE0), 0x10000 | PTE_P);
 	fill_pdpt(PDPT_GPA, PTE_P | PTE_PCD);
 	CHECK(cr_write(child, 3, PDPT_GPA));
-	CHECK_EQUAL(get(VIRT_PDPTE3), 0x13000 | PTE_P | PTE_PCD);
-	CHECK_EQUAL(get(VIRT_CR3), PDPT_GPA);
+	CHECK_EQ(get(VIRT_PDPTE3), 0x13000 | PTE_P | PTE_PCD);
+	CHECK_EQ(get(VIRT_CR3), PDPT_GPA);
 }
 
 static void pdptes_with_reserved_bits_are_refused_one_by_one(void)
@@ -163,7 +163,7 @@ static void cr3_is_cut_to_the_physical_width(void)
 	for (unsigned int bit = 40; bit < 64; bit++)
 		refused(3, 1ull << bit);
 	CHECK(cr_write(child, 3, 0xfffffff018ull));
-	CHECK_EQUAL(get(VIRT_CR3), 0xfffffff018ull);
+	CHECK_EQ(get(VIRT_CR3), 0xfffffff018ull);
 }
 
 static void cr8_takes_four_bits(void)
@@ -171,8 +171,8 @@ static void cr8_takes_four_bits(void)
 	world_init();
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		child->cr8 = 5;
-		CHECK_EQUAL(cr_write(child, 8, 1ull << bit), bit < 4);
-		CHECK_EQUAL(child->cr8, bit < 4 ? 1ull << bit : 5);
+		CHECK_EQ(cr_write(child, 8, 1ull << bit), bit < 4);
+		CHECK_EQ(child->cr8, bit < 4 ? 1ull << bit : 5);
 	}
 }
 
@@ -180,15 +180,15 @@ static void efer_rules(void)
 {
 	world_init();
 	for (unsigned int bit = 0; bit < 64; bit++)
-		CHECK_EQUAL(cr_write_efer(child, 1ull << bit),
-			    !!((EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE) & 1ull << bit));
+		CHECK_EQ(cr_write_efer(child, 1ull << bit),
+			 !!((EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE) & 1ull << bit));
 	virt_set(child->virt, VIRT_EFER, 0);
 	CHECK(cr_write_efer(child, EFER_LMA | EFER_LME)); /* LMA is ignored */
-	CHECK_EQUAL(get(VIRT_EFER), EFER_LME);
+	CHECK_EQ(get(VIRT_EFER), EFER_LME);
 	world_long_mode();
 	CHECK(!cr_write_efer(child, EFER_NXE)); /* LME while paging */
 	CHECK(cr_write_efer(child, EFER_LME | EFER_NXE | EFER_SCE));
-	CHECK_EQUAL(get(VIRT_EFER), EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE);
+	CHECK_EQ(get(VIRT_EFER), EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE);
 }
 
 static void refusals_of_a_value_by_itself_say_why(void)
@@ -252,8 +252,8 @@ static void xcr0_illegal_values_one_by_one(void)
 	world_init();
 	virt_machine.xcr0_possible = 0xe02ff;
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		CHECK_EQUAL(cr_xcr0_is_legal(cases[i].value) ? cases[i].value : ~cases[i].value,
-			    cases[i].is_legal ? cases[i].value : ~cases[i].value);
+		CHECK_EQ(cr_xcr0_is_legal(cases[i].value) ? cases[i].value : ~cases[i].value,
+			 cases[i].is_legal ? cases[i].value : ~cases[i].value);
 	virt_machine.xcr0_possible = 7; /* what the processor has not is not legal */
 	CHECK(cr_xcr0_is_legal(7));
 	CHECK(!cr_xcr0_is_legal(0x1f));
@@ -271,16 +271,16 @@ static void xcr0_of_a_child_follows_its_model(void)
 		virt_machine.xcr0_child = possible[round];
 		fake_set_cpuid(7, 0, (struct x86_cpuid) { 2, ~0u, ~0u, ~0u });
 		world_model();
-		CHECK_EQUAL(part->model.xcr0, possible[round]);
+		CHECK_EQ(part->model.xcr0, possible[round]);
 		virt_machine.xcr0_possible = ~0ull;
 		for (uint64_t value = 0; value<1u << 20; value += value> 0x300 ? 0x70 : 1) {
 			const bool is_legal =
 				!(value & ~(possible[round] | 1)) && cr_xcr0_is_legal(value);
 
 			virt_set(child->virt, VIRT_XCR0, 0x55);
-			CHECK_EQUAL(cr_write_xcr0(child, value), is_legal);
-			CHECK_EQUAL(get(VIRT_XCR0), is_legal ? value : 0x55);
-			CHECK_EQUAL(!xcr0_refusal(child, value), is_legal);
+			CHECK_EQ(cr_write_xcr0(child, value), is_legal);
+			CHECK_EQ(get(VIRT_XCR0), is_legal ? value : 0x55);
+			CHECK_EQ(!xcr0_refusal(child, value), is_legal);
 		}
 	}
 }
@@ -296,7 +296,7 @@ static void pcid_rules(void)
 	virt_set(child->virt, VIRT_CR3, TABLES_GPA);
 	CHECK(cr_write(child, 4, CR4_PAE | CR4_PCIDE));
 	CHECK(cr_write(child, 3, 1ull << 63 | TABLES_GPA | 0x123)); /* bit 63 is not kept */
-	CHECK_EQUAL(get(VIRT_CR3), TABLES_GPA | 0x123);
+	CHECK_EQ(get(VIRT_CR3), TABLES_GPA | 0x123);
 	refused(0, CR0_PE); /* PG cannot go while PCIDE is on */
 	CHECK(cr_write(child, 4, CR4_PAE));
 	refused(3, 1ull << 63 | TABLES_GPA);
@@ -325,7 +325,7 @@ static void root_cannot_have_vmx_or_smx(void)
 	CHECK(!cr_write_root(&test_root, 4, CR4_PAE | CR4_SMXE));
 	CHECK(!cr_write_root(&test_root, 4, 0)); /* PAE in long mode */
 	CHECK(cr_write_root(&test_root, 4, CR4_PAE | CR4_OSXSAVE | CR4_PKE));
-	CHECK_EQUAL(virt_get(test_root.virt, VIRT_CR4), CR4_PAE | CR4_OSXSAVE | CR4_PKE);
+	CHECK_EQ(virt_get(test_root.virt, VIRT_CR4), CR4_PAE | CR4_OSXSAVE | CR4_PKE);
 	CHECK(!cr_write_root(&test_root, 4, CR4_PAE | CR4_PCIDE) ==
 	      !!(virt_get(test_root.virt, VIRT_CR3) & 0xfff));
 }
@@ -339,12 +339,12 @@ static void root_pcide_rules(void)
 	virt_set(test_root.virt, VIRT_CR3, 0x1000);
 	CHECK(cr_write_root(&test_root, 4, CR4_PAE | CR4_PCIDE));
 	CHECK(cr_write_root(&test_root, 3, 1ull << 63 | 0x2001));
-	CHECK_EQUAL(virt_get(test_root.virt, VIRT_CR3), 0x2001);
+	CHECK_EQ(virt_get(test_root.virt, VIRT_CR3), 0x2001);
 	virt_set_segment(test_root.virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, ATTR_CODE32 });
 	CHECK(!cr_write_root(&test_root, 0, CR0_PE)); /* paging off with PCIDE */
 	virt_set(test_root.virt, VIRT_CR4, CR4_PAE);
 	CHECK(cr_write_root(&test_root, 0, CR0_PE));
-	CHECK_EQUAL(virt_get(test_root.virt, VIRT_EFER), EFER_LME | EFER_NXE);
+	CHECK_EQ(virt_get(test_root.virt, VIRT_EFER), EFER_LME | EFER_NXE);
 	CHECK(!cr_write_root(&test_root, 4, CR4_PAE | CR4_PCIDE)); /* outside long mode */
 }
 
@@ -370,31 +370,34 @@ static void root_pdptes_come_from_its_own_memory(void)
 	virt_set(test_root.virt, VIRT_CR3, 0x3020);
 	CHECK(cr_write_root(&test_root, 0, CR0_PE | CR0_PG | CR0_NE));
 	for (unsigned int i = 0; i < 4; i++)
-		CHECK_EQUAL(virt_get(test_root.virt, (enum virt_reg)(VIRT_PDPTE0 + i)), pdpt[i]);
+		CHECK_EQ(virt_get(test_root.virt, (enum virt_reg)(VIRT_PDPTE0 + i)), pdpt[i]);
 	CHECK(!cr_write_root(&test_root, 3, RAM_BYTES)); /* nothing is there */
 }
 
 int main(void)
 {
-	RUN(cr0_reserved_bits_are_ignored_below_and_refused_above);
-	RUN(cr0_contradictions_are_refused);
-	RUN(cr0_et_stays);
-	RUN(long_mode_comes_with_pg_and_goes_with_it);
-	RUN(cr4_bits_without_a_feature_are_refused_one_by_one);
-	RUN(cr4_in_long_mode_keeps_pae_and_la57);
-	RUN(pdptes_are_loaded_where_the_processor_loads_them);
-	RUN(pdptes_with_reserved_bits_are_refused_one_by_one);
-	RUN(cr3_is_cut_to_the_physical_width);
-	RUN(cr8_takes_four_bits);
-	RUN(efer_rules);
-	RUN(refusals_of_a_value_by_itself_say_why);
-	RUN(xcr0_illegal_values_one_by_one);
-	RUN(xcr0_of_a_child_follows_its_model);
-	RUN(pcid_rules);
-	RUN(canonical_goes_by_the_width_that_the_model_has);
-	RUN(root_cannot_have_vmx_or_smx);
-	RUN(root_pcide_rules);
-	RUN(root_cet_needs_wp);
-	RUN(root_pdptes_come_from_its_own_memory);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(cr0_reserved_bits_are_ignored_below_and_refused_above),
+		TEST(cr0_contradictions_are_refused),
+		TEST(cr0_et_stays),
+		TEST(long_mode_comes_with_pg_and_goes_with_it),
+		TEST(cr4_bits_without_a_feature_are_refused_one_by_one),
+		TEST(cr4_in_long_mode_keeps_pae_and_la57),
+		TEST(pdptes_are_loaded_where_the_processor_loads_them),
+		TEST(pdptes_with_reserved_bits_are_refused_one_by_one),
+		TEST(cr3_is_cut_to_the_physical_width),
+		TEST(cr8_takes_four_bits),
+		TEST(efer_rules),
+		TEST(refusals_of_a_value_by_itself_say_why),
+		TEST(xcr0_illegal_values_one_by_one),
+		TEST(xcr0_of_a_child_follows_its_model),
+		TEST(pcid_rules),
+		TEST(canonical_goes_by_the_width_that_the_model_has),
+		TEST(root_cannot_have_vmx_or_smx),
+		TEST(root_pcide_rules),
+		TEST(root_cet_needs_wp),
+		TEST(root_pdptes_come_from_its_own_memory),
+	};
+
+	return RUN(tests);
 }

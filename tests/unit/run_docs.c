@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* docs/exits.md against the contract's own text: each reason of enum virt_exit_reason has one row in each table. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/unit/run_world.h"
@@ -56,7 +57,7 @@ static void every_exit_reason_has_its_rows(void)
 	CHECK(root_part);
 	rest = strstr(root_part + 1, "\n## ");
 	CHECK(rest);
-	CHECK_EQUAL(n, VIRT_EXIT_COUNT);
+	CHECK_EQ(n, VIRT_EXIT_COUNT);
 	for (unsigned int i = 0; i < n; i++) {
 		char row[48];
 		unsigned int in_child, in_root;
@@ -66,8 +67,8 @@ static void every_exit_reason_has_its_rows(void)
 		in_root = count(root_part, rest, row);
 		if (in_child != 1 || in_root != 1)
 			printf("  %s: %u and %u rows\n", names[i], in_child, in_root);
-		CHECK_EQUAL(in_child, 1);
-		CHECK_EQUAL(in_root, 1);
+		CHECK_EQ(in_child, 1);
+		CHECK_EQ(in_root, 1);
 	}
 	/* And no row is of something else: rows that begin with a capital in backticks. */
 	for (const char *at = docs; (at = strstr(at, "\n| `")); at++) {
@@ -114,8 +115,11 @@ static void every_handler_and_whp_exit_exists(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(every_exit_reason_has_its_rows),
+		TEST(every_handler_and_whp_exit_exists),
+	};
+
 	world_init(); /* so that nothing of the frame goes unused */
-	RUN(every_exit_reason_has_its_rows);
-	RUN(every_handler_and_whp_exit_exists);
-	return test_has_failed;
+	return RUN(tests);
 }

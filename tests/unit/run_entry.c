@@ -16,13 +16,13 @@ static uint32_t blamed(void)
 static void legal_states_break_no_rule(void)
 {
 	world_init();
-	CHECK_EQUAL(blamed(), ~0u);
+	CHECK_EQ(blamed(), ~0u);
 	world_protected_mode();
-	CHECK_EQUAL(blamed(), ~0u);
+	CHECK_EQ(blamed(), ~0u);
 	world_long_mode();
-	CHECK_EQUAL(blamed(), ~0u);
+	CHECK_EQ(blamed(), ~0u);
 	world_user();
-	CHECK_EQUAL(blamed(), ~0u);
+	CHECK_EQ(blamed(), ~0u);
 
 	/* V86. */
 	world_init();
@@ -31,7 +31,7 @@ static void legal_states_break_no_rule(void)
 	for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
 		virt_set_segment(child->virt, (enum x86_seg)i,
 				 &(struct x86_segment) { 0x12340, 0xffff, 0x1234, 0xf3 });
-	CHECK_EQUAL(blamed(), ~0u);
+	CHECK_EQ(blamed(), ~0u);
 }
 
 /* Break the 64-bit state in one register. */
@@ -40,7 +40,7 @@ static void expect_reg(uint32_t wanted, enum virt_reg reg, uint64_t value)
 	world_init();
 	world_long_mode();
 	child->virt->reg[reg] = value; /* behind the fake's own checks */
-	CHECK_EQUAL(blamed(), wanted);
+	CHECK_EQ(blamed(), wanted);
 }
 
 static void expect_segment(uint32_t wanted, enum x86_seg seg, struct x86_segment value)
@@ -48,7 +48,7 @@ static void expect_segment(uint32_t wanted, enum x86_seg seg, struct x86_segment
 	world_init();
 	world_long_mode();
 	virt_set_segment(child->virt, seg, &value);
-	CHECK_EQUAL(blamed(), wanted);
+	CHECK_EQ(blamed(), wanted);
 }
 
 static void expect_rip(uint32_t wanted, uint16_t cs_attributes, uint64_t rip, uint64_t rflags)
@@ -58,7 +58,7 @@ static void expect_rip(uint32_t wanted, uint16_t cs_attributes, uint64_t rip, ui
 	virt_set_segment(child->virt, SEG_CS, &(struct x86_segment) { 0, ~0u, 8, cs_attributes });
 	virt_regs(child->virt)->rip = rip;
 	virt_regs(child->virt)->rflags = rflags;
-	CHECK_EQUAL(blamed(), wanted);
+	CHECK_EQ(blamed(), wanted);
 }
 
 static void control_registers_are_named(void)
@@ -131,7 +131,7 @@ static void tables_are_named(void)
 		world_init();
 		world_long_mode();
 		virt_set_table(child->virt, table, &(struct x86_table) { .base = 1ull << 50 });
-		CHECK_EQUAL(blamed(), table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
+		CHECK_EQ(blamed(), table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
 	}
 }
 
@@ -156,11 +156,11 @@ static void v86_rules_are_named(void)
 		virt_set_segment(child->virt, (enum x86_seg)i,
 				 &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
 	virt_set_segment(child->virt, SEG_DS, &(struct x86_segment) { 0x10, 0xffff, 0, 0xf3 });
-	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
+	CHECK_EQ(blamed(), WHvX64RegisterDs);
 	virt_set_segment(child->virt, SEG_DS, &(struct x86_segment) { 0, 0xfffff, 0, 0xf3 });
-	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
+	CHECK_EQ(blamed(), WHvX64RegisterDs);
 	virt_set_segment(child->virt, SEG_DS, &(struct x86_segment) { 0, 0xffff, 0, 0x93 });
-	CHECK_EQUAL(blamed(), WHvX64RegisterDs);
+	CHECK_EQ(blamed(), WHvX64RegisterDs);
 }
 
 static void pcid_needs_long_mode(void)
@@ -169,12 +169,12 @@ static void pcid_needs_long_mode(void)
 	world_protected_mode();
 	part->model.cr4 |= CR4_PCIDE;
 	virt_set(child->virt, VIRT_CR4, CR4_PAE | CR4_PCIDE);
-	CHECK_EQUAL(blamed(), WHvX64RegisterCr4);
+	CHECK_EQ(blamed(), WHvX64RegisterCr4);
 	world_init();
 	world_long_mode();
 	part->model.cr4 |= CR4_PCIDE;
 	virt_set(child->virt, VIRT_CR4, virt_get(child->virt, VIRT_CR4) | CR4_PCIDE);
-	CHECK_EQUAL(blamed(), ~0u);
+	CHECK_EQ(blamed(), ~0u);
 }
 
 static void pdptes_blame_cr3(void)
@@ -184,7 +184,7 @@ static void pdptes_blame_cr3(void)
 	virt_set(child->virt, VIRT_CR0, CR0_PE | CR0_PG | CR0_ET);
 	virt_set(child->virt, VIRT_CR4, CR4_PAE);
 	virt_set(child->virt, VIRT_PDPTE2, PTE_P | PTE_W);
-	CHECK_EQUAL(blamed(), WHvX64RegisterCr3);
+	CHECK_EQ(blamed(), WHvX64RegisterCr3);
 }
 
 /* SDM 3C "Checks on Guest Non-Register State": in a shadow a single step is pending if RFLAGS.TF is set, and else not. */
@@ -199,9 +199,9 @@ static void a_step_that_does_not_fit_its_shadow_is_named(void)
 		virt_regs(child->virt)->rflags = RFLAGS_ONE | RFLAGS_IF | (is_tf ? RFLAGS_TF : 0);
 		virt_set(child->virt, VIRT_SHADOW, shadow);
 		virt_set(child->virt, VIRT_PENDING_DEBUG, is_step ? 1u << 14 | 1 : 1);
-		CHECK_EQUAL(blamed(), shadow && is_step != is_tf
-					      ? (uint32_t)WHvX64RegisterPendingDebugException
-					      : ~0u);
+		CHECK_EQ(blamed(), shadow && is_step != is_tf
+					   ? (uint32_t)WHvX64RegisterPendingDebugException
+					   : ~0u);
 	}
 }
 
@@ -222,26 +222,29 @@ static void a_refusal_that_nobody_understands_names_a_register(void)
 		child->page->error_register = ~0u;
 		child->page->error_text[0] = 0;
 		push_reason(VIRT_EXIT_INVALID_STATE, 0);
-		CHECK_EQUAL(run_child(), S_OK);
-		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
-		CHECK_EQUAL(child->page->error_register, names[i]);
-		CHECK_EQUAL(strcmp(child->page->error_text, "the processor refused the state; "
-							    "nothing that Whit knows is wrong"),
-			    0);
+		CHECK_EQ(run_child(), S_OK);
+		CHECK_EQ(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
+		CHECK_EQ(child->page->error_register, names[i]);
+		CHECK_EQ(strcmp(child->page->error_text, "the processor refused the state; "
+							 "nothing that Whit knows is wrong"),
+			 0);
 	}
 }
 
 int main(void)
 {
-	RUN(a_step_that_does_not_fit_its_shadow_is_named);
-	RUN(a_refusal_that_nobody_understands_names_a_register);
-	RUN(legal_states_break_no_rule);
-	RUN(control_registers_are_named);
-	RUN(segments_are_named);
-	RUN(tables_are_named);
-	RUN(rip_and_rflags_are_named);
-	RUN(v86_rules_are_named);
-	RUN(pcid_needs_long_mode);
-	RUN(pdptes_blame_cr3);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(a_step_that_does_not_fit_its_shadow_is_named),
+		TEST(a_refusal_that_nobody_understands_names_a_register),
+		TEST(legal_states_break_no_rule),
+		TEST(control_registers_are_named),
+		TEST(segments_are_named),
+		TEST(tables_are_named),
+		TEST(rip_and_rflags_are_named),
+		TEST(v86_rules_are_named),
+		TEST(pcid_needs_long_mode),
+		TEST(pdptes_blame_cr3),
+	};
+
+	return RUN(tests);
 }

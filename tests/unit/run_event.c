@@ -27,7 +27,7 @@ static void note_injected(struct virt_vp *vp, struct virt_exit *exit)
 static void run_and_note(void)
 {
 	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT }, note_injected);
-	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQ(run_child(), WHIT_S_AGAIN);
 }
 
 static void init(uint64_t exits, uint64_t vectors)
@@ -48,14 +48,14 @@ static void page_fault_given_back_has_its_address(void)
 						       .error_code = 6,
 						       .address = 0x7fff1000 } },
 		  NULL);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonException);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_CR2), 0x1111);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonException);
+	CHECK_EQ(virt_get(child->virt, VIRT_CR2), 0x1111);
 	give_back();
 	run_and_note();
-	CHECK_EQUAL(injected.vector, EXC_PF);
-	CHECK_EQUAL(injected.error_code, 6);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_CR2), 0x7fff1000);
+	CHECK_EQ(injected.vector, EXC_PF);
+	CHECK_EQ(injected.error_code, 6);
+	CHECK_EQ(virt_get(child->virt, VIRT_CR2), 0x7fff1000);
 }
 
 static void general_detect_given_back_is_what_it_was(void)
@@ -67,12 +67,12 @@ static void general_detect_given_back_is_what_it_was(void)
 					.insn_length = 3,
 					.dr = { .number = 7, .gpr = 1 } },
 		  NULL);
-	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQ(run_child(), S_OK);
 	give_back();
 	run_and_note();
-	CHECK_EQUAL(injected.vector, EXC_DB);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_DR6), DR6_INIT | 1u << 13);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_DR7), DR7_INIT);
+	CHECK_EQ(injected.vector, EXC_DB);
+	CHECK_EQ(virt_get(child->virt, VIRT_DR6), DR6_INIT | 1u << 13);
+	CHECK_EQ(virt_get(child->virt, VIRT_DR7), DR7_INIT);
 }
 
 static void exception_in_a_delivery_leaves_the_event_pending(void)
@@ -86,15 +86,15 @@ static void exception_in_a_delivery_leaves_the_event_pending(void)
 							 .has_error_code = true },
 					.exception = { .vector = EXC_PF, .has_error_code = true } },
 		  NULL);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonException);
-	CHECK_EQUAL(record_u32(72) & 0xff, EXC_PF); /* not #DF */
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonException);
+	CHECK_EQ(record_u32(72) & 0xff, EXC_PF); /* not #DF */
 	memcpy(&state, child->page->exit + 8, 2);
 	CHECK(state & 1u << 6);
-	CHECK_EQUAL(event_get_interruption(child), 0xd0017);
+	CHECK_EQ(event_get_interruption(child), 0xd0017);
 	/* Swallowed: the first is delivered after all. */
 	run_and_note();
-	CHECK_EQUAL(injected.vector, EXC_GP);
+	CHECK_EQ(injected.vector, EXC_GP);
 }
 
 static void software_exceptions_stand_at_their_instruction(void)
@@ -110,16 +110,16 @@ static void software_exceptions_stand_at_their_instruction(void)
 						.exception = { .vector = cases[i].vector,
 							       .is_software = true } },
 			  NULL);
-		CHECK_EQUAL(run_child(), S_OK);
-		CHECK_EQUAL(child->page->exit[10] & 15, cases[i].length);
-		CHECK_EQUAL(record_u32(68), 2);
-		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+		CHECK_EQ(run_child(), S_OK);
+		CHECK_EQ(child->page->exit[10] & 15, cases[i].length);
+		CHECK_EQ(record_u32(68), 2);
+		CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 		/* Given back as the software interrupt that it was. */
 		CHECK(event_set_interruption(child, 1 | (cases[i].vector == EXC_DB ? 5u : 6u) << 1 |
 							    (uint64_t)cases[i].length << 5 |
 							    (uint64_t)cases[i].vector << 16));
 		run_and_note();
-		CHECK_EQUAL(injected.length, cases[i].length);
+		CHECK_EQ(injected.length, cases[i].length);
 	}
 }
 
@@ -141,16 +141,16 @@ static void what_the_emulator_raises_is_seen_too(void)
 							    .is_read = true } },
 			  NULL);
 		if (is_waiting) {
-			CHECK_EQUAL(run_child(), S_OK);
-			CHECK_EQUAL(record_u32(0), WhitRunVpExitReasonDeviceAccess);
+			CHECK_EQ(run_child(), S_OK);
+			CHECK_EQ(record_u32(0), WhitRunVpExitReasonDeviceAccess);
 		}
 		guest_write(entry, 0);
-		CHECK_EQUAL(run_child(), S_OK);
-		CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonException);
-		CHECK_EQUAL(record_u32(72) & 0xff, EXC_PF);
-		CHECK_EQUAL(record_u32(76), PF_W);
-		CHECK_EQUAL(record_u32(80), gone);
-		CHECK_EQUAL(child->pending.type, VIRT_EVENT_NONE);
+		CHECK_EQ(run_child(), S_OK);
+		CHECK_EQ(record_u32(0), WHvRunVpExitReasonException);
+		CHECK_EQ(record_u32(72) & 0xff, EXC_PF);
+		CHECK_EQ(record_u32(76), PF_W);
+		CHECK_EQ(record_u32(80), gone);
+		CHECK_EQ(child->pending.type, VIRT_EVENT_NONE);
 	}
 }
 
@@ -171,12 +171,12 @@ static void triple_fault_is_explained(void)
 	init(0, 0);
 	CHECK(event_set_event(child, (const uint64_t[2]) { 1 | 1u << 8 | 13u << 16, 0 }));
 	push_reason(VIRT_EXIT_TRIPLE_FAULT, 0);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonUnrecoverableException);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonUnrecoverableException);
 	CHECK(!strcmp(child->page->error_text, "triple fault in the delivery of exception 13"));
-	CHECK_EQUAL(child->pending.type, VIRT_EVENT_NONE); /* it has been delivered, to no avail */
+	CHECK_EQ(child->pending.type, VIRT_EVENT_NONE); /* it has been delivered, to no avail */
 	push_reason(VIRT_EXIT_TRIPLE_FAULT, 0);
-	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQ(run_child(), S_OK);
 	CHECK(!strcmp(child->page->error_text, "triple fault"));
 	virt_regs(child->virt)->gpr[1] = 0x12345;
 	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR,
@@ -185,8 +185,8 @@ static void triple_fault_is_explained(void)
 							 .vector = EXC_DF,
 							 .has_error_code = true } },
 		  NULL);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonUnrecoverableException);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonUnrecoverableException);
 	CHECK(!strcmp(child->page->error_text,
 		      "triple fault: exception 13 in the delivery of exception 8"));
 }
@@ -199,12 +199,12 @@ static void client_hears_of_its_own_windows_alone(void)
 	CHECK(event_set_event(child, (const uint64_t[2]) { 1 | 5u << 1 | 0x3000, 0 }));
 	push_reason(VIRT_EXIT_INTERRUPT_WINDOW, 0); /* IF would be set by now */
 	push_interrupt();
-	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
+	CHECK_EQ(run_child(), WHIT_S_AGAIN);
 	child->deliverability = 2;
 	push_reason(VIRT_EXIT_INTERRUPT_WINDOW, 0);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64InterruptWindow);
-	CHECK_EQUAL(child->deliverability, 0);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonX64InterruptWindow);
+	CHECK_EQ(child->deliverability, 0);
 	CHECK(child->ext_int);
 }
 
@@ -218,13 +218,13 @@ static void hypercalls_are_for_the_kernel_of_who_asked(void)
 	check_child_faults(&exit, EXC_UD);
 	part->properties.extended_exits = EXITS_HYPERCALL;
 	fake_push(&exit, NULL);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonHypercall);
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonHypercall);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 	world_protected_mode(); /* 32-bit code at CPL 0 can */
 	virt_set(child->virt, VIRT_EFER, 0);
 	fake_push(&exit, NULL);
-	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQ(run_child(), S_OK);
 	world_user();
 	check_child_faults(&exit, EXC_UD);
 	world_init(); /* real mode */
@@ -247,13 +247,13 @@ static void xsetbv_obeys_its_rules(void)
 	check_child_faults(&exit, EXC_UD); /* CR4.OSXSAVE is clear */
 	virt_set(child->virt, VIRT_CR4, CR4_PAE | CR4_OSXSAVE);
 	check_child_skips(&exit);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_XCR0), XCR0_X87 | XCR0_SSE);
+	CHECK_EQ(virt_get(child->virt, VIRT_XCR0), XCR0_X87 | XCR0_SSE);
 	regs->gpr[1] = 1;
 	check_child_faults(&exit, EXC_GP);
 	regs->gpr[1] = 0;
 	regs->gpr[0] = XCR0_SSE;
 	check_child_faults(&exit, EXC_GP);
-	CHECK_EQUAL(fake.xcr0, 1); /* the root's is another matter */
+	CHECK_EQ(fake.xcr0, 1); /* the root's is another matter */
 	regs->gpr[0] = XCR0_X87;
 	world_user();
 	check_child_faults(&exit, EXC_GP);
@@ -263,23 +263,26 @@ static void rdtsc_leaves(void)
 {
 	init(EXITS_RDTSC, 0);
 	push_reason(VIRT_EXIT_RDTSC, 2);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonX64Rdtsc);
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonX64Rdtsc);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 }
 
 int main(void)
 {
-	RUN(page_fault_given_back_has_its_address);
-	RUN(general_detect_given_back_is_what_it_was);
-	RUN(exception_in_a_delivery_leaves_the_event_pending);
-	RUN(software_exceptions_stand_at_their_instruction);
-	RUN(what_the_emulator_raises_is_seen_too);
-	RUN(a_vector_that_is_not_asked_for_goes_to_the_guest);
-	RUN(triple_fault_is_explained);
-	RUN(client_hears_of_its_own_windows_alone);
-	RUN(hypercalls_are_for_the_kernel_of_who_asked);
-	RUN(xsetbv_obeys_its_rules);
-	RUN(rdtsc_leaves);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(page_fault_given_back_has_its_address),
+		TEST(general_detect_given_back_is_what_it_was),
+		TEST(exception_in_a_delivery_leaves_the_event_pending),
+		TEST(software_exceptions_stand_at_their_instruction),
+		TEST(what_the_emulator_raises_is_seen_too),
+		TEST(a_vector_that_is_not_asked_for_goes_to_the_guest),
+		TEST(triple_fault_is_explained),
+		TEST(client_hears_of_its_own_windows_alone),
+		TEST(hypercalls_are_for_the_kernel_of_who_asked),
+		TEST(xsetbv_obeys_its_rules),
+		TEST(rdtsc_leaves),
+	};
+
+	return RUN(tests);
 }

@@ -89,7 +89,7 @@ static void put_bytes(unsigned int n)
 static void run_for_record(const struct virt_exit *exit)
 {
 	fake_push(exit, NULL);
-	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQ(run_child(), S_OK);
 }
 
 static void put_io(uint32_t info, uint16_t port)
@@ -132,8 +132,8 @@ static void io_record_is_complete(void)
 				       (bits & 2 ? 1u << 4 : 0) | (bits & 4 ? 1u << 5 : 0),
 			       (uint16_t)(0xcf8 + bits));
 			compare();
-			CHECK_EQUAL(virt_regs(child->virt)->rip,
-				    CODE_GPA); /* before the instruction */
+			CHECK_EQ(virt_regs(child->virt)->rip,
+				 CODE_GPA); /* before the instruction */
 		}
 }
 
@@ -254,8 +254,8 @@ static void cpuid_record_is_complete(void)
 	put(96, 8, 0x74);
 	put(104, 8, 0x74696857);
 	compare();
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
-	CHECK_EQUAL(virt_regs(child->virt)->gpr[3], 0x3333333333333333ull);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
+	CHECK_EQ(virt_regs(child->virt)->gpr[3], 0x3333333333333333ull);
 }
 
 static void exception_record_is_complete(void)
@@ -292,13 +292,13 @@ static void window_records_are_complete_and_used_up(void)
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW });
 	want(WHvRunVpExitReasonX64InterruptWindow, STATE_LONG, 0);
 	compare();
-	CHECK_EQUAL(child->deliverability, 1);
+	CHECK_EQ(child->deliverability, 1);
 	soil();
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_NMI_WINDOW });
 	want(WHvRunVpExitReasonX64InterruptWindow, STATE_LONG, 0);
 	put(48, 4, 2);
 	compare();
-	CHECK_EQUAL(child->deliverability, 0);
+	CHECK_EQ(child->deliverability, 0);
 }
 
 static void unsupported_feature_record_is_complete(void)
@@ -310,24 +310,24 @@ static void unsupported_feature_record_is_complete(void)
 	put(48, 4, 2);
 	put(56, 8, 0xfff8);
 	compare();
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 }
 
 static void halt_record_is_past_the_hlt(void)
 {
 	init();
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 });
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA + 1);
 	want(WHvRunVpExitReasonX64Halt, STATE_LONG, 0);
 	compare();
-	CHECK_EQUAL(child->page->rip, CODE_GPA + 1);
+	CHECK_EQ(child->page->rip, CODE_GPA + 1);
 }
 
 static void canceled_record_has_reason_user(void)
 {
 	init();
 	child->cancel = 1;
-	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQ(run_child(), S_OK);
 	want(WHvRunVpExitReasonCanceled, STATE_LONG, 0);
 	compare();
 }
@@ -382,7 +382,7 @@ static void rdtsc_record_is_complete(void)
 		tsc -= 0xffffffff00000000ull;
 		CHECK(tsc <= fake.tsc && tsc + 3000 > fake.tsc);
 		CHECK(reference <= fake.tsc / 200 && reference + 20 > fake.tsc / 200);
-		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+		CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 		soil();
 	}
 }
@@ -404,7 +404,7 @@ static void hypercall_record_is_complete(void)
 	for (unsigned int i = 0; i < 96; i++)
 		wanted[112 + i] = (uint8_t)(i + 1);
 	compare();
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 }
 
 /* Of a trap, which stands behind its instruction. */
@@ -452,14 +452,14 @@ static void apic_records_are_complete(void)
 						.insn_length = is_msr ? 2 : 0,
 						.apic_write = { .offset = 0xf0 } },
 			  set_trap);
-		CHECK_EQUAL(run_child(), S_OK);
-		CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + (is_msr ? 2 : 0));
+		CHECK_EQ(run_child(), S_OK);
+		CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA + (is_msr ? 2 : 0));
 		want(cases[i / 2].reason, STATE_LONG, 0);
 		put(48, 4, cases[i / 2].first);
 		put(cases[i / 2].at, 8, cases[i / 2].second);
-		CHECK_EQUAL(wanted[10], 9 << 4);
+		CHECK_EQ(wanted[10], 9 << 4);
 		compare();
-		CHECK_EQUAL(child->apic.trap.reason, 0);
+		CHECK_EQ(child->apic.trap.reason, 0);
 	}
 }
 
@@ -469,18 +469,18 @@ static void turn_record_is_complete(void)
 	part->properties.turn_exits = WHIT_TURN_HALT | WHIT_TURN_SPIN;
 	child->apic.deadline = 0x123456789abcull;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HLT, .insn_length = 1 });
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 1);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA + 1);
 	want(0x57480002, STATE_LONG, 0);
 	put(48, 4, 1);
 	put(52, 4, 1); /* it has run */
 	put(56, 8, 0x123456789abcull);
 	compare();
-	CHECK_EQUAL(run_child(), S_OK);
+	CHECK_EQ(run_child(), S_OK);
 	put(52, 4, 0);
 	compare();
 	child->activity = 0;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_PAUSE, .insn_length = 2 });
-	CHECK_EQUAL(virt_regs(child->virt)->rip, CODE_GPA + 3);
+	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA + 3);
 	want(0x57480002, STATE_LONG, 0);
 	put(48, 4, 2);
 	put(52, 4, 1);
@@ -496,12 +496,12 @@ static void raised_exception_record_is_complete(void)
 	virt_regs(child->virt)->gpr[1] = 0x12345;
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
 	want(WHvRunVpExitReasonException, STATE_LONG, 0);
-	CHECK_EQUAL(virt_regs(child->virt)->rflags & RFLAGS_RF, RFLAGS_RF);
+	CHECK_EQ(virt_regs(child->virt)->rflags & RFLAGS_RF, RFLAGS_RF);
 	put_bytes(16);
 	put(68, 4, 1);
 	put(72, 1, 13);
 	compare();
-	CHECK_EQUAL(child->pending.type, VIRT_EVENT_NONE);
+	CHECK_EQ(child->pending.type, VIRT_EVENT_NONE);
 
 	virt_set(child->virt, VIRT_DR6, DR6_INIT);
 	virt_set(child->virt, VIRT_DR7, 1u << 13 | 0x400);
@@ -512,8 +512,8 @@ static void raised_exception_record_is_complete(void)
 	put(72, 1, 1);
 	put(80, 8, 1u << 13);
 	compare();
-	CHECK_EQUAL(virt_get(child->virt, VIRT_DR6), DR6_INIT); /* nothing has happened yet */
-	CHECK_EQUAL(virt_get(child->virt, VIRT_DR7), 1u << 13 | 0x400);
+	CHECK_EQ(virt_get(child->virt, VIRT_DR6), DR6_INIT); /* nothing has happened yet */
+	CHECK_EQ(virt_get(child->virt, VIRT_DR7), 1u << 13 | 0x400);
 }
 
 /* WHV_X64_VP_EXECUTION_STATE, bit by bit. */
@@ -530,34 +530,34 @@ static void execution_state_bits(void)
 {
 	world_init(); /* real mode, whatever SS.DPL is */
 	virt_set_segment(child->virt, SEG_SS, &(struct x86_segment) { 0, 0xffff, 0, 0xf3 });
-	CHECK_EQUAL(state_now(), 0);
+	CHECK_EQ(state_now(), 0);
 	world_protected_mode();
-	CHECK_EQUAL(state_now(), 1 << 2);
+	CHECK_EQ(state_now(), 1 << 2);
 	for (unsigned int cpl = 0; cpl < 4; cpl++) {
 		virt_set_segment(
 			child->virt, SEG_SS,
 			&(struct x86_segment) { 0, ~0u, 0x10, (uint16_t)(0xc093 | cpl << 5) });
-		CHECK_EQUAL(state_now(), 1 << 2 | cpl);
+		CHECK_EQ(state_now(), 1 << 2 | cpl);
 	}
 	virt_set_segment(child->virt, SEG_SS, &(struct x86_segment) { 0, ~0u, 0x10, 0xc093 });
 	virt_regs(child->virt)->rflags |= RFLAGS_VM;
-	CHECK_EQUAL(state_now(), 1 << 2 | 3);
+	CHECK_EQ(state_now(), 1 << 2 | 3);
 	virt_regs(child->virt)->rflags = RFLAGS_ONE;
 	virt_set(child->virt, VIRT_CR0, virt_get(child->virt, VIRT_CR0) | CR0_AM);
-	CHECK_EQUAL(state_now(), 1 << 2 | 1 << 3);
+	CHECK_EQ(state_now(), 1 << 2 | 1 << 3);
 	world_long_mode();
-	CHECK_EQUAL(state_now(), STATE_LONG);
+	CHECK_EQ(state_now(), STATE_LONG);
 	for (unsigned int bit = 0; bit < 16; bit++) {
 		virt_set(child->virt, VIRT_DR7, 1u << bit | 0x400);
-		CHECK_EQUAL(state_now(), STATE_LONG | (bit < 8 ? 1u << 5 : 0));
+		CHECK_EQ(state_now(), STATE_LONG | (bit < 8 ? 1u << 5 : 0));
 	}
 	virt_set(child->virt, VIRT_DR7, 0x400);
 	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_STI);
-	CHECK_EQUAL(state_now(), STATE_LONG | 1 << 12);
+	CHECK_EQ(state_now(), STATE_LONG | 1 << 12);
 	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_MOV_SS);
-	CHECK_EQUAL(state_now(), STATE_LONG | 1 << 12);
+	CHECK_EQ(state_now(), STATE_LONG | 1 << 12);
 	virt_set(child->virt, VIRT_SHADOW, VIRT_SHADOW_NMI);
-	CHECK_EQUAL(state_now(), STATE_LONG);
+	CHECK_EQ(state_now(), STATE_LONG);
 }
 
 static void interrupted_delivery_shows_as_pending(void)
@@ -570,30 +570,33 @@ static void interrupted_delivery_shows_as_pending(void)
 		.interrupted = { .type = VIRT_EVENT_INTERRUPT, .vector = 0x30 },
 		.memory = { .gpa = GPA(HOLE_GPA), .is_write = true } });
 	memcpy(&state, child->page->exit + 8, 2);
-	CHECK_EQUAL(state, STATE_LONG | 1 << 6);
-	CHECK_EQUAL(event_get_interruption(child), 0x300001);
+	CHECK_EQ(state, STATE_LONG | 1 << 6);
+	CHECK_EQ(event_get_interruption(child), 0x300001);
 }
 
 int main(void)
 {
-	RUN(io_record_is_complete);
-	RUN(memory_record_is_complete);
-	RUN(instruction_bytes_stop_where_fetching_stops);
-	RUN(bytes_of_the_record_before_do_not_show);
-	RUN(msr_record_is_complete);
-	RUN(cpuid_record_is_complete);
-	RUN(exception_record_is_complete);
-	RUN(window_records_are_complete_and_used_up);
-	RUN(unsupported_feature_record_is_complete);
-	RUN(halt_record_is_past_the_hlt);
-	RUN(canceled_record_has_reason_user);
-	RUN(device_record_keeps_the_access);
-	RUN(rdtsc_record_is_complete);
-	RUN(hypercall_record_is_complete);
-	RUN(apic_records_are_complete);
-	RUN(turn_record_is_complete);
-	RUN(raised_exception_record_is_complete);
-	RUN(execution_state_bits);
-	RUN(interrupted_delivery_shows_as_pending);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(io_record_is_complete),
+		TEST(memory_record_is_complete),
+		TEST(instruction_bytes_stop_where_fetching_stops),
+		TEST(bytes_of_the_record_before_do_not_show),
+		TEST(msr_record_is_complete),
+		TEST(cpuid_record_is_complete),
+		TEST(exception_record_is_complete),
+		TEST(window_records_are_complete_and_used_up),
+		TEST(unsupported_feature_record_is_complete),
+		TEST(halt_record_is_past_the_hlt),
+		TEST(canceled_record_has_reason_user),
+		TEST(device_record_keeps_the_access),
+		TEST(rdtsc_record_is_complete),
+		TEST(hypercall_record_is_complete),
+		TEST(apic_records_are_complete),
+		TEST(turn_record_is_complete),
+		TEST(raised_exception_record_is_complete),
+		TEST(execution_state_bits),
+		TEST(interrupted_delivery_shows_as_pending),
+	};
+
+	return RUN(tests);
 }

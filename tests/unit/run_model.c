@@ -163,10 +163,10 @@ static void features_that_are_there_are_claimed(void)
 	for (unsigned int i = 0; i < N_PLACES; i++) {
 		wanted[places[i].word] |= 1ull << places[i].bit;
 		if (!is_shown(&places[i]))
-			CHECK_EQUAL(i, ~0u);
+			CHECK_EQ(i, ~0u);
 	}
 	for (unsigned int word = 0; word < 3; word++)
-		CHECK_EQUAL(model_features(&part->model, word), wanted[word]);
+		CHECK_EQ(model_features(&part->model, word), wanted[word]);
 }
 
 /* Those of a processor that has no more than one of them: that one, what is in the same CPUID bit, and Whit's own. */
@@ -181,10 +181,10 @@ static void features_that_are_not_there_are_not_claimed(void)
 	for (uint32_t leaf = 0x80000001; leaf < 0x80000009; leaf += leaf == 0x80000001 ? 6 : 1)
 		fake_set_cpuid(leaf, 0, (struct x86_cpuid) { 0 });
 	world_model();
-	CHECK_EQUAL(model_features(&part->model, 0), 0);
-	CHECK_EQUAL(model_features(&part->model, 1),
-		    1ull << 17 | 1ull << 18); /* deadline, TSC_ADJUST */
-	CHECK_EQUAL(model_features(&part->model, 2), 0);
+	CHECK_EQ(model_features(&part->model, 0), 0);
+	CHECK_EQ(model_features(&part->model, 1),
+		 1ull << 17 | 1ull << 18); /* deadline, TSC_ADJUST */
+	CHECK_EQ(model_features(&part->model, 2), 0);
 }
 
 /* By turns each bit of the properties is taken away. */
@@ -237,8 +237,8 @@ static void a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it
 				wanted[0] |= 1ull << (bit == 44 ? 46 : 44);
 			for (unsigned int w = 0; w < 3; w++)
 				if (model_features(&part->model, w) != wanted[w]) {
-					CHECK_EQUAL(word << 8 | bit, ~0u);
-					CHECK_EQUAL(model_features(&part->model, w), wanted[w]);
+					CHECK_EQ(word << 8 | bit, ~0u);
+					CHECK_EQ(model_features(&part->model, w), wanted[w]);
 				}
 			for (unsigned int i = 0; i < N_PLACES; i++)
 				if (places[i].word == word && places[i].bit == bit)
@@ -254,16 +254,15 @@ static void registers_follow_the_features(void)
 	part->properties.features[0] &= ~(1ull << 45);	 /* STIBP */
 	part->properties.xsave_features &= ~(1ull << 6); /* AVX-512 */
 	model_build(part);
-	CHECK_EQUAL(part->model.cr4 & (CR4_SMEP | CR4_FSGSBASE | CR4_PCIDE), 0);
+	CHECK_EQ(part->model.cr4 & (CR4_SMEP | CR4_FSGSBASE | CR4_PCIDE), 0);
 	CHECK(part->model.cr4 & CR4_SMAP);
-	CHECK_EQUAL(part->model.xcr0, 0x60007);
-	CHECK_EQUAL(part->model.spec_ctrl & 2, 0);
+	CHECK_EQ(part->model.xcr0, 0x60007);
+	CHECK_EQ(part->model.spec_ctrl & 2, 0);
 	part->properties.xsave_features = 0;
 	model_build(part);
-	CHECK_EQUAL(part->model.cr4 & CR4_OSXSAVE, 0);
-	CHECK_EQUAL(part->model.xcr0 | part->model.xss, 0);
-	CHECK_EQUAL(part->model.has & (HAS_XSAVE | HAS_AVX | HAS_AVX512 | HAS_TILE | HAS_XSAVES),
-		    0);
+	CHECK_EQ(part->model.cr4 & CR4_OSXSAVE, 0);
+	CHECK_EQ(part->model.xcr0 | part->model.xss, 0);
+	CHECK_EQ(part->model.has & (HAS_XSAVE | HAS_AVX | HAS_AVX512 | HAS_TILE | HAS_XSAVES), 0);
 }
 
 /* ---- Leaf 0Dh ---------------------------------------------------------------------------- */
@@ -348,14 +347,14 @@ static void xsave_sizes_of_real_processors(void)
 		virt_set(child->virt, VIRT_XCR0, cases[i].xcr0);
 		virt_set(child->virt, VIRT_XSS, cases[i].xss);
 		got = cpuid_child(child, 0xd, 0);
-		CHECK_EQUAL(got.eax, cases[i].xcr0_child);
-		CHECK_EQUAL(got.edx, 0);
-		CHECK_EQUAL(got.ebx, cases[i].standard);
-		CHECK_EQUAL(got.ecx, cases[i].most);
+		CHECK_EQ(got.eax, cases[i].xcr0_child);
+		CHECK_EQ(got.edx, 0);
+		CHECK_EQ(got.ebx, cases[i].standard);
+		CHECK_EQ(got.ecx, cases[i].most);
 		got = cpuid_child(child, 0xd, 1);
-		CHECK_EQUAL(got.eax, 0xf); /* and not XFD */
-		CHECK_EQUAL(got.ebx, cases[i].compacted);
-		CHECK_EQUAL(got.ecx, cases[i].xss_child);
+		CHECK_EQ(got.eax, 0xf); /* and not XFD */
+		CHECK_EQ(got.ebx, cases[i].compacted);
+		CHECK_EQ(got.ecx, cases[i].xss_child);
 		for (uint32_t bit = 2; bit < 70; bit++) {
 			struct x86_cpuid wanted = { 0 };
 
@@ -380,9 +379,9 @@ static void xsave_without_compaction(void)
 	virt_set(child->virt, VIRT_XCR0, 7);
 	part->properties.xsave_features &= ~(1ull << 11 | 1ull << 12);
 	model_build(part);
-	CHECK_EQUAL(cpuid_child(child, 0xd, 1).eax, 5);
-	CHECK_EQUAL(cpuid_child(child, 0xd, 1).ebx, 0);
-	CHECK_EQUAL(cpuid_child(child, 0xd, 0).ebx, 832);
+	CHECK_EQ(cpuid_child(child, 0xd, 1).eax, 5);
+	CHECK_EQ(cpuid_child(child, 0xd, 1).ebx, 0);
+	CHECK_EQ(cpuid_child(child, 0xd, 0).ebx, 832);
 }
 
 static void clflush_and_width_are_cut_never_widened(void)
@@ -392,29 +391,32 @@ static void clflush_and_width_are_cut_never_widened(void)
 	fake_set_cpuid(0x80000008, 0, (struct x86_cpuid) { 0x392e, 0, 0, 0 });
 	virt_machine.physical_bits = 46;
 	world_model();
-	CHECK_EQUAL(model_clflush_size(&part->model), 6);
-	CHECK_EQUAL(cpuid_child(child, 0x80000008, 0).eax, 0x392e);
+	CHECK_EQ(model_clflush_size(&part->model), 6);
+	CHECK_EQ(cpuid_child(child, 0x80000008, 0).eax, 0x392e);
 	part->properties.clflush_size = 4;
 	part->properties.physical_bits = 39;
 	model_build(part);
-	CHECK_EQUAL(model_clflush_size(&part->model), 4);
-	CHECK_EQUAL(cpuid_child(child, 1, 0).ebx >> 8 & 0xff, 2);
-	CHECK_EQUAL(cpuid_child(child, 0x80000008, 0).eax, 0x3927);
+	CHECK_EQ(model_clflush_size(&part->model), 4);
+	CHECK_EQ(cpuid_child(child, 1, 0).ebx >> 8 & 0xff, 2);
+	CHECK_EQ(cpuid_child(child, 0x80000008, 0).eax, 0x3927);
 	part->properties.clflush_size = 7;
 	part->properties.physical_bits = 52;
 	model_build(part);
-	CHECK_EQUAL(model_clflush_size(&part->model), 6);
-	CHECK_EQUAL(cpuid_child(child, 0x80000008, 0).eax, 0x392e);
+	CHECK_EQ(model_clflush_size(&part->model), 6);
+	CHECK_EQ(cpuid_child(child, 0x80000008, 0).eax, 0x392e);
 }
 
 int main(void)
 {
-	RUN(features_that_are_there_are_claimed);
-	RUN(features_that_are_not_there_are_not_claimed);
-	RUN(a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it);
-	RUN(registers_follow_the_features);
-	RUN(xsave_sizes_of_real_processors);
-	RUN(xsave_without_compaction);
-	RUN(clflush_and_width_are_cut_never_widened);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(features_that_are_there_are_claimed),
+		TEST(features_that_are_not_there_are_not_claimed),
+		TEST(a_hidden_feature_is_not_shown_and_no_other_is_lost_but_what_needs_it),
+		TEST(registers_follow_the_features),
+		TEST(xsave_sizes_of_real_processors),
+		TEST(xsave_without_compaction),
+		TEST(clflush_and_width_are_cut_never_widened),
+	};
+
+	return RUN(tests);
 }

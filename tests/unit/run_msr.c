@@ -2,6 +2,9 @@
 /* MSRs of a child: those of the list and no other. */
 #include "hv/cpu/msr.h"
 #include "tests/unit/run_world.h"
+#include "tests/random.h"
+
+static struct random rng = { 1 };
 
 /* Everything that there can be, of the machine and in the partition. */
 static void everything(void)
@@ -106,13 +109,13 @@ static void check_msr(uint32_t msr, bool has_all)
 			can_write = child_msrs[i].can_write;
 		}
 	if (msr_read(child, msr, &value) != can_read)
-		CHECK_EQUAL(msr, ~0u);
+		CHECK_EQ(msr, ~0u);
 	CHECK(can_read || value == 0x1234);
 	/* What is to be had takes what it holds, or zero. */
 	if (can_read)
 		zero = value;
 	if (msr_write(child, msr, zero) != can_write)
-		CHECK_EQUAL(msr, ~1u);
+		CHECK_EQ(msr, ~1u);
 }
 
 static void child_msrs_are_denied_by_default(void)
@@ -134,7 +137,7 @@ static void child_msrs_are_denied_by_default(void)
 		for (uint32_t msr = 0x4b564d00; msr < 0x4b564d10; msr++)
 			check_msr(msr, has_all);
 		for (unsigned int i = 0; i < 100000; i++)
-			check_msr((uint32_t)test_random(), has_all);
+			check_msr((uint32_t)random_next(&rng), has_all);
 	}
 }
 
@@ -152,7 +155,7 @@ static void child_msr_never_reaches_the_machine(void)
 				(void)msr_write(child, msr, 1ull << bit);
 			(void)msr_read(child, msr, &value);
 			CHECK(value != 0xdeadbeefcafef00dull);
-			CHECK_EQUAL(fake.msr[0].value, is_command ? 1 : 0xdeadbeefcafef00dull);
+			CHECK_EQ(fake.msr[0].value, is_command ? 1 : 0xdeadbeefcafef00dull);
 		}
 }
 
@@ -175,9 +178,9 @@ static void child_addresses_must_be_canonical(void)
 		CHECK(msr_write(child, msrs[i], 0xffff800000000000ull));
 		CHECK(!msr_write(child, msrs[i], 0x0000800000000000ull));
 		CHECK(!msr_write(child, msrs[i], 0x1234567800000000ull));
-		CHECK_EQUAL(read_back(msrs[i]), 0xffff800000000000ull);
+		CHECK_EQ(read_back(msrs[i]), 0xffff800000000000ull);
 		CHECK(msr_write(child, msrs[i], 0x00007fffffffffffull));
-		CHECK_EQUAL(read_back(msrs[i]), 0x00007fffffffffffull);
+		CHECK_EQ(read_back(msrs[i]), 0x00007fffffffffffull);
 	}
 	virt_machine.cr4_possible |= CR4_LA57;
 	fake_set_cpuid(7, 0, (struct x86_cpuid) { 0, 0, CPUID7_ECX_LA57, 0 });
@@ -193,9 +196,9 @@ static void child_segment_bases_are_the_segments(void)
 	world_init();
 	CHECK(msr_write(child, MSR_FS_BASE, 0x1234));
 	virt_get_segment(child->virt, SEG_FS, &fs);
-	CHECK_EQUAL(fs.base, 0x1234);
-	CHECK_EQUAL(fs.limit, 0xffff);
-	CHECK_EQUAL(fs.attributes, 0x93);
+	CHECK_EQ(fs.base, 0x1234);
+	CHECK_EQ(fs.limit, 0xffff);
+	CHECK_EQ(fs.attributes, 0x93);
 }
 
 static void child_pat_types(void)
@@ -205,9 +208,9 @@ static void child_pat_types(void)
 		for (unsigned int i = 0; i < 64; i += 8) {
 			const bool is_legal = byte <= 7 && byte != 2 && byte != 3;
 
-			CHECK_EQUAL(msr_write(child, MSR_PAT, (uint64_t)byte << i), is_legal);
+			CHECK_EQ(msr_write(child, MSR_PAT, (uint64_t)byte << i), is_legal);
 			if (is_legal)
-				CHECK_EQUAL(read_back(MSR_PAT), (uint64_t)byte << i);
+				CHECK_EQ(read_back(MSR_PAT), (uint64_t)byte << i);
 		}
 }
 
@@ -220,16 +223,16 @@ static bool is_type(uint64_t type)
 static void child_mtrrs_keep_legal_values(void)
 {
 	world_init();
-	CHECK_EQUAL(read_back(MSR_MTRRCAP), 0x508); /* WC, fixed, eight */
+	CHECK_EQ(read_back(MSR_MTRRCAP), 0x508); /* WC, fixed, eight */
 	CHECK(!msr_write(child, MSR_MTRRCAP, 0x508));
 	for (unsigned int type = 0; type < 256; type++) {
-		CHECK_EQUAL(msr_write(child, MSR_MTRR_DEF_TYPE, type | 0xc00), is_type(type));
+		CHECK_EQ(msr_write(child, MSR_MTRR_DEF_TYPE, type | 0xc00), is_type(type));
 		for (uint32_t i = 0; i < 8; i++) {
 			const uint64_t base = (uint64_t)i << 32 | 0xabcde000 | type;
 
-			CHECK_EQUAL(msr_write(child, 0x200 + 2 * i, base), is_type(type));
+			CHECK_EQ(msr_write(child, 0x200 + 2 * i, base), is_type(type));
 			if (is_type(type))
-				CHECK_EQUAL(read_back(0x200 + 2 * i), base);
+				CHECK_EQ(read_back(0x200 + 2 * i), base);
 		}
 		for (unsigned int at = 0; at < 64; at += 8) {
 			static const uint32_t fixed[] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
@@ -239,26 +242,26 @@ static void child_mtrrs_keep_legal_values(void)
 				const uint64_t value = 0x0606060606060606ull ^ (uint64_t)(type ^ 6)
 										       << at;
 
-				CHECK_EQUAL(msr_write(child, fixed[i], value), is_type(type));
+				CHECK_EQ(msr_write(child, fixed[i], value), is_type(type));
 				if (is_type(type))
-					CHECK_EQUAL(read_back(fixed[i]), value);
+					CHECK_EQ(read_back(fixed[i]), value);
 			}
 		}
 	}
 	CHECK(!msr_write(child, MSR_MTRR_DEF_TYPE, 1 << 9));
-	CHECK_EQUAL(read_back(MSR_MTRR_DEF_TYPE), 0xc06);
+	CHECK_EQ(read_back(MSR_MTRR_DEF_TYPE), 0xc06);
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		const bool is_address = bit >= 12 && bit < 40;
 
-		CHECK_EQUAL(msr_write(child, 0x201, 1ull << bit), is_address || bit == 11);
+		CHECK_EQ(msr_write(child, 0x201, 1ull << bit), is_address || bit == 11);
 		if (bit >= 8)
-			CHECK_EQUAL(msr_write(child, 0x200, 1ull << bit), is_address);
+			CHECK_EQ(msr_write(child, 0x200, 1ull << bit), is_address);
 	}
 	part->properties.physical_bits = 36;
 	CHECK(msr_write(child, 0x20f, 0xffffff800));
 	CHECK(!msr_write(child, 0x20f, 0x1000000800));
-	CHECK_EQUAL(read_back(0x20f), 0xffffff800);
-	CHECK_EQUAL(read_back(0x20e), 7ull << 32 | 0xabcde006);
+	CHECK_EQ(read_back(0x20f), 0xffffff800);
+	CHECK_EQ(read_back(0x20e), 7ull << 32 | 0xabcde006);
 }
 
 static void child_efer_follows_cr_rules(void)
@@ -266,14 +269,14 @@ static void child_efer_follows_cr_rules(void)
 	world_init();
 	CHECK(!msr_write(child, MSR_EFER, 1ull << 12));
 	CHECK(msr_write(child, MSR_EFER, EFER_LME | EFER_SCE));
-	CHECK_EQUAL(read_back(MSR_EFER), EFER_LME | EFER_SCE);
+	CHECK_EQ(read_back(MSR_EFER), EFER_LME | EFER_SCE);
 }
 
 static void child_fmask_upper_half_is_ignored(void)
 {
 	world_init();
 	CHECK(msr_write(child, MSR_FMASK, ~0ull));
-	CHECK_EQUAL(read_back(MSR_FMASK), 0xffffffff);
+	CHECK_EQ(read_back(MSR_FMASK), 0xffffffff);
 }
 
 static void child_tsc_is_the_machines_with_an_offset(void)
@@ -284,8 +287,8 @@ static void child_tsc_is_the_machines_with_an_offset(void)
 	CHECK(msr_write(child, MSR_TSC, 5000000000ull));
 	first = read_back(MSR_TSC);
 	second = read_back(MSR_TSC);
-	CHECK_EQUAL(first, 5000001000ull);
-	CHECK_EQUAL(second, 5000002000ull);
+	CHECK_EQ(first, 5000001000ull);
+	CHECK_EQ(second, 5000002000ull);
 }
 
 static void child_tsc_and_tsc_adjust_move_each_other(void)
@@ -293,7 +296,7 @@ static void child_tsc_and_tsc_adjust_move_each_other(void)
 	uint64_t before;
 
 	world_init();
-	CHECK_EQUAL(read_back(MSR_TSC_ADJUST), 0);
+	CHECK_EQ(read_back(MSR_TSC_ADJUST), 0);
 	before = read_back(MSR_TSC);
 	CHECK(msr_write(child, MSR_TSC_ADJUST, 1000000));
 	CHECK(read_back(MSR_TSC) - before > 1000000 && read_back(MSR_TSC) - before < 1010000);
@@ -331,17 +334,16 @@ static void child_speculation_msrs(void)
 		fake_set_cpuid(7, 0, (struct x86_cpuid) { 2, 0, 0, edx[0] });
 		fake_set_cpuid(7, 2, (struct x86_cpuid) { 0, 0, 0, edx[2] });
 		world_model();
-		CHECK_EQUAL(part->model.spec_ctrl, wanted);
+		CHECK_EQ(part->model.spec_ctrl, wanted);
 		for (unsigned int bit = 0; bit < 64; bit++)
-			CHECK_EQUAL(msr_write(child, MSR_SPEC_CTRL, 1ull << bit),
-				    wanted >> bit & 1);
+			CHECK_EQ(msr_write(child, MSR_SPEC_CTRL, 1ull << bit), wanted >> bit & 1);
 		CHECK(msr_write(child, MSR_SPEC_CTRL, wanted));
-		CHECK_EQUAL(read_back(MSR_SPEC_CTRL), wanted);
-		CHECK_EQUAL(virt_get(child->virt, VIRT_SPEC_CTRL), wanted);
+		CHECK_EQ(read_back(MSR_SPEC_CTRL), wanted);
+		CHECK_EQ(virt_get(child->virt, VIRT_SPEC_CTRL), wanted);
 		fake.n_msrs = 0;
 		fake_set_msr(MSR_PRED_CMD, 0);
-		CHECK_EQUAL(msr_write(child, MSR_PRED_CMD, 1), edx[0] >> 26 & 1);
-		CHECK_EQUAL(fake.msr[0].value, edx[0] >> 26 & 1); /* done, there and then */
+		CHECK_EQ(msr_write(child, MSR_PRED_CMD, 1), edx[0] >> 26 & 1);
+		CHECK_EQ(fake.msr[0].value, edx[0] >> 26 & 1); /* done, there and then */
 		CHECK(!msr_write(child, MSR_PRED_CMD, 2));
 		CHECK(!msr_read(child, MSR_PRED_CMD, &value));
 		CHECK(!msr_write(child, MSR_FLUSH_CMD, 1));
@@ -353,12 +355,12 @@ static void child_speculation_msrs(void)
 	fake_set_msr(MSR_FLUSH_CMD, 0);
 	world_model();
 	CHECK(msr_write(child, MSR_FLUSH_CMD, 1));
-	CHECK_EQUAL(fake.msr[1].value, 1);
+	CHECK_EQ(fake.msr[1].value, 1);
 	/* Not SKIP_L1DFL_VMENTRY 3, TSX_CTRL 7, MISC_PACKAGE_CTLS 10, ENERGY_FILTERING 11, DOITM 12, MCU_CTRL 18 … */
-	CHECK_EQUAL(read_back(MSR_ARCH_CAPABILITIES), 0x1d1ae177);
+	CHECK_EQ(read_back(MSR_ARCH_CAPABILITIES), 0x1d1ae177);
 	part->properties.features[0] &= ~(1ull << 51); /* RdclNo */
 	model_build(part);
-	CHECK_EQUAL(read_back(MSR_ARCH_CAPABILITIES), 0x1d1ae176);
+	CHECK_EQ(read_back(MSR_ARCH_CAPABILITIES), 0x1d1ae176);
 }
 
 static void child_msrs_that_cpuid_announces(void)
@@ -366,14 +368,14 @@ static void child_msrs_that_cpuid_announces(void)
 	everything();
 	CHECK(msr_write(child, MSR_XSS, 0x1800));
 	CHECK(!msr_write(child, MSR_XSS, 0x100));
-	CHECK_EQUAL(read_back(MSR_XSS), 0x1800);
+	CHECK_EQ(read_back(MSR_XSS), 0x1800);
 	CHECK(msr_write(child, MSR_TSC_AUX, 0xffffffff));
 	CHECK(!msr_write(child, MSR_TSC_AUX, 1ull << 32));
-	CHECK_EQUAL(read_back(MSR_TSC_AUX), 0xffffffff);
+	CHECK_EQ(read_back(MSR_TSC_AUX), 0xffffffff);
 	CHECK(msr_write(child, MSR_UMWAIT_CONTROL, 0xfffffffd));
 	CHECK(!msr_write(child, MSR_UMWAIT_CONTROL, 2));
 	CHECK(!msr_write(child, MSR_UMWAIT_CONTROL, 1ull << 32));
-	CHECK_EQUAL(read_back(MSR_UMWAIT_CONTROL), 0xfffffffd);
+	CHECK_EQ(read_back(MSR_UMWAIT_CONTROL), 0xfffffffd);
 	/* The client hides them. */
 	part->properties.features[0] &=
 		~(1ull << 38 | 1ull << 57);		  /* RdtscpSupport, RdPidSupport */
@@ -391,11 +393,11 @@ static void child_msrs_that_cpuid_announces(void)
 static void child_apic_msrs_are_the_apics(void)
 {
 	everything();
-	CHECK_EQUAL(child->apic.mode, VIRT_APIC_X2APIC); /* by IA32_APIC_BASE */
-	CHECK(msr_write(child, 0x830, 0x40055));	 /* an interrupt for itself */
-	CHECK_EQUAL(apic_get(&child->apic, APIC_ICR), 0x40055);
-	CHECK_EQUAL(child->apic.posted[2], 1u << 0x15);
-	CHECK_EQUAL(read_back(0x830), 0x40055);
+	CHECK_EQ(child->apic.mode, VIRT_APIC_X2APIC); /* by IA32_APIC_BASE */
+	CHECK(msr_write(child, 0x830, 0x40055));      /* an interrupt for itself */
+	CHECK_EQ(apic_get(&child->apic, APIC_ICR), 0x40055);
+	CHECK_EQ(child->apic.posted[2], 1u << 0x15);
+	CHECK_EQ(read_back(0x830), 0x40055);
 	CHECK(msr_write(child, MSR_TSC_DEADLINE, 0x66));
 	part->properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
 	model_build(part);
@@ -474,19 +476,19 @@ static void outcomes_for_every_configuration(void)
 			else if (read != write)
 				continue;
 			outcome = msr_guest_read(child, accesses[i].msr, &value);
-			CHECK_EQUAL(outcome,
-				    expected(i, false, can_exit, bitmap, unimplemented, read));
+			CHECK_EQ(outcome,
+				 expected(i, false, can_exit, bitmap, unimplemented, read));
 			if (outcome != MSR_DONE)
-				CHECK_EQUAL(value, 0x1234);
+				CHECK_EQ(value, 0x1234);
 			if (read == 1)
-				CHECK_EQUAL(value, 0);
+				CHECK_EQ(value, 0);
 			/* A value that PAT and MISC_ENABLE refuse. */
 			outcome = msr_guest_write(child, accesses[i].msr,
 						  accesses[i].msr == MSR_PAT	       ? 0x200
 						  : accesses[i].msr == MSR_MISC_ENABLE ? 0x20
 										       : 0x100);
-			CHECK_EQUAL(outcome,
-				    expected(i, true, can_exit, bitmap, unimplemented, write));
+			CHECK_EQ(outcome,
+				 expected(i, true, can_exit, bitmap, unimplemented, write));
 		}
 	part->lists = NULL;
 }
@@ -498,7 +500,7 @@ static void child_apic_base_has_no_x2apic(void)
 	CHECK(!msr_write(child, MSR_APIC_BASE, 0xfee00d00)); /* EXTD */
 	CHECK(!msr_write(child, MSR_APIC_BASE, 0xfee00901));
 	CHECK(!msr_write(child, MSR_APIC_BASE, 1ull << 40 | 0x900));
-	CHECK_EQUAL(read_back(MSR_APIC_BASE), 0xfee00900);
+	CHECK_EQ(read_back(MSR_APIC_BASE), 0xfee00900);
 	part->properties.physical_bits = 36;
 	CHECK(!msr_write(child, MSR_APIC_BASE, 1ull << 36 | 0x900));
 }
@@ -513,7 +515,7 @@ static void child_misc_enable_bit_by_bit(void)
 	const uint64_t always = 1 << 11 | 1 << 12;
 
 	world_init();
-	CHECK_EQUAL(read_back(MSR_MISC_ENABLE), 1 | always);
+	CHECK_EQ(read_back(MSR_MISC_ENABLE), 1 | always);
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		bool is_kept = false, is_fixed = false;
 
@@ -522,9 +524,9 @@ static void child_misc_enable_bit_by_bit(void)
 		for (unsigned int i = 0; i < sizeof(fixed); i++)
 			is_fixed |= fixed[i] == bit;
 		CHECK(msr_write(child, MSR_MISC_ENABLE, 0));
-		CHECK_EQUAL(read_back(MSR_MISC_ENABLE), always);
-		CHECK_EQUAL(msr_write(child, MSR_MISC_ENABLE, 1ull << bit), is_kept || is_fixed);
-		CHECK_EQUAL(read_back(MSR_MISC_ENABLE), always | (is_kept ? 1ull << bit : 0));
+		CHECK_EQ(read_back(MSR_MISC_ENABLE), always);
+		CHECK_EQ(msr_write(child, MSR_MISC_ENABLE, 1ull << bit), is_kept || is_fixed);
+		CHECK_EQ(read_back(MSR_MISC_ENABLE), always | (is_kept ? 1ull << bit : 0));
 	}
 }
 
@@ -541,17 +543,17 @@ static void child_misc_enable_takes_effect(void)
 	CHECK(cpuid_child(child, 0x80000001, 0).edx & CPUID81_EDX_NX);
 	CHECK(msr_write(child, MSR_MISC_ENABLE, 1ull << 34));
 	CHECK(!(cpuid_child(child, 0x80000001, 0).edx & CPUID81_EDX_NX));
-	CHECK_EQUAL(cpuid_child(child, 0, 0).eax, most);
-	CHECK_EQUAL(read_back(MSR_EFER), 0);
+	CHECK_EQ(cpuid_child(child, 0, 0).eax, most);
+	CHECK_EQ(read_back(MSR_EFER), 0);
 	CHECK(!msr_write(child, MSR_EFER, EFER_NXE));
 	CHECK(msr_write(child, MSR_MISC_ENABLE, 1ull << 22));
 	CHECK(cpuid_child(child, 0x80000001, 0).edx & CPUID81_EDX_NX);
 	CHECK(msr_write(child, MSR_EFER, EFER_NXE));
-	CHECK_EQUAL(cpuid_child(child, 0, 0).eax, 2);
+	CHECK_EQ(cpuid_child(child, 0, 0).eax, 2);
 	CHECK(cpuid_child(child, 0, 0).ebx != 0);
-	CHECK_EQUAL(cpuid_child(child, 1, 0).eax, virt_cpuid(1, 0).eax);
+	CHECK_EQ(cpuid_child(child, 1, 0).eax, virt_cpuid(1, 0).eax);
 	CHECK(msr_write(child, MSR_MISC_ENABLE, 1));
-	CHECK_EQUAL(cpuid_child(child, 0, 0).eax, most);
+	CHECK_EQ(cpuid_child(child, 0, 0).eax, most);
 }
 
 /* SDM 4 "Architectural MSRs": what has no CPUID bit is there on every processor of the families that there are. */
@@ -577,14 +579,13 @@ static void child_has_what_no_cpuid_bit_announces(void)
 	for (unsigned int i = 0; i < sizeof(architectural) / sizeof(architectural[0]); i++) {
 		uint64_t value = 0;
 
-		CHECK_EQUAL(msr_read(child, architectural[i].msr, &value),
-			    architectural[i].is_read);
-		CHECK_EQUAL(msr_write(child, architectural[i].msr, architectural[i].value),
-			    architectural[i].is_written);
+		CHECK_EQ(msr_read(child, architectural[i].msr, &value), architectural[i].is_read);
+		CHECK_EQ(msr_write(child, architectural[i].msr, architectural[i].value),
+			 architectural[i].is_written);
 	}
-	CHECK_EQUAL(read_back(0), 0);
-	CHECK_EQUAL(read_back(1), 0);
-	CHECK_EQUAL(read_back(0x199), 0);
+	CHECK_EQ(read_back(0), 0);
+	CHECK_EQ(read_back(1), 0);
+	CHECK_EQ(read_back(0x199), 0);
 }
 
 /* SDM 3B "IA32_DEBUGCTL MSR" */
@@ -592,60 +593,63 @@ static void child_debugctl_has_btf(void)
 {
 	world_init();
 	for (unsigned int bit = 0; bit < 64; bit++) {
-		CHECK_EQUAL(msr_write(child, MSR_DEBUGCTL, 1ull << bit), bit < 2);
-		CHECK_EQUAL(read_back(MSR_DEBUGCTL), bit ? 2 : 0);
+		CHECK_EQ(msr_write(child, MSR_DEBUGCTL, 1ull << bit), bit < 2);
+		CHECK_EQ(read_back(MSR_DEBUGCTL), bit ? 2 : 0);
 	}
 	CHECK(msr_write(child, MSR_DEBUGCTL, 3));
-	CHECK_EQUAL(read_back(MSR_DEBUGCTL), 2);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_DEBUGCTL), DEBUGCTL_BTF);
+	CHECK_EQ(read_back(MSR_DEBUGCTL), 2);
+	CHECK_EQ(virt_get(child->virt, VIRT_DEBUGCTL), DEBUGCTL_BTF);
 	/* With it an instruction that is done without the processor makes no step, unless it is a branch. */
 	virt_regs(child->virt)->rflags |= RFLAGS_TF;
 	virt_skip(child->virt, &(struct virt_exit) { .insn_length = 2 });
-	CHECK_EQUAL(virt_get(child->virt, VIRT_PENDING_DEBUG), 0);
+	CHECK_EQ(virt_get(child->virt, VIRT_PENDING_DEBUG), 0);
 	virt_step(child->virt, true);
-	CHECK_EQUAL(virt_get(child->virt, VIRT_PENDING_DEBUG), 1 << 14);
+	CHECK_EQ(virt_get(child->virt, VIRT_PENDING_DEBUG), 1 << 14);
 	CHECK(msr_write(child, MSR_DEBUGCTL, 0));
 	virt_set(child->virt, VIRT_PENDING_DEBUG, 0);
 	virt_skip(child->virt, &(struct virt_exit) { .insn_length = 2 });
-	CHECK_EQUAL(virt_get(child->virt, VIRT_PENDING_DEBUG), 1 << 14);
+	CHECK_EQ(virt_get(child->virt, VIRT_PENDING_DEBUG), 1 << 14);
 }
 
 static void child_constants(void)
 {
 	world_init();
-	CHECK_EQUAL(read_back(MSR_PLATFORM_ID), 0);
-	CHECK_EQUAL(read_back(MSR_FEATURE_CONTROL), 1);
-	CHECK_EQUAL(read_back(MSR_PLATFORM_INFO), 0);
-	CHECK_EQUAL(read_back(MSR_SMI_COUNT), 0);
-	CHECK_EQUAL(read_back(MSR_BIOS_SIGN_ID), 1ull << 32);
+	CHECK_EQ(read_back(MSR_PLATFORM_ID), 0);
+	CHECK_EQ(read_back(MSR_FEATURE_CONTROL), 1);
+	CHECK_EQ(read_back(MSR_PLATFORM_INFO), 0);
+	CHECK_EQ(read_back(MSR_SMI_COUNT), 0);
+	CHECK_EQ(read_back(MSR_BIOS_SIGN_ID), 1ull << 32);
 	CHECK(msr_write(child, MSR_BIOS_SIGN_ID, 0));
-	CHECK_EQUAL(read_back(MSR_BIOS_SIGN_ID), 1ull << 32);
-	CHECK_EQUAL(read_back(MSR_MCG_CAP), 0);
+	CHECK_EQ(read_back(MSR_BIOS_SIGN_ID), 1ull << 32);
+	CHECK_EQ(read_back(MSR_MCG_CAP), 0);
 	CHECK(msr_write(child, MSR_MCG_STATUS, 0));
 	CHECK(!msr_write(child, MSR_MCG_STATUS, 1));
 }
 
 int main(void)
 {
-	RUN(child_msrs_are_denied_by_default);
-	RUN(child_msr_never_reaches_the_machine);
-	RUN(child_addresses_must_be_canonical);
-	RUN(child_segment_bases_are_the_segments);
-	RUN(child_pat_types);
-	RUN(child_mtrrs_keep_legal_values);
-	RUN(child_efer_follows_cr_rules);
-	RUN(child_fmask_upper_half_is_ignored);
-	RUN(child_tsc_is_the_machines_with_an_offset);
-	RUN(child_tsc_and_tsc_adjust_move_each_other);
-	RUN(child_speculation_msrs);
-	RUN(child_msrs_that_cpuid_announces);
-	RUN(child_apic_msrs_are_the_apics);
-	RUN(outcomes_for_every_configuration);
-	RUN(child_apic_base_has_no_x2apic);
-	RUN(child_misc_enable_bit_by_bit);
-	RUN(child_misc_enable_takes_effect);
-	RUN(child_has_what_no_cpuid_bit_announces);
-	RUN(child_debugctl_has_btf);
-	RUN(child_constants);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(child_msrs_are_denied_by_default),
+		TEST(child_msr_never_reaches_the_machine),
+		TEST(child_addresses_must_be_canonical),
+		TEST(child_segment_bases_are_the_segments),
+		TEST(child_pat_types),
+		TEST(child_mtrrs_keep_legal_values),
+		TEST(child_efer_follows_cr_rules),
+		TEST(child_fmask_upper_half_is_ignored),
+		TEST(child_tsc_is_the_machines_with_an_offset),
+		TEST(child_tsc_and_tsc_adjust_move_each_other),
+		TEST(child_speculation_msrs),
+		TEST(child_msrs_that_cpuid_announces),
+		TEST(child_apic_msrs_are_the_apics),
+		TEST(outcomes_for_every_configuration),
+		TEST(child_apic_base_has_no_x2apic),
+		TEST(child_misc_enable_bit_by_bit),
+		TEST(child_misc_enable_takes_effect),
+		TEST(child_has_what_no_cpuid_bit_announces),
+		TEST(child_debugctl_has_btf),
+		TEST(child_constants),
+	};
+
+	return RUN(tests);
 }

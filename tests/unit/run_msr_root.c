@@ -140,7 +140,7 @@ static void root_guards_what_is_listed_and_nothing_else(void)
 			wanted = 3;
 		else if (msr == 0x10 || msr == 0x79 || is_partly(msr) || is_read_only(msr))
 			wanted = 2;
-		CHECK_EQUAL((uint64_t)msr << 8 | guarded[msr], (uint64_t)msr << 8 | wanted);
+		CHECK_EQ((uint64_t)msr << 8 | guarded[msr], (uint64_t)msr << 8 | wanted);
 	}
 }
 
@@ -154,9 +154,9 @@ static void root_absent_msrs_are_absent_whatever_the_machine_has(void)
 		world_init();
 		fake_set_msr(msr, 7);
 		CHECK(!msr_read_root(&test_root, msr, &value));
-		CHECK_EQUAL(value, 0x1234);
+		CHECK_EQ(value, 0x1234);
 		CHECK(!root_writes(msr, 8));
-		CHECK_EQUAL(fake.msr[0].value, 7);
+		CHECK_EQ(fake.msr[0].value, 7);
 	}
 }
 
@@ -170,7 +170,7 @@ static void root_cannot_write_what_writes_past_nested_paging(void)
 		for (unsigned int bit = 0; bit < 64; bit++)
 			CHECK(!root_writes(read_only[i], 1ull << bit));
 		CHECK(msr_read_root(&test_root, read_only[i], &value));
-		CHECK_EQUAL(value, 7);
+		CHECK_EQ(value, 7);
 	}
 }
 
@@ -179,9 +179,9 @@ static void check_root_takes(uint32_t msr, uint64_t value, bool is_legal)
 	uint64_t before, after;
 
 	CHECK(virt_rdmsr(msr, &before));
-	CHECK_EQUAL(root_writes(msr, value), is_legal);
+	CHECK_EQ(root_writes(msr, value), is_legal);
 	CHECK(virt_rdmsr(msr, &after));
-	CHECK_EQUAL(after, is_legal ? value : before);
+	CHECK_EQ(after, is_legal ? value : before);
 }
 
 /* Over hidden memory the APIC's page would show the hypervisor what is not there. */
@@ -239,9 +239,9 @@ static void root_is_not_told_of_faults_that_it_cannot_have(void)
 	world_init();
 	fake_set_msr(0xce, ~0ull);
 	fake_set_msr(0xcf, ~0ull);
-	CHECK_EQUAL(root_reads(0xce), ~(1ull << 31)); /* CPUID faulting */
-	CHECK_EQUAL(root_reads(0xcf),
-		    ~(3ull << 4)); /* #GP for locks on UC memory, #AC for split locks */
+	CHECK_EQ(root_reads(0xce), ~(1ull << 31)); /* CPUID faulting */
+	CHECK_EQ(root_reads(0xcf),
+		 ~(3ull << 4)); /* #GP for locks on UC memory, #AC for split locks */
 	CHECK(!root_writes(0xcf, 0));
 }
 
@@ -261,11 +261,11 @@ static void root_start_clears_what_firmware_left_on(void)
 		world_init();
 		fake_set_msr(rows[i].msr, rows[i].left);
 		root_prepare(&test_root);
-		CHECK_EQUAL(fake.msr[0].value, rows[i].kept);
+		CHECK_EQ(fake.msr[0].value, rows[i].kept);
 	}
 	world_init();
 	root_prepare(&test_root); /* a machine that has none of them */
-	CHECK_EQUAL(fake.n_msrs, 0);
+	CHECK_EQ(fake.n_msrs, 0);
 }
 
 static void root_has_what_is_harmless(void)
@@ -275,7 +275,7 @@ static void root_has_what_is_harmless(void)
 		world_init();
 		fake_set_msr(harmless[i].msr, 0);
 		check_root_takes(harmless[i].msr, ~0ull, true);
-		CHECK_EQUAL(root_reads(harmless[i].msr), ~0ull);
+		CHECK_EQ(root_reads(harmless[i].msr), ~0ull);
 	}
 }
 
@@ -284,7 +284,7 @@ static void root_microcode_update_is_dropped(void)
 	world_init();
 	fake_set_msr(0x79, 0);
 	CHECK(root_writes(0x79, 0xffff800012345000ull));
-	CHECK_EQUAL(fake.msr[0].value, 0);
+	CHECK_EQ(fake.msr[0].value, 0);
 }
 
 static void root_feature_control_is_locked_without_vmx(void)
@@ -295,9 +295,9 @@ static void root_feature_control_is_locked_without_vmx(void)
 	CHECK(!msr_read_root(&test_root, MSR_FEATURE_CONTROL, &value)); /* a processor without it */
 	fake_set_msr(MSR_FEATURE_CONTROL, 0x10ff06);
 	CHECK(msr_read_root(&test_root, MSR_FEATURE_CONTROL, &value));
-	CHECK_EQUAL(value, 0x100001); /* LMCE stays as firmware chose */
+	CHECK_EQ(value, 0x100001); /* LMCE stays as firmware chose */
 	CHECK(!root_writes(MSR_FEATURE_CONTROL, 5));
-	CHECK_EQUAL(fake.msr[0].value, 0x10ff06);
+	CHECK_EQ(fake.msr[0].value, 0x10ff06);
 }
 
 static bool is_mtrr(uint32_t msr)
@@ -318,8 +318,8 @@ static void root_mtrrs_never_reach_the_machine(void)
 		fake_set_msr(msr, 0xdead);
 		CHECK(root_writes(msr, is_mask ? 0x1000 : 6));
 		CHECK(msr_read_root(&test_root, msr, &value));
-		CHECK_EQUAL(value, is_mask ? 0x1000 : 6);
-		CHECK_EQUAL(fake.msr[0].value, 0xdead);
+		CHECK_EQ(value, is_mask ? 0x1000 : 6);
+		CHECK_EQ(fake.msr[0].value, 0xdead);
 	}
 	world_init();
 	fake_set_msr(0x210, 0);
@@ -347,15 +347,15 @@ static void root_mtrr_write_retypes_memory(void)
 	world_init();
 	n_retypes = 0;
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800));
-	CHECK_EQUAL(n_retypes, 1);
+	CHECK_EQ(n_retypes, 1);
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x800)); /* nothing new */
-	CHECK_EQUAL(n_retypes, 1);
+	CHECK_EQ(n_retypes, 1);
 	CHECK(root_writes(0x20f, 0x800));
 	CHECK(root_writes(0x250, 6));
-	CHECK_EQUAL(n_retypes, 3);
-	CHECK_EQUAL(fake.n_type_changes, 3);
+	CHECK_EQ(n_retypes, 3);
+	CHECK_EQ(fake.n_type_changes, 3);
 	CHECK(!root_writes(0x268, 2)); /* no type */
-	CHECK_EQUAL(n_retypes, 3);
+	CHECK_EQ(n_retypes, 3);
 }
 
 /* As systems write them: off, one after the other, and on. Only then does anything follow, once. */
@@ -369,11 +369,11 @@ static void root_mtrrs_that_are_off_cost_nothing(void)
 		CHECK(root_writes(msr + 1, 0xffff000800));
 	}
 	CHECK(root_writes(0x250, 0x0606060606060606));
-	CHECK_EQUAL(n_retypes, 0);
-	CHECK_EQUAL(fake.n_type_changes, 0);
+	CHECK_EQ(n_retypes, 0);
+	CHECK_EQ(fake.n_type_changes, 0);
 	CHECK(root_writes(MSR_MTRR_DEF_TYPE, 0x806));
-	CHECK_EQUAL(n_retypes, 1);
-	CHECK_EQUAL(fake.n_type_changes, 1);
+	CHECK_EQ(n_retypes, 1);
+	CHECK_EQ(fake.n_type_changes, 1);
 }
 
 static void root_mtrr_write_is_executed_again_until_it_is_done(void)
@@ -382,9 +382,9 @@ static void root_mtrr_write_is_executed_again_until_it_is_done(void)
 	n_retypes = 0;
 	n_parts = 3;
 	for (unsigned int i = 0; i < 3; i++)
-		CHECK_EQUAL(msr_write_root(&test_root, 0x250, 6), MSR_AGAIN);
-	CHECK_EQUAL(msr_write_root(&test_root, 0x250, 6), MSR_DONE);
-	CHECK_EQUAL(n_retypes, 1);
+		CHECK_EQ(msr_write_root(&test_root, 0x250, 6), MSR_AGAIN);
+	CHECK_EQ(msr_write_root(&test_root, 0x250, 6), MSR_DONE);
+	CHECK_EQ(n_retypes, 1);
 }
 
 /* SDM 3A "Memory Type Range Registers", with 40 bits of physical addresses. */
@@ -392,16 +392,16 @@ static void root_mtrr_values_are_the_manuals(void)
 {
 	world_init();
 	for (unsigned int type = 0; type < 256; type++) {
-		CHECK_EQUAL(root_writes(MSR_MTRR_DEF_TYPE, type | 0xc00), is_type(type));
-		CHECK_EQUAL(root_writes(0x202, 0xabcde000 | type), is_type(type));
-		CHECK_EQUAL(root_writes(0x26f, (uint64_t)type << 56), is_type(type));
+		CHECK_EQ(root_writes(MSR_MTRR_DEF_TYPE, type | 0xc00), is_type(type));
+		CHECK_EQ(root_writes(0x202, 0xabcde000 | type), is_type(type));
+		CHECK_EQ(root_writes(0x26f, (uint64_t)type << 56), is_type(type));
 	}
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		const bool is_address = bit >= 12 && bit < 40;
 
-		CHECK_EQUAL(root_writes(0x203, 1ull << bit), is_address || bit == 11);
+		CHECK_EQ(root_writes(0x203, 1ull << bit), is_address || bit == 11);
 		if (bit >= 8)
-			CHECK_EQUAL(root_writes(0x202, 1ull << bit), is_address);
+			CHECK_EQ(root_writes(0x202, 1ull << bit), is_address);
 	}
 }
 
@@ -438,7 +438,7 @@ static void root_other_msrs_pass(void)
 		CHECK(!root_writes(msrs[i], 0));
 		fake_set_msr(msrs[i], 3);
 		CHECK(msr_read_root(&test_root, msrs[i], &value));
-		CHECK_EQUAL(value, 3);
+		CHECK_EQ(value, 3);
 		check_root_takes(msrs[i], 4, true);
 	}
 }
@@ -455,31 +455,34 @@ static void root_has_nothing_outside_the_bitmaps(void)
 
 		fake_set_msr(msrs[i], 3);
 		CHECK(!msr_read_root(&test_root, msrs[i], &value));
-		CHECK_EQUAL(value, 0x1234);
+		CHECK_EQ(value, 0x1234);
 		check_root_takes(msrs[i], 4, false);
 	}
 }
 
 int main(void)
 {
-	RUN(root_guards_what_is_listed_and_nothing_else);
-	RUN(root_absent_msrs_are_absent_whatever_the_machine_has);
-	RUN(root_cannot_write_what_writes_past_nested_paging);
-	RUN(root_apic_stays_where_it_is);
-	RUN(root_changes_the_bits_of_the_row_and_no_other);
-	RUN(root_misc_enable_leaves_the_processor_as_it_is);
-	RUN(root_is_not_told_of_faults_that_it_cannot_have);
-	RUN(root_start_clears_what_firmware_left_on);
-	RUN(root_has_what_is_harmless);
-	RUN(root_microcode_update_is_dropped);
-	RUN(root_feature_control_is_locked_without_vmx);
-	RUN(root_mtrrs_never_reach_the_machine);
-	RUN(root_mtrr_write_retypes_memory);
-	RUN(root_mtrrs_that_are_off_cost_nothing);
-	RUN(root_mtrr_write_is_executed_again_until_it_is_done);
-	RUN(root_mtrr_values_are_the_manuals);
-	RUN(root_mtrr_masks_have_no_holes);
-	RUN(root_other_msrs_pass);
-	RUN(root_has_nothing_outside_the_bitmaps);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(root_guards_what_is_listed_and_nothing_else),
+		TEST(root_absent_msrs_are_absent_whatever_the_machine_has),
+		TEST(root_cannot_write_what_writes_past_nested_paging),
+		TEST(root_apic_stays_where_it_is),
+		TEST(root_changes_the_bits_of_the_row_and_no_other),
+		TEST(root_misc_enable_leaves_the_processor_as_it_is),
+		TEST(root_is_not_told_of_faults_that_it_cannot_have),
+		TEST(root_start_clears_what_firmware_left_on),
+		TEST(root_has_what_is_harmless),
+		TEST(root_microcode_update_is_dropped),
+		TEST(root_feature_control_is_locked_without_vmx),
+		TEST(root_mtrrs_never_reach_the_machine),
+		TEST(root_mtrr_write_retypes_memory),
+		TEST(root_mtrrs_that_are_off_cost_nothing),
+		TEST(root_mtrr_write_is_executed_again_until_it_is_done),
+		TEST(root_mtrr_values_are_the_manuals),
+		TEST(root_mtrr_masks_have_no_holes),
+		TEST(root_other_msrs_pass),
+		TEST(root_has_nothing_outside_the_bitmaps),
+	};
+
+	return RUN(tests);
 }

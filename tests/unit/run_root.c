@@ -35,7 +35,7 @@ void __wrap_virt_inject(struct virt_vp *vp, const struct virt_event *event);
 void __wrap_virt_inject(struct virt_vp *vp, const struct virt_event *event)
 {
 	CHECK(vp == test_root.virt);
-	CHECK_EQUAL(seen.type, VIRT_EVENT_NONE); /* one event an exit */
+	CHECK_EQ(seen.type, VIRT_EVENT_NONE); /* one event an exit */
 	seen = *event;
 }
 
@@ -47,8 +47,7 @@ static void meet(const struct virt_exit *exit)
 	rip_before = virt_regs(test_root.virt)->rip;
 	root_meets(exit);
 	is_skipped = fake.n_skips != skips;
-	CHECK_EQUAL(virt_regs(test_root.virt)->rip,
-		    rip_before + (is_skipped ? exit->insn_length : 0));
+	CHECK_EQ(virt_regs(test_root.virt)->rip, rip_before + (is_skipped ? exit->insn_length : 0));
 	CHECK(is_skipped != (seen.type != VIRT_EVENT_NONE) || exit->reason == VIRT_EXIT_MEMORY ||
 	      exit->reason == VIRT_EXIT_SIPI);
 }
@@ -57,10 +56,10 @@ static void faults(const struct virt_exit *exit, uint8_t vector)
 {
 	meet(exit);
 	CHECK(!is_skipped);
-	CHECK_EQUAL(seen.type, VIRT_EVENT_EXCEPTION);
-	CHECK_EQUAL(seen.vector, vector);
-	CHECK_EQUAL(seen.has_error_code, vector == EXC_GP);
-	CHECK_EQUAL(seen.error_code, 0);
+	CHECK_EQ(seen.type, VIRT_EVENT_EXCEPTION);
+	CHECK_EQ(seen.vector, vector);
+	CHECK_EQ(seen.has_error_code, vector == EXC_GP);
+	CHECK_EQ(seen.error_code, 0);
 }
 
 static void skips(const struct virt_exit *exit)
@@ -83,7 +82,7 @@ void __wrap_hypercall(struct root *caller)
 	}
 	n_calls++;
 	CHECK(caller == &test_root);
-	CHECK_EQUAL(virt_regs(test_root.virt)->rip, rip_before); /* the skip comes afterwards */
+	CHECK_EQ(virt_regs(test_root.virt)->rip, rip_before); /* the skip comes afterwards */
 	virt_regs(test_root.virt)->gpr[0] = 0x99;
 }
 
@@ -104,8 +103,8 @@ static void hypercall_is_for_64_bit_code_at_cpl_0(void)
 		else
 			faults(&exit, EXC_UD);
 		is_call_expected = false;
-		CHECK_EQUAL(n_calls, is_call);
-		CHECK_EQUAL(virt_regs(test_root.virt)->gpr[0], is_call ? 0x99 : 0);
+		CHECK_EQ(n_calls, is_call);
+		CHECK_EQ(virt_regs(test_root.virt)->gpr[0], is_call ? 0x99 : 0);
 	}
 }
 
@@ -114,10 +113,10 @@ static void cpuid_hides_vmx(void)
 	world_init();
 	virt_regs(test_root.virt)->gpr[0] = 0xffffffff00000001ull;
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
-	CHECK_EQUAL(virt_regs(test_root.virt)->gpr[0], 0x506e3);
+	CHECK_EQ(virt_regs(test_root.virt)->gpr[0], 0x506e3);
 	CHECK(!(virt_regs(test_root.virt)->gpr[1] & (CPUID1_ECX_VMX | CPUID1_ECX_SMX)));
 	CHECK(virt_regs(test_root.virt)->gpr[1] & CPUID1_ECX_HYPERVISOR);
-	CHECK_EQUAL(virt_regs(test_root.virt)->gpr[2], 0xbfcbfbff); /* less the debug store */
+	CHECK_EQ(virt_regs(test_root.virt)->gpr[2], 0xbfcbfbff); /* less the debug store */
 }
 
 static void xsetbv(uint64_t index, uint64_t value, bool is_legal)
@@ -132,8 +131,8 @@ static void xsetbv(uint64_t index, uint64_t value, bool is_legal)
 		skips(&exit);
 	else
 		faults(&exit, EXC_GP);
-	CHECK_EQUAL(test_root.xcr0, is_legal ? value : before);
-	CHECK_EQUAL(fake.xcr0, is_legal ? value : before);
+	CHECK_EQ(test_root.xcr0, is_legal ? value : before);
+	CHECK_EQ(fake.xcr0, is_legal ? value : before);
 }
 
 static void xsetbv_takes_what_the_processor_takes(void)
@@ -180,7 +179,7 @@ static void invd_becomes_wbinvd(void)
 {
 	world_init();
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_INVD, .insn_length = 2 });
-	CHECK_EQUAL(fake.n_wbinvd, 1);
+	CHECK_EQ(fake.n_wbinvd, 1);
 }
 
 static void msrs_in_two_halves(void)
@@ -193,15 +192,15 @@ static void msrs_in_two_halves(void)
 	regs->gpr[1] = 0xffffffff00001234ull;
 	regs->gpr[0] = regs->gpr[2] = ~0ull;
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 });
-	CHECK_EQUAL(regs->gpr[0], 0x11111111);
-	CHECK_EQUAL(regs->gpr[2], 0x22222222);
+	CHECK_EQ(regs->gpr[0], 0x11111111);
+	CHECK_EQ(regs->gpr[2], 0x22222222);
 	regs->gpr[0] = 0xffffffff33333333ull;
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 });
-	CHECK_EQUAL(fake.msr[0].value, 0x2222222233333333ull);
+	CHECK_EQ(fake.msr[0].value, 0x2222222233333333ull);
 	regs->gpr[1] = 0x480;
 	faults(&(struct virt_exit) { .reason = VIRT_EXIT_RDMSR, .insn_length = 2 }, EXC_GP);
 	faults(&(struct virt_exit) { .reason = VIRT_EXIT_WRMSR, .insn_length = 2 }, EXC_GP);
-	CHECK_EQUAL(regs->gpr[0], 0xffffffff33333333ull);
+	CHECK_EQ(regs->gpr[0], 0xffffffff33333333ull);
 }
 
 static void cr_writes(void)
@@ -217,7 +216,7 @@ static void cr_writes(void)
 	exit.cr.number = 0;
 	exit.cr.value = CR0_PE | CR0_PG | CR0_ET; /* NE off */
 	skips(&exit);
-	CHECK_EQUAL(virt_get(test_root.virt, VIRT_CR0), CR0_PE | CR0_PG | CR0_ET);
+	CHECK_EQ(virt_get(test_root.virt, VIRT_CR0), CR0_PE | CR0_PG | CR0_ET);
 }
 
 static void vmx_instructions_give_ud(void)
@@ -247,11 +246,11 @@ static void a_fault_in_a_delivery_is_combined(void)
 	faults(&exit, EXC_GP);
 	exit.interrupted.vector = EXC_PF;
 	meet(&exit);
-	CHECK_EQUAL(seen.vector, EXC_DF);
+	CHECK_EQ(seen.vector, EXC_DF);
 	CHECK(seen.has_error_code && !seen.error_code);
 	exit.interrupted.vector = EXC_GP;
 	meet(&exit);
-	CHECK_EQUAL(seen.vector, EXC_DF);
+	CHECK_EQ(seen.vector, EXC_DF);
 }
 
 static unsigned int n_memory_faults;
@@ -260,7 +259,7 @@ void __wrap_root_memory_fault(struct root *root, const struct virt_exit *exit);
 void __wrap_root_memory_fault(struct root *root, const struct virt_exit *exit)
 {
 	CHECK(root == &test_root);
-	CHECK_EQUAL(exit->reason, VIRT_EXIT_MEMORY);
+	CHECK_EQ(exit->reason, VIRT_EXIT_MEMORY);
 	n_memory_faults++;
 }
 
@@ -270,16 +269,16 @@ static void memory_faults_go_to_root_memory(void)
 	meet(&(struct virt_exit) {
 		.reason = VIRT_EXIT_MEMORY,
 		.interrupted = { .type = VIRT_EVENT_INTERRUPT, .vector = 0x30 } });
-	CHECK_EQUAL(n_memory_faults, 1);
-	CHECK_EQUAL(seen.type,
-		    VIRT_EVENT_NONE); /* to deliver the event again is root_memory_fault()'s */
+	CHECK_EQ(n_memory_faults, 1);
+	CHECK_EQ(seen.type,
+		 VIRT_EVENT_NONE); /* to deliver the event again is root_memory_fault()'s */
 }
 
 static void sipi_is_ignored(void)
 {
 	world_init();
 	meet(&(struct virt_exit) { .reason = VIRT_EXIT_SIPI });
-	CHECK_EQUAL(fake.n_resets, 0);
+	CHECK_EQ(fake.n_resets, 0);
 }
 
 static void jump_out_of_reset(void)
@@ -302,8 +301,8 @@ static void triple_fault_and_init_reset_the_machine(void)
 		fake_push(&(struct virt_exit) { .reason = reasons[i] }, NULL);
 		if (!setjmp(out))
 			root_run(&test_root);
-		CHECK_EQUAL(fake.n_resets, 1);
-		CHECK_EQUAL(test_root.root_exits[reasons[i]], 1);
+		CHECK_EQ(fake.n_resets, 1);
+		CHECK_EQ(test_root.root_exits[reasons[i]], 1);
 		(void)log_read(0, text, WHIT_LOG_BYTES, &next);
 		CHECK(strstr(text, i ? "INIT at RIP abc101" : "(triple fault) at RIP abc100"));
 	}
@@ -325,8 +324,8 @@ static void a_fault_in_the_delivery_of_a_double_fault_resets_the_machine(void)
 		  NULL);
 	if (!setjmp(out))
 		root_run(&test_root);
-	CHECK_EQUAL(fake.n_resets, 1);
-	CHECK_EQUAL(seen.type, VIRT_EVENT_NONE);
+	CHECK_EQ(fake.n_resets, 1);
+	CHECK_EQ(seen.type, VIRT_EVENT_NONE);
 	(void)log_read(0, text, WHIT_LOG_BYTES, &next);
 	CHECK(strstr(text, "(triple fault) at RIP abc100"));
 }
@@ -336,25 +335,28 @@ static void exits_are_counted_by_reason(void)
 	world_init();
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
 	skips(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID, .insn_length = 2 });
-	CHECK_EQUAL(test_root.root_exits[VIRT_EXIT_CPUID], 2);
+	CHECK_EQ(test_root.root_exits[VIRT_EXIT_CPUID], 2);
 }
 
 int main(void)
 {
-	RUN(hypercall_is_for_64_bit_code_at_cpl_0);
-	RUN(cpuid_hides_vmx);
-	RUN(xsetbv_takes_what_the_processor_takes);
-	RUN(xsetbv_takes_nothing_that_is_unknown);
-	RUN(invd_becomes_wbinvd);
-	RUN(msrs_in_two_halves);
-	RUN(cr_writes);
-	RUN(vmx_instructions_give_ud);
-	RUN(task_switch_gives_gp);
-	RUN(a_fault_in_a_delivery_is_combined);
-	RUN(memory_faults_go_to_root_memory);
-	RUN(sipi_is_ignored);
-	RUN(triple_fault_and_init_reset_the_machine);
-	RUN(a_fault_in_the_delivery_of_a_double_fault_resets_the_machine);
-	RUN(exits_are_counted_by_reason);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(hypercall_is_for_64_bit_code_at_cpl_0),
+		TEST(cpuid_hides_vmx),
+		TEST(xsetbv_takes_what_the_processor_takes),
+		TEST(xsetbv_takes_nothing_that_is_unknown),
+		TEST(invd_becomes_wbinvd),
+		TEST(msrs_in_two_halves),
+		TEST(cr_writes),
+		TEST(vmx_instructions_give_ud),
+		TEST(task_switch_gives_gp),
+		TEST(a_fault_in_a_delivery_is_combined),
+		TEST(memory_faults_go_to_root_memory),
+		TEST(sipi_is_ignored),
+		TEST(triple_fault_and_init_reset_the_machine),
+		TEST(a_fault_in_the_delivery_of_a_double_fault_resets_the_machine),
+		TEST(exits_are_counted_by_reason),
+	};
+
+	return RUN(tests);
 }

@@ -14,7 +14,7 @@
 #include "hv/run/run.h"
 #include "hv/vp/event.h"
 #include "hv/vp/signal.h"
-#include "tests/unit/guest.h"
+#include "tests/check.h"
 #include "tests/unit/machine.h"
 #include "whit/extension.h"
 #include "whp/WinHvEvents.h"
@@ -183,7 +183,7 @@ static inline uint32_t run_child(void)
 {
 	const uint32_t result = vp_run(child, &test_root, &wake_time);
 
-	CHECK_EQUAL(fake.next_exit, fake.n_exits);
+	CHECK_EQ(fake.next_exit, fake.n_exits);
 	CHECK(fake.switched_in == test_root.virt);
 	return result;
 }
@@ -203,9 +203,9 @@ static inline void check_child_skips(const struct virt_exit *exit)
 
 	fake_push(exit, NULL);
 	push_interrupt();
-	CHECK_EQUAL(run_child(), WHIT_S_AGAIN);
-	CHECK_EQUAL(virt_regs(child->virt)->rip, rip + exit->insn_length);
-	CHECK_EQUAL(child->pending.type, VIRT_EVENT_NONE);
+	CHECK_EQ(run_child(), WHIT_S_AGAIN);
+	CHECK_EQ(virt_regs(child->virt)->rip, rip + exit->insn_length);
+	CHECK_EQ(child->pending.type, VIRT_EVENT_NONE);
 	virt_regs(child->virt)->rip = rip;
 }
 
@@ -222,13 +222,13 @@ static inline void check_child_faults(const struct virt_exit *exit, uint8_t vect
 	const uint64_t rip = virt_regs(child->virt)->rip;
 
 	fake_push(exit, cancel_hook);
-	CHECK_EQUAL(run_child(), S_OK);
-	CHECK_EQUAL(record_u32(0), WHvRunVpExitReasonCanceled);
-	CHECK_EQUAL(virt_regs(child->virt)->rip, rip);
-	CHECK_EQUAL(child->pending.type, VIRT_EVENT_EXCEPTION);
-	CHECK_EQUAL(child->pending.vector, vector);
-	CHECK_EQUAL(child->pending.has_error_code, vector == EXC_GP);
-	CHECK_EQUAL(child->pending.error_code, 0);
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonCanceled);
+	CHECK_EQ(virt_regs(child->virt)->rip, rip);
+	CHECK_EQ(child->pending.type, VIRT_EVENT_EXCEPTION);
+	CHECK_EQ(child->pending.vector, vector);
+	CHECK_EQ(child->pending.has_error_code, vector == EXC_GP);
+	CHECK_EQ(child->pending.error_code, 0);
 	CHECK(child->pending_is_event);
 	child->pending = (struct virt_event) { .type = VIRT_EVENT_NONE };
 }

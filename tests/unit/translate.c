@@ -37,7 +37,7 @@ static uint64_t code, gpa;
 
 static void ask(uint64_t flags)
 {
-	CHECK_EQUAL(translate_gva(&vp, 0x1234, flags, &code, &gpa), 0);
+	CHECK_EQ(translate_gva(&vp, 0x1234, flags, &code, &gpa), 0);
 }
 
 static void translate_takes_privilege_from_cpl(void)
@@ -46,28 +46,28 @@ static void translate_takes_privilege_from_cpl(void)
 	*entry_at(4, 1) &= ~PTE_U;
 	vp_paging.cpl = 3;
 	ask(WHvTranslateGvaFlagValidateRead);
-	CHECK_EQUAL(code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(code, WHvTranslateGvaResultPrivilegeViolation);
 	ask(WHvTranslateGvaFlagNone);
-	CHECK_EQUAL(code, 0); /* presence and reserved bits alone */
+	CHECK_EQ(code, 0); /* presence and reserved bits alone */
 	ask(WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagPrivilegeExempt);
-	CHECK_EQUAL(code, 0);
+	CHECK_EQ(code, 0);
 	vp_paging.cpl = 2;
 	ask(WHvTranslateGvaFlagValidateWrite);
-	CHECK_EQUAL(code, 0);
-	CHECK_EQUAL(n_exchanges, 0);
+	CHECK_EQ(code, 0);
+	CHECK_EQ(n_exchanges, 0);
 	ask(WHvTranslateGvaFlagValidateWrite | WHvTranslateGvaFlagSetPageTableBits);
-	CHECK_EQUAL(n_exchanges, 4);
+	CHECK_EQ(n_exchanges, 4);
 	*entry_at(4, 1) |= PTE_NX;
 	ask(WHvTranslateGvaFlagValidateExecute);
-	CHECK_EQUAL(code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(code, WHvTranslateGvaResultPrivilegeViolation);
 	vp_paging.cr4 |= CR4_SMAP;
 	vp_paging.rflags = RFLAGS_AC;
 	*entry_at(4, 1) |= PTE_U;
 	ask(WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagEnforceSmap);
-	CHECK_EQUAL(code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(code, WHvTranslateGvaResultPrivilegeViolation);
 	vp_paging.rflags = 0;
 	ask(WHvTranslateGvaFlagValidateRead | WHvTranslateGvaFlagOverrideSmap);
-	CHECK_EQUAL(code, 0);
+	CHECK_EQ(code, 0);
 }
 
 static void translate_refuses_unknown_flags(void)
@@ -80,14 +80,14 @@ static void translate_refuses_unknown_flags(void)
 		if (bit == 5) /* WHvTranslateGvaFlag… end with 0x10, and go on with 0x100 */
 			CHECK(!is_known);
 		if (!is_known)
-			CHECK_EQUAL(translate_gva(&vp, 0x1234, 1ull << bit, &code, &gpa),
-				    RESULT(E_INVALIDARG));
+			CHECK_EQ(translate_gva(&vp, 0x1234, 1ull << bit, &code, &gpa),
+				 RESULT(E_INVALIDARG));
 	}
-	CHECK_EQUAL(code + gpa, 154);
-	CHECK_EQUAL(n_loads, 0);
+	CHECK_EQ(code + gpa, 154);
+	CHECK_EQ(n_loads, 0);
 	ask(0x31f);
-	CHECK_EQUAL(code, 0);
-	CHECK_EQUAL(gpa, 0x40001234);
+	CHECK_EQ(code, 0);
+	CHECK_EQ(gpa, 0x40001234);
 }
 
 /* ---- Lists and runs ---------------------------------------------------------------------- */
@@ -104,19 +104,19 @@ static void a_list_with_bad_parameters_is_refused(void)
 {
 	four_levels();
 	memset(records, 0x5a, sizeof(records));
-	CHECK_EQUAL(list(0, 1), RESULT(E_INVALIDARG));
-	CHECK_EQUAL(list(WHIT_MAX_TRANSLATIONS + 1, 1), RESULT(E_INVALIDARG));
-	CHECK_EQUAL(list(1ull << 59, 1), RESULT(E_INVALIDARG));
-	CHECK_EQUAL(list(1, 0x400), RESULT(E_INVALIDARG));
-	CHECK_EQUAL(list(1, 1ull << 32), RESULT(E_INVALIDARG));
-	CHECK_EQUAL(translate_gvas(&vp, (uintptr_t)records + 4, 1, 1), RESULT(E_POINTER));
-	CHECK_EQUAL(translate_gvas(&vp, 0, 1, 1), RESULT(E_POINTER));
+	CHECK_EQ(list(0, 1), RESULT(E_INVALIDARG));
+	CHECK_EQ(list(WHIT_MAX_TRANSLATIONS + 1, 1), RESULT(E_INVALIDARG));
+	CHECK_EQ(list(1ull << 59, 1), RESULT(E_INVALIDARG));
+	CHECK_EQ(list(1, 0x400), RESULT(E_INVALIDARG));
+	CHECK_EQ(list(1, 1ull << 32), RESULT(E_INVALIDARG));
+	CHECK_EQ(translate_gvas(&vp, (uintptr_t)records + 4, 1, 1), RESULT(E_POINTER));
+	CHECK_EQ(translate_gvas(&vp, 0, 1, 1), RESULT(E_POINTER));
 	is_buffer_lent = true;
-	CHECK_EQUAL(list(1, 1), RESULT(E_POINTER));
+	CHECK_EQ(list(1, 1), RESULT(E_POINTER));
 	is_buffer_lent = false;
 	for (unsigned int i = 0; i < sizeof(records); i++)
 		CHECK(((uint8_t *)records)[i] == 0x5a);
-	CHECK_EQUAL(n_loads, 0);
+	CHECK_EQ(n_loads, 0);
 }
 
 static void a_list_tells_what_decided(void)
@@ -133,28 +133,28 @@ static void a_list_tells_what_decided(void)
 	records[3].gva = 0xc0000000;
 	records[4].gva = 0x1003456;
 	records[5].gva = 0x800000000000;
-	CHECK_EQUAL(list(6, WHvTranslateGvaFlagValidateWrite), 0);
-	CHECK_EQUAL(records[0].gpa, 0x40001234);
-	CHECK_EQUAL(records[0].entry, 0x40001000 | RWU);
+	CHECK_EQ(list(6, WHvTranslateGvaFlagValidateWrite), 0);
+	CHECK_EQ(records[0].gpa, 0x40001234);
+	CHECK_EQ(records[0].entry, 0x40001000 | RWU);
 	CHECK(!records[0].code && records[0].level == 1 && !records[0].error_code);
-	CHECK_EQUAL(records[1].code, WHvTranslateGvaResultPrivilegeViolation);
-	CHECK_EQUAL(records[1].error_code, PF_P | PF_W);
-	CHECK_EQUAL(records[1].entry, 0x50002000 | PTE_P | PTE_U);
-	CHECK_EQUAL(records[1].gpa, 0);
-	CHECK_EQUAL(records[2].code, WHvTranslateGvaResultPageNotPresent);
-	CHECK_EQUAL(records[2].level, 2);
-	CHECK_EQUAL(records[2].entry, 0x123456789000);
-	CHECK_EQUAL(records[3].code, WHvTranslateGvaResultInvalidPageTableFlags);
-	CHECK_EQUAL(records[3].error_code, PF_P | PF_W | PF_RSVD);
-	CHECK_EQUAL(records[3].level, 3);
-	CHECK_EQUAL(records[4].code, WHvTranslateGvaResultGpaUnmapped);
-	CHECK_EQUAL(records[4].gpa, 0xff00000018);
-	CHECK_EQUAL(records[4].entry + records[4].error_code, 0);
-	CHECK_EQUAL(records[5].code, WHvTranslateGvaResultPageNotPresent);
-	CHECK_EQUAL(records[5].level + records[5].entry, 0);
+	CHECK_EQ(records[1].code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(records[1].error_code, PF_P | PF_W);
+	CHECK_EQ(records[1].entry, 0x50002000 | PTE_P | PTE_U);
+	CHECK_EQ(records[1].gpa, 0);
+	CHECK_EQ(records[2].code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQ(records[2].level, 2);
+	CHECK_EQ(records[2].entry, 0x123456789000);
+	CHECK_EQ(records[3].code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQ(records[3].error_code, PF_P | PF_W | PF_RSVD);
+	CHECK_EQ(records[3].level, 3);
+	CHECK_EQ(records[4].code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQ(records[4].gpa, 0xff00000018);
+	CHECK_EQ(records[4].entry + records[4].error_code, 0);
+	CHECK_EQ(records[5].code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQ(records[5].level + records[5].entry, 0);
 	for (unsigned int i = 0; i < 6; i++)
-		CHECK_EQUAL(records[i].reserved, 0);
-	CHECK_EQUAL(records[6].reserved, 0xffff);
+		CHECK_EQ(records[i].reserved, 0);
+	CHECK_EQ(records[6].reserved, 0xffff);
 }
 
 static void a_run_reads_one_entry_a_page(void)
@@ -164,34 +164,35 @@ static void a_run_reads_one_entry_a_page(void)
 		*entry_at(4, i) = (uint64_t)i << 20 | RWU | (i & 1 ? PTE_A | PTE_G : PTE_D);
 	records[0].gva = 0x100abc;
 	records[1].gva = 77;
-	CHECK_EQUAL(list(128, WHvTranslateGvaFlagValidateRead | WHIT_TRANSLATE_RUN), 0);
-	CHECK_EQUAL(n_loads, 4 + 127);
+	CHECK_EQ(list(128, WHvTranslateGvaFlagValidateRead | WHIT_TRANSLATE_RUN), 0);
+	CHECK_EQ(n_loads, 4 + 127);
 	for (unsigned int i = 0; i < 128; i++) {
-		CHECK_EQUAL(records[i].gva, 0x100abc + i * 0x1000u);
-		CHECK_EQUAL(records[i].gpa, (0x100u + i) << 20 | 0xabc);
-		CHECK_EQUAL(records[i].entry, *entry_at(4, 0x100 + i));
+		CHECK_EQ(records[i].gva, 0x100abc + i * 0x1000u);
+		CHECK_EQ(records[i].gpa, (0x100u + i) << 20 | 0xabc);
+		CHECK_EQ(records[i].entry, *entry_at(4, 0x100 + i));
 		CHECK(!records[i].code && records[i].level == 1);
 	}
 	/* Bits are set in each of them. */
-	CHECK_EQUAL(list(128, WHvTranslateGvaFlagValidateWrite | WHIT_TRANSLATE_RUN |
-				      WHvTranslateGvaFlagSetPageTableBits),
-		    0);
+	CHECK_EQ(list(128, WHvTranslateGvaFlagValidateWrite | WHIT_TRANSLATE_RUN |
+				   WHvTranslateGvaFlagSetPageTableBits),
+		 0);
 	for (unsigned int i = 0; i < 512; i++)
-		CHECK_EQUAL(!(~*entry_at(4, i) & (PTE_A | PTE_D)), i >= 0x100 && i < 0x180);
+		CHECK_EQ(!(~*entry_at(4, i) & (PTE_A | PTE_D)), i >= 0x100 && i < 0x180);
 }
 
 /* Entries along a run, mostly like each other. */
 static void random_run(const struct ref_in *in)
 {
 	const bool is_narrow = ref_mode_of(in) == REF_32;
-	uint64_t entry = random_entry(test_random() & 0xfffff000, is_narrow, false);
+	uint64_t entry = random_entry(random_next(&rng) & 0xfffff000, is_narrow, false);
 
 	for (unsigned int page = 0; page < N_PAGES; page++) {
-		if (test_chance(80))
+		if (random_chance(&rng, 80))
 			continue;
 		for (unsigned int i = 0; i < (is_narrow ? 1024 : 512); i++) {
-			if (test_chance(20))
-				entry = random_entry(test_random() & 0xfffff000, is_narrow, false);
+			if (random_chance(&rng, 20))
+				entry = random_entry(random_next(&rng) & 0xfffff000, is_narrow,
+						     false);
 			entry += 0x1000;
 			if (is_narrow)
 				*narrow_at(page, i) = (uint32_t)entry;
@@ -208,9 +209,9 @@ static void a_run_is_what_its_pages_are(void)
 	unsigned int n_good = 0;
 
 	clean();
-	test_seed = 4711;
-	for (unsigned int i = 0; i < 3000 && !test_failures; i++) {
-		unsigned int access, count = 1 + (unsigned int)(test_random() % 128);
+	rng.state = 4711;
+	for (unsigned int i = 0; i < 3000 && !check_has_failed(); i++) {
+		unsigned int access, count = 1 + (unsigned int)(random_next(&rng) % 128);
 		uint64_t flags, first;
 		struct walk walk;
 		struct ref_in in;
@@ -218,46 +219,46 @@ static void a_run_is_what_its_pages_are(void)
 		random_registers(&in);
 		random_run(&in);
 		random_tables(&in);
-		if (test_chance(20))
+		if (random_chance(&rng, 20))
 			random_rights();
 		case_paging(&in, &vp_paging);
 		vp_paging.cpl = in.user ? 3 : 0;
 		access = case_access(&in);
 		flags = (access & 0x17) | (in.smap ? 0x100 : 0) | (in.no_smap ? 0x200 : 0);
-		first = in.gva - (test_chance(50) ? 0 : (uint64_t)count << 11);
+		first = in.gva - (random_chance(&rng, 50) ? 0 : (uint64_t)count << 11);
 		memcpy(before, memory, sizeof(memory));
 		records[0].gva = first;
-		CHECK_EQUAL(list(count, flags | WHIT_TRANSLATE_RUN), 0);
+		CHECK_EQ(list(count, flags | WHIT_TRANSLATE_RUN), 0);
 		memcpy(twin, memory, sizeof(twin));
 		memcpy(memory, before, sizeof(memory));
 		for (unsigned int j = 0; j < count; j++) {
 			const uint64_t gva = first + j * 4096ull;
 
 			walk_gva(&partition, &vp_paging, GVA(gva), access, &walk);
-			CHECK_EQUAL(records[j].gva, gva);
-			CHECK_EQUAL(records[j].code, walk.code);
-			CHECK_EQUAL(records[j].gpa, walk.gpa.a);
-			CHECK_EQUAL(records[j].level, walk.level);
-			CHECK_EQUAL(records[j].error_code, walk.error_code);
-			CHECK_EQUAL(records[j].entry, walk.entry);
+			CHECK_EQ(records[j].gva, gva);
+			CHECK_EQ(records[j].code, walk.code);
+			CHECK_EQ(records[j].gpa, walk.gpa.a);
+			CHECK_EQ(records[j].level, walk.level);
+			CHECK_EQ(records[j].error_code, walk.error_code);
+			CHECK_EQ(records[j].entry, walk.entry);
 			n_good += !walk.code;
 		}
 		CHECK(!memcmp(memory, twin, sizeof(twin)));
 		memcpy(memory, before, sizeof(memory));
-		CHECK_EQUAL(list(count, flags), 0); /* the GVAs are those of the run */
+		CHECK_EQ(list(count, flags), 0); /* the GVAs are those of the run */
 		CHECK(!memcmp(memory, twin, sizeof(twin)));
-		CHECK_EQUAL(records[count - 1].code, walk.code);
+		CHECK_EQ(records[count - 1].code, walk.code);
 	}
 	CHECK(n_good > 20000);
 }
 
 int main(void)
 {
-	RUN(translate_takes_privilege_from_cpl);
-	RUN(translate_refuses_unknown_flags);
-	RUN(a_list_with_bad_parameters_is_refused);
-	RUN(a_list_tells_what_decided);
-	RUN(a_run_reads_one_entry_a_page);
-	RUN(a_run_is_what_its_pages_are);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(translate_takes_privilege_from_cpl),    TEST(translate_refuses_unknown_flags),
+		TEST(a_list_with_bad_parameters_is_refused), TEST(a_list_tells_what_decided),
+		TEST(a_run_reads_one_entry_a_page),	     TEST(a_run_is_what_its_pages_are),
+	};
+
+	return RUN(tests);
 }

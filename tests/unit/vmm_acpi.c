@@ -6,7 +6,7 @@
 
 #include "root/vmm/pci.h"
 #include "root/vmm/pm.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 #define BASE 0xe0000u
 
@@ -157,11 +157,14 @@ static void the_reset_register_resets(void)
 
 int main(void)
 {
-	RUN(the_root_pointer_leads_to_all_tables);
-	RUN(the_fixed_table_describes_a_legacy_machine);
-	RUN(each_processor_has_its_local_apic);
-	RUN(s5_says_what_to_write);
-	RUN(the_control_register_switches_off);
-	RUN(the_reset_register_resets);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(the_root_pointer_leads_to_all_tables),
+		TEST(the_fixed_table_describes_a_legacy_machine),
+		TEST(each_processor_has_its_local_apic),
+		TEST(s5_says_what_to_write),
+		TEST(the_control_register_switches_off),
+		TEST(the_reset_register_resets),
+	};
+
+	return RUN(tests);
 }

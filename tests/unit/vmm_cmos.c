@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "root/vmm/pit.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct cmos cmos;
 static struct ports ports;
@@ -99,8 +99,11 @@ static void cmos_has_its_status(void)
 
 int main(void)
 {
-	RUN(cmos_keeps_the_calendar);
-	RUN(cmos_tells_the_memory);
-	RUN(cmos_has_its_status);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(cmos_keeps_the_calendar),
+		TEST(cmos_tells_the_memory),
+		TEST(cmos_has_its_status),
+	};
+
+	return RUN(tests);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 #define KERNEL_BYTES 0x6000u
 #define RAM_BYTES    (64ull << 20)
@@ -238,13 +238,16 @@ static void the_rate_of_the_counter_is_added(void)
 
 int main(void)
 {
-	RUN(a_good_image_is_understood);
-	RUN(a_bad_header_is_refused);
-	RUN(a_short_image_is_refused);
-	RUN(places_are_inside_and_apart);
-	RUN(impossible_places_are_refused);
-	RUN(what_is_loaded_is_what_the_protocol_says);
-	RUN(the_first_4_gib_are_mapped_to_themselves);
-	RUN(the_rate_of_the_counter_is_added);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(a_good_image_is_understood),
+		TEST(a_bad_header_is_refused),
+		TEST(a_short_image_is_refused),
+		TEST(places_are_inside_and_apart),
+		TEST(impossible_places_are_refused),
+		TEST(what_is_loaded_is_what_the_protocol_says),
+		TEST(the_first_4_gib_are_mapped_to_themselves),
+		TEST(the_rate_of_the_counter_is_added),
+	};
+
+	return RUN(tests);
 }

@@ -2,7 +2,7 @@
 /* The pair of 8259As, as the datasheet has them. */
 #include "root/vmm/pic.h"
 
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct pic pic;
 static struct ports ports;
@@ -141,12 +141,15 @@ static void pic_rotates(void)
 
 int main(void)
 {
-	RUN(pic_gives_vectors_by_priority);
-	RUN(pic_nests_higher_priority);
-	RUN(pic_cascades);
-	RUN(pic_masks);
-	RUN(pic_sees_edges_not_levels);
-	RUN(pic_ends_by_itself_in_auto_eoi);
-	RUN(pic_rotates);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(pic_gives_vectors_by_priority),
+		TEST(pic_nests_higher_priority),
+		TEST(pic_cascades),
+		TEST(pic_masks),
+		TEST(pic_sees_edges_not_levels),
+		TEST(pic_ends_by_itself_in_auto_eoi),
+		TEST(pic_rotates),
+	};
+
+	return RUN(tests);
 }

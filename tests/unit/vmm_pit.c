@@ -2,7 +2,7 @@
 /* The 8254, as the datasheet has it. */
 #include "root/vmm/pit.h"
 
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct pit pit;
 static struct ports ports;
@@ -175,14 +175,13 @@ static void pit_takes_single_bytes(void)
 
 int main(void)
 {
-	RUN(pit_mode_2_ticks_at_its_rate);
-	RUN(pit_count_0_is_65536);
-	RUN(pit_mode_0_ends_once);
-	RUN(pit_mode_3_is_a_square_wave);
-	RUN(pit_channel_2_measures_time);
-	RUN(pit_gate_stops_channel_2);
-	RUN(pit_latches_the_count);
-	RUN(pit_reads_back_status_and_count);
-	RUN(pit_takes_single_bytes);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(pit_mode_2_ticks_at_its_rate), TEST(pit_count_0_is_65536),
+		TEST(pit_mode_0_ends_once),	    TEST(pit_mode_3_is_a_square_wave),
+		TEST(pit_channel_2_measures_time),  TEST(pit_gate_stops_channel_2),
+		TEST(pit_latches_the_count),	    TEST(pit_reads_back_status_and_count),
+		TEST(pit_takes_single_bytes),
+	};
+
+	return RUN(tests);
 }

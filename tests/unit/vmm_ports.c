@@ -10,7 +10,7 @@
 #include "root/vmm/ps2.h"
 #include "root/vmm/serial.h"
 #include "root/vmm/terminal.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct ports ports;
 static struct pic pic;
@@ -229,12 +229,15 @@ static void debugport_sees_the_awaited_line(void)
 
 int main(void)
 {
-	RUN(ports_of_nobody_read_as_ones);
-	RUN(wide_transfers_reach_narrow_devices_in_bytes);
-	RUN(fwcfg_tells_signature_memory_and_files);
-	RUN(ps2_passes_its_tests);
-	RUN(ps2_interrupts_if_told_to);
-	RUN(serial_is_found_and_sends);
-	RUN(debugport_sees_the_awaited_line);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(ports_of_nobody_read_as_ones),
+		TEST(wide_transfers_reach_narrow_devices_in_bytes),
+		TEST(fwcfg_tells_signature_memory_and_files),
+		TEST(ps2_passes_its_tests),
+		TEST(ps2_interrupts_if_told_to),
+		TEST(serial_is_found_and_sends),
+		TEST(debugport_sees_the_awaited_line),
+	};
+
+	return RUN(tests);
 }

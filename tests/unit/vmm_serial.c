@@ -6,7 +6,7 @@
 
 #include "root/vmm/host.h"
 #include "root/vmm/terminal.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct ports ports;
 static struct pic pic;
@@ -189,15 +189,18 @@ static void the_terminal_shows_what_terminals_need(void)
 
 int main(void)
 {
-	RUN(a_character_interrupts_and_is_read);
-	RUN(the_fifo_keeps_16_in_order);
-	RUN(without_the_fifo_there_is_room_for_one);
-	RUN(each_character_is_an_edge);
-	RUN(received_comes_before_sent);
-	RUN(no_interrupt_if_it_is_off);
-	RUN(the_fifo_can_be_cleared);
-	RUN(the_loop_sends_to_itself);
-	RUN(the_awaited_line_is_seen);
-	RUN(the_terminal_shows_what_terminals_need);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(a_character_interrupts_and_is_read),
+		TEST(the_fifo_keeps_16_in_order),
+		TEST(without_the_fifo_there_is_room_for_one),
+		TEST(each_character_is_an_edge),
+		TEST(received_comes_before_sent),
+		TEST(no_interrupt_if_it_is_off),
+		TEST(the_fifo_can_be_cleared),
+		TEST(the_loop_sends_to_itself),
+		TEST(the_awaited_line_is_seen),
+		TEST(the_terminal_shows_what_terminals_need),
+	};
+
+	return RUN(tests);
 }

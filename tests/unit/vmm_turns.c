@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "root/vmm/options.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct turns turns;
 
@@ -135,11 +135,14 @@ static void bad_options_are_refused(void)
 
 int main(void)
 {
-	RUN(one_that_is_awake_goes_on);
-	RUN(a_sleeper_wakes_at_its_deadline);
-	RUN(who_sleeps_is_tried_when_another_has_run);
-	RUN(nobody_starves);
-	RUN(options_are_read);
-	RUN(bad_options_are_refused);
-	return check_finish();
+	static const struct test tests[] = {
+		TEST(one_that_is_awake_goes_on),
+		TEST(a_sleeper_wakes_at_its_deadline),
+		TEST(who_sleeps_is_tried_when_another_has_run),
+		TEST(nobody_starves),
+		TEST(options_are_read),
+		TEST(bad_options_are_refused),
+	};
+
+	return RUN(tests);
 }

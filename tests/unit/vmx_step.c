@@ -52,7 +52,7 @@ static bool vmx_vmread(uint64_t field, uint64_t *value)
 #include "arch/vmx/event.c"
 #include "arch/vmx/exit.c"
 #include "arch/vmx/run.c"
-#include "tests/unit/guest.h"
+#include "tests/check.h"
 
 /* ---- What is not called, or does nothing here ---- */
 
@@ -80,7 +80,7 @@ void log_line(enum whit_log_level level, const char *format, ...)
 
 void virt_panic(const char *format, ...)
 {
-	printf("FAIL %s: panic: %s\n", test_name, format);
+	FAIL("panic: %s", format);
 	exit(1);
 }
 
@@ -214,7 +214,7 @@ static struct virt_exit run(void)
 	struct virt_exit exit;
 
 	virt_run(&vp, &exit);
-	CHECK_EQUAL(next_step, n_steps);
+	CHECK_EQ(next_step, n_steps);
 	return exit;
 }
 
@@ -226,9 +226,9 @@ static void int1_behind_mov_ss_is_handed_on(void)
 		push((struct step) {
 			.info = INT1_INFO, .shadow = MOV_SS, .qualification = i & 2 ? BS : 0 });
 		push((struct step) { .reason = REASON_CPUID });
-		CHECK_EQUAL(run().reason, VIRT_EXIT_CPUID);
-		CHECK_EQUAL(injected[1], INT1_INFO);
-		CHECK_EQUAL(vp.dr6 & BS, 0);
+		CHECK_EQ(run().reason, VIRT_EXIT_CPUID);
+		CHECK_EQ(injected[1], INT1_INFO);
+		CHECK_EQ(vp.dr6 & BS, 0);
 	}
 }
 
@@ -241,8 +241,8 @@ static void int1_behind_mov_ss_is_the_clients(void)
 		push((struct step) {
 			.info = INT1_INFO, .shadow = MOV_SS, .qualification = i & 2 ? BS : 0 });
 		exit = run();
-		CHECK_EQUAL(exit.reason, VIRT_EXIT_EXCEPTION);
-		CHECK_EQUAL(exit.exception.address, 0);
+		CHECK_EQ(exit.reason, VIRT_EXIT_EXCEPTION);
+		CHECK_EQ(exit.exception.address, 0);
 		CHECK(exit.exception.is_software);
 		/* It looks, and goes on: as it is, or with the event, or with a #DB of its own. */
 		for (unsigned int type = 0; type < 3; type++) {
@@ -256,7 +256,7 @@ static void int1_behind_mov_ss_is_the_clients(void)
 
 			virt_inject(&vp, &events[type]);
 			push((struct step) { .info = INT1_INFO, .shadow = MOV_SS });
-			CHECK_EQUAL(run().reason, VIRT_EXIT_EXCEPTION);
+			CHECK_EQ(run().reason, VIRT_EXIT_EXCEPTION);
 		}
 	}
 }
@@ -268,13 +268,13 @@ static void a_trap_behind_sti_comes_once(void)
 		begin(0, is_client ? 1u << EXC_DB : 0);
 		push((struct step) { .info = TRAP_INFO, .shadow = STI, .qualification = BS });
 		if (is_client) {
-			CHECK_EQUAL(run().exception.address, BS);
-			CHECK_EQUAL(vmcs[VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS], 0);
+			CHECK_EQ(run().exception.address, BS);
+			CHECK_EQ(vmcs[VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS], 0);
 		}
 		push((struct step) { .reason = REASON_CPUID });
-		CHECK_EQUAL(run().reason, VIRT_EXIT_CPUID);
-		CHECK_EQUAL(injected[1], is_client ? 0 : TRAP_INFO);
-		CHECK_EQUAL(vp.dr6 & BS, is_client ? 0 : BS);
+		CHECK_EQ(run().reason, VIRT_EXIT_CPUID);
+		CHECK_EQ(injected[1], is_client ? 0 : TRAP_INFO);
+		CHECK_EQ(vp.dr6 & BS, is_client ? 0 : BS);
 	}
 	/* An instruction breakpoint has not: nothing has been executed. */
 	begin(0, 1u << EXC_DB);
@@ -282,8 +282,8 @@ static void a_trap_behind_sti_comes_once(void)
 			     .shadow = STI,
 			     .qualification = 1,
 			     .rflags = RFLAGS_ONE | RFLAGS_IF });
-	CHECK_EQUAL(run().exception.address, 1);
-	CHECK_EQUAL(vmcs[VMCS_GUEST_INTERRUPTIBILITY_STATE], STI);
+	CHECK_EQ(run().exception.address, 1);
+	CHECK_EQ(vmcs[VMCS_GUEST_INTERRUPTIBILITY_STATE], STI);
 }
 
 /* Every exit that leaves a shadow behind, of a child and of the root, with what the processor may have noted. */
@@ -302,7 +302,7 @@ static void every_entry_keeps_the_rule(void)
 		if ((i & 4) && !(i & 8) && !(i & 16))
 			continue;
 		push((struct step) { .reason = REASON_CPUID });
-		CHECK_EQUAL(run().reason, VIRT_EXIT_CPUID);
+		CHECK_EQ(run().reason, VIRT_EXIT_CPUID);
 	}
 }
 
@@ -312,8 +312,8 @@ static void an_nmi_window_ends_the_shadow_of_sti(void)
 	begin(0, 0);
 	push((struct step) {
 		.reason = REASON_NMI_WINDOW, .shadow = STI, .rflags = RFLAGS_ONE | RFLAGS_IF });
-	CHECK_EQUAL(run().reason, VIRT_EXIT_NMI_WINDOW);
-	CHECK_EQUAL(vmcs[VMCS_GUEST_INTERRUPTIBILITY_STATE], 0);
+	CHECK_EQ(run().reason, VIRT_EXIT_NMI_WINDOW);
+	CHECK_EQ(vmcs[VMCS_GUEST_INTERRUPTIBILITY_STATE], 0);
 }
 
 static void no_fault_is_made_here(void)
@@ -328,21 +328,21 @@ static void no_fault_is_made_here(void)
 		if (syscall_is_legal) /* done, and on it goes */
 			push((struct step) { .reason = REASON_CPUID });
 		exit = run();
-		CHECK_EQUAL(exit.reason, i == 0	  ? VIRT_EXIT_RDPMC
-					 : i == 1 ? VIRT_EXIT_WRMSR
-						  : VIRT_EXIT_CPUID);
-		CHECK_EQUAL(exit.insn_length, 1);
-		CHECK_EQUAL(vmcs[VMCS_ENTRY_INTERRUPTION_INFO] & INTR_VALID, 0);
+		CHECK_EQ(exit.reason, i == 0   ? VIRT_EXIT_RDPMC
+				      : i == 1 ? VIRT_EXIT_WRMSR
+					       : VIRT_EXIT_CPUID);
+		CHECK_EQ(exit.insn_length, 1);
+		CHECK_EQ(vmcs[VMCS_ENTRY_INTERRUPTION_INFO] & INTR_VALID, 0);
 	}
 }
 
 int main(void)
 {
-	RUN(int1_behind_mov_ss_is_handed_on);
-	RUN(int1_behind_mov_ss_is_the_clients);
-	RUN(a_trap_behind_sti_comes_once);
-	RUN(every_entry_keeps_the_rule);
-	RUN(an_nmi_window_ends_the_shadow_of_sti);
-	RUN(no_fault_is_made_here);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(int1_behind_mov_ss_is_handed_on),	    TEST(int1_behind_mov_ss_is_the_clients),
+		TEST(a_trap_behind_sti_comes_once),	    TEST(every_entry_keeps_the_rule),
+		TEST(an_nmi_window_ends_the_shadow_of_sti), TEST(no_fault_is_made_here),
+	};
+
+	return RUN(tests);
 }

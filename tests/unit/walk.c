@@ -59,8 +59,8 @@ static void walk_agrees_with_the_reference(void)
 	unsigned int n = 300000;
 
 	clean();
-	test_seed = 20260101;
-	for (unsigned int i = 0; i < n && !test_failures; i++) {
+	rng.state = 20260101;
+	for (unsigned int i = 0; i < n && !check_has_failed(); i++) {
 		if (!(i & 63))
 			random_rights();
 		random_case();
@@ -86,9 +86,9 @@ static void walk_both(const struct virt_paging *paging, uint64_t gva, unsigned i
 	n_known += walk_is_known(&partition, paging, GVA(gva), access, memo);
 	walk_again(&partition, paging, GVA(gva), access, memo, &again);
 	walk_gva(&partition, paging, GVA(gva), access, &anew);
-	CHECK_EQUAL(again.code, anew.code);
-	CHECK_EQUAL(again.error_code, anew.error_code);
-	CHECK_EQUAL(again.gpa.a, anew.gpa.a);
+	CHECK_EQ(again.code, anew.code);
+	CHECK_EQ(again.error_code, anew.error_code);
+	CHECK_EQ(again.gpa.a, anew.gpa.a);
 }
 
 /* One bit of all that a walk depends on. */
@@ -98,15 +98,16 @@ static void change_something(struct virt_paging *paging, uint64_t *gva, unsigned
 				    &paging->efer, gva,		 &paging->rflags };
 	const uint64_t bits[] = { CR0_WP,   0x5000, CR4_SMEP | CR4_SMAP | CR4_PSE,
 				  EFER_NXE, ~0ull,  RFLAGS_AC };
-	unsigned int which = (unsigned int)(test_random() % 12);
+	unsigned int which = (unsigned int)(random_next(&rng) % 12);
 
 	if (which < 6)
-		*words[which] ^= bits[which] & 1ull << (test_random() % 64);
+		*words[which] ^= bits[which] & 1ull << (random_next(&rng) % 64);
 	else if (which == 6)
-		*access ^= 1u << (test_random() % 7);
+		*access ^= 1u << (random_next(&rng) % 7);
 	else
 		for (unsigned int i = 0; i < N_PAGES; i++)
-			memory[i][test_random() % 4096] ^= (uint8_t)(1u << (test_random() % 8));
+			memory[i][random_next(&rng) % 4096] ^=
+				(uint8_t)(1u << (random_next(&rng) % 8));
 }
 
 /* Whatever changes between two walks, the second is what it would be without the memory of the first. */
@@ -116,7 +117,7 @@ static void a_walk_is_known_only_if_nothing_has_changed(void)
 
 	clean();
 	n_known = 0;
-	for (unsigned int i = 0; i < n && !test_failures; i++) {
+	for (unsigned int i = 0; i < n && !check_has_failed(); i++) {
 		struct walk_memo memo = { 0 };
 		struct virt_paging paging;
 		unsigned int access;
@@ -125,7 +126,7 @@ static void a_walk_is_known_only_if_nothing_has_changed(void)
 		random_registers(&in);
 		random_tables(&in);
 		case_paging(&in, &paging);
-		access = (unsigned int)test_random() & 0x7f;
+		access = (unsigned int)random_next(&rng) & 0x7f;
 		for (unsigned int j = 0; j < 6; j++) {
 			walk_both(&paging, in.gva, access, &memo);
 			walk_both(&paging, in.gva, access, &memo);
@@ -149,26 +150,26 @@ static void no_paging_always_succeeds(void)
 	clean();
 	memset(rights, 0, sizeof(rights));
 	go(0x1234567812345678, WALK_WRITE | WALK_USER);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, 0x12345678);
-	CHECK_EQUAL(walk.level, 0);
-	CHECK_EQUAL(n_pages_asked, 0);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(walk.gpa.a, 0x12345678);
+	CHECK_EQ(walk.level, 0);
+	CHECK_EQ(n_pages_asked, 0);
 }
 
 static void every_entry_is_read_once(void)
 {
 	four_levels();
 	go(0x1234, WALK_READ | WALK_WRITE | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, 0x40001234);
-	CHECK_EQUAL(walk.level, 1);
-	CHECK_EQUAL(n_loads, 4);
-	CHECK_EQUAL(n_pages_asked, 4); /* and none for the leaf, which is not there */
-	CHECK_EQUAL(n_exchanges, 4);
-	CHECK_EQUAL(*entry_at(1, 0), 0x2000 | RWU | PTE_A);
-	CHECK_EQUAL(*entry_at(4, 1), 0x40001000 | RWU | PTE_A | PTE_D);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(walk.gpa.a, 0x40001234);
+	CHECK_EQ(walk.level, 1);
+	CHECK_EQ(n_loads, 4);
+	CHECK_EQ(n_pages_asked, 4); /* and none for the leaf, which is not there */
+	CHECK_EQ(n_exchanges, 4);
+	CHECK_EQ(*entry_at(1, 0), 0x2000 | RWU | PTE_A);
+	CHECK_EQ(*entry_at(4, 1), 0x40001000 | RWU | PTE_A | PTE_D);
 	go(0x1234, WALK_READ | WALK_WRITE | WALK_SET_BITS);
-	CHECK_EQUAL(n_exchanges, 4);
+	CHECK_EQ(n_exchanges, 4);
 }
 
 /* The fetch that remembers its walk: each piece of the evidence, changed alone, makes it walk again. */
@@ -181,41 +182,41 @@ static void fetch_walks_again_if_anything_changed(void)
 	number(5);
 	vp_cs.attributes = SEG_L | 0x9b;
 	vp_regs.rip = 0x1234;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	n_pages_asked = 0;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
-	CHECK_EQUAL(n_pages_asked, 0); /* remembered */
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(n_pages_asked, 0); /* remembered */
 	CHECK(!memcmp(bytes, &memory[5][0x234], 15));
 
 	number(6);
 	*entry_at(4, 1) = 0x6000 | RWU; /* the leaf points elsewhere */
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	CHECK(!memcmp(bytes, &memory[6][0x234], 15));
 	*entry_at(2, 0) &= ~PTE_U; /* a right on the way goes */
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	vp_paging.cpl = 3;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 	vp_paging.cpl = 0;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	*entry_at(3, 0) = 0; /* a table goes */
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 	*entry_at(3, 0) = 0x4000 | RWU;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	rights[6] = 0; /* the page is unmapped */
 	partition.changes++;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 	rights[6] = VIRT_READ | VIRT_EXECUTE;
 	partition.changes++;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	*entry_at(4, 1) |= PTE_NX;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 	vp_paging.efer &= ~EFER_NXE; /* the bit is reserved now */
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 	*entry_at(4, 1) &= ~PTE_NX;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	vp_paging.cr3 = 0x7000; /* another address space, with nothing in it */
 	memset(memory[7], 0, 4096);
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 }
 
 static void nothing_is_written_unasked(void)
@@ -223,9 +224,9 @@ static void nothing_is_written_unasked(void)
 	four_levels();
 	memcpy(twin, memory, sizeof(twin));
 	go(0x1234, WALK_READ | WALK_WRITE | WALK_USER);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	CHECK(!memcmp(memory, twin, sizeof(twin)));
-	CHECK_EQUAL(n_exchanges, 0);
+	CHECK_EQ(n_exchanges, 0);
 }
 
 static void a_table_outside_memory_is_named(void)
@@ -233,19 +234,19 @@ static void a_table_outside_memory_is_named(void)
 	four_levels();
 	rights[3] = 0;
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped);
-	CHECK_EQUAL(walk.gpa.a, 0x3000);
-	CHECK_EQUAL(walk.level, 2);
-	CHECK_EQUAL(*entry_at(2, 0), 0x3000 | RWU | PTE_A);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQ(walk.gpa.a, 0x3000);
+	CHECK_EQ(walk.level, 2);
+	CHECK_EQ(*entry_at(2, 0), 0x3000 | RWU | PTE_A);
 	*entry_at(2, 0) = 0xff12345000ull | RWU; /* the end of the address space */
 	go(0x1ff << 21 | 0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped);
-	CHECK_EQUAL(walk.gpa.a, 0xff12345ff8ull);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaUnmapped);
+	CHECK_EQ(walk.gpa.a, 0xff12345ff8ull);
 	rights[3] = VIRT_EXECUTE;
 	*entry_at(2, 0) = 0x3000 | RWU;
 	go(0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoReadAccess);
-	CHECK_EQUAL(walk.gpa.a, 0x3000);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaNoReadAccess);
+	CHECK_EQ(walk.gpa.a, 0x3000);
 }
 
 static void a_table_in_rom_can_be_read_but_not_marked(void)
@@ -253,21 +254,21 @@ static void a_table_in_rom_can_be_read_but_not_marked(void)
 	four_levels();
 	rights[4] = VIRT_READ | VIRT_EXECUTE;
 	go(0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
-	CHECK_EQUAL(walk.gpa.a, 0x4008);
-	CHECK_EQUAL(walk.level, 1);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
+	CHECK_EQ(walk.gpa.a, 0x4008);
+	CHECK_EQ(walk.level, 1);
 	*entry_at(4, 1) |= PTE_A;
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	go(0x1234, WALK_WRITE | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
 }
 
 static void is_recorded(void *entry)
 {
-	CHECK_EQUAL(dirty_page, entry == entry_at(4, 1) ? 5 : 0);
+	CHECK_EQ(dirty_page, entry == entry_at(4, 1) ? 5 : 0);
 }
 
 /* Setting a bit is a write to the table's page, and recorded before it is done. */
@@ -277,27 +278,27 @@ static void a_marked_table_is_dirty(void)
 	rights[4] |= VIRT_TRACKED;
 	before_exchange = is_recorded;
 	go(0x1234, WALK_READ);
-	CHECK_EQUAL(dirty_page, 0);
+	CHECK_EQ(dirty_page, 0);
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(dirty_page, 5);
-	CHECK_EQUAL(n_exchanges, 4);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(dirty_page, 5);
+	CHECK_EQ(n_exchanges, 4);
 	dirty_page = 0;
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQUAL(dirty_page, 0);
+	CHECK_EQ(dirty_page, 0);
 }
 
 static void not_canonical_is_not_present(void)
 {
 	four_levels();
 	go(0x0000800000001234, WALK_READ | WALK_USER);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
-	CHECK_EQUAL(walk.error_code, PF_U);
-	CHECK_EQUAL(walk.level, 0);
-	CHECK_EQUAL(n_pages_asked, 0);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQ(walk.error_code, PF_U);
+	CHECK_EQ(walk.level, 0);
+	CHECK_EQ(n_pages_asked, 0);
 	vp_paging.cr4 |= CR4_LA57;
 	go(0x0000800000001234, WALK_READ);
-	CHECK_EQUAL(walk.level, 4); /* PML5E 0 is in page 1, PML4E 1 is not there */
+	CHECK_EQ(walk.level, 4); /* PML5E 0 is in page 1, PML4E 1 is not there */
 }
 
 static void a_fault_leaves_accessed_bits_above(void)
@@ -305,10 +306,10 @@ static void a_fault_leaves_accessed_bits_above(void)
 	four_levels();
 	*entry_at(4, 1) &= ~PTE_W;
 	go(0x1234, WALK_WRITE | WALK_USER | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
-	CHECK_EQUAL(walk.error_code, PF_P | PF_W | PF_U);
-	CHECK_EQUAL(*entry_at(3, 0), 0x4000 | RWU | PTE_A);
-	CHECK_EQUAL(*entry_at(4, 1), 0x40001000 | PTE_P | PTE_U);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(walk.error_code, PF_P | PF_W | PF_U);
+	CHECK_EQ(*entry_at(3, 0), 0x4000 | RWU | PTE_A);
+	CHECK_EQ(*entry_at(4, 1), 0x40001000 | PTE_P | PTE_U);
 }
 
 static void presence_goes_before_rights(void)
@@ -317,12 +318,12 @@ static void presence_goes_before_rights(void)
 	*entry_at(1, 0) &= ~(PTE_U | PTE_W);
 	*entry_at(4, 1) = 0;
 	go(0x1234, WALK_WRITE | WALK_USER);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
-	CHECK_EQUAL(walk.error_code, PF_W | PF_U);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQ(walk.error_code, PF_W | PF_U);
 	*entry_at(4, 1) = 0x40001000 | RWU | 1ull << 45;
 	go(0x1234, WALK_WRITE | WALK_USER);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
-	CHECK_EQUAL(walk.error_code, PF_P | PF_RSVD | PF_W | PF_U);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQ(walk.error_code, PF_P | PF_RSVD | PF_W | PF_U);
 }
 
 static void smep_and_smap(void)
@@ -330,26 +331,26 @@ static void smep_and_smap(void)
 	four_levels();
 	vp_paging.cr4 |= CR4_SMEP | CR4_SMAP;
 	go(0x1234, WALK_EXECUTE);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
-	CHECK_EQUAL(walk.error_code, PF_P | PF_I);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(walk.error_code, PF_P | PF_I);
 	go(0x1234, WALK_EXECUTE | WALK_USER);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	go(0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPrivilegeViolation);
 	go(0x1234, WALK_READ | WALK_NO_SMAP);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	go(0x1234, WALK_READ | WALK_NO_SMAP | WALK_SMAP);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	go(0x1234, 0);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	vp_paging.rflags = RFLAGS_AC;
 	go(0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 	go(0x1234, WALK_READ | WALK_SMAP);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPrivilegeViolation);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPrivilegeViolation);
 	vp_paging.cr4 &= ~CR4_SMAP;
 	go(0x1234, WALK_READ | WALK_SMAP);
-	CHECK_EQUAL(walk.code, 0);
+	CHECK_EQ(walk.code, 0);
 }
 
 static void large_pages(void)
@@ -357,20 +358,20 @@ static void large_pages(void)
 	four_levels();
 	*entry_at(3, 5) = 0x80200000 | RWU | PTE_PS | 1u << 12; /* PAT */
 	go(0xa12345, WALK_READ);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, 0x80212345);
-	CHECK_EQUAL(walk.level, 2);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(walk.gpa.a, 0x80212345);
+	CHECK_EQ(walk.level, 2);
 	*entry_at(2, 2) = 0xc0000000 | RWU | PTE_PS | 1u << 12;
 	go(0xaabcdef0, WALK_READ);
-	CHECK_EQUAL(walk.gpa.a, 0xeabcdef0);
-	CHECK_EQUAL(walk.level, 3);
+	CHECK_EQ(walk.gpa.a, 0xeabcdef0);
+	CHECK_EQ(walk.level, 3);
 	virt_machine.has_1g_pages = false;
 	go(0xaabcdef0, WALK_READ);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
 	*entry_at(1, 0) |= PTE_PS;
 	go(0x1234, WALK_READ);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
-	CHECK_EQUAL(walk.level, 4);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQ(walk.level, 4);
 }
 
 static void pse_36(void)
@@ -379,17 +380,17 @@ static void pse_36(void)
 	vp_paging.cr0 = CR0_PG | CR0_PE;
 	vp_paging.cr3 = 0x1fff;
 	*narrow_at(1, 3) = 0x12400000 | PTE_P | PTE_PS | 0xa5u << 13;
-	go(0xffffffff00cabcde, WALK_WRITE); /* the upper half does not exist */
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultGpaUnmapped); /* without PSE it is a table */
-	CHECK_EQUAL(walk.gpa.a, 0x12400000 + (0xa5 << 13) + 0xab * 4);
+	go(0xffffffff00cabcde, WALK_WRITE);		       /* the upper half does not exist */
+	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaUnmapped); /* without PSE it is a table */
+	CHECK_EQ(walk.gpa.a, 0x12400000 + (0xa5 << 13) + 0xab * 4);
 	vp_paging.cr4 = CR4_PSE;
 	go(0xffffffff00cabcde, WALK_WRITE);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, 0xa5124abcde);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(walk.gpa.a, 0xa5124abcde);
 	virt_machine.physical_bits = 39;
 	go(0xcabcde, WALK_WRITE);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
-	CHECK_EQUAL(walk.error_code, PF_P | PF_RSVD | PF_W);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultInvalidPageTableFlags);
+	CHECK_EQ(walk.error_code, PF_P | PF_RSVD | PF_W);
 }
 
 /* PML4E 0x1ed maps the tables themselves, as an operating system does. */
@@ -398,11 +399,11 @@ static void tables_that_map_themselves(void)
 	four_levels();
 	*entry_at(1, 0x1ed) = 0x1000 | PTE_P | PTE_W;
 	go(0xfffff6fb7dbed000, WALK_WRITE | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, 0x1000);
-	CHECK_EQUAL(*entry_at(1, 0x1ed), 0x1000 | PTE_P | PTE_W | PTE_A | PTE_D);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(walk.gpa.a, 0x1000);
+	CHECK_EQ(*entry_at(1, 0x1ed), 0x1000 | PTE_P | PTE_W | PTE_A | PTE_D);
 	go(0xfffff68000000008, WALK_READ); /* the PTE of 0x1000 */
-	CHECK_EQUAL(walk.gpa.a, 0x4008);
+	CHECK_EQ(walk.gpa.a, 0x4008);
 }
 
 /* ---- Memory that changes ----------------------------------------------------------------- */
@@ -422,10 +423,10 @@ static void a_page_that_goes_is_not_marked(void)
 	*entry_at(3, 0) |= PTE_A;
 	before_exchange = take_the_page_away;
 	go(0x1234, WALK_WRITE | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
-	CHECK_EQUAL(walk.level, 1);
-	CHECK_EQUAL(*entry_at(4, 1), 0xdead0000);
-	CHECK_EQUAL(n_exchanges, 1);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQ(walk.level, 1);
+	CHECK_EQ(*entry_at(4, 1), 0xdead0000);
+	CHECK_EQ(n_exchanges, 1);
 }
 
 static void move_the_page(void *entry)
@@ -442,9 +443,9 @@ static void a_page_that_moves_is_followed(void)
 	*entry_at(3, 0) |= PTE_A;
 	before_exchange = move_the_page;
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, 0);
-	CHECK_EQUAL(walk.gpa.a, 0x50005234);
-	CHECK_EQUAL(*entry_at(4, 1), 0x50005000 | RWU | PTE_A);
+	CHECK_EQ(walk.code, 0);
+	CHECK_EQ(walk.gpa.a, 0x50005234);
+	CHECK_EQ(*entry_at(4, 1), 0x50005000 | RWU | PTE_A);
 }
 
 static void change_for_ever(void *entry)
@@ -458,9 +459,9 @@ static void a_walk_ends_though_memory_never_rests(void)
 	four_levels();
 	before_exchange = change_for_ever;
 	go(0x1234, WALK_READ | WALK_USER | WALK_SET_BITS);
-	CHECK_EQUAL(walk.code, WHvTranslateGvaResultPageNotPresent);
-	CHECK_EQUAL(walk.error_code, PF_U);
-	CHECK_EQUAL(n_exchanges, WALK_TRIES);
+	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
+	CHECK_EQ(walk.error_code, PF_U);
+	CHECK_EQ(n_exchanges, WALK_TRIES);
 	CHECK(!(*entry_at(1, 0) & PTE_A));
 }
 
@@ -500,7 +501,7 @@ static void no_concurrent_update_is_lost(void)
 		CHECK(!walk.code || (walk.code == 1 && !walk.level));
 	}
 	pthread_join(thread, NULL);
-	CHECK_EQUAL(*entry_at(4, 1) >> 52 & 0x7ff, STEPS & 0x7ff);
+	CHECK_EQ(*entry_at(4, 1) >> 52 & 0x7ff, STEPS & 0x7ff);
 }
 
 /* ---- Instruction fetch ------------------------------------------------------------------- */
@@ -513,25 +514,25 @@ static void fetch_real_mode_stops_at_the_limit(void)
 	number(2);
 	vp_cs = (struct x86_segment) { .base = 0x2000, .limit = 0xffff, .attributes = 0x9b };
 	vp_regs.rip = 0x123;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 16);
+	CHECK_EQ(walk_fetch(&vp, bytes, 16), 16);
 	CHECK(!memcmp(bytes, &memory[2][0x123], 16));
 	for (unsigned int n = 0; n <= 16; n++) {
 		memset(bytes, 0xee, sizeof(bytes));
-		CHECK_EQUAL(walk_fetch(&vp, bytes, n), n);
+		CHECK_EQ(walk_fetch(&vp, bytes, n), n);
 		CHECK(!memcmp(bytes, &memory[2][0x123], n));
 		CHECK(n == 16 || bytes[n] == 0xee);
 	}
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 99), 16);
+	CHECK_EQ(walk_fetch(&vp, bytes, 99), 16);
 	vp_cs.limit = 0x125;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 3);
+	CHECK_EQ(walk_fetch(&vp, bytes, 16), 3);
 	vp_cs.limit = 0x122;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 16), 0);
 	vp_cs.limit = 0xffffffff;
 	vp_regs.rip = 0xdead0000ffffffffull; /* EIP; the linear address wraps */
 	vp_cs.base = 0x3001;
 	number(3);
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 1);
-	CHECK_EQUAL(bytes[0], memory[3][0]);
+	CHECK_EQ(walk_fetch(&vp, bytes, 16), 1);
+	CHECK_EQ(bytes[0], memory[3][0]);
 }
 
 static void fetch_stops_at_a_page_that_cannot_be_read(void)
@@ -545,28 +546,28 @@ static void fetch_stops_at_a_page_that_cannot_be_read(void)
 	number(0x11);
 	vp_cs.attributes = SEG_L | 0x9b;
 	vp_regs.rip = 0x1ff9;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	CHECK(!memcmp(bytes, &memory[0x10][0xff9], 7) && !memcmp(bytes + 7, memory[0x11], 8));
 	rights[0x11] = VIRT_READ | VIRT_WRITE;
 	partition.changes++;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 7);
 	rights[0x11] = VIRT_EXECUTE;
 	partition.changes++;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
 	*entry_at(4, 2) |= PTE_NX;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 7);
 	rights[0x10] = 0;
 	partition.changes++;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
-	CHECK_EQUAL(n_exchanges, 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(n_exchanges, 0);
 	rights[0x10] = 7;
 	partition.changes++;
 	vp_paging.cr4 |= CR4_SMEP;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 	vp_paging.cpl = 3;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 7);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 7);
 	vp_regs.rip = 0x00007ffffffffffcull; /* the hole begins 4 bytes on */
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
 }
 
 static void fetch_in_compatibility_mode_uses_the_segment(void)
@@ -578,34 +579,37 @@ static void fetch_in_compatibility_mode_uses_the_segment(void)
 	number(0x10);
 	vp_cs = (struct x86_segment) { .base = 0x1000, .limit = 0xffffffff, .attributes = 0xc09b };
 	vp_regs.rip = 0x55500000040ull;
-	CHECK_EQUAL(walk_fetch(&vp, bytes, 16), 16);
-	CHECK_EQUAL(bytes[0], memory[0x10][0x40]);
+	CHECK_EQ(walk_fetch(&vp, bytes, 16), 16);
+	CHECK_EQ(bytes[0], memory[0x10][0x40]);
 }
 
 int main(void)
 {
-	RUN(no_paging_always_succeeds);
-	RUN(every_entry_is_read_once);
-	RUN(fetch_walks_again_if_anything_changed);
-	RUN(nothing_is_written_unasked);
-	RUN(a_table_outside_memory_is_named);
-	RUN(a_table_in_rom_can_be_read_but_not_marked);
-	RUN(a_marked_table_is_dirty);
-	RUN(not_canonical_is_not_present);
-	RUN(a_fault_leaves_accessed_bits_above);
-	RUN(presence_goes_before_rights);
-	RUN(smep_and_smap);
-	RUN(large_pages);
-	RUN(pse_36);
-	RUN(tables_that_map_themselves);
-	RUN(a_page_that_goes_is_not_marked);
-	RUN(a_page_that_moves_is_followed);
-	RUN(a_walk_ends_though_memory_never_rests);
-	RUN(no_concurrent_update_is_lost);
-	RUN(fetch_real_mode_stops_at_the_limit);
-	RUN(fetch_stops_at_a_page_that_cannot_be_read);
-	RUN(fetch_in_compatibility_mode_uses_the_segment);
-	RUN(walk_agrees_with_the_reference);
-	RUN(a_walk_is_known_only_if_nothing_has_changed);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(no_paging_always_succeeds),
+		TEST(every_entry_is_read_once),
+		TEST(fetch_walks_again_if_anything_changed),
+		TEST(nothing_is_written_unasked),
+		TEST(a_table_outside_memory_is_named),
+		TEST(a_table_in_rom_can_be_read_but_not_marked),
+		TEST(a_marked_table_is_dirty),
+		TEST(not_canonical_is_not_present),
+		TEST(a_fault_leaves_accessed_bits_above),
+		TEST(presence_goes_before_rights),
+		TEST(smep_and_smap),
+		TEST(large_pages),
+		TEST(pse_36),
+		TEST(tables_that_map_themselves),
+		TEST(a_page_that_goes_is_not_marked),
+		TEST(a_page_that_moves_is_followed),
+		TEST(a_walk_ends_though_memory_never_rests),
+		TEST(no_concurrent_update_is_lost),
+		TEST(fetch_real_mode_stops_at_the_limit),
+		TEST(fetch_stops_at_a_page_that_cannot_be_read),
+		TEST(fetch_in_compatibility_mode_uses_the_segment),
+		TEST(walk_agrees_with_the_reference),
+		TEST(a_walk_is_known_only_if_nothing_has_changed),
+	};
+
+	return RUN(tests);
 }

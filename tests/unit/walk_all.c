@@ -137,7 +137,7 @@ static void rights_of(enum mode mode, unsigned int leaf)
 	/* With five levels the two uppermost go together, so that there are not too many. */
 	const unsigned int n_free = n_levels > 4 ? 4 : n_levels;
 
-	for (unsigned int bits = 0; bits < 1u << n_bits * n_free && !test_failures; bits++) {
+	for (unsigned int bits = 0; bits < 1u << n_bits * n_free && !check_has_failed(); bits++) {
 		for (unsigned int level = leaf; level <= top; level++) {
 			const unsigned int slot = level - leaf < n_free ? level - leaf : n_free - 1;
 			const unsigned int mine = bits >> slot * n_bits;
@@ -170,7 +170,7 @@ static void rights_at_every_level(void)
 static void reserved_bits_at_every_level(void)
 {
 	for (enum mode mode = NARROW; mode < MODES; mode++) {
-		for (unsigned int bits = 32; bits <= 52 && !test_failures; bits++) {
+		for (unsigned int bits = 32; bits <= 52 && !check_has_failed(); bits++) {
 			for (unsigned int kind = 0; kind < 16 * top_of(mode); kind++) {
 				const unsigned int level = 1 + kind / 16;
 				uint64_t entry;
@@ -197,7 +197,7 @@ static void reserved_bits_at_every_level(void)
 /* All of bits 21 to 12 of a 32-bit directory entry, at all widths, with and without PSE. */
 static void four_mib_pages(void)
 {
-	for (unsigned int i = 0; i < 2u * 21 * 1024 && !test_failures; i++) {
+	for (unsigned int i = 0; i < 2u * 21 * 1024 && !check_has_failed(); i++) {
 		const enum mode mode = i & 1 ? NARROW_PSE : NARROW;
 
 		if (i < 2)
@@ -213,7 +213,7 @@ static void four_mib_pages(void)
 /* Every right of every key, under every control, of user pages and others. */
 static void protection_keys(void)
 {
-	for (unsigned int i = 0; i < 16u << 9 && !test_failures; i++) {
+	for (unsigned int i = 0; i < 16u << 9 && !check_has_failed(); i++) {
 		const unsigned int key = i & 15, bits = i >> 4;
 
 		for (enum mode mode = PAE; mode < MODES; mode++) {
@@ -284,17 +284,20 @@ static void tables_at_the_edges(void)
 
 static void the_spaces_are_whole(void)
 {
-	CHECK_EQUAL(n_cases, 7685506);
+	CHECK_EQ(n_cases, 7685506);
 }
 
 int main(void)
 {
-	RUN(rights_at_every_level);
-	RUN(reserved_bits_at_every_level);
-	RUN(four_mib_pages);
-	RUN(protection_keys);
-	RUN(tables_in_every_kind_of_page);
-	RUN(tables_at_the_edges);
-	RUN(the_spaces_are_whole);
-	return test_has_failed;
+	static const struct test tests[] = {
+		TEST(rights_at_every_level),
+		TEST(reserved_bits_at_every_level),
+		TEST(four_mib_pages),
+		TEST(protection_keys),
+		TEST(tables_in_every_kind_of_page),
+		TEST(tables_at_the_edges),
+		TEST(the_spaces_are_whole),
+	};
+
+	return RUN(tests);
 }

@@ -10,7 +10,8 @@
 
 #include "hv/vp.h"
 #include "hv/mem/walk.h"
-#include "tests/unit/guest.h"
+#include "tests/check.h"
+#include "tests/random.h"
 #include "tests/unit/walk_reference.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -20,6 +21,8 @@
 /* ---- The machine ------------------------------------------------------------------------- */
 
 #define N_PAGES 48u
+
+static struct random rng = { 1 };
 
 static _Alignas(1 << 21) uint8_t memory[N_PAGES][4096];
 static uint8_t twin[N_PAGES][4096];
@@ -148,40 +151,43 @@ static bool ref_can_write(uint64_t gpa)
 /* An entry that points to `address`, sane most of the time. */
 static uint64_t random_entry(uint64_t address, bool is_narrow, bool may_be_page)
 {
-	uint64_t entry = address | (test_random() & (PTE_A | PTE_D | PTE_PWT | PTE_PCD | PTE_G));
+	uint64_t entry =
+		address | (random_next(&rng) & (PTE_A | PTE_D | PTE_PWT | PTE_PCD | PTE_G));
 
-	entry |= test_chance(95) ? PTE_P : 0;
-	entry |= test_chance(75) ? PTE_W : 0;
-	entry |= test_chance(70) ? PTE_U : 0;
-	entry |= test_chance(may_be_page ? 35 : 3) ? PTE_PS : 0;
-	entry |= test_random() & 0xe00; /* ignored */
-	if (test_chance(4))
-		entry |= 1ull << (test_random() % 64);
-	if ((entry & PTE_PS) && test_chance(70)) /* mostly well-formed large pages */
-		entry &= ~(is_narrow ? 0x3fe000ull : test_chance(50) ? 0x1fe000ull : 0x3fffe000ull);
+	entry |= random_chance(&rng, 95) ? PTE_P : 0;
+	entry |= random_chance(&rng, 75) ? PTE_W : 0;
+	entry |= random_chance(&rng, 70) ? PTE_U : 0;
+	entry |= random_chance(&rng, may_be_page ? 35 : 3) ? PTE_PS : 0;
+	entry |= random_next(&rng) & 0xe00; /* ignored */
+	if (random_chance(&rng, 4))
+		entry |= 1ull << (random_next(&rng) % 64);
+	if ((entry & PTE_PS) && random_chance(&rng, 70)) /* mostly well-formed large pages */
+		entry &= ~(is_narrow		     ? 0x3fe000ull
+			   : random_chance(&rng, 50) ? 0x1fe000ull
+						     : 0x3fffe000ull);
 	if (!is_narrow) {
-		entry |= test_chance(15) ? PTE_NX : 0;
-		if (test_chance(20))
-			entry |= test_random() & 0x7ff0000000000000ull;
+		entry |= random_chance(&rng, 15) ? PTE_NX : 0;
+		if (random_chance(&rng, 20))
+			entry |= random_next(&rng) & 0x7ff0000000000000ull;
 	}
 	return is_narrow ? (uint32_t)entry : entry;
 }
 
 static uint64_t random_table(void)
 {
-	if (test_chance(2))
-		return (test_random() & 0xfffff000ull) >> (test_random() % 12) & PAGE_MASK;
-	return (test_random() % N_PAGES) << 12;
+	if (random_chance(&rng, 2))
+		return (random_next(&rng) & 0xfffff000ull) >> (random_next(&rng) % 12) & PAGE_MASK;
+	return (random_next(&rng) % N_PAGES) << 12;
 }
 
 static uint64_t random_gva(void)
 {
-	uint64_t gva = test_random();
-	unsigned int keep = (unsigned int[]) { 47, 56, 32, 48, 64, 57 }[test_random() % 6];
+	uint64_t gva = random_next(&rng);
+	unsigned int keep = (unsigned int[]) { 47, 56, 32, 48, 64, 57 }[random_next(&rng) % 6];
 
 	if (keep < 64)
 		gva &= (1ull << keep) - 1;
-	if (test_chance(40))
+	if (random_chance(&rng, 40))
 		gva = (uint64_t)((int64_t)(gva << (64 - keep)) >> (64 - keep));
 	return gva;
 }
@@ -189,30 +195,32 @@ static uint64_t random_gva(void)
 static inline void random_registers(struct ref_in *in)
 {
 	memset(in, 0, sizeof(*in));
-	in->maxphyaddr = (unsigned int[]) { 32, 36, 39, 40, 46, 52 }[test_random() % 6];
-	in->has_1g = test_chance(70);
-	in->cr0 = (test_chance(98) ? CR0_PG : 0) | CR0_PE | (test_chance(60) ? CR0_WP : 0);
-	in->cr4 = (test_chance(70) ? CR4_PSE : 0) | (test_chance(75) ? CR4_PAE : 0) |
-		  (test_chance(40) ? CR4_SMEP : 0) | (test_chance(40) ? CR4_SMAP : 0);
-	in->efer = test_chance(70) ? EFER_NXE : 0;
-	if ((in->cr0 & CR0_PG) && (in->cr4 & CR4_PAE) && test_chance(70)) {
+	in->maxphyaddr = (unsigned int[]) { 32, 36, 39, 40, 46, 52 }[random_next(&rng) % 6];
+	in->has_1g = random_chance(&rng, 70);
+	in->cr0 = (random_chance(&rng, 98) ? CR0_PG : 0) | CR0_PE |
+		  (random_chance(&rng, 60) ? CR0_WP : 0);
+	in->cr4 =
+		(random_chance(&rng, 70) ? CR4_PSE : 0) | (random_chance(&rng, 75) ? CR4_PAE : 0) |
+		(random_chance(&rng, 40) ? CR4_SMEP : 0) | (random_chance(&rng, 40) ? CR4_SMAP : 0);
+	in->efer = random_chance(&rng, 70) ? EFER_NXE : 0;
+	if ((in->cr0 & CR0_PG) && (in->cr4 & CR4_PAE) && random_chance(&rng, 70)) {
 		in->efer |= EFER_LME | EFER_LMA;
-		in->cr4 |= test_chance(35) ? CR4_LA57 : 0;
+		in->cr4 |= random_chance(&rng, 35) ? CR4_LA57 : 0;
 	}
-	if (test_chance(30))
-		in->cr4 |= test_random() & (CR4_PKE | CR4_PKS);
-	in->pkru = (uint32_t)(test_random() & test_random());
-	in->pkrs = (uint32_t)(test_random() & test_random());
-	in->rflags = RFLAGS_ONE | (test_chance(50) ? RFLAGS_AC : 0);
-	in->cr3 = random_table() | (test_random() & 0xfff);
+	if (random_chance(&rng, 30))
+		in->cr4 |= random_next(&rng) & (CR4_PKE | CR4_PKS);
+	in->pkru = (uint32_t)(random_next(&rng) & random_next(&rng));
+	in->pkrs = (uint32_t)(random_next(&rng) & random_next(&rng));
+	in->rflags = RFLAGS_ONE | (random_chance(&rng, 50) ? RFLAGS_AC : 0);
+	in->cr3 = random_table() | (random_next(&rng) & 0xfff);
 	in->gva = random_gva();
-	in->read = test_chance(50);
-	in->write = test_chance(45);
-	in->execute = test_chance(25);
-	in->user = test_chance(50);
-	in->set_bits = test_chance(60);
-	in->smap = test_chance(15);
-	in->no_smap = test_chance(15);
+	in->read = random_chance(&rng, 50);
+	in->write = random_chance(&rng, 45);
+	in->execute = random_chance(&rng, 25);
+	in->user = random_chance(&rng, 50);
+	in->set_bits = random_chance(&rng, 60);
+	in->smap = random_chance(&rng, 15);
+	in->no_smap = random_chance(&rng, 15);
 	in->load = ref_load;
 	in->can_write = ref_can_write;
 }
@@ -227,9 +235,9 @@ static inline void random_tables(struct ref_in *in)
 	uint64_t next = in->cr3 & PTE_ADDR, entry, offset;
 
 	for (unsigned int i = 0; i < 4; i++) {
-		in->pdpte[i] = random_table() | (test_chance(95) ? PTE_P : 0);
-		if (test_chance(3))
-			in->pdpte[i] |= 1ull << (test_random() % 64);
+		in->pdpte[i] = random_table() | (random_chance(&rng, 95) ? PTE_P : 0);
+		if (random_chance(&rng, 3))
+			in->pdpte[i] |= 1ull << (random_next(&rng) % 64);
 	}
 	if (mode == REF_PAE)
 		next = in->pdpte[(in->gva >> 30) & 3] & PTE_ADDR;
@@ -238,7 +246,8 @@ static inline void random_tables(struct ref_in *in)
 			return;
 		offset = ((in->gva >> (12 + (unsigned int)(level - 1) * width)) % (1u << width)) *
 			 bytes;
-		entry = random_entry(level > 1 ? random_table() : test_random() & 0xfffffff000ull,
+		entry = random_entry(level > 1 ? random_table()
+					       : random_next(&rng) & 0xfffffff000ull,
 				     is_narrow, level == 2 || level == 3);
 		memcpy(&memory[next >> 12][offset], &entry, bytes);
 		next = entry & (is_narrow ? 0xfffff000ull : PTE_ADDR);
@@ -249,11 +258,11 @@ static inline void random_rights(void)
 {
 	for (unsigned int i = 0; i < N_PAGES; i++) {
 		rights[i] = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
-		if (test_chance(4))
+		if (random_chance(&rng, 4))
 			rights[i] = 0;
-		else if (test_chance(5))
+		else if (random_chance(&rng, 5))
 			rights[i] = VIRT_READ | VIRT_EXECUTE;
-		else if (test_chance(3))
+		else if (random_chance(&rng, 3))
 			rights[i] = VIRT_EXECUTE;
 	}
 }
@@ -296,12 +305,12 @@ static inline void case_check(const struct ref_in *in, struct ref_out *wanted)
 			(uint8_t)wanted->sets[i].bits;
 	case_paging(in, &paging);
 	walk_gva(&partition, &paging, GVA(in->gva), case_access(in), &found);
-	CHECK_EQUAL(found.code, wanted->code);
-	CHECK_EQUAL(found.error_code, wanted->error_code);
-	CHECK_EQUAL(found.gpa.a, wanted->gpa);
-	CHECK_EQUAL(found.level, wanted->level);
+	CHECK_EQ(found.code, wanted->code);
+	CHECK_EQ(found.error_code, wanted->error_code);
+	CHECK_EQ(found.gpa.a, wanted->gpa);
+	CHECK_EQ(found.level, wanted->level);
 	/* What the walk has set itself it may see again, in a table that is its own entry. */
-	CHECK_EQUAL(found.entry & ~(PTE_A | PTE_D), wanted->entry & ~(PTE_A | PTE_D));
+	CHECK_EQ(found.entry & ~(PTE_A | PTE_D), wanted->entry & ~(PTE_A | PTE_D));
 }
 
 #endif

@@ -38,7 +38,7 @@ uint8_t apic_eoi_action(void)
 
 uint64_t apic_do(uint32_t vp, struct op op)
 {
-	EXPECT_EQ(board_script(&apic_board, vp, &op, 1), BOARD_DONE);
+	CHECK_EQ(board_script(&apic_board, vp, &op, 1), BOARD_DONE);
 	apic_fault = board_op(&apic_board, vp, 0)->fault;
 	return board_op(&apic_board, vp, 0)->result;
 }
@@ -64,7 +64,7 @@ void apic_begin(const struct board_options *options)
 
 	in_mode.apic_mode =
 		apic_is_x2 ? WHvX64LocalApicEmulationModeX2Apic : WHvX64LocalApicEmulationModeXApic;
-	EXPECT_HR(board_create(&apic_board, &in_mode), S_OK);
+	CHECK_EQ(board_create(&apic_board, &in_mode), S_OK);
 	if (check_has_failed())
 		return;
 	for (uint32_t vp = 0; vp < (options->aps_wait ? 1 : options->n_vps); vp++) {
@@ -73,10 +73,10 @@ void apic_begin(const struct board_options *options)
 
 			(void)apic_do(vp, OP(WRMSR, .argument = MSR_APIC_BASE,
 					     .value = base | APIC_BASE_EXTD));
-			EXPECT_EQ(apic_fault, 0);
+			CHECK_EQ(apic_fault, 0);
 		}
 		apic_set(vp, APIC_SVR, SVR_ENABLED);
-		EXPECT_EQ(apic_fault, 0);
+		CHECK_EQ(apic_fault, 0);
 	}
 }
 
@@ -104,17 +104,17 @@ HRESULT apic_request(uint32_t type, uint32_t destination, uint32_t vector, bool 
 
 uint64_t apic_take(uint32_t vp)
 {
-	EXPECT_EQ(SCRIPT(&apic_board, vp, OP0(STI), OP0(CLI)), BOARD_DONE);
+	CHECK_EQ(SCRIPT(&apic_board, vp, OP0(STI), OP0(CLI)), BOARD_DONE);
 	return board_events(&apic_board, vp);
 }
 
-static void (*the_check)(void);
+static void (*the_test)(void);
 
 static void in_both_modes(void)
 {
 	for (unsigned int i = 0; i < 2; i++) {
 		apic_is_x2 = i;
-		the_check();
+		the_test();
 		apic_end();
 		if (check_has_failed()) {
 			terminal_print("# in %s mode:\n", i ? "x2APIC" : "xAPIC");
@@ -124,10 +124,14 @@ static void in_both_modes(void)
 	apic_is_x2 = false;
 }
 
-void apic_check_run(const char *name, void (*check)(void))
+void apic_run(const struct apic_test *tests, size_t n_tests)
 {
-	the_check = check;
-	check_run(name, in_both_modes);
+	if (!n_tests)
+		(void)check_run_all(NULL, 0);
+	for (size_t i = 0; i < n_tests; i++) {
+		the_test = tests[i].test.run;
+		check_run(tests[i].test.name, tests[i].is_in_both ? in_both_modes : the_test);
+	}
 }
 
 void apic_checks(void)

@@ -101,9 +101,23 @@ HRESULT apic_request(uint32_t type, uint32_t destination, uint32_t vector, bool 
 /* Interrupts are let in for a moment: how many have come to VP vp altogether. */
 uint64_t apic_take(uint32_t vp);
 
-/* Run the check once for each mode. */
-void apic_check_run(const char *name, void (*check)(void));
-#define RUN_BOTH(name) apic_check_run(#name, name)
+/* Rows of a table of tests that are run in both modes, one after the other, or once, in the mode that they choose. */
+struct apic_test {
+	struct test test;
+	bool is_in_both;
+};
+
+#define BOTH(name)               \
+	{                        \
+		TEST(name), true \
+	}
+#define ONCE(name)                \
+	{                         \
+		TEST(name), false \
+	}
+
+#define RUN_APIC(tests) apic_run((tests), sizeof(tests) / sizeof((tests)[0]))
+void apic_run(const struct apic_test *tests, size_t n_tests);
 
 /* The groups, for apic.c. */
 void apic_register_checks(void);

@@ -57,10 +57,10 @@ static void apic_x2apic_msrs_exist_as_listed(void)
 			can_write = rows[i].can_write;
 		}
 		(void)apic_get(0, reg);
-		EXPECT_EQ(apic_fault, can_read ? 0 : OP_GP);
+		CHECK_EQ(apic_fault, can_read ? 0 : OP_GP);
 		/* A self-IPI of vector 0 is an error to note, and the ICR's, too. */
 		apic_set(0, reg, reg == APIC_SVR ? SVR_ENABLED : 0);
-		EXPECT_EQ(apic_fault, can_write ? 0 : OP_GP);
+		CHECK_EQ(apic_fault, can_write ? 0 : OP_GP);
 	}
 	end_x2();
 }
@@ -93,7 +93,7 @@ static void apic_x2apic_refuses_reserved_bits(void)
 	begin_x2(1);
 	for (unsigned int i = 0; i < N(rows); i++) {
 		apic_set(0, rows[i].reg, rows[i].value);
-		EXPECT_EQ(apic_fault, OP_GP);
+		CHECK_EQ(apic_fault, OP_GP);
 	}
 	end_x2();
 }
@@ -103,9 +103,9 @@ static void apic_xapic_mode_has_no_x2apic_msrs(void)
 	apic_begin_with(1);
 	for (uint32_t reg = 0; reg < 0x40; reg++) {
 		(void)apic_do(0, OP(RDMSR, .argument = MSR_X2APIC + reg));
-		EXPECT_EQ(apic_fault, OP_GP);
+		CHECK_EQ(apic_fault, OP_GP);
 		(void)apic_do(0, OP(WRMSR, .argument = MSR_X2APIC + reg));
-		EXPECT_EQ(apic_fault, OP_GP);
+		CHECK_EQ(apic_fault, OP_GP);
 	}
 	apic_end();
 }
@@ -113,10 +113,10 @@ static void apic_xapic_mode_has_no_x2apic_msrs(void)
 static void apic_x2apic_mode_has_no_page(void)
 {
 	begin_x2(1);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP(READ32, .argument = APIC_PAGE + 0x20)),
-		  WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(apic_board.exit.MemoryAccess.Gpa, APIC_PAGE + 0x20);
-	EXPECT_EQ(apic_board.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP(READ32, .argument = APIC_PAGE + 0x20)),
+		 WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(apic_board.exit.MemoryAccess.Gpa, APIC_PAGE + 0x20);
+	CHECK_EQ(apic_board.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
 	end_x2();
 }
 
@@ -128,22 +128,22 @@ static void apic_base_changes_mode_as_the_manual_allows(void)
 	const uint64_t off = APIC_PAGE | APIC_BASE_BSP, xapic = off | APIC_BASE_ENABLE,
 		       x2 = xapic | APIC_BASE_EXTD;
 
-	EXPECT_HR(board_create(&apic_board, &options), S_OK);
-	EXPECT_EQ(read_base(), xapic);
+	CHECK_EQ(board_create(&apic_board, &options), S_OK);
+	CHECK_EQ(read_base(), xapic);
 	/* Not enabled, but extended: never. */
-	EXPECT_EQ(write_base(off | APIC_BASE_EXTD), OP_GP);
-	EXPECT_EQ(write_base(off), 0);
-	EXPECT_EQ(write_base(x2), OP_GP);
-	EXPECT_EQ(read_base(), off);
-	EXPECT_EQ(write_base(xapic), 0);
-	EXPECT_EQ(write_base(x2), 0);
-	EXPECT_EQ(write_base(x2), 0);
-	EXPECT_EQ(write_base(xapic), OP_GP);
-	EXPECT_EQ(write_base(off | APIC_BASE_EXTD), OP_GP);
-	EXPECT_EQ(read_base(), x2);
-	EXPECT_EQ(write_base(off), 0);
-	EXPECT_EQ(write_base(xapic), 0);
-	EXPECT_EQ(read_base(), xapic);
+	CHECK_EQ(write_base(off | APIC_BASE_EXTD), OP_GP);
+	CHECK_EQ(write_base(off), 0);
+	CHECK_EQ(write_base(x2), OP_GP);
+	CHECK_EQ(read_base(), off);
+	CHECK_EQ(write_base(xapic), 0);
+	CHECK_EQ(write_base(x2), 0);
+	CHECK_EQ(write_base(x2), 0);
+	CHECK_EQ(write_base(xapic), OP_GP);
+	CHECK_EQ(write_base(off | APIC_BASE_EXTD), OP_GP);
+	CHECK_EQ(read_base(), x2);
+	CHECK_EQ(write_base(off), 0);
+	CHECK_EQ(write_base(xapic), 0);
+	CHECK_EQ(read_base(), xapic);
 	apic_end();
 }
 
@@ -153,10 +153,10 @@ static void apic_base_refuses_reserved_bits(void)
 
 	apic_begin_with(1);
 	for (unsigned int i = 0; i < N(bits); i++)
-		EXPECT_EQ(write_base(read_base() | bits[i]), OP_GP);
+		CHECK_EQ(write_base(read_base() | bits[i]), OP_GP);
 	/* In a partition of XApic the extended mode is reserved, too. */
-	EXPECT_EQ(write_base(read_base() | APIC_BASE_EXTD), OP_GP);
-	EXPECT_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE);
+	CHECK_EQ(write_base(read_base() | APIC_BASE_EXTD), OP_GP);
+	CHECK_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	apic_end();
 }
 
@@ -166,27 +166,27 @@ static void apic_base_says_in_cpuid_what_there_is(void)
 
 	begin_x2(1);
 	(void)apic_do(0, OP(CPUID, .argument = leaf_1));
-	EXPECT_EQ(board_op(&apic_board, 0, 0)->value >> 21 & 1, 1);	  /* ECX: x2APIC */
-	EXPECT_EQ(board_op(&apic_board, 0, 0)->value >> (32 + 9) & 1, 1); /* EDX: APIC */
-	EXPECT_EQ(write_base(APIC_PAGE | APIC_BASE_BSP), 0);
+	CHECK_EQ(board_op(&apic_board, 0, 0)->value >> 21 & 1, 1);	 /* ECX: x2APIC */
+	CHECK_EQ(board_op(&apic_board, 0, 0)->value >> (32 + 9) & 1, 1); /* EDX: APIC */
+	CHECK_EQ(write_base(APIC_PAGE | APIC_BASE_BSP), 0);
 	(void)apic_do(0, OP(CPUID, .argument = leaf_1));
-	EXPECT_EQ(board_op(&apic_board, 0, 0)->value >> (32 + 9) & 1, 0);
+	CHECK_EQ(board_op(&apic_board, 0, 0)->value >> (32 + 9) & 1, 0);
 	end_x2();
 	apic_begin_with(1);
 	(void)apic_do(0, OP(CPUID, .argument = leaf_1));
-	EXPECT_EQ(board_op(&apic_board, 0, 0)->value >> 21 & 1, 0);
-	EXPECT_EQ(board_op(&apic_board, 0, 0)->value >> (32 + 9) & 1, 1);
+	CHECK_EQ(board_op(&apic_board, 0, 0)->value >> 21 & 1, 0);
+	CHECK_EQ(board_op(&apic_board, 0, 0)->value >> (32 + 9) & 1, 1);
 	apic_end();
 }
 
 static void apic_base_switched_off_gives_the_page_back(void)
 {
 	apic_begin_with(1);
-	EXPECT_EQ(write_base(APIC_PAGE | APIC_BASE_BSP), 0);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP(WRITE32, .argument = APIC_PAGE + 0x80)),
-		  WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(apic_board.exit.MemoryAccess.Gpa, APIC_PAGE + 0x80);
-	EXPECT_EQ(apic_board.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
+	CHECK_EQ(write_base(APIC_PAGE | APIC_BASE_BSP), 0);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP(WRITE32, .argument = APIC_PAGE + 0x80)),
+		 WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(apic_board.exit.MemoryAccess.Gpa, APIC_PAGE + 0x80);
+	CHECK_EQ(apic_board.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
 	apic_end();
 }
 
@@ -194,8 +194,8 @@ static void apic_base_switched_off_gives_the_page_back(void)
 static void apic_base_does_not_move(void)
 {
 	apic_begin_with(1);
-	EXPECT_EQ(write_base(0xfed40000 | APIC_BASE_BSP | APIC_BASE_ENABLE), OP_GP);
-	EXPECT_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE);
+	CHECK_EQ(write_base(0xfed40000 | APIC_BASE_BSP | APIC_BASE_ENABLE), OP_GP);
+	CHECK_EQ(read_base(), APIC_PAGE | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	apic_end();
 }
 
@@ -204,13 +204,13 @@ static void apic_page_lies_over_memory(void)
 {
 	apic_begin_with(1);
 	*(uint32_t *)(void *)(apic_board.ram + BOARD_BUFFERS + 0x30) = 0x12345678;
-	EXPECT_HR(WHvMapGpaRange(apic_board.partition, apic_board.ram + BOARD_BUFFERS, APIC_PAGE,
-				 4096, WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite),
-		  S_OK);
-	EXPECT((apic_get(0, APIC_VERSION) & 0xff) <= 0x15);
+	CHECK_EQ(WHvMapGpaRange(apic_board.partition, apic_board.ram + BOARD_BUFFERS, APIC_PAGE,
+				4096, WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite),
+		 S_OK);
+	CHECK((apic_get(0, APIC_VERSION) & 0xff) <= 0x15);
 	apic_set(0, APIC_TPR, 0x30);
-	EXPECT_EQ(apic_do(0, OP0(READ_CR8)), 3);
-	EXPECT_EQ(*(uint32_t *)(void *)(apic_board.ram + BOARD_BUFFERS + 0x80), 0);
+	CHECK_EQ(apic_do(0, OP0(READ_CR8)), 3);
+	CHECK_EQ(*(uint32_t *)(void *)(apic_board.ram + BOARD_BUFFERS + 0x80), 0);
 	apic_end();
 }
 
@@ -222,41 +222,45 @@ static void apic_none_is_no_apic(void)
 	static uint8_t state[4096];
 	UINT32 written, targets[1], n_targets;
 
-	EXPECT_HR(board_create(&apic_board, &options), S_OK);
-	EXPECT_FAILED(apic_request(WHvX64InterruptTypeFixed, 0, 0x40, false, false));
-	EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
-					     WHvX64InterruptDestinationModePhysical, targets, 1,
-					     &n_targets),
-		  0xc0350008u); /* ERROR_HV_OPERATION_DENIED */
-	EXPECT_HR(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
-								  sizeof(state), &written),
-		  WHV_E_INVALID_VP_STATE);
-	EXPECT_HR(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
-								  sizeof(state)),
-		  WHV_E_INVALID_VP_STATE);
-	EXPECT_FAILED(WHvGetVirtualProcessorRegisters(apic_board.partition, 0, &name, 1, &value));
-	EXPECT_FAILED(WHvSetVirtualProcessorRegisters(apic_board.partition, 0, &name, 1, &value));
+	CHECK_EQ(board_create(&apic_board, &options), S_OK);
+	CHECK(FAILED(apic_request(WHvX64InterruptTypeFixed, 0, 0x40, false, false)));
+	CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
+					    WHvX64InterruptDestinationModePhysical, targets, 1,
+					    &n_targets),
+		 0xc0350008u); /* ERROR_HV_OPERATION_DENIED */
+	CHECK_EQ(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
+								 sizeof(state), &written),
+		 WHV_E_INVALID_VP_STATE);
+	CHECK_EQ(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
+								 sizeof(state)),
+		 WHV_E_INVALID_VP_STATE);
+	CHECK(FAILED(WHvGetVirtualProcessorRegisters(apic_board.partition, 0, &name, 1, &value)));
+	CHECK(FAILED(WHvSetVirtualProcessorRegisters(apic_board.partition, 0, &name, 1, &value)));
 	(void)apic_do(0, OP(RDMSR, .argument = MSR_X2APIC + APIC_TPR));
-	EXPECT_EQ(apic_fault, OP_GP);
+	CHECK_EQ(apic_fault, OP_GP);
 	/* CR8 there is. */
 	(void)apic_do(0, OP(WRITE_CR8, .value = 5));
-	EXPECT_EQ(apic_do(0, OP0(READ_CR8)), 5);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP(READ32, .argument = APIC_PAGE + 0x80)),
-		  WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(apic_do(0, OP0(READ_CR8)), 5);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP(READ32, .argument = APIC_PAGE + 0x80)),
+		 WHvRunVpExitReasonMemoryAccess);
 	apic_end();
 }
 
 void apic_msr_checks(void)
 {
-	RUN(apic_x2apic_msrs_exist_as_listed);
-	RUN(apic_x2apic_refuses_reserved_bits);
-	RUN(apic_xapic_mode_has_no_x2apic_msrs);
-	RUN(apic_x2apic_mode_has_no_page);
-	RUN(apic_base_changes_mode_as_the_manual_allows);
-	RUN(apic_base_refuses_reserved_bits);
-	RUN(apic_base_says_in_cpuid_what_there_is);
-	RUN(apic_base_switched_off_gives_the_page_back);
-	RUN(apic_base_does_not_move);
-	RUN(apic_page_lies_over_memory);
-	RUN(apic_none_is_no_apic);
+	static const struct test tests[] = {
+		TEST(apic_x2apic_msrs_exist_as_listed),
+		TEST(apic_x2apic_refuses_reserved_bits),
+		TEST(apic_xapic_mode_has_no_x2apic_msrs),
+		TEST(apic_x2apic_mode_has_no_page),
+		TEST(apic_base_changes_mode_as_the_manual_allows),
+		TEST(apic_base_refuses_reserved_bits),
+		TEST(apic_base_says_in_cpuid_what_there_is),
+		TEST(apic_base_switched_off_gives_the_page_back),
+		TEST(apic_base_does_not_move),
+		TEST(apic_page_lies_over_memory),
+		TEST(apic_none_is_no_apic),
+	};
+
+	RUN(tests);
 }

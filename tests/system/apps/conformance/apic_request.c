@@ -32,19 +32,19 @@ static void request_fixed_reaches_its_destination(void)
 {
 	begin();
 	for (uint32_t vp = 0; vp < VPS; vp++) {
-		EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, vp, VECTOR, false, false), S_OK);
-		EXPECT_EQ(takers(), 1u << vp);
+		CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, vp, VECTOR, false, false), S_OK);
+		CHECK_EQ(takers(), 1u << vp);
 	}
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, apic_is_x2 ? ~0u : 0xff, VECTOR, false,
-			       false),
-		  S_OK);
-	EXPECT_EQ(takers(), 7);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, apic_is_x2 ? ~0u : 0xff, VECTOR, false,
+			      false),
+		 S_OK);
+	CHECK_EQ(takers(), 7);
 	set_logical_names();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 5, VECTOR, true, false), S_OK);
-	EXPECT_EQ(takers(), 5);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 5, VECTOR, true, false), S_OK);
+	CHECK_EQ(takers(), 5);
 	/* Nobody: lost, as on a bus. */
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 99, VECTOR, false, false), S_OK);
-	EXPECT_EQ(takers(), 0);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 99, VECTOR, false, false), S_OK);
+	CHECK_EQ(takers(), 0);
 }
 
 static void request_lowest_priority_reaches_one(void)
@@ -53,71 +53,70 @@ static void request_lowest_priority_reaches_one(void)
 
 	begin();
 	set_logical_names();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeLowestPriority, 6, VECTOR, true, false), S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeLowestPriority, 6, VECTOR, true, false), S_OK);
 	bits = takers();
-	EXPECT(bits == 2 || bits == 4);
+	CHECK(bits == 2 || bits == 4);
 	apic_set(1, APIC_TPR, 0x40);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeLowestPriority, 6, VECTOR, true, false), S_OK);
-	EXPECT_EQ(takers(), 4);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeLowestPriority, 6, VECTOR, true, false), S_OK);
+	CHECK_EQ(takers(), 4);
 }
 
 static void request_nmi_is_an_nmi(void)
 {
 	begin();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeNmi, 2, 0, false, false), S_OK);
-	EXPECT_EQ(SCRIPT(&apic_board, 2, OP0(CLI)), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 2), 1);
-	EXPECT_EQ(board_event(&apic_board, 2, 0)->vector, 2);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeNmi, 2, 0, false, false), S_OK);
+	CHECK_EQ(SCRIPT(&apic_board, 2, OP0(CLI)), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 2), 1);
+	CHECK_EQ(board_event(&apic_board, 2, 0)->vector, 2);
 }
 
 /* By what LINT1 is programmed to. */
 static void request_lint1_asks_its_table_entry(void)
 {
 	begin();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeLocalInt1, 0, 0, false, false), S_OK);
-	EXPECT_EQ(apic_take(0), 0); /* masked */
+	CHECK_EQ(apic_request(WHvX64InterruptTypeLocalInt1, 0, 0, false, false), S_OK);
+	CHECK_EQ(apic_take(0), 0); /* masked */
 	apic_set(0, APIC_LVT_LINT1, 4u << 8);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeLocalInt1, 0, 0, false, false), S_OK);
-	EXPECT_EQ(apic_take(0), 1);
-	EXPECT_EQ(board_event(&apic_board, 0, 0)->vector, 2);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeLocalInt1, 0, 0, false, false), S_OK);
+	CHECK_EQ(apic_take(0), 1);
+	CHECK_EQ(board_event(&apic_board, 0, 0)->vector, 2);
 	apic_set(0, APIC_LVT_LINT1, VECTOR);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeLocalInt1, 0, 0x99, false, false), S_OK);
-	EXPECT_EQ(apic_take(0), 2);
-	EXPECT_EQ(board_event(&apic_board, 0, 1)->vector, VECTOR);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeLocalInt1, 0, 0x99, false, false), S_OK);
+	CHECK_EQ(apic_take(0), 2);
+	CHECK_EQ(board_event(&apic_board, 0, 1)->vector, VECTOR);
 }
 
 static void request_init_and_sipi_start_a_vp(void)
 {
 	begin();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeInit, 1, 0, false, false), S_OK);
-	EXPECT_EQ(board_run(&apic_board, 1), WhitRunVpExitReasonTurn);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeSipi, 1, BOARD_AP_CODE >> 12, false, false),
-		  S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeInit, 1, 0, false, false), S_OK);
+	CHECK_EQ(board_run(&apic_board, 1), WhitRunVpExitReasonTurn);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeSipi, 1, BOARD_AP_CODE >> 12, false, false), S_OK);
 	board_load(&apic_board, 1, (const struct op[]) { OP0(READ_CR0) }, 1);
-	EXPECT_EQ(board_run(&apic_board, 1), BOARD_DONE);
-	EXPECT_EQ(board_op(&apic_board, 1, 0)->result & 1, 1);
+	CHECK_EQ(board_run(&apic_board, 1), BOARD_DONE);
+	CHECK_EQ(board_op(&apic_board, 1, 0)->result & 1, 1);
 }
 
 static void request_level_exits_at_its_eoi(void)
 {
 	begin();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 1, VECTOR, false, true), S_OK);
-	EXPECT_EQ(SCRIPT(&apic_board, 1, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64ApicEoi);
-	EXPECT_EQ(apic_board.exit.ApicEoi.InterruptVector, VECTOR);
-	EXPECT_EQ(board_run(&apic_board, 1), BOARD_DONE);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 1, VECTOR, false, true), S_OK);
+	CHECK_EQ(SCRIPT(&apic_board, 1, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64ApicEoi);
+	CHECK_EQ(apic_board.exit.ApicEoi.InterruptVector, VECTOR);
+	CHECK_EQ(board_run(&apic_board, 1), BOARD_DONE);
 	/* Again, while it is in service: once more after the EOI. */
 	board_handle(&apic_board, VECTOR, apic_eoi_action(),
 		     (const struct op[]) { OP(OUT, .argument = 0x80) }, 1);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 1, VECTOR, false, true), S_OK);
-	EXPECT_EQ(SCRIPT(&apic_board, 1, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 1, VECTOR, false, true), S_OK);
+	CHECK_EQ(SCRIPT(&apic_board, 1, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64IoPortAccess);
 	board_skip(&apic_board, 1);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 1, VECTOR, false, true), S_OK);
-	EXPECT_EQ(board_run(&apic_board, 1), WHvRunVpExitReasonX64ApicEoi);
-	EXPECT_EQ(board_run(&apic_board, 1), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 1, VECTOR, false, true), S_OK);
+	CHECK_EQ(board_run(&apic_board, 1), WHvRunVpExitReasonX64ApicEoi);
+	CHECK_EQ(board_run(&apic_board, 1), WHvRunVpExitReasonX64IoPortAccess);
 	board_skip(&apic_board, 1);
-	EXPECT_EQ(board_run(&apic_board, 1), WHvRunVpExitReasonX64ApicEoi);
-	EXPECT_EQ(board_run(&apic_board, 1), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 1), 3);
+	CHECK_EQ(board_run(&apic_board, 1), WHvRunVpExitReasonX64ApicEoi);
+	CHECK_EQ(board_run(&apic_board, 1), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 1), 3);
 }
 
 /* Vectors 0 to 15: the receiver's error register, as in hardware; no interrupt. */
@@ -125,10 +124,10 @@ static void request_of_an_illegal_vector_is_noted_by_the_receiver(void)
 {
 	begin();
 	for (uint32_t vector = 0; vector < 16; vector += 15) {
-		EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 1, vector, false, false), S_OK);
+		CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 1, vector, false, false), S_OK);
 		apic_set(1, APIC_ESR, 0);
-		EXPECT_EQ(apic_get(1, APIC_ESR), ESR_RECEIVE);
-		EXPECT_EQ(apic_take(1), 0);
+		CHECK_EQ(apic_get(1, APIC_ESR), ESR_RECEIVE);
+		CHECK_EQ(apic_take(1), 0);
 	}
 }
 
@@ -141,40 +140,40 @@ static void request_refuses_nonsense(void)
 	for (uint32_t type = 0; type < 256; type++) {
 		if (type < 32 && good >> type & 1)
 			continue;
-		EXPECT_HR(apic_request(type, 0, VECTOR, false, false), E_INVALIDARG);
+		CHECK_EQ(apic_request(type, 0, VECTOR, false, false), E_INVALIDARG);
 	}
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, 256, false, false), E_INVALIDARG);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, 256, false, false), E_INVALIDARG);
 	control.DestinationMode = 2;
-	EXPECT_HR(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
-		  E_INVALIDARG);
+	CHECK_EQ(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
+		 E_INVALIDARG);
 	control.DestinationMode = 0;
 	control.TriggerMode = 2;
-	EXPECT_HR(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
-		  E_INVALIDARG);
+	CHECK_EQ(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
+		 E_INVALIDARG);
 	control.TriggerMode = 0;
 	control.TargetVtl = 1;
-	EXPECT_HR(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
-		  E_INVALIDARG);
+	CHECK_EQ(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
+		 E_INVALIDARG);
 	control.TargetVtl = 0;
 	control.Reserved = 1;
-	EXPECT_HR(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
-		  E_INVALIDARG);
+	CHECK_EQ(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control)),
+		 E_INVALIDARG);
 	control.Reserved = 0;
-	EXPECT_FAILED(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control) - 1));
-	EXPECT_FAILED(WHvRequestInterrupt(apic_board.partition, NULL, sizeof(control)));
-	EXPECT_FAILED(WHvRequestInterrupt(NULL, &control, sizeof(control)));
-	EXPECT_EQ(takers(), 0);
+	CHECK(FAILED(WHvRequestInterrupt(apic_board.partition, &control, sizeof(control) - 1)));
+	CHECK(FAILED(WHvRequestInterrupt(apic_board.partition, NULL, sizeof(control))));
+	CHECK(FAILED(WHvRequestInterrupt(NULL, &control, sizeof(control))));
+	CHECK_EQ(takers(), 0);
 }
 
 static void request_wakes_a_halted_vp(void)
 {
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 2, OP0(STI_HLT_CLI)), WhitRunVpExitReasonTurn);
-	EXPECT_EQ(board_get(&apic_board, 2, WHvRegisterInternalActivityState) & 2, 2);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 2, VECTOR, false, false), S_OK);
-	EXPECT_EQ(board_run(&apic_board, 2), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 2), 1);
-	EXPECT_EQ(board_get(&apic_board, 2, WHvRegisterInternalActivityState) & 2, 0);
+	CHECK_EQ(SCRIPT(&apic_board, 2, OP0(STI_HLT_CLI)), WhitRunVpExitReasonTurn);
+	CHECK_EQ(board_get(&apic_board, 2, WHvRegisterInternalActivityState) & 2, 2);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 2, VECTOR, false, false), S_OK);
+	CHECK_EQ(board_run(&apic_board, 2), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 2), 1);
+	CHECK_EQ(board_get(&apic_board, 2, WHvRegisterInternalActivityState) & 2, 0);
 }
 
 static void targets_are_the_vps_of_a_destination(void)
@@ -184,53 +183,55 @@ static void targets_are_the_vps_of_a_destination(void)
 	begin();
 	set_logical_names();
 	for (uint32_t vp = 0; vp < VPS; vp++) {
-		EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, vp,
-						     WHvX64InterruptDestinationModePhysical,
-						     targets, VPS, &n),
-			  S_OK);
-		EXPECT_EQ(n, 1);
-		EXPECT_EQ(targets[0], vp);
+		CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, vp,
+						    WHvX64InterruptDestinationModePhysical, targets,
+						    VPS, &n),
+			 S_OK);
+		CHECK_EQ(n, 1);
+		CHECK_EQ(targets[0], vp);
 	}
-	EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, 5,
-					     WHvX64InterruptDestinationModeLogical, targets, 4, &n),
-		  S_OK);
-	EXPECT_EQ(n, 2);
-	EXPECT_EQ(targets[0], 0);
-	EXPECT_EQ(targets[1], 2);
-	EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, apic_is_x2 ? ~0u : 0xff,
-					     WHvX64InterruptDestinationModePhysical, targets, 4,
-					     &n),
-		  S_OK);
-	EXPECT_EQ(n, VPS);
-	EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, 50,
-					     WHvX64InterruptDestinationModePhysical, targets, 4,
-					     &n),
-		  S_OK);
-	EXPECT_EQ(n, 0);
-	EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
-					     (WHV_INTERRUPT_DESTINATION_MODE)2, targets, 4, &n),
-		  E_INVALIDARG);
-	EXPECT_HR(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
-					     WHvX64InterruptDestinationModePhysical, targets,
-					     VPS - 1, &n),
-		  E_INVALIDARG);
-	EXPECT_FAILED(WHvGetInterruptTargetVpSet(
-		apic_board.partition, 0, WHvX64InterruptDestinationModePhysical, NULL, VPS, &n));
-	EXPECT_FAILED(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
-						 WHvX64InterruptDestinationModePhysical, targets,
-						 VPS, NULL));
+	CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, 5,
+					    WHvX64InterruptDestinationModeLogical, targets, 4, &n),
+		 S_OK);
+	CHECK_EQ(n, 2);
+	CHECK_EQ(targets[0], 0);
+	CHECK_EQ(targets[1], 2);
+	CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, apic_is_x2 ? ~0u : 0xff,
+					    WHvX64InterruptDestinationModePhysical, targets, 4, &n),
+		 S_OK);
+	CHECK_EQ(n, VPS);
+	CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, 50,
+					    WHvX64InterruptDestinationModePhysical, targets, 4, &n),
+		 S_OK);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
+					    (WHV_INTERRUPT_DESTINATION_MODE)2, targets, 4, &n),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
+					    WHvX64InterruptDestinationModePhysical, targets,
+					    VPS - 1, &n),
+		 E_INVALIDARG);
+	CHECK(FAILED(WHvGetInterruptTargetVpSet(
+		apic_board.partition, 0, WHvX64InterruptDestinationModePhysical, NULL, VPS, &n)));
+	CHECK(FAILED(WHvGetInterruptTargetVpSet(apic_board.partition, 0,
+						WHvX64InterruptDestinationModePhysical, targets,
+						VPS, NULL)));
 }
 
 void apic_request_checks(void)
 {
-	RUN_BOTH(request_fixed_reaches_its_destination);
-	RUN_BOTH(request_lowest_priority_reaches_one);
-	RUN_BOTH(request_nmi_is_an_nmi);
-	RUN_BOTH(request_lint1_asks_its_table_entry);
-	RUN_BOTH(request_init_and_sipi_start_a_vp);
-	RUN_BOTH(request_level_exits_at_its_eoi);
-	RUN_BOTH(request_of_an_illegal_vector_is_noted_by_the_receiver);
-	RUN_BOTH(request_refuses_nonsense);
-	RUN_BOTH(request_wakes_a_halted_vp);
-	RUN_BOTH(targets_are_the_vps_of_a_destination);
+	static const struct apic_test tests[] = {
+		BOTH(request_fixed_reaches_its_destination),
+		BOTH(request_lowest_priority_reaches_one),
+		BOTH(request_nmi_is_an_nmi),
+		BOTH(request_lint1_asks_its_table_entry),
+		BOTH(request_init_and_sipi_start_a_vp),
+		BOTH(request_level_exits_at_its_eoi),
+		BOTH(request_of_an_illegal_vector_is_noted_by_the_receiver),
+		BOTH(request_refuses_nonsense),
+		BOTH(request_wakes_a_halted_vp),
+		BOTH(targets_are_the_vps_of_a_destination),
+	};
+
+	RUN_APIC(tests);
 }

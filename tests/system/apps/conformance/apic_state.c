@@ -33,17 +33,17 @@ static void get(uint32_t vp, uint8_t *page)
 {
 	UINT32 written = 0;
 
-	EXPECT_HR(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, vp, page,
-								  BYTES, &written),
-		  S_OK);
-	EXPECT_EQ(written, BYTES);
+	CHECK_EQ(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, vp, page,
+								 BYTES, &written),
+		 S_OK);
+	CHECK_EQ(written, BYTES);
 }
 
 static void set(uint32_t vp, const uint8_t *page)
 {
-	EXPECT_HR(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, vp, page,
-								  BYTES),
-		  S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, vp, page,
+								 BYTES),
+		 S_OK);
 }
 
 /* Something in every register that can have it. */
@@ -60,7 +60,7 @@ static void fill_by_the_guest(void)
 				  apic_destination(1),
 				  apic_send(ICR_FIXED | 0x58, 1) };
 
-	EXPECT_EQ(board_script(&apic_board, 0, ops, N(ops)), BOARD_DONE);
+	CHECK_EQ(board_script(&apic_board, 0, ops, N(ops)), BOARD_DONE);
 	if (apic_is_x2)
 		return;
 	apic_set(0, APIC_LDR, 0x09000000);
@@ -78,38 +78,38 @@ static void apic_state_is_the_page(void)
 
 	begin();
 	fill_by_the_guest();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, true), S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, true), S_OK);
 	get(0, state);
 	for (unsigned int i = 0; i < N(regs); i++)
-		EXPECT_EQ(word(state, regs[i]), apic_get(0, regs[i]));
-	EXPECT_EQ(word(state, APIC_TPR), 0x7a);
-	EXPECT_EQ(word(state, APIC_LVT_LINT1), 0xa455);
-	EXPECT_EQ(word(state, APIC_IRR + VECTOR / 32), 1u << VECTOR % 32);
-	EXPECT_EQ(word(state, APIC_TMR + VECTOR / 32), 1u << VECTOR % 32);
+		CHECK_EQ(word(state, regs[i]), apic_get(0, regs[i]));
+	CHECK_EQ(word(state, APIC_TPR), 0x7a);
+	CHECK_EQ(word(state, APIC_LVT_LINT1), 0xa455);
+	CHECK_EQ(word(state, APIC_IRR + VECTOR / 32), 1u << VECTOR % 32);
+	CHECK_EQ(word(state, APIC_TMR + VECTOR / 32), 1u << VECTOR % 32);
 	for (uint32_t i = 1024; i < BYTES; i++)
-		EXPECT_EQ(state[i], 0);
+		CHECK_EQ(state[i], 0);
 }
 
 static void apic_state_moves_to_another_partition(void)
 {
 	begin();
 	fill_by_the_guest();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, true), S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, true), S_OK);
 	get(0, state);
 	apic_end();
 	begin();
 	set(0, state);
 	get(0, other);
 	for (uint32_t i = 0; i < BYTES; i++)
-		EXPECT_EQ(other[i], state[i]);
-	EXPECT_EQ(apic_get(0, APIC_LVT_LINT0), 0x754);
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterCr8), 7);
+		CHECK_EQ(other[i], state[i]);
+	CHECK_EQ(apic_get(0, APIC_LVT_LINT0), 0x754);
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterCr8), 7);
 	/* What was pending there comes here, and exits at its EOI. */
-	EXPECT_EQ(apic_take(0), 0);
+	CHECK_EQ(apic_take(0), 0);
 	(void)apic_do(0, OP(WRITE_CR8, .value = 0));
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64ApicEoi);
-	EXPECT_EQ(apic_board.exit.ApicEoi.InterruptVector, VECTOR);
-	EXPECT_EQ(board_run(&apic_board, 0), BOARD_DONE);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64ApicEoi);
+	CHECK_EQ(apic_board.exit.ApicEoi.InterruptVector, VECTOR);
+	CHECK_EQ(board_run(&apic_board, 0), BOARD_DONE);
 }
 
 static void apic_state_keeps_what_is_in_service(void)
@@ -118,51 +118,51 @@ static void apic_state_keeps_what_is_in_service(void)
 
 	begin();
 	board_handle(&apic_board, VECTOR, apic_eoi_action(), inside, 1);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP0(CLI)), WHvRunVpExitReasonX64IoPortAccess);
 	board_skip(&apic_board, 0);
 	get(0, state);
-	EXPECT_EQ(word(state, APIC_ISR + VECTOR / 32), 1u << VECTOR % 32);
+	CHECK_EQ(word(state, APIC_ISR + VECTOR / 32), 1u << VECTOR % 32);
 	platform_clear(other, BYTES);
 	set(0, state);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, 0x68, false, false), S_OK);
-	EXPECT_EQ(board_run(&apic_board, 0), BOARD_DONE);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, 0x68, false, false), S_OK);
+	CHECK_EQ(board_run(&apic_board, 0), BOARD_DONE);
 	get(0, state);
-	EXPECT_EQ(word(state, APIC_ISR + VECTOR / 32) & 1u << VECTOR % 32, 0);
+	CHECK_EQ(word(state, APIC_ISR + VECTOR / 32) & 1u << VECTOR % 32, 0);
 }
 
 static void apic_state_shows_a_pending_nmi(void)
 {
 	begin();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeNmi, 0, 0, false, false), S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeNmi, 0, 0, false, false), S_OK);
 	get(0, state);
-	EXPECT_EQ(word(state, APIC_IRR), 1u << 2);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(CLI)), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(word(state, APIC_IRR), 1u << 2);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(CLI)), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
 	get(0, other);
-	EXPECT_EQ(word(other, APIC_IRR), 0);
+	CHECK_EQ(word(other, APIC_IRR), 0);
 	/* And in the other direction. */
 	set(0, state);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(CLI)), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 2);
-	EXPECT_EQ(board_event(&apic_board, 0, 1)->vector, 2);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(CLI)), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 2);
+	CHECK_EQ(board_event(&apic_board, 0, 1)->vector, 2);
 }
 
 static void apic_state_restores_a_running_timer(void)
 {
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
-			 apic_write(APIC_DIVIDE, DIVIDE_BY_1), apic_write(APIC_INITIAL, 10000000)),
-		  BOARD_DONE);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
+			apic_write(APIC_DIVIDE, DIVIDE_BY_1), apic_write(APIC_INITIAL, 10000000)),
+		 BOARD_DONE);
 	get(0, state);
-	EXPECT_EQ(word(state, APIC_INITIAL), 10000000);
-	EXPECT(word(state, APIC_CURRENT) > 0 && word(state, APIC_CURRENT) < 10000000);
+	CHECK_EQ(word(state, APIC_INITIAL), 10000000);
+	CHECK(word(state, APIC_CURRENT) > 0 && word(state, APIC_CURRENT) < 10000000);
 	apic_end();
 	begin();
 	set(0, state);
-	EXPECT_EQ(apic_get(0, APIC_INITIAL), 10000000);
-	EXPECT(apic_get(0, APIC_CURRENT) > 0 && apic_get(0, APIC_CURRENT) < 10000000);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_INITIAL, 0)), BOARD_DONE);
+	CHECK_EQ(apic_get(0, APIC_INITIAL), 10000000);
+	CHECK(apic_get(0, APIC_CURRENT) > 0 && apic_get(0, APIC_CURRENT) < 10000000);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_INITIAL, 0)), BOARD_DONE);
 }
 
 static void apic_state_through_the_general_call_is_the_same(void)
@@ -172,19 +172,19 @@ static void apic_state_through_the_general_call_is_the_same(void)
 	begin();
 	fill_by_the_guest();
 	get(0, state);
-	EXPECT_HR(WHvGetVirtualProcessorState(apic_board.partition, 0,
-					      WHvVirtualProcessorStateTypeInterruptControllerState2,
-					      other, BYTES, &written),
-		  S_OK);
-	EXPECT_EQ(written, BYTES);
+	CHECK_EQ(WHvGetVirtualProcessorState(apic_board.partition, 0,
+					     WHvVirtualProcessorStateTypeInterruptControllerState2,
+					     other, BYTES, &written),
+		 S_OK);
+	CHECK_EQ(written, BYTES);
 	for (uint32_t i = 0; i < BYTES; i++)
-		EXPECT_EQ(other[i], state[i]);
+		CHECK_EQ(other[i], state[i]);
 	set_word(other, APIC_TPR, 0x20);
-	EXPECT_HR(WHvSetVirtualProcessorState(apic_board.partition, 0,
-					      WHvVirtualProcessorStateTypeInterruptControllerState2,
-					      other, BYTES),
-		  S_OK);
-	EXPECT_EQ(apic_do(0, OP0(READ_CR8)), 2);
+	CHECK_EQ(WHvSetVirtualProcessorState(apic_board.partition, 0,
+					     WHvVirtualProcessorStateTypeInterruptControllerState2,
+					     other, BYTES),
+		 S_OK);
+	CHECK_EQ(apic_do(0, OP0(READ_CR8)), 2);
 }
 
 static void apic_state_of_the_first_layout_comes_back(void)
@@ -193,23 +193,23 @@ static void apic_state_of_the_first_layout_comes_back(void)
 
 	begin();
 	fill_by_the_guest();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
 	get(0, state);
-	EXPECT_HR(WHvGetVirtualProcessorInterruptControllerState(apic_board.partition, 0, other,
-								 BYTES, &written),
-		  S_OK);
-	EXPECT(written && written <= BYTES);
+	CHECK_EQ(WHvGetVirtualProcessorInterruptControllerState(apic_board.partition, 0, other,
+								BYTES, &written),
+		 S_OK);
+	CHECK(written && written <= BYTES);
 	apic_end();
 	begin();
-	EXPECT_HR(WHvSetVirtualProcessorInterruptControllerState(apic_board.partition, 0, other,
-								 written),
-		  S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorInterruptControllerState(apic_board.partition, 0, other,
+								written),
+		 S_OK);
 	get(0, other);
 	/* The TPR is not in it: it is CR8. */
-	EXPECT_EQ(word(other, APIC_SVR), word(state, APIC_SVR));
-	EXPECT_EQ(word(other, APIC_IRR + VECTOR / 32), word(state, APIC_IRR + VECTOR / 32));
-	EXPECT_EQ(word(other, APIC_LVT_LINT1), word(state, APIC_LVT_LINT1));
-	EXPECT_EQ(word(other, APIC_DIVIDE), word(state, APIC_DIVIDE));
+	CHECK_EQ(word(other, APIC_SVR), word(state, APIC_SVR));
+	CHECK_EQ(word(other, APIC_IRR + VECTOR / 32), word(state, APIC_IRR + VECTOR / 32));
+	CHECK_EQ(word(other, APIC_LVT_LINT1), word(state, APIC_LVT_LINT1));
+	CHECK_EQ(word(other, APIC_DIVIDE), word(state, APIC_DIVIDE));
 }
 
 static void apic_state_refuses_bad_calls(void)
@@ -217,23 +217,23 @@ static void apic_state_refuses_bad_calls(void)
 	UINT32 written = 0;
 
 	begin();
-	EXPECT_HR(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
-								  100, &written),
-		  WHV_E_INSUFFICIENT_BUFFER);
-	EXPECT_HR(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 9, state,
-								  BYTES, &written),
-		  WHV_E_VP_DOES_NOT_EXIST);
-	EXPECT_FAILED(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, NULL,
-								      BYTES, &written));
-	EXPECT_HR(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, NULL,
-								  BYTES),
-		  E_POINTER);
-	EXPECT_HR(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
-								  100),
-		  E_POINTER);
-	EXPECT_HR(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 9, state,
-								  BYTES),
-		  WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
+								 100, &written),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 9, state,
+								 BYTES, &written),
+		 WHV_E_VP_DOES_NOT_EXIST);
+	CHECK(FAILED(WHvGetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, NULL,
+								     BYTES, &written)));
+	CHECK_EQ(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, NULL,
+								 BYTES),
+		 E_POINTER);
+	CHECK_EQ(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 0, state,
+								 100),
+		 E_POINTER);
+	CHECK_EQ(WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 9, state,
+								 BYTES),
+		 WHV_E_VP_DOES_NOT_EXIST);
 }
 
 /* Whatever a page says, the answer is a result, and the guest goes on or is refused. */
@@ -250,11 +250,11 @@ static void apic_state_bears_any_page(void)
 		(void)WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 1,
 								      state, BYTES);
 		get(1, other);
-		EXPECT_EQ(word(other, APIC_LVT_ERROR) & ~0x110ffu, 0);
-		EXPECT_EQ(word(other, APIC_TPR) & ~0xffu, 0);
+		CHECK_EQ(word(other, APIC_LVT_ERROR) & ~0x110ffu, 0);
+		CHECK_EQ(word(other, APIC_TPR) & ~0xffu, 0);
 	}
 	/* The other VP is as it was. */
-	EXPECT_EQ(apic_get(0, APIC_SVR), SVR_ENABLED);
+	CHECK_EQ(apic_get(0, APIC_SVR), SVR_ENABLED);
 }
 
 static void apic_registers_have_names(void)
@@ -287,17 +287,17 @@ static void apic_registers_have_names(void)
 	begin();
 	for (unsigned int i = 0; i < N(rows); i++) {
 		if (rows[i].can_write)
-			EXPECT_HR(board_set(&apic_board, 0, rows[i].name, rows[i].value), S_OK);
-		EXPECT_EQ(board_get(&apic_board, 0, rows[i].name), apic_get(0, rows[i].reg));
+			CHECK_EQ(board_set(&apic_board, 0, rows[i].name, rows[i].value), S_OK);
+		CHECK_EQ(board_get(&apic_board, 0, rows[i].name), apic_get(0, rows[i].reg));
 		if (rows[i].can_write)
-			EXPECT_EQ(apic_get(0, rows[i].reg), rows[i].value);
+			CHECK_EQ(apic_get(0, rows[i].reg), rows[i].value);
 	}
 	/* Bits that it has not got. */
-	EXPECT_FAILED(board_set(&apic_board, 0, WHvX64RegisterApicLvtLint0, 0x87a));
-	EXPECT_FAILED(board_set(&apic_board, 0, WHvX64RegisterApicTpr, 0x100));
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicTpr), 0x35);
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicId), apic_get(0, APIC_ID));
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicLdr), apic_get(0, APIC_LDR));
+	CHECK(FAILED(board_set(&apic_board, 0, WHvX64RegisterApicLvtLint0, 0x87a)));
+	CHECK(FAILED(board_set(&apic_board, 0, WHvX64RegisterApicTpr, 0x100)));
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterApicTpr), 0x35);
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterApicId), apic_get(0, APIC_ID));
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterApicLdr), apic_get(0, APIC_LDR));
 }
 
 /* Names in the gaps are none. */
@@ -311,9 +311,8 @@ static void apic_registers_without_a_name_are_refused(void)
 		WHV_REGISTER_NAME name = (WHV_REGISTER_NAME)gaps[i];
 		WHV_REGISTER_VALUE value;
 
-		EXPECT_HR(
-			WHvGetVirtualProcessorRegisters(apic_board.partition, 0, &name, 1, &value),
-			WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(apic_board.partition, 0, &name, 1, &value),
+			 WHV_E_INVALID_VP_REGISTER_NAME);
 	}
 }
 
@@ -322,51 +321,55 @@ static void apic_base_is_a_register(void)
 	const uint64_t on = APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP;
 
 	begin();
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicBase),
-		  on | (apic_is_x2 ? APIC_BASE_EXTD : 0));
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterInitialApicId), 0);
-	EXPECT_EQ(board_get(&apic_board, 1, WHvX64RegisterInitialApicId), 1);
-	EXPECT_FAILED(board_set(&apic_board, 0, WHvX64RegisterApicBase, on | 1));
-	EXPECT_FAILED(board_set(&apic_board, 0, WHvX64RegisterApicBase,
-				(on | APIC_BASE_EXTD) & ~(uint64_t)APIC_BASE_ENABLE));
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterApicBase),
+		 on | (apic_is_x2 ? APIC_BASE_EXTD : 0));
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterInitialApicId), 0);
+	CHECK_EQ(board_get(&apic_board, 1, WHvX64RegisterInitialApicId), 1);
+	CHECK(FAILED(board_set(&apic_board, 0, WHvX64RegisterApicBase, on | 1)));
+	CHECK(FAILED(board_set(&apic_board, 0, WHvX64RegisterApicBase,
+			       (on | APIC_BASE_EXTD) & ~(uint64_t)APIC_BASE_ENABLE)));
 	/* A client that restores a VP goes where the guest could only go by steps. */
-	EXPECT_HR(board_set(&apic_board, 0, WHvX64RegisterApicBase, on), S_OK);
-	EXPECT_EQ(apic_do(0, OP(RDMSR, .argument = MSR_APIC_BASE)), on);
+	CHECK_EQ(board_set(&apic_board, 0, WHvX64RegisterApicBase, on), S_OK);
+	CHECK_EQ(apic_do(0, OP(RDMSR, .argument = MSR_APIC_BASE)), on);
 }
 
 static void apic_reset_of_the_partition_is_a_reset(void)
 {
 	begin();
 	fill_by_the_guest();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
-	EXPECT_HR(WHvResetPartition(apic_board.partition), S_OK);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
+	CHECK_EQ(WHvResetPartition(apic_board.partition), S_OK);
 	get(0, state);
-	EXPECT_EQ(word(state, APIC_TPR), 0);
-	EXPECT_EQ(word(state, APIC_SVR), 0xff);
-	EXPECT_EQ(word(state, APIC_LVT_LINT0), LVT_MASKED);
-	EXPECT_EQ(word(state, APIC_LVT_TIMER), LVT_MASKED);
-	EXPECT_EQ(word(state, APIC_IRR + VECTOR / 32), 0);
-	EXPECT_EQ(word(state, APIC_DIVIDE), 0);
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterApicBase),
-		  APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP);
-	EXPECT_EQ(board_get(&apic_board, 0, WHvX64RegisterCr8), 0);
-	EXPECT_HR(board_ready(&apic_board, 0), S_OK);
-	EXPECT_EQ(apic_take(0), 0);
+	CHECK_EQ(word(state, APIC_TPR), 0);
+	CHECK_EQ(word(state, APIC_SVR), 0xff);
+	CHECK_EQ(word(state, APIC_LVT_LINT0), LVT_MASKED);
+	CHECK_EQ(word(state, APIC_LVT_TIMER), LVT_MASKED);
+	CHECK_EQ(word(state, APIC_IRR + VECTOR / 32), 0);
+	CHECK_EQ(word(state, APIC_DIVIDE), 0);
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterApicBase),
+		 APIC_PAGE | APIC_BASE_ENABLE | APIC_BASE_BSP);
+	CHECK_EQ(board_get(&apic_board, 0, WHvX64RegisterCr8), 0);
+	CHECK_EQ(board_ready(&apic_board, 0), S_OK);
+	CHECK_EQ(apic_take(0), 0);
 }
 
 void apic_state_checks(void)
 {
-	RUN_BOTH(apic_state_is_the_page);
-	RUN_BOTH(apic_state_moves_to_another_partition);
-	RUN_BOTH(apic_state_keeps_what_is_in_service);
-	RUN_BOTH(apic_state_shows_a_pending_nmi);
-	RUN_BOTH(apic_state_restores_a_running_timer);
-	RUN_BOTH(apic_state_through_the_general_call_is_the_same);
-	RUN_BOTH(apic_state_of_the_first_layout_comes_back);
-	RUN_BOTH(apic_state_refuses_bad_calls);
-	RUN_BOTH(apic_state_bears_any_page);
-	RUN_BOTH(apic_registers_have_names);
-	RUN_BOTH(apic_registers_without_a_name_are_refused);
-	RUN_BOTH(apic_base_is_a_register);
-	RUN_BOTH(apic_reset_of_the_partition_is_a_reset);
+	static const struct apic_test tests[] = {
+		BOTH(apic_state_is_the_page),
+		BOTH(apic_state_moves_to_another_partition),
+		BOTH(apic_state_keeps_what_is_in_service),
+		BOTH(apic_state_shows_a_pending_nmi),
+		BOTH(apic_state_restores_a_running_timer),
+		BOTH(apic_state_through_the_general_call_is_the_same),
+		BOTH(apic_state_of_the_first_layout_comes_back),
+		BOTH(apic_state_refuses_bad_calls),
+		BOTH(apic_state_bears_any_page),
+		BOTH(apic_registers_have_names),
+		BOTH(apic_registers_without_a_name_are_refused),
+		BOTH(apic_base_is_a_register),
+		BOTH(apic_reset_of_the_partition_is_a_reset),
+	};
+
+	RUN_APIC(tests);
 }

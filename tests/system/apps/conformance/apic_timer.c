@@ -19,8 +19,8 @@ static uint64_t property(WHV_PARTITION_PROPERTY_CODE code)
 {
 	uint64_t value = 0;
 
-	EXPECT_HR(WHvGetPartitionProperty(apic_board.partition, code, &value, sizeof(value), NULL),
-		  S_OK);
+	CHECK_EQ(WHvGetPartitionProperty(apic_board.partition, code, &value, sizeof(value), NULL),
+		 S_OK);
 	return value;
 }
 
@@ -30,7 +30,7 @@ static void begin_with_turns(uint32_t turns)
 	board_handle(&apic_board, VECTOR, apic_eoi_action(), NULL, 0);
 	bus_hz = property(WHvPartitionPropertyCodeInterruptClockFrequency);
 	tsc_hz = property(WHvPartitionPropertyCodeProcessorClockFrequency);
-	EXPECT(bus_hz && tsc_hz);
+	CHECK(bus_hz && tsc_hz);
 }
 
 static void begin(void)
@@ -51,8 +51,8 @@ static uint64_t ticks(uint64_t n_counts)
 
 static void expect_time(uint64_t time, uint64_t wanted)
 {
-	EXPECT(time >= wanted);
-	EXPECT(time <= wanted + LATE);
+	CHECK(time >= wanted);
+	CHECK(time <= wanted + LATE);
 }
 
 static uint64_t result(unsigned int n)
@@ -65,16 +65,16 @@ static void apic_timer_counts_down_at_the_frequency_of_the_property(void)
 	uint64_t time, count;
 
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR),
-			 apic_write(APIC_DIVIDE, DIVIDE_BY_1), apic_write(APIC_INITIAL, ~0u),
-			 apic_read(APIC_CURRENT), OP0(RDTSC), OP(DELAY, .value = 1000000),
-			 OP0(RDTSC), apic_read(APIC_CURRENT)),
-		  BOARD_DONE);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR),
+			apic_write(APIC_DIVIDE, DIVIDE_BY_1), apic_write(APIC_INITIAL, ~0u),
+			apic_read(APIC_CURRENT), OP0(RDTSC), OP(DELAY, .value = 1000000),
+			OP0(RDTSC), apic_read(APIC_CURRENT)),
+		 BOARD_DONE);
 	time = result(6) - result(4);
 	count = result(3) - result(7);
 	/* Between the two reads: more than between the two RDTSC, by no more than the reads take. */
-	EXPECT(count >= counts(time));
-	EXPECT(count <= counts(time + LATE));
+	CHECK(count >= counts(time));
+	CHECK(count <= counts(time + LATE));
 }
 
 static void apic_timer_divides(void)
@@ -85,15 +85,15 @@ static void apic_timer_divides(void)
 	for (unsigned int i = 0; i < 8; i++) {
 		uint64_t time, count;
 
-		EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR),
-				 apic_write(APIC_DIVIDE, codes[i]), apic_write(APIC_INITIAL, ~0u),
-				 OP0(RDTSC), OP(DELAY, .value = 200000), OP0(RDTSC),
-				 apic_read(APIC_CURRENT)),
-			  BOARD_DONE);
+		CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR),
+				apic_write(APIC_DIVIDE, codes[i]), apic_write(APIC_INITIAL, ~0u),
+				OP0(RDTSC), OP(DELAY, .value = 200000), OP0(RDTSC),
+				apic_read(APIC_CURRENT)),
+			 BOARD_DONE);
 		time = result(5) - result(3);
 		count = ~0u - result(6);
-		EXPECT(count >= counts(time) >> i);
-		EXPECT(count <= (counts(time + LATE) >> i) + 1);
+		CHECK(count >= counts(time) >> i);
+		CHECK(count <= (counts(time + LATE) >> i) + 1);
 	}
 }
 
@@ -102,15 +102,15 @@ static void apic_timer_fires_once(void)
 	const uint64_t wait = 300000;
 
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
-			 apic_write(APIC_DIVIDE, DIVIDE_BY_1), OP0(RDTSC),
-			 apic_write(APIC_INITIAL, counts(wait)), OP0(STI),
-			 OP(DELAY, .value = 3 * wait), OP0(CLI), apic_read(APIC_CURRENT)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
-	EXPECT_EQ(board_event(&apic_board, 0, 0)->vector, VECTOR);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
+			apic_write(APIC_DIVIDE, DIVIDE_BY_1), OP0(RDTSC),
+			apic_write(APIC_INITIAL, counts(wait)), OP0(STI),
+			OP(DELAY, .value = 3 * wait), OP0(CLI), apic_read(APIC_CURRENT)),
+		 BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(board_event(&apic_board, 0, 0)->vector, VECTOR);
 	expect_time(board_event(&apic_board, 0, 0)->tsc - result(2), ticks(counts(wait)));
-	EXPECT_EQ(result(7), 0);
+	CHECK_EQ(result(7), 0);
 }
 
 static void apic_timer_repeats_without_drift(void)
@@ -118,33 +118,33 @@ static void apic_timer_repeats_without_drift(void)
 	const uint64_t wait = 200000, period = ticks(counts(wait));
 
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_PERIODIC | VECTOR),
-			 apic_write(APIC_DIVIDE, DIVIDE_BY_1), OP0(RDTSC),
-			 apic_write(APIC_INITIAL, counts(wait)), OP0(STI),
-			 OP(DELAY, .value = 10 * wait + wait / 2), OP0(CLI),
-			 apic_write(APIC_INITIAL, 0)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 10);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_PERIODIC | VECTOR),
+			apic_write(APIC_DIVIDE, DIVIDE_BY_1), OP0(RDTSC),
+			apic_write(APIC_INITIAL, counts(wait)), OP0(STI),
+			OP(DELAY, .value = 10 * wait + wait / 2), OP0(CLI),
+			apic_write(APIC_INITIAL, 0)),
+		 BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 10);
 	for (unsigned int i = 0; i < 10 && !check_has_failed(); i++)
 		expect_time(board_event(&apic_board, 0, i)->tsc - result(2),
 			    (i + 1) * ticks(counts(wait)));
-	EXPECT(period || !wait);
+	CHECK(period || !wait);
 	/* And with the count zero it has stopped. */
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP(DELAY, .value = 3 * wait), OP0(CLI)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 10);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP(DELAY, .value = 3 * wait), OP0(CLI)),
+		 BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 10);
 }
 
 static void apic_timer_masked_is_silent(void)
 {
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR),
-			 apic_write(APIC_DIVIDE, DIVIDE_BY_1),
-			 apic_write(APIC_INITIAL, counts(50000)), OP0(STI),
-			 OP(DELAY, .value = 100000), OP0(CLI), apic_write(APIC_LVT_TIMER, VECTOR),
-			 OP0(STI), OP0(CLI)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 0);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR),
+			apic_write(APIC_DIVIDE, DIVIDE_BY_1),
+			apic_write(APIC_INITIAL, counts(50000)), OP0(STI),
+			OP(DELAY, .value = 100000), OP0(CLI), apic_write(APIC_LVT_TIMER, VECTOR),
+			OP0(STI), OP0(CLI)),
+		 BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 0);
 }
 
 /* Arm it `wait` ticks from now: the guest adds up itself, between two of its lists. */
@@ -152,12 +152,12 @@ static uint64_t arm(uint64_t wait)
 {
 	uint64_t deadline;
 
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
-			 OP0(RDTSC)),
-		  BOARD_DONE);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
+			OP0(RDTSC)),
+		 BOARD_DONE);
 	deadline = result(1) + wait;
 	(void)apic_do(0, OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = deadline));
-	EXPECT_EQ(apic_fault, 0);
+	CHECK_EQ(apic_fault, 0);
 	return deadline;
 }
 
@@ -167,27 +167,27 @@ static void apic_timer_meets_its_tsc_deadline(void)
 
 	begin();
 	deadline = arm(400000);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP(RDMSR, .argument = MSR_TSC_DEADLINE), OP0(STI),
-			 OP(DELAY, .value = 600000), OP0(CLI),
-			 OP(RDMSR, .argument = MSR_TSC_DEADLINE), apic_read(APIC_CURRENT)),
-		  BOARD_DONE);
-	EXPECT_EQ(result(0), deadline);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
-	EXPECT_EQ(board_event(&apic_board, 0, 0)->vector, VECTOR);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP(RDMSR, .argument = MSR_TSC_DEADLINE), OP0(STI),
+			OP(DELAY, .value = 600000), OP0(CLI),
+			OP(RDMSR, .argument = MSR_TSC_DEADLINE), apic_read(APIC_CURRENT)),
+		 BOARD_DONE);
+	CHECK_EQ(result(0), deadline);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(board_event(&apic_board, 0, 0)->vector, VECTOR);
 	expect_time(board_event(&apic_board, 0, 0)->tsc - deadline, 0);
-	EXPECT_EQ(result(4), 0);
-	EXPECT_EQ(result(5), 0);
+	CHECK_EQ(result(4), 0);
+	CHECK_EQ(result(5), 0);
 }
 
 static void apic_timer_deadline_in_the_past_fires_at_once(void)
 {
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
-			 OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = 1), OP0(STI), OP0(CLI),
-			 OP(RDMSR, .argument = MSR_TSC_DEADLINE)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
-	EXPECT_EQ(result(4), 0);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
+			OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = 1), OP0(STI), OP0(CLI),
+			OP(RDMSR, .argument = MSR_TSC_DEADLINE)),
+		 BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(result(4), 0);
 }
 
 static void apic_timer_deadline_is_disarmed_by_zero_and_by_a_change_of_mode(void)
@@ -195,34 +195,34 @@ static void apic_timer_deadline_is_disarmed_by_zero_and_by_a_change_of_mode(void
 	begin();
 	(void)arm(200000);
 	(void)apic_do(0, OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = 0));
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP(DELAY, .value = 300000), OP0(CLI)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 0);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI), OP(DELAY, .value = 300000), OP0(CLI)),
+		 BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 0);
 	(void)arm(200000);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
-			 apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
-			 OP(RDMSR, .argument = MSR_TSC_DEADLINE), OP0(STI),
-			 OP(DELAY, .value = 300000), OP0(CLI)),
-		  BOARD_DONE);
-	EXPECT_EQ(result(2), 0);
-	EXPECT_EQ(board_events(&apic_board, 0), 0);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
+			apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
+			OP(RDMSR, .argument = MSR_TSC_DEADLINE), OP0(STI),
+			OP(DELAY, .value = 300000), OP0(CLI)),
+		 BOARD_DONE);
+	CHECK_EQ(result(2), 0);
+	CHECK_EQ(board_events(&apic_board, 0), 0);
 }
 
 /* In the other modes writes of the MSR are nothing, and in this one the initial count is. */
 static void apic_timer_modes_keep_apart(void)
 {
 	begin();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
-			 OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = 1),
-			 OP(RDMSR, .argument = MSR_TSC_DEADLINE), OP0(STI), OP0(CLI),
-			 apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
-			 apic_write(APIC_INITIAL, 100), apic_read(APIC_CURRENT), OP0(STI),
-			 OP(DELAY, .value = 100000), OP0(CLI)),
-		  BOARD_DONE);
-	EXPECT_EQ(board_op(&apic_board, 0, 1)->fault, 0);
-	EXPECT_EQ(result(2), 0);
-	EXPECT_EQ(result(7), 0);
-	EXPECT_EQ(board_events(&apic_board, 0), 0);
+	CHECK_EQ(SCRIPT(&apic_board, 0, apic_write(APIC_LVT_TIMER, VECTOR),
+			OP(WRMSR, .argument = MSR_TSC_DEADLINE, .value = 1),
+			OP(RDMSR, .argument = MSR_TSC_DEADLINE), OP0(STI), OP0(CLI),
+			apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR),
+			apic_write(APIC_INITIAL, 100), apic_read(APIC_CURRENT), OP0(STI),
+			OP(DELAY, .value = 100000), OP0(CLI)),
+		 BOARD_DONE);
+	CHECK_EQ(board_op(&apic_board, 0, 1)->fault, 0);
+	CHECK_EQ(result(2), 0);
+	CHECK_EQ(result(7), 0);
+	CHECK_EQ(board_events(&apic_board, 0), 0);
 }
 
 /* HLT ends with the timer; Run has not come back before, and the root has slept, not asked again and again. */
@@ -234,16 +234,16 @@ static void apic_halt_waits_inside_of_run(void)
 
 	begin();
 	deadline = arm(wait);
-	EXPECT_HR(WhitGetStats(&before), S_OK);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI), OP0(RDTSC)), BOARD_DONE);
-	EXPECT_HR(WhitGetStats(&after), S_OK);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
-	EXPECT(board_event(&apic_board, 0, 0)->tsc >= deadline);
+	CHECK_EQ(WhitGetStats(&before), S_OK);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI), OP0(RDTSC)), BOARD_DONE);
+	CHECK_EQ(WhitGetStats(&after), S_OK);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
+	CHECK(board_event(&apic_board, 0, 0)->tsc >= deadline);
 	/* Where the root's own timer is what wakes it, that is how late it is. */
-	EXPECT(board_event(&apic_board, 0, 0)->tsc <= deadline + wait);
-	EXPECT(result(1) >= deadline);
+	CHECK(board_event(&apic_board, 0, 0)->tsc <= deadline + wait);
+	CHECK(result(1) >= deadline);
 	/* Once for each interrupt that the root gets, not once for each thousand ticks. */
-	EXPECT(after.hypercalls - before.hypercalls < 60);
+	CHECK(after.hypercalls - before.hypercalls < 60);
 }
 
 static void cancel_it(void)
@@ -254,17 +254,17 @@ static void cancel_it(void)
 static void apic_halt_ends_with_a_cancel(void)
 {
 	begin();
-	EXPECT(timer_start(5, false, cancel_it));
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), WHvRunVpExitReasonCanceled);
+	CHECK(timer_start(5, false, cancel_it));
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), WHvRunVpExitReasonCanceled);
 	timer_stop();
-	EXPECT_EQ(board_events(&apic_board, 0), 0);
+	CHECK_EQ(board_events(&apic_board, 0), 0);
 	/* It goes on halting. */
-	EXPECT(timer_start(5, false, cancel_it));
-	EXPECT_EQ(board_run(&apic_board, 0), WHvRunVpExitReasonCanceled);
+	CHECK(timer_start(5, false, cancel_it));
+	CHECK_EQ(board_run(&apic_board, 0), WHvRunVpExitReasonCanceled);
 	timer_stop();
-	EXPECT_HR(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
-	EXPECT_EQ(board_run(&apic_board, 0), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeFixed, 0, VECTOR, false, false), S_OK);
+	CHECK_EQ(board_run(&apic_board, 0), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
 }
 
 static void interrupt_it(void)
@@ -275,10 +275,10 @@ static void interrupt_it(void)
 static void apic_halt_ends_with_a_request(void)
 {
 	begin();
-	EXPECT(timer_start(5, false, interrupt_it));
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), BOARD_DONE);
+	CHECK(timer_start(5, false, interrupt_it));
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), BOARD_DONE);
 	timer_stop();
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
 }
 
 static void apic_halt_with_turns_leaves_and_says_until_when(void)
@@ -288,23 +288,23 @@ static void apic_halt_with_turns_leaves_and_says_until_when(void)
 	uint64_t now, deadline, offset;
 
 	begin_with_turns(WHIT_TURN_HALT);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), WhitRunVpExitReasonTurn);
-	EXPECT_EQ(turn->kind, WHIT_TURN_HALT);
-	EXPECT_EQ(turn->deadline, ~0ull);
-	EXPECT_EQ(board_run(&apic_board, 0), WhitRunVpExitReasonTurn);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), WhitRunVpExitReasonTurn);
+	CHECK_EQ(turn->kind, WHIT_TURN_HALT);
+	CHECK_EQ(turn->deadline, ~0ull);
+	CHECK_EQ(board_run(&apic_board, 0), WhitRunVpExitReasonTurn);
 	interrupt_it();
-	EXPECT_EQ(board_run(&apic_board, 0), BOARD_DONE);
+	CHECK_EQ(board_run(&apic_board, 0), BOARD_DONE);
 	now = board_tsc();
 	offset = apic_do(0, OP0(RDTSC)) - now;
 	deadline = arm(1000000);
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), WhitRunVpExitReasonTurn);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(STI_HLT_CLI)), WhitRunVpExitReasonTurn);
 	/* By the root's TSC: the guest's, less the offset between them, which was not measured at one moment. */
-	EXPECT(turn->deadline >= deadline - offset);
-	EXPECT(turn->deadline <= deadline - offset + LATE);
+	CHECK(turn->deadline >= deadline - offset);
+	CHECK(turn->deadline <= deadline - offset + LATE);
 	while (!check_has_failed() && board_tsc() <= turn->deadline + 10)
 		;
-	EXPECT_EQ(board_run(&apic_board, 0), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 2);
+	CHECK_EQ(board_run(&apic_board, 0), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 2);
 }
 
 /* Interrupts that the guest has masked do not end a halt; NMIs do. */
@@ -312,28 +312,32 @@ static void apic_halt_with_interrupts_off_waits_for_an_nmi(void)
 {
 	begin_with_turns(WHIT_TURN_HALT);
 	interrupt_it();
-	EXPECT_EQ(SCRIPT(&apic_board, 0, OP0(HLT)), WhitRunVpExitReasonTurn);
-	EXPECT_EQ(board_run(&apic_board, 0), WhitRunVpExitReasonTurn);
-	EXPECT_HR(apic_request(WHvX64InterruptTypeNmi, 0, 0, false, false), S_OK);
-	EXPECT_EQ(board_run(&apic_board, 0), BOARD_DONE);
-	EXPECT_EQ(board_events(&apic_board, 0), 1);
-	EXPECT_EQ(board_event(&apic_board, 0, 0)->vector, 2);
+	CHECK_EQ(SCRIPT(&apic_board, 0, OP0(HLT)), WhitRunVpExitReasonTurn);
+	CHECK_EQ(board_run(&apic_board, 0), WhitRunVpExitReasonTurn);
+	CHECK_EQ(apic_request(WHvX64InterruptTypeNmi, 0, 0, false, false), S_OK);
+	CHECK_EQ(board_run(&apic_board, 0), BOARD_DONE);
+	CHECK_EQ(board_events(&apic_board, 0), 1);
+	CHECK_EQ(board_event(&apic_board, 0, 0)->vector, 2);
 }
 
 void apic_timer_checks(void)
 {
-	RUN_BOTH(apic_timer_counts_down_at_the_frequency_of_the_property);
-	RUN_BOTH(apic_timer_divides);
-	RUN_BOTH(apic_timer_fires_once);
-	RUN_BOTH(apic_timer_repeats_without_drift);
-	RUN_BOTH(apic_timer_masked_is_silent);
-	RUN_BOTH(apic_timer_meets_its_tsc_deadline);
-	RUN_BOTH(apic_timer_deadline_in_the_past_fires_at_once);
-	RUN_BOTH(apic_timer_deadline_is_disarmed_by_zero_and_by_a_change_of_mode);
-	RUN_BOTH(apic_timer_modes_keep_apart);
-	RUN_BOTH(apic_halt_waits_inside_of_run);
-	RUN_BOTH(apic_halt_ends_with_a_cancel);
-	RUN_BOTH(apic_halt_ends_with_a_request);
-	RUN_BOTH(apic_halt_with_turns_leaves_and_says_until_when);
-	RUN_BOTH(apic_halt_with_interrupts_off_waits_for_an_nmi);
+	static const struct apic_test tests[] = {
+		BOTH(apic_timer_counts_down_at_the_frequency_of_the_property),
+		BOTH(apic_timer_divides),
+		BOTH(apic_timer_fires_once),
+		BOTH(apic_timer_repeats_without_drift),
+		BOTH(apic_timer_masked_is_silent),
+		BOTH(apic_timer_meets_its_tsc_deadline),
+		BOTH(apic_timer_deadline_in_the_past_fires_at_once),
+		BOTH(apic_timer_deadline_is_disarmed_by_zero_and_by_a_change_of_mode),
+		BOTH(apic_timer_modes_keep_apart),
+		BOTH(apic_halt_waits_inside_of_run),
+		BOTH(apic_halt_ends_with_a_cancel),
+		BOTH(apic_halt_ends_with_a_request),
+		BOTH(apic_halt_with_turns_leaves_and_says_until_when),
+		BOTH(apic_halt_with_interrupts_off_waits_for_an_nmi),
+	};
+
+	RUN_APIC(tests);
 }

@@ -11,11 +11,11 @@ static void capability_says_that_a_hypervisor_is_present(void)
 	WHV_CAPABILITY value = { .HypervisorPresent = 0 };
 	UINT32 written = 0;
 
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeHypervisorPresent, &value, sizeof(value),
-				   &written),
-		  S_OK);
-	EXPECT_EQ(value.HypervisorPresent, 1);
-	EXPECT_EQ(written, 4);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeHypervisorPresent, &value, sizeof(value),
+				  &written),
+		 S_OK);
+	CHECK_EQ(value.HypervisorPresent, 1);
+	CHECK_EQ(written, 4);
 }
 
 static const struct {
@@ -53,13 +53,12 @@ static void capability_values_have_their_exact_size(void)
 		for (size_t j = 0; j < sizeof(buffer); j++)
 			buffer[j] = 0x5a;
 		written = 0;
-		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer, sizeof(buffer), &written), S_OK);
-		EXPECT_EQ(written, sizes[i].n_bytes);
+		CHECK_EQ(WHvGetCapability(sizes[i].code, buffer, sizeof(buffer), &written), S_OK);
+		CHECK_EQ(written, sizes[i].n_bytes);
 		for (size_t j = written; j < sizeof(buffer); j++)
-			EXPECT_EQ(buffer[j], 0x5a);
+			CHECK_EQ(buffer[j], 0x5a);
 		/* Exactly enough, at an odd address, without the optional pointer. */
-		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer + 1, sizes[i].n_bytes, NULL),
-			  S_OK);
+		CHECK_EQ(WHvGetCapability(sizes[i].code, buffer + 1, sizes[i].n_bytes, NULL), S_OK);
 	}
 }
 
@@ -71,10 +70,10 @@ static void capability_buffer_too_short_is_refused(void)
 	for (size_t i = 0; i < N_SIZES; i++) {
 		for (size_t j = 0; j < sizeof(buffer); j++)
 			buffer[j] = 0x5a;
-		EXPECT_HR(WHvGetCapability(sizes[i].code, buffer, sizes[i].n_bytes - 1, &written),
-			  WHV_E_INSUFFICIENT_BUFFER);
+		CHECK_EQ(WHvGetCapability(sizes[i].code, buffer, sizes[i].n_bytes - 1, &written),
+			 WHV_E_INSUFFICIENT_BUFFER);
 		for (size_t j = 0; j < sizeof(buffer); j++)
-			EXPECT_EQ(buffer[j], 0x5a);
+			CHECK_EQ(buffer[j], 0x5a);
 	}
 }
 
@@ -85,14 +84,14 @@ static void capability_unknown_codes_are_refused(void)
 	UINT32 written;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		EXPECT_HR(WHvGetCapability((WHV_CAPABILITY_CODE)codes[i], buffer, sizeof(buffer),
-					   &written),
-			  WHV_E_UNKNOWN_CAPABILITY);
+		CHECK_EQ(WHvGetCapability((WHV_CAPABILITY_CODE)codes[i], buffer, sizeof(buffer),
+					  &written),
+			 WHV_E_UNKNOWN_CAPABILITY);
 }
 
 static void capability_null_buffer_is_refused(void)
 {
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeFeatures, NULL, 8, NULL), E_POINTER);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeFeatures, NULL, 8, NULL), E_POINTER);
 }
 
 /* What has been promised must be there: the claims are what clients choose their ways by. */
@@ -100,30 +99,28 @@ static void capability_claims_are_sensible(void)
 {
 	WHV_CAPABILITY value = { .Features = { .AsUINT64 = 0 } };
 
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeFeatures, &value, 8, NULL), S_OK);
-	EXPECT_EQ(value.Features.PartialUnmap, 1);
-	EXPECT_EQ(value.Features.LocalApicEmulation, 1);
-	EXPECT_EQ(value.Features.Xsave, 1);
-	EXPECT_EQ(value.Features.VirtualPciDeviceSupport, 0);
-	EXPECT_EQ(value.Features.DirtyPageTracking, 1);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorVendor, &value, 8, NULL), S_OK);
-	EXPECT(value.ProcessorVendor == WHvProcessorVendorIntel ||
-	       value.ProcessorVendor == WHvProcessorVendorAmd);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodePhysicalAddressWidth, &value, 8, NULL), S_OK);
-	EXPECT(value.PhysicalAddressWidth >= 32 && value.PhysicalAddressWidth <= 52);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorClFlushSize, &value, 8, NULL), S_OK);
-	EXPECT_EQ(value.ProcessorClFlushSize, 6);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeProcessorFeaturesBanks, &value, 24, NULL),
-		  S_OK);
-	EXPECT_EQ(value.ProcessorFeaturesBanks.BanksCount, 2);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeInterruptClockFrequency, &value, 8, NULL),
-		  S_OK);
-	EXPECT(value.InterruptClockFrequency != 0);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeFeatures, &value, 8, NULL), S_OK);
+	CHECK_EQ(value.Features.PartialUnmap, 1);
+	CHECK_EQ(value.Features.LocalApicEmulation, 1);
+	CHECK_EQ(value.Features.Xsave, 1);
+	CHECK_EQ(value.Features.VirtualPciDeviceSupport, 0);
+	CHECK_EQ(value.Features.DirtyPageTracking, 1);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeProcessorVendor, &value, 8, NULL), S_OK);
+	CHECK(value.ProcessorVendor == WHvProcessorVendorIntel ||
+	      value.ProcessorVendor == WHvProcessorVendorAmd);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodePhysicalAddressWidth, &value, 8, NULL), S_OK);
+	CHECK(value.PhysicalAddressWidth >= 32 && value.PhysicalAddressWidth <= 52);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeProcessorClFlushSize, &value, 8, NULL), S_OK);
+	CHECK_EQ(value.ProcessorClFlushSize, 6);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeProcessorFeaturesBanks, &value, 24, NULL), S_OK);
+	CHECK_EQ(value.ProcessorFeaturesBanks.BanksCount, 2);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeInterruptClockFrequency, &value, 8, NULL), S_OK);
+	CHECK(value.InterruptClockFrequency != 0);
 	/* Nothing of Hyper-V's own interface for guests. */
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeSyntheticProcessorFeaturesBanks, &value, 16,
-				   NULL),
-		  S_OK);
-	EXPECT_EQ(value.SyntheticProcessorFeaturesBanks.Bank0.AsUINT64, 0);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeSyntheticProcessorFeaturesBanks, &value, 16,
+				  NULL),
+		 S_OK);
+	CHECK_EQ(value.SyntheticProcessorFeaturesBanks.Bank0.AsUINT64, 0);
 }
 
 /* Every exit of the reference but SynIC's and devices'; every exception that a guest can raise, not NMI nor #MC. */
@@ -131,26 +128,30 @@ static void capability_exits_are_those_that_exist(void)
 {
 	WHV_CAPABILITY value = { .ExtendedVmExits = { .AsUINT64 = 0 } };
 
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeExtendedVmExits, &value, 8, NULL), S_OK);
-	EXPECT_EQ(value.ExtendedVmExits.AsUINT64 & 0x33ff, 0x33ff);
-	EXPECT_EQ(value.ExtendedVmExits.UnknownSynicConnection, 0);
-	EXPECT_EQ(value.ExtendedVmExits.RetargetUnknownVpciDevice, 0);
-	EXPECT_EQ(value.ExtendedVmExits.Reserved, 0);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeExceptionExitBitmap, &value, 8, NULL), S_OK);
-	EXPECT_EQ(value.ExceptionExitBitmap & 0xb7dfb, 0xb7dfb & ~(1ull << 18));
-	EXPECT_EQ(value.ExceptionExitBitmap >> 32, 0);
-	EXPECT_EQ(value.ExceptionExitBitmap & 1 << 2, 0);
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeX64MsrExitBitmap, &value, 8, NULL), S_OK);
-	EXPECT_EQ(value.X64MsrExitBitmap.AsUINT64, 0x3f);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeExtendedVmExits, &value, 8, NULL), S_OK);
+	CHECK_EQ(value.ExtendedVmExits.AsUINT64 & 0x33ff, 0x33ff);
+	CHECK_EQ(value.ExtendedVmExits.UnknownSynicConnection, 0);
+	CHECK_EQ(value.ExtendedVmExits.RetargetUnknownVpciDevice, 0);
+	CHECK_EQ(value.ExtendedVmExits.Reserved, 0);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeExceptionExitBitmap, &value, 8, NULL), S_OK);
+	CHECK_EQ(value.ExceptionExitBitmap & 0xb7dfb, 0xb7dfb & ~(1ull << 18));
+	CHECK_EQ(value.ExceptionExitBitmap >> 32, 0);
+	CHECK_EQ(value.ExceptionExitBitmap & 1 << 2, 0);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeX64MsrExitBitmap, &value, 8, NULL), S_OK);
+	CHECK_EQ(value.X64MsrExitBitmap.AsUINT64, 0x3f);
 }
 
 void capability_checks(void)
 {
-	RUN(capability_says_that_a_hypervisor_is_present);
-	RUN(capability_values_have_their_exact_size);
-	RUN(capability_buffer_too_short_is_refused);
-	RUN(capability_unknown_codes_are_refused);
-	RUN(capability_null_buffer_is_refused);
-	RUN(capability_claims_are_sensible);
-	RUN(capability_exits_are_those_that_exist);
+	static const struct test tests[] = {
+		TEST(capability_says_that_a_hypervisor_is_present),
+		TEST(capability_values_have_their_exact_size),
+		TEST(capability_buffer_too_short_is_refused),
+		TEST(capability_unknown_codes_are_refused),
+		TEST(capability_null_buffer_is_refused),
+		TEST(capability_claims_are_sensible),
+		TEST(capability_exits_are_those_that_exist),
+	};
+
+	RUN(tests);
 }

@@ -1,42 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* See check.h. */
+/* The frame's functions for a program without a library, see tests/check.h. */
 #include "tests/system/apps/conformance/check.h"
 
 #include "root/vmm/terminal.h"
 
-static unsigned int n_passed, n_failed;
-static bool has_failed;
+void (*const check_print)(const char *, ...) = terminal_print;
 
-static struct {
-	const char *what;
-	unsigned int line;
-	uint64_t is, wanted;
-	bool is_comparison;
-} first;
-
-bool check_has_failed(void)
+void check_call(void (*test)(void))
 {
-	return has_failed;
-}
-
-void expect_true(bool holds, const char *what, unsigned int line)
-{
-	if (holds || has_failed)
-		return;
-	has_failed = true;
-	first.what = what;
-	first.line = line;
-	first.is_comparison = false;
-}
-
-void expect_equal(uint64_t is, uint64_t wanted, const char *what, unsigned int line)
-{
-	if (is == wanted || has_failed)
-		return;
-	expect_true(false, what, line);
-	first.is = is;
-	first.wanted = wanted;
-	first.is_comparison = true;
+	test();
 }
 
 bool check_contains(const char *text, const char *part)
@@ -52,24 +24,10 @@ bool check_contains(const char *text, const char *part)
 	return false;
 }
 
-void check_run(const char *name, void (*check)(void))
-{
-	has_failed = false;
-	check();
-	if (!has_failed) {
-		n_passed++;
-		terminal_print("ok %s\n", name);
-		return;
-	}
-	n_failed++;
-	if (first.is_comparison)
-		terminal_print("FAIL %s: line %u: %s is %lx, not %lx\n", name, first.line,
-			       first.what, (unsigned long)first.is, (unsigned long)first.wanted);
-	else
-		terminal_print("FAIL %s: line %u: %s\n", name, first.line, first.what);
-}
-
 void check_summary(void)
 {
+	unsigned int n_passed, n_failed;
+
+	check_counts(&n_passed, &n_failed);
 	terminal_print("conformance: %u passed, %u failed\n", n_passed, n_failed);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame of the conformance suite. A check is a function, its name a promise: RUN(name) prints
- * `ok name`, or `FAIL name: why` with the first expectation that did not hold.
+ * The conformance suite's frame is that of all tests, but for REQUIRE: a test has a partition to give back, and goes on.
  */
 #ifndef CONFORMANCE_CHECK_H
 #define CONFORMANCE_CHECK_H
@@ -9,25 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Note an expectation of the running check; what follows a failed one is still run. */
-void expect_true(bool holds, const char *what, unsigned int line);
-void expect_equal(uint64_t is, uint64_t wanted, const char *what, unsigned int line);
-
-#define EXPECT(condition) expect_true((condition), #condition, __LINE__)
-
-/* HRESULTs compare as 32 bits. */
-#define EXPECT_EQ(is, wanted) expect_equal((uint64_t)(is), (uint64_t)(wanted), #is, __LINE__)
-#define EXPECT_HR(is, wanted) expect_equal((uint32_t)(is), (uint32_t)(wanted), #is, __LINE__)
-#define EXPECT_FAILED(call)   expect_true((call) < 0, #call " fails", __LINE__)
-
-/* Has the running check failed so far? For those that cannot go on. */
-bool check_has_failed(void);
+#include "tests/check.h"
 
 /* Does the text have this part? */
 bool check_contains(const char *text, const char *part);
-
-void check_run(const char *name, void (*check)(void));
-#define RUN(name) check_run(#name, name)
 
 /* The last line. */
 void check_summary(void);

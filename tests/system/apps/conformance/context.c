@@ -100,17 +100,17 @@ static HRESULT (*configure)(WHV_PARTITION_HANDLE partition) = all_exits;
 
 static void create(const struct reason *reason, enum child_mode mode, bool is_user)
 {
-	EXPECT_HR(child_create_configured(&child, mode, reason->code, configure), S_OK);
+	CHECK_EQ(child_create_configured(&child, mode, reason->code, configure), S_OK);
 	if (check_has_failed())
 		return;
 	if (is_user)
-		EXPECT_HR(child_enter_ring3(&child, mode), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, UNKNOWN_MSR), S_OK);
+		CHECK_EQ(child_enter_ring3(&child, mode), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, UNKNOWN_MSR), S_OK);
 	/* LODSB from where nothing is. */
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsi, mode == CHILD_REAL ? 0 : CHILD_MMIO), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsi, mode == CHILD_REAL ? 0 : CHILD_MMIO), S_OK);
 	if (mode == CHILD_REAL)
-		EXPECT_HR(child_set_segment(&child, WHvX64RegisterDs, CHILD_MMIO, 0xffff, 0, 0x93),
-			  S_OK);
+		CHECK_EQ(child_set_segment(&child, WHvX64RegisterDs, CHILD_MMIO, 0xffff, 0, 0x93),
+			 S_OK);
 }
 
 static void expect_context(const struct reason *reason, enum child_mode mode, bool is_user,
@@ -119,29 +119,29 @@ static void expect_context(const struct reason *reason, enum child_mode mode, bo
 	const WHV_X64_VP_EXIT_CONTEXT *const c = &child.exit.VpContext;
 	const WHV_X64_SEGMENT_REGISTER cs = child_segment(&child, WHvX64RegisterCs);
 
-	EXPECT_EQ(child.exit.Reserved, 0);
-	EXPECT_EQ(c->ExecutionState.Cpl, is_user ? 3 : 0);
-	EXPECT_EQ(c->ExecutionState.Cr0Pe, mode != CHILD_REAL);
-	EXPECT_EQ(c->ExecutionState.Cr0Am, is_decorated);
-	EXPECT_EQ(c->ExecutionState.EferLma, mode == CHILD_LONG);
-	EXPECT_EQ(c->ExecutionState.DebugActive, is_decorated);
-	EXPECT_EQ(c->ExecutionState.InterruptionPending, 0);
+	CHECK_EQ(child.exit.Reserved, 0);
+	CHECK_EQ(c->ExecutionState.Cpl, is_user ? 3 : 0);
+	CHECK_EQ(c->ExecutionState.Cr0Pe, mode != CHILD_REAL);
+	CHECK_EQ(c->ExecutionState.Cr0Am, is_decorated);
+	CHECK_EQ(c->ExecutionState.EferLma, mode == CHILD_LONG);
+	CHECK_EQ(c->ExecutionState.DebugActive, is_decorated);
+	CHECK_EQ(c->ExecutionState.InterruptionPending, 0);
 	/* (A fault in the shadow: Bochs has left it by then.) */
 	if (reason->reason != WHvRunVpExitReasonException)
-		EXPECT_EQ(c->ExecutionState.InterruptShadow, is_decorated && !reason->n_after);
-	EXPECT_EQ(c->ExecutionState.Reserved0 | c->ExecutionState.Reserved1, 0);
-	EXPECT_EQ(c->InstructionLength, reason->length);
-	EXPECT_EQ(c->Cr8, is_decorated ? 11 : 0);
-	EXPECT_EQ(c->Reserved | c->Reserved2, 0);
-	EXPECT_EQ(c->Cs.Base, cs.Base);
-	EXPECT_EQ(c->Cs.Limit, cs.Limit);
-	EXPECT_EQ(c->Cs.Selector, cs.Selector);
-	EXPECT_EQ(c->Cs.Attributes, cs.Attributes);
-	EXPECT_EQ(c->Rip, CHILD_CODE + reason->n_after);
+		CHECK_EQ(c->ExecutionState.InterruptShadow, is_decorated && !reason->n_after);
+	CHECK_EQ(c->ExecutionState.Reserved0 | c->ExecutionState.Reserved1, 0);
+	CHECK_EQ(c->InstructionLength, reason->length);
+	CHECK_EQ(c->Cr8, is_decorated ? 11 : 0);
+	CHECK_EQ(c->Reserved | c->Reserved2, 0);
+	CHECK_EQ(c->Cs.Base, cs.Base);
+	CHECK_EQ(c->Cs.Limit, cs.Limit);
+	CHECK_EQ(c->Cs.Selector, cs.Selector);
+	CHECK_EQ(c->Cs.Attributes, cs.Attributes);
+	CHECK_EQ(c->Rip, CHILD_CODE + reason->n_after);
 	/* A fault leaves with the RF that it would push. */
-	EXPECT_EQ(c->Rflags & ~(uint64_t)RFLAGS_RF, rflags);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRip), c->Rip);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRflags), c->Rflags);
+	CHECK_EQ(c->Rflags & ~(uint64_t)RFLAGS_RF, rflags);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRip), c->Rip);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRflags), c->Rflags);
 }
 
 static void complain(const struct reason *reason, enum child_mode mode, bool is_user)
@@ -163,16 +163,16 @@ static void run_reason(const struct reason *reason, enum child_mode mode, bool i
 	create(reason, mode, is_user);
 	if (is_decorated) {
 		rflags |= RFLAGS_CF | RFLAGS_ZF | RFLAGS_OF | RFLAGS_ID | RFLAGS_IF;
-		EXPECT_HR(child_set(&child, WHvX64RegisterCr0,
-				    child_get(&child, WHvX64RegisterCr0) | CR0_AM),
-			  S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterDr1, 0x3f000), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterDr7, 0x404), S_OK); /* L1: executed */
-		EXPECT_HR(child_set(&child, WHvX64RegisterCr8, 11), S_OK);
-		EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 1), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterCr0,
+				   child_get(&child, WHvX64RegisterCr0) | CR0_AM),
+			 S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterDr1, 0x3f000), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterDr7, 0x404), S_OK); /* L1: executed */
+		CHECK_EQ(child_set(&child, WHvX64RegisterCr8, 11), S_OK);
+		CHECK_EQ(child_set(&child, WHvRegisterInterruptState, 1), S_OK);
 	}
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, rflags), S_OK);
-	EXPECT_EQ(child_run(&child), reason->reason);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, rflags), S_OK);
+	CHECK_EQ(child_run(&child), reason->reason);
 	expect_context(reason, mode, is_user, is_decorated, rflags);
 	complain(reason, mode, is_user);
 	child_destroy(&child);
@@ -212,11 +212,11 @@ static void context_of_compatibility_mode_is_that_of_long_mode(void)
 	const struct reason *const out = &reasons[1];
 
 	create(out, CHILD_LONG, false);
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterCs, 0, 0xffffffff, 8, 0xc09b), S_OK);
-	EXPECT_EQ(child_run(&child), out->reason);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.EferLma, 1);
-	EXPECT_EQ(child.exit.VpContext.Cs.Long, 0);
-	EXPECT_EQ(child.exit.VpContext.Cs.Default, 1);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterCs, 0, 0xffffffff, 8, 0xc09b), S_OK);
+	CHECK_EQ(child_run(&child), out->reason);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.EferLma, 1);
+	CHECK_EQ(child.exit.VpContext.Cs.Long, 0);
+	CHECK_EQ(child.exit.VpContext.Cs.Default, 1);
 	child_destroy(&child);
 }
 
@@ -229,12 +229,12 @@ static void context_debug_active_is_any_enable(void)
 		if (bit == 13 || bit == 11 || bit == 12 || bit == 14 || bit == 15 || bit == 10)
 			continue;
 		create(out, CHILD_LONG, false);
-		EXPECT_HR(child_set(&child, WHvX64RegisterDr7, 0x400 | 1u << bit), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterDr7, 0x400 | 1u << bit), S_OK);
 		/* Addresses that are not met. */
 		for (unsigned int i = 0; i < 4; i++)
-			EXPECT_HR(child_set(&child, WHvX64RegisterDr0 + i, 0x3f000), S_OK);
-		EXPECT_EQ(child_run(&child), out->reason);
-		EXPECT_EQ(child.exit.VpContext.ExecutionState.DebugActive, bit < 8);
+			CHECK_EQ(child_set(&child, WHvX64RegisterDr0 + i, 0x3f000), S_OK);
+		CHECK_EQ(child_run(&child), out->reason);
+		CHECK_EQ(child.exit.VpContext.ExecutionState.DebugActive, bit < 8);
 		child_destroy(&child);
 	}
 }
@@ -253,12 +253,12 @@ static void expect_record(uint32_t n)
 	uint8_t buffer[256];
 
 	fill(buffer);
-	EXPECT_HR(WHvRunVirtualProcessor(child.partition, 0, buffer + 3, n), S_OK);
+	CHECK_EQ(WHvRunVirtualProcessor(child.partition, 0, buffer + 3, n), S_OK);
 	for (unsigned int i = 0; i < 144; i++)
-		EXPECT_EQ(buffer[3 + i], child.page->exit[i]);
+		CHECK_EQ(buffer[3 + i], child.page->exit[i]);
 	for (unsigned int i = 0; i < sizeof(buffer); i++)
 		if (i < 3 || i >= 3 + n || i >= 3 + sizeof(WHV_RUN_VP_EXIT_CONTEXT))
-			EXPECT_EQ(buffer[i], 0x5a);
+			CHECK_EQ(buffer[i], 0x5a);
 }
 
 static void record_of_every_reason_keeps_to_its_size(void)
@@ -273,7 +273,7 @@ static void record_of_every_reason_keeps_to_its_size(void)
 		configure = all_exits;
 		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 			expect_record(sizes[s]);
-			EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+			CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
 		}
 		complain(&reasons[i], CHILD_LONG, false);
 		child_destroy(&child);
@@ -292,14 +292,13 @@ static void record_of_a_hypercall_is_never_cut(void)
 		create(&reasons[i], CHILD_LONG, false);
 		for (size_t s = 0; s < sizeof(short_sizes) / sizeof(short_sizes[0]); s++) {
 			fill(buffer);
-			EXPECT_HR(
-				WHvRunVirtualProcessor(child.partition, 0, buffer, short_sizes[s]),
-				WHV_E_INSUFFICIENT_BUFFER);
+			CHECK_EQ(WHvRunVirtualProcessor(child.partition, 0, buffer, short_sizes[s]),
+				 WHV_E_INSUFFICIENT_BUFFER);
 			for (unsigned int b = 0; b < sizeof(buffer); b++)
-				EXPECT_EQ(buffer[b], 0x5a);
+				CHECK_EQ(buffer[b], 0x5a);
 		}
 		expect_record(224);
-		EXPECT_EQ(child.page->exit[0], WHvRunVpExitReasonHypercall & 0xff);
+		CHECK_EQ(child.page->exit[0], WHvRunVpExitReasonHypercall & 0xff);
 		child_destroy(&child);
 	}
 }
@@ -310,14 +309,14 @@ static void state_set_between_exits_wins_over_the_record(void)
 {
 	for (size_t i = 0; i < N_REASONS && !check_has_failed(); i++) {
 		create(&reasons[i], CHILD_LONG, false);
-		EXPECT_EQ(child_run(&child), reasons[i].reason);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_HANDLER), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x1234567812345678), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_SF), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-		EXPECT_EQ(child.exit.VpContext.Rflags, RFLAGS_ONE | RFLAGS_SF);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x1234567812345678);
+		CHECK_EQ(child_run(&child), reasons[i].reason);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_HANDLER), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x1234567812345678), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_SF), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+		CHECK_EQ(child.exit.VpContext.Rflags, RFLAGS_ONE | RFLAGS_SF);
+		CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x1234567812345678);
 		complain(&reasons[i], CHILD_LONG, false);
 		child_destroy(&child);
 	}
@@ -331,8 +330,8 @@ static void state_before_the_instruction_restarts_it(void)
 			continue;
 		create(&reasons[i], CHILD_LONG, false);
 		for (unsigned int n = 0; n < 3; n++) {
-			EXPECT_EQ(child_run(&child), reasons[i].reason);
-			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+			CHECK_EQ(child_run(&child), reasons[i].reason);
+			CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 		}
 		complain(&reasons[i], CHILD_LONG, false);
 		child_destroy(&child);
@@ -345,10 +344,10 @@ static void exits_that_were_not_asked_for_stay_inside(void)
 	for (size_t i = 0; i < N_REASONS && !check_has_failed(); i++) {
 		if (reasons[i].reason < WHvRunVpExitReasonX64MsrAccess)
 			continue;
-		EXPECT_HR(child_create(&child, CHILD_LONG, reasons[i].code, 0, 0), S_OK);
+		CHECK_EQ(child_create(&child, CHILD_LONG, reasons[i].code, 0, 0), S_OK);
 		child_gates(&child, CHILD_LONG);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRcx, UNKNOWN_MSR), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRcx, UNKNOWN_MSR), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		complain(&reasons[i], CHILD_LONG, false);
 		child_destroy(&child);
 	}
@@ -356,15 +355,19 @@ static void exits_that_were_not_asked_for_stay_inside(void)
 
 void context_checks(void)
 {
-	RUN(context_is_complete_in_real_mode);
-	RUN(context_is_complete_in_protected_mode);
-	RUN(context_is_complete_in_long_mode);
-	RUN(context_is_complete_in_ring_3);
-	RUN(context_of_compatibility_mode_is_that_of_long_mode);
-	RUN(context_debug_active_is_any_enable);
-	RUN(record_of_every_reason_keeps_to_its_size);
-	RUN(record_of_a_hypercall_is_never_cut);
-	RUN(state_set_between_exits_wins_over_the_record);
-	RUN(state_before_the_instruction_restarts_it);
-	RUN(exits_that_were_not_asked_for_stay_inside);
+	static const struct test tests[] = {
+		TEST(context_is_complete_in_real_mode),
+		TEST(context_is_complete_in_protected_mode),
+		TEST(context_is_complete_in_long_mode),
+		TEST(context_is_complete_in_ring_3),
+		TEST(context_of_compatibility_mode_is_that_of_long_mode),
+		TEST(context_debug_active_is_any_enable),
+		TEST(record_of_every_reason_keeps_to_its_size),
+		TEST(record_of_a_hypercall_is_never_cut),
+		TEST(state_set_between_exits_wins_over_the_record),
+		TEST(state_before_the_instruction_restarts_it),
+		TEST(exits_that_were_not_asked_for_stay_inside),
+	};
+
+	RUN(tests);
 }

@@ -37,17 +37,17 @@ static unsigned int add_leaves(unsigned int n, uint32_t first, uint32_t last, ui
 static void compare(unsigned int n)
 {
 	inquiry_load(&child, ops, n);
-	EXPECT(inquiry_run(&child, ops, n));
+	CHECK(inquiry_run(&child, ops, n));
 	for (unsigned int i = 0; i < n && !check_has_failed(); i++) {
 		WHV_CPUID_OUTPUT output;
 
-		EXPECT_HR(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, ops[i].number,
-							    ops[i].sub, &output),
-			  S_OK);
-		EXPECT_EQ(output.Eax, ops[i].result.words[0]);
-		EXPECT_EQ(output.Ebx, ops[i].result.words[1]);
-		EXPECT_EQ(output.Ecx, ops[i].result.words[2]);
-		EXPECT_EQ(output.Edx, ops[i].result.words[3]);
+		CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, ops[i].number,
+							   ops[i].sub, &output),
+			 S_OK);
+		CHECK_EQ(output.Eax, ops[i].result.words[0]);
+		CHECK_EQ(output.Ebx, ops[i].result.words[1]);
+		CHECK_EQ(output.Ecx, ops[i].result.words[2]);
+		CHECK_EQ(output.Edx, ops[i].result.words[3]);
 		if (check_has_failed())
 			terminal_print("# leaf %x.%x\n", ops[i].number, ops[i].sub);
 	}
@@ -57,7 +57,7 @@ static void cpuid_is_what_the_function_says(void)
 {
 	unsigned int n;
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	n = add_leaves(0, 0, 0x24, 3);
 	n = add_leaves(n, 0xd, 0xd, 20);
 	n = add_leaves(n, 4, 4, 6);
@@ -72,11 +72,11 @@ static void cpuid_function_refuses_what_is_not_there(void)
 {
 	WHV_CPUID_OUTPUT output;
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
-	EXPECT_HR(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, 0, 0, NULL), E_POINTER);
-	EXPECT_HR(WHvGetVirtualProcessorCpuidOutput(child.partition, 1, 0, 0, &output),
-		  WHV_E_VP_DOES_NOT_EXIST);
-	EXPECT_HR(WHvGetVirtualProcessorCpuidOutput(NULL, 0, 0, 0, &output), E_INVALIDARG);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, 0, 0, NULL), E_POINTER);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(child.partition, 1, 0, 0, &output),
+		 WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(NULL, 0, 0, 0, &output), E_INVALIDARG);
 	child_destroy(&child);
 }
 
@@ -87,7 +87,7 @@ static uint32_t word(uint32_t leaf, uint32_t sub, unsigned int reg)
 	struct inquiry_op op = { .kind = INQUIRY_CPUID, .number = leaf, .sub = sub };
 
 	inquiry_load(&child, &op, 1);
-	EXPECT(inquiry_run(&child, &op, 1));
+	CHECK(inquiry_run(&child, &op, 1));
 	return op.result.words[reg];
 }
 
@@ -98,18 +98,18 @@ static uint32_t fault(enum inquiry_kind kind, uint32_t number, uint64_t value)
 
 static void cpuid_osxsave_mirrors_cr4(void)
 {
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	if (word(1, 0, 2) & CPUID1_ECX_XSAVE) {
-		EXPECT_EQ(word(1, 0, 2) & CPUID1_ECX_OSXSAVE, 0);
-		EXPECT_EQ(fault(INQUIRY_XGETBV, 0, 0), UD);
-		EXPECT_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), 0);
-		EXPECT_EQ(word(1, 0, 2) & CPUID1_ECX_OSXSAVE, CPUID1_ECX_OSXSAVE);
-		EXPECT_EQ(inquiry_one(&child, INQUIRY_XGETBV, 0, 0).result.value, 1);
+		CHECK_EQ(word(1, 0, 2) & CPUID1_ECX_OSXSAVE, 0);
+		CHECK_EQ(fault(INQUIRY_XGETBV, 0, 0), UD);
+		CHECK_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), 0);
+		CHECK_EQ(word(1, 0, 2) & CPUID1_ECX_OSXSAVE, CPUID1_ECX_OSXSAVE);
+		CHECK_EQ(inquiry_one(&child, INQUIRY_XGETBV, 0, 0).result.value, 1);
 		/* The client's CR4, too. */
-		EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_USUAL), S_OK);
-		EXPECT_EQ(word(1, 0, 2) & CPUID1_ECX_OSXSAVE, 0);
+		CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_USUAL), S_OK);
+		CHECK_EQ(word(1, 0, 2) & CPUID1_ECX_OSXSAVE, 0);
 	} else {
-		EXPECT_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), GP);
+		CHECK_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), GP);
 	}
 	child_destroy(&child);
 }
@@ -132,29 +132,29 @@ static void cpuid_xsave_sizes_follow_xcr0(void)
 {
 	uint64_t all;
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	all = word(0xd, 0, 0) | (uint64_t)word(0xd, 0, 3) << 32;
 	if (word(1, 0, 2) & CPUID1_ECX_XSAVE) {
-		EXPECT_EQ(all & 3, 3);
-		EXPECT_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), 0);
-		EXPECT_EQ(word(0xd, 0, 1), 576);
-		EXPECT_EQ(word(0xd, 0, 2), area_of(all));
-		EXPECT_EQ(fault(INQUIRY_XSETBV, 0, all), 0);
-		EXPECT_EQ(inquiry_one(&child, INQUIRY_XGETBV, 0, 0).result.value, all);
-		EXPECT_EQ(word(0xd, 0, 1), area_of(all));
-		EXPECT_EQ(word(0xd, 0, 2), area_of(all));
-		EXPECT_EQ(child_get(&child, WHvX64RegisterXCr0), all);
+		CHECK_EQ(all & 3, 3);
+		CHECK_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), 0);
+		CHECK_EQ(word(0xd, 0, 1), 576);
+		CHECK_EQ(word(0xd, 0, 2), area_of(all));
+		CHECK_EQ(fault(INQUIRY_XSETBV, 0, all), 0);
+		CHECK_EQ(inquiry_one(&child, INQUIRY_XGETBV, 0, 0).result.value, all);
+		CHECK_EQ(word(0xd, 0, 1), area_of(all));
+		CHECK_EQ(word(0xd, 0, 2), area_of(all));
+		CHECK_EQ(child_get(&child, WHvX64RegisterXCr0), all);
 		/* Nothing beyond it, and nothing that makes no sense. */
 		for (unsigned int bit = 0; bit < 64; bit++)
 			if (!(all >> bit & 1))
-				EXPECT_EQ(fault(INQUIRY_XSETBV, 0, all | 1ull << bit), GP);
-		EXPECT_EQ(fault(INQUIRY_XSETBV, 0, 0), GP);
-		EXPECT_EQ(fault(INQUIRY_XSETBV, 0, 2), GP);
-		EXPECT_EQ(fault(INQUIRY_XSETBV, 0, 5), GP);
-		EXPECT_EQ(fault(INQUIRY_XSETBV, 1, 1), GP);
-		EXPECT_EQ(inquiry_one(&child, INQUIRY_XGETBV, 0, 0).result.value, all);
+				CHECK_EQ(fault(INQUIRY_XSETBV, 0, all | 1ull << bit), GP);
+		CHECK_EQ(fault(INQUIRY_XSETBV, 0, 0), GP);
+		CHECK_EQ(fault(INQUIRY_XSETBV, 0, 2), GP);
+		CHECK_EQ(fault(INQUIRY_XSETBV, 0, 5), GP);
+		CHECK_EQ(fault(INQUIRY_XSETBV, 1, 1), GP);
+		CHECK_EQ(inquiry_one(&child, INQUIRY_XGETBV, 0, 0).result.value, all);
 	} else {
-		EXPECT_EQ(all, 0);
+		CHECK_EQ(all, 0);
 	}
 	child_destroy(&child);
 }
@@ -174,25 +174,25 @@ static const struct {
 
 static void cpuid_and_cr4_agree(void)
 {
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	for (size_t i = 0; i < sizeof(control) / sizeof(control[0]) && !check_has_failed(); i++) {
 		const bool is_there =
 			word(control[i].leaf, 0, control[i].reg) >> control[i].bit & 1;
 
 		if (control[i].cr4 == CR4_CET)
-			EXPECT_EQ(fault(INQUIRY_WRITE_CR0, 0,
-					CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
-				  0);
+			CHECK_EQ(fault(INQUIRY_WRITE_CR0, 0,
+				       CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
+				 0);
 		/* The guest runs on user pages: what would forbid that is seen in the register alone. */
 		if (is_there && (control[i].cr4 & (CR4_SMEP | CR4_SMAP)))
-			EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_USUAL | control[i].cr4),
-				  S_OK);
+			CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_USUAL | control[i].cr4),
+				 S_OK);
 		else
-			EXPECT_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | control[i].cr4),
-				  is_there ? 0 : GP);
+			CHECK_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | control[i].cr4),
+				 is_there ? 0 : GP);
 		if (check_has_failed())
 			terminal_print("# CR4 bit %lx\n", (unsigned long)control[i].cr4);
-		EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_USUAL), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_USUAL), S_OK);
 	}
 	child_destroy(&child);
 }
@@ -209,23 +209,23 @@ static void cpuid_apic_bit_says_whether_one_is_there(void)
 {
 	WHV_CPUID_OUTPUT output = { .Edx = 0 };
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
-	EXPECT_EQ(word(1, 0, 3) & CPUID1_EDX_APIC, 0);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(word(1, 0, 3) & CPUID1_EDX_APIC, 0);
 	child_destroy(&child);
-	EXPECT_HR(inquiry_create(&child, with_apic), S_OK);
-	EXPECT_HR(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, 1, 0, &output), S_OK);
-	EXPECT_EQ(output.Edx & CPUID1_EDX_APIC, CPUID1_EDX_APIC);
-	EXPECT_EQ(output.Ebx >> 24, 0);
+	CHECK_EQ(inquiry_create(&child, with_apic), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, 1, 0, &output), S_OK);
+	CHECK_EQ(output.Edx & CPUID1_EDX_APIC, CPUID1_EDX_APIC);
+	CHECK_EQ(output.Ebx >> 24, 0);
 	child_destroy(&child);
 }
 
 static void cpuid_hypervisor_leaves_are_a_guests(void)
 {
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
-	EXPECT(word(1, 0, 2) & CPUID1_ECX_HYPERVISOR);
-	EXPECT(word(0x40000000, 0, 0) >= 0x40000000 && word(0x40000000, 0, 0) <= 0x400000ff);
-	EXPECT(word(0x40000000, 0, 2) != WHIT_SIGNATURE_WORD);
-	EXPECT_EQ(word(1, 0, 2) & CPUID1_ECX_VMX, 0);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
+	CHECK(word(1, 0, 2) & CPUID1_ECX_HYPERVISOR);
+	CHECK(word(0x40000000, 0, 0) >= 0x40000000 && word(0x40000000, 0, 0) <= 0x400000ff);
+	CHECK(word(0x40000000, 0, 2) != WHIT_SIGNATURE_WORD);
+	CHECK_EQ(word(1, 0, 2) & CPUID1_ECX_VMX, 0);
 	child_destroy(&child);
 }
 
@@ -296,7 +296,7 @@ static bool has(const struct feature *feature)
 static uint32_t try(const struct feature *feature)
 {
 	if (feature->kind == INQUIRY_XSETBV || feature->kind == INQUIRY_VMOVAPS)
-		EXPECT_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), 0);
+		CHECK_EQ(fault(INQUIRY_WRITE_CR4, 0, CR4_USUAL | CR4_OSXSAVE), 0);
 	if (feature->kind == INQUIRY_VMOVAPS)
 		(void)fault(INQUIRY_XSETBV, 0, 7);
 	return fault(feature->kind, feature->number, feature->value);
@@ -308,15 +308,15 @@ static void cpuid_features_taken_away_are_gone(void)
 		const struct feature *const feature = &taken[i];
 		bool is_there;
 
-		EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+		CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 		is_there = has(feature);
 		child_destroy(&child);
 		removed_features = feature->features.AsUINT64;
 		removed_xsave = feature->xsave.AsUINT64;
-		EXPECT_HR(inquiry_create(&child, without), S_OK);
-		EXPECT(!has(feature));
+		CHECK_EQ(inquiry_create(&child, without), S_OK);
+		CHECK(!has(feature));
 		if (feature->kind != INQUIRY_END)
-			EXPECT_EQ(try(feature), feature->fault);
+			CHECK_EQ(try(feature), feature->fault);
 		if (check_has_failed())
 			terminal_print("# %s, %s before\n", feature->name,
 				       is_there ? "there" : "not there");
@@ -333,9 +333,9 @@ static void cpuid_features_that_are_there_work(void)
 		if (feature->kind == INQUIRY_END || feature->kind == INQUIRY_WRFSBASE ||
 		    feature->value & (CR4_SMEP | CR4_SMAP))
 			continue;
-		EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+		CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 		if (has(feature))
-			EXPECT_EQ(try(feature), 0);
+			CHECK_EQ(try(feature), 0);
 		if (check_has_failed())
 			terminal_print("# %s\n", feature->name);
 		child_destroy(&child);
@@ -344,13 +344,17 @@ static void cpuid_features_that_are_there_work(void)
 
 void cpuid_checks(void)
 {
-	RUN(cpuid_is_what_the_function_says);
-	RUN(cpuid_function_refuses_what_is_not_there);
-	RUN(cpuid_osxsave_mirrors_cr4);
-	RUN(cpuid_xsave_sizes_follow_xcr0);
-	RUN(cpuid_and_cr4_agree);
-	RUN(cpuid_apic_bit_says_whether_one_is_there);
-	RUN(cpuid_hypervisor_leaves_are_a_guests);
-	RUN(cpuid_features_taken_away_are_gone);
-	RUN(cpuid_features_that_are_there_work);
+	static const struct test tests[] = {
+		TEST(cpuid_is_what_the_function_says),
+		TEST(cpuid_function_refuses_what_is_not_there),
+		TEST(cpuid_osxsave_mirrors_cr4),
+		TEST(cpuid_xsave_sizes_follow_xcr0),
+		TEST(cpuid_and_cr4_agree),
+		TEST(cpuid_apic_bit_says_whether_one_is_there),
+		TEST(cpuid_hypervisor_leaves_are_a_guests),
+		TEST(cpuid_features_taken_away_are_gone),
+		TEST(cpuid_features_that_are_there_work),
+	};
+
+	RUN(tests);
 }

@@ -44,20 +44,20 @@ static HRESULT debug_exits(WHV_PARTITION_HANDLE partition)
 
 static void create(struct guest_code code, HRESULT (*configure)(WHV_PARTITION_HANDLE partition))
 {
-	EXPECT_HR(child_create_configured(&child, CHILD_LONG, code, configure), S_OK);
+	CHECK_EQ(child_create_configured(&child, CHILD_LONG, code, configure), S_OK);
 	if (check_has_failed())
 		return;
 	child_gates(&child, CHILD_LONG);
-	EXPECT_HR(child_set(&child, WHvX64RegisterDr6, DR6_INIT), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDr6, DR6_INIT), S_OK);
 }
 
 static void expect_debug_exit(uint64_t rip, uint64_t parameter)
 {
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
-	EXPECT_EQ(child.exit.VpException.ExceptionType, EXC_DB);
-	EXPECT_EQ(child.exit.VpException.ExceptionInfo.AsUINT32, 0);
-	EXPECT_EQ(child.exit.VpException.ExceptionParameter, parameter);
-	EXPECT_EQ(child.exit.VpContext.Rip, rip);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
+	CHECK_EQ(child.exit.VpException.ExceptionType, EXC_DB);
+	CHECK_EQ(child.exit.VpException.ExceptionInfo.AsUINT32, 0);
+	CHECK_EQ(child.exit.VpException.ExceptionParameter, parameter);
+	CHECK_EQ(child.exit.VpContext.Rip, rip);
 }
 
 /* ---- TF ---------------------------------------------------------------------------------- */
@@ -66,14 +66,14 @@ static void expect_debug_exit(uint64_t rip, uint64_t parameter)
 static void step_ends_behind_each_instruction(void)
 {
 	create(GUEST(steps), debug_exits);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
 	for (const uint8_t *at = guest_steps_at; at < guest_steps_at_end && !check_has_failed();
 	     at++) {
 		expect_debug_exit(CHILD_CODE + *at, DR6_BS);
 		if (check_has_failed())
 			terminal_print("# step to %x\n", *at);
 	}
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -90,32 +90,32 @@ static void step_of_the_guests_own_is_the_same(void)
 	log = (uint64_t *)(void *)(child.ram + CHILD_DATA);
 	for (const uint8_t *p = handler.start; p < handler.end; p++)
 		child.ram[CHILD_HANDLER + EXC_DB + (size_t)(p - handler.start)] = *p;
-	EXPECT_HR(child_set(&child, WHvX64RegisterR14, CHILD_DATA), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterR14), CHILD_DATA + 8 * n);
+	CHECK_EQ(child_set(&child, WHvX64RegisterR14, CHILD_DATA), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_get(&child, WHvX64RegisterR14), CHILD_DATA + 8 * n);
 	for (size_t i = 0; i < n; i++)
-		EXPECT_EQ(log[i], CHILD_CODE + guest_steps_at[i]);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
+		CHECK_EQ(log[i], CHILD_CODE + guest_steps_at[i]);
+	CHECK_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
 	child_destroy(&child);
 }
 
 /* Over a read that the hypervisor emulates and the client answers. */
 static void step_ends_behind_an_emulated_access(void)
 {
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), WHIT_EMULATE_MEMORY, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(read32), WHIT_EMULATE_MEMORY, 0), S_OK);
 	if (check_has_failed())
 		return;
 	child_gates(&child, CHILD_PROT32);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_HR(child_answer(&child, 0x12345678), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_PROT32).vector, EXC_DB);
-	EXPECT_EQ(child_frame(&child, CHILD_PROT32).rip, CHILD_CODE + 2);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x12345678);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_answer(&child, 0x12345678), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_PROT32).vector, EXC_DB);
+	CHECK_EQ(child_frame(&child, CHILD_PROT32).rip, CHILD_CODE + 2);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x12345678);
+	CHECK_EQ(child_get(&child, WHvX64RegisterDr6) & DR6_BS, DR6_BS);
 	child_destroy(&child);
 }
 
@@ -129,9 +129,9 @@ static void create_step(struct guest_code code, bool is_user,
 	if (check_has_failed())
 		return;
 	if (is_user)
-		EXPECT_HR(child_enter_ring3(&child, CHILD_LONG), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, is_user ? CHILD_USER_DATA : 16), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+		CHECK_EQ(child_enter_ring3(&child, CHILD_LONG), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdx, is_user ? CHILD_USER_DATA : 16), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
 }
 
 /* INT1 of the kernel and of a user; the hypervisor hands it on. */
@@ -139,12 +139,12 @@ static void step_across_mov_ss_is_dropped_by_int1(void)
 {
 	for (unsigned int is_user = 0; is_user < 2 && !check_has_failed(); is_user++) {
 		create_step(GUEST(mov_ss_int1), is_user, NULL);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_DB + 1);
-		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
-		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
-		EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_DB + 1);
+		CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+		CHECK_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
+		CHECK_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
+		CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
 		child_destroy(&child);
 	}
 }
@@ -155,20 +155,20 @@ static void step_across_mov_ss_exits_as_int1(void)
 	for (unsigned int is_user = 0; is_user < 2 && !check_has_failed(); is_user++) {
 		create_step(GUEST(mov_ss_int1), is_user, debug_exits);
 		for (unsigned int i = 0; i < 3; i++) {
-			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
-			EXPECT_EQ(child.exit.VpException.ExceptionType, EXC_DB);
-			EXPECT_EQ(child.exit.VpException.ExceptionInfo.SoftwareException, 1);
-			EXPECT_EQ(child.exit.VpException.ExceptionParameter, 0);
-			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 2);
+			CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
+			CHECK_EQ(child.exit.VpException.ExceptionType, EXC_DB);
+			CHECK_EQ(child.exit.VpException.ExceptionInfo.SoftwareException, 1);
+			CHECK_EQ(child.exit.VpException.ExceptionParameter, 0);
+			CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 2);
 			/* (A processor is in the shadow here; Bochs 2.7 says that it is not.) */
 		}
 		/* INT1 of one byte, in PendingInterruption. */
-		EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption,
-				    1 | 5 << 1 | 1 << 5 | EXC_DB << 16),
-			  S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
+		CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption,
+				   1 | 5 << 1 | 1 << 5 | EXC_DB << 16),
+			 S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
+		CHECK_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
 		child_destroy(&child);
 	}
 }
@@ -182,24 +182,23 @@ static void step_in_a_shadow_enters_whatever_the_client_has_set(void)
 		const WHV_REGISTER_VALUE db = { .Reg64 = 1 | EXC_DB << 16 };
 
 		create_step(GUEST(sti_step), false, NULL);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags,
-				    RFLAGS_ONE | (is_tf ? RFLAGS_TF : 0)),
-			  S_OK);
-		EXPECT_HR(child_set(&child, WHvRegisterInterruptState, 1), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, is_step << 4),
-			  S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags,
+				   RFLAGS_ONE | (is_tf ? RFLAGS_TF : 0)),
+			 S_OK);
+		CHECK_EQ(child_set(&child, WHvRegisterInterruptState, 1), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterPendingDebugException, is_step << 4),
+			 S_OK);
 		if (is_injected)
-			EXPECT_HR(
-				WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &db),
-				S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+			CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &db),
+				 S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		if (is_injected || is_tf) {
-			EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
-			EXPECT_EQ(child_frame(&child, CHILD_LONG).rip,
-				  CHILD_CODE + (is_injected ? 1 : 2));
+			CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+			CHECK_EQ(child_frame(&child, CHILD_LONG).rip,
+				 CHILD_CODE + (is_injected ? 1 : 2));
 		} else {
-			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 4);
+			CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 4);
 		}
 		if (check_has_failed())
 			terminal_print("# case %u: %s\n", i, child.page->error_text);
@@ -213,13 +212,13 @@ static void step_behind_sti_exits_once(void)
 	create_step(GUEST(sti_step), false, debug_exits);
 	for (unsigned int i = 1; i < 4; i++)
 		expect_debug_exit(CHILD_CODE + i, DR6_BS);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 	create_step(GUEST(sti_step), false, NULL);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
-	EXPECT(child_frame(&child, CHILD_LONG).rflags & RFLAGS_IF);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
+	CHECK(child_frame(&child, CHILD_LONG).rflags & RFLAGS_IF);
 	child_destroy(&child);
 }
 
@@ -229,10 +228,10 @@ static void set_breakpoint(unsigned int n, uint64_t address, unsigned int kind, 
 {
 	const uint64_t dr7 = child_get(&child, WHvX64RegisterDr7);
 
-	EXPECT_HR(child_set(&child, WHvX64RegisterDr0 + n, address), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterDr7,
-			    dr7 | DR7_ONE | DR7_L(n) | DR7_KIND(n, kind, length)),
-		  S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDr0 + n, address), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDr7,
+			   dr7 | DR7_ONE | DR7_L(n) | DR7_KIND(n, kind, length)),
+		 S_OK);
 }
 
 /* Each register, before the instruction; with RF it is passed. */
@@ -243,12 +242,12 @@ static void breakpoint_on_an_instruction_stops_before_it(void)
 		create(GUEST(steps), debug_exits);
 		set_breakpoint(n, CHILD_CODE + 1, 0, 0);
 		expect_debug_exit(CHILD_CODE + 1, DR6_B(n));
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
+		CHECK_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT);
 		/* Once more: nothing has been done about it. */
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
 		expect_debug_exit(CHILD_CODE + 1, DR6_B(n));
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_RF), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_RF), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		child_destroy(&child);
 	}
 }
@@ -257,10 +256,10 @@ static void breakpoint_taken_by_the_guest_sets_dr6(void)
 {
 	create(GUEST(steps), NULL);
 	set_breakpoint(2, CHILD_CODE + 1, 0, 0);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT | DR6_B(2));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 1);
+	CHECK_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT | DR6_B(2));
 	child_destroy(&child);
 }
 
@@ -279,7 +278,7 @@ static void breakpoint_on_data_stops_behind_the_access(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !check_has_failed(); i++) {
 		create(GUEST(touch), debug_exits);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
 		set_breakpoint(1, CHILD_DATA, rows[i].kind, rows[i].length);
 		expect_debug_exit(rows[i].rip, DR6_B(1));
 		child_destroy(&child);
@@ -289,14 +288,14 @@ static void breakpoint_on_data_stops_behind_the_access(void)
 static void breakpoint_and_step_come_together(void)
 {
 	create(GUEST(touch), NULL);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_TF), S_OK);
 	set_breakpoint(3, CHILD_DATA, 3, 3);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT | DR6_BS | DR6_B(3));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE + 3);
+	CHECK_EQ(child_get(&child, WHvX64RegisterDr6), DR6_INIT | DR6_BS | DR6_B(3));
 	child_destroy(&child);
 }
 
@@ -306,14 +305,14 @@ static void breakpoint_on_a_port_leaves_the_exit_alone(void)
 	static const uint8_t out[] = { 0xe6, 0x80, 0xf4 };
 
 	create(((struct guest_code) { out, out + sizeof(out) }), NULL);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, 0x228), S_OK); /* DE */
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, 0x228), S_OK); /* DE */
 	set_breakpoint(0, 0x80, 2, 0);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.DebugActive, 1);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 3);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.DebugActive, 1);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 3);
 	child_destroy(&child);
 }
 
@@ -334,16 +333,16 @@ static void pending_debug_is_delivered_before_the_next_instruction(void)
 		create(GUEST(halt), NULL);
 		for (unsigned int n = 0; n < 4; n++)
 			set_breakpoint(n, 0x3f000, 1, 0);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | rows[i].rflags),
-			  S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, rows[i].pending),
-			  S_OK);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterPendingDebugException), rows[i].pending);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
-		EXPECT_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6) & 0xe00f, rows[i].dr6);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterPendingDebugException), 0);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | rows[i].rflags),
+			 S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterPendingDebugException, rows[i].pending),
+			 S_OK);
+		CHECK_EQ(child_get(&child, WHvX64RegisterPendingDebugException), rows[i].pending);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_DB);
+		CHECK_EQ(child_frame(&child, CHILD_LONG).rip, CHILD_CODE);
+		CHECK_EQ(child_get(&child, WHvX64RegisterDr6) & 0xe00f, rows[i].dr6);
+		CHECK_EQ(child_get(&child, WHvX64RegisterPendingDebugException), 0);
 		child_destroy(&child);
 	}
 }
@@ -351,27 +350,31 @@ static void pending_debug_is_delivered_before_the_next_instruction(void)
 static void pending_debug_can_be_taken_back(void)
 {
 	create(GUEST(halt), NULL);
-	EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, 1), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterPendingDebugException, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
+	CHECK_EQ(child_set(&child, WHvX64RegisterPendingDebugException, 1), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterPendingDebugException, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
 	child_destroy(&child);
 }
 
 void debug_checks(void)
 {
-	RUN(step_ends_behind_each_instruction);
-	RUN(step_of_the_guests_own_is_the_same);
-	RUN(step_ends_behind_an_emulated_access);
-	RUN(step_across_mov_ss_is_dropped_by_int1);
-	RUN(step_across_mov_ss_exits_as_int1);
-	RUN(step_in_a_shadow_enters_whatever_the_client_has_set);
-	RUN(step_behind_sti_exits_once);
-	RUN(breakpoint_on_an_instruction_stops_before_it);
-	RUN(breakpoint_taken_by_the_guest_sets_dr6);
-	RUN(breakpoint_on_data_stops_behind_the_access);
-	RUN(breakpoint_and_step_come_together);
-	RUN(breakpoint_on_a_port_leaves_the_exit_alone);
-	RUN(pending_debug_is_delivered_before_the_next_instruction);
-	RUN(pending_debug_can_be_taken_back);
+	static const struct test tests[] = {
+		TEST(step_ends_behind_each_instruction),
+		TEST(step_of_the_guests_own_is_the_same),
+		TEST(step_ends_behind_an_emulated_access),
+		TEST(step_across_mov_ss_is_dropped_by_int1),
+		TEST(step_across_mov_ss_exits_as_int1),
+		TEST(step_in_a_shadow_enters_whatever_the_client_has_set),
+		TEST(step_behind_sti_exits_once),
+		TEST(breakpoint_on_an_instruction_stops_before_it),
+		TEST(breakpoint_taken_by_the_guest_sets_dr6),
+		TEST(breakpoint_on_data_stops_behind_the_access),
+		TEST(breakpoint_and_step_come_together),
+		TEST(breakpoint_on_a_port_leaves_the_exit_alone),
+		TEST(pending_debug_is_delivered_before_the_next_instruction),
+		TEST(pending_debug_can_be_taken_back),
+	};
+
+	RUN(tests);
 }

@@ -52,7 +52,7 @@ static uint64_t low_bytes(const uint8_t *from, unsigned int n)
 /* Some bytes of RAM that the string instructions move. */
 static void create(enum child_mode mode, struct guest_code code)
 {
-	EXPECT_HR(child_create(&child, mode, code, BOTH, 0), S_OK);
+	CHECK_EQ(child_create(&child, mode, code, BOTH, 0), S_OK);
 	if (check_has_failed())
 		return;
 	for (unsigned int i = 0; i < 4096; i++)
@@ -67,26 +67,26 @@ static void create(enum child_mode mode, struct guest_code code)
 
 static void expect_halt(struct guest_code code)
 {
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + (uint64_t)(code.end - code.start));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + (uint64_t)(code.end - code.start));
 }
 
 static void expect_step(const struct step *step, bool is_port)
 {
 	const struct whit_device_access *access = child_access(&child);
 
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_EQ(access->is_port, is_port);
-	EXPECT_EQ(access->is_write, step->is_write);
-	EXPECT_EQ(access->address, step->address);
-	EXPECT_EQ(access->size, step->size);
-	EXPECT_EQ(access->count, 1);
-	EXPECT_EQ(access->n_bytes, step->size);
-	EXPECT_EQ(access->reserved0, 0);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(access->is_port, is_port);
+	CHECK_EQ(access->is_write, step->is_write);
+	CHECK_EQ(access->address, step->address);
+	CHECK_EQ(access->size, step->size);
+	CHECK_EQ(access->count, 1);
+	CHECK_EQ(access->n_bytes, step->size);
+	CHECK_EQ(access->reserved0, 0);
 	if (step->is_write)
-		EXPECT_EQ(low_bytes(access->data, step->size), step->data);
+		CHECK_EQ(low_bytes(access->data, step->size), step->data);
 	else
-		EXPECT_HR(child_answer(&child, step->data), S_OK);
+		CHECK_EQ(child_answer(&child, step->data), S_OK);
 }
 
 static void run_row(const struct row *row, bool is_port)
@@ -100,9 +100,9 @@ static void run_row(const struct row *row, bool is_port)
 		expect_step(&row->steps[i], is_port);
 	expect_halt(row->code);
 	if (row->mode == CHILD_LONG)
-		EXPECT_EQ(child_get(&child, WHvX64RegisterRax), row->rax);
+		CHECK_EQ(child_get(&child, WHvX64RegisterRax), row->rax);
 	else
-		EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), row->rax);
+		CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), row->rax);
 	child_destroy(&child);
 }
 
@@ -224,11 +224,11 @@ static void run_flags(struct guest_code code, uint8_t size, uint64_t data, uint6
 	const struct step step = READ(size, EBX, data);
 
 	create(CHILD_PROT32, code);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_STATUS), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_STATUS), S_OK);
 	expect_step(&step, false);
 	expect_halt(code);
 	/* AF is undefined after TEST. */
-	EXPECT_EQ(child.exit.VpContext.Rflags & RFLAGS_STATUS & ~RFLAGS_AF, flags);
+	CHECK_EQ(child.exit.VpContext.Rflags & RFLAGS_STATUS & ~RFLAGS_AF, flags);
 	child_destroy(&child);
 }
 
@@ -252,15 +252,15 @@ static void emulation_pushes_and_pops(void)
 	create(CHILD_PROT32, push);
 	expect_step(&read, false);
 	expect_halt(push);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK - 4);
-	EXPECT_EQ(*(uint32_t *)(void *)(child.ram + CHILD_STACK - 4), 0x13579bdf);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK - 4);
+	CHECK_EQ(*(uint32_t *)(void *)(child.ram + CHILD_STACK - 4), 0x13579bdf);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, pop);
 	*(uint32_t *)(void *)(child.ram + CHILD_STACK) = 0x2468ace0;
 	expect_step(&write, false);
 	expect_halt(pop);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK + 4);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK + 4);
 	child_destroy(&child);
 }
 
@@ -285,28 +285,28 @@ static unsigned int take_run(bool is_write, bool is_port, uint64_t first, unsign
 		WHV_REGISTER_VALUE values[7];
 
 		n_exits++;
-		EXPECT_EQ(access->is_port, is_port);
-		EXPECT_EQ(access->is_write, is_write);
-		EXPECT_EQ(access->size, size);
-		EXPECT_EQ(access->n_bytes, access->count * size);
-		EXPECT(access->n_bytes <= WHIT_DEVICE_BYTES);
-		EXPECT_EQ(access->address, is_port ? first : first + n_bytes);
+		CHECK_EQ(access->is_port, is_port);
+		CHECK_EQ(access->is_write, is_write);
+		CHECK_EQ(access->size, size);
+		CHECK_EQ(access->n_bytes, access->count * size);
+		CHECK(access->n_bytes <= WHIT_DEVICE_BYTES);
+		CHECK_EQ(access->address, is_port ? first : first + n_bytes);
 		for (unsigned int i = 0; i < 7; i++) {
 			names[i] = (WHV_REGISTER_NAME)(WhitRegisterDeviceData0 + i);
 			for (unsigned int j = 0; j < 16; j++)
 				((uint8_t *)&values[i])[j] = (uint8_t)(n_bytes + 16 * i + j + 0x30);
 		}
 		for (unsigned int i = 0; is_write && i < access->n_bytes; i++)
-			EXPECT_EQ(access->data[i],
-				  is_fill ? (uint8_t)RAX : (uint8_t)((n_bytes + i) * 7 + 1));
+			CHECK_EQ(access->data[i],
+				 is_fill ? (uint8_t)RAX : (uint8_t)((n_bytes + i) * 7 + 1));
 		if (!is_write)
-			EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 7,
-								  values),
-				  S_OK);
+			CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 7,
+								 values),
+				 S_OK);
 		n_bytes += access->n_bytes;
 	}
-	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
-	EXPECT(n_exits <= n_bytes / 64 + 1);
+	CHECK_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	CHECK(n_exits <= n_bytes / 64 + 1);
 	return n_bytes;
 }
 
@@ -317,21 +317,21 @@ static void emulation_strings_to_devices(void)
 	create(CHILD_PROT32, GUEST(emu_stosd));
 	expect_step(&stosd, false);
 	expect_halt(GUEST(emu_stosd));
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0x24);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0x24);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_rep_stosb));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 300), S_OK);
-	EXPECT_EQ(take_run(true, false, CHILD_MMIO + 0x20, 1, true), 300);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRcx), 0);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0x20 + 300);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 300), S_OK);
+	CHECK_EQ(take_run(true, false, CHILD_MMIO + 0x20, 1, true), 300);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRcx), 0);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0x20 + 300);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_rep_movsb));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 200), S_OK);
-	EXPECT_EQ(take_run(true, false, CHILD_MMIO + 0x20, 1, false), 200);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 200);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0x20 + 200);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 200), S_OK);
+	CHECK_EQ(take_run(true, false, CHILD_MMIO + 0x20, 1, false), 200);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 200);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0x20 + 200);
 	child_destroy(&child);
 }
 
@@ -340,20 +340,20 @@ static void emulation_strings_from_devices(void)
 	const struct step lodsb = READ(1, EBX, 0x42);
 
 	create(CHILD_PROT32, GUEST(emu_lodsb));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsi, EBX), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsi, EBX), S_OK);
 	expect_step(&lodsb, false);
 	expect_halt(GUEST(emu_lodsb));
-	EXPECT_EQ((uint8_t)child_get(&child, WHvX64RegisterRax), 0x42);
+	CHECK_EQ((uint8_t)child_get(&child, WHvX64RegisterRax), 0x42);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_rep_movsb));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsi, CHILD_MMIO), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, CHILD_DATA), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 150), S_OK);
-	EXPECT_EQ(take_run(false, false, CHILD_MMIO, 1, false), 150);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsi, CHILD_MMIO), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, CHILD_DATA), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 150), S_OK);
+	CHECK_EQ(take_run(false, false, CHILD_MMIO, 1, false), 150);
 	for (unsigned int i = 0; i < 150; i++)
-		EXPECT_EQ(child.ram[CHILD_DATA + i], (uint8_t)(i + 0x30));
-	EXPECT_EQ(child.ram[CHILD_DATA + 150], (uint8_t)(150 * 7 + 1));
+		CHECK_EQ(child.ram[CHILD_DATA + i], (uint8_t)(i + 0x30));
+	CHECK_EQ(child.ram[CHILD_DATA + 150], (uint8_t)(150 * 7 + 1));
 	child_destroy(&child);
 }
 
@@ -364,7 +364,7 @@ static void emulation_strings_between_devices(void)
 	const struct step write = WRITE(4, CHILD_MMIO + 0x20, 0x31415926);
 
 	create(CHILD_PROT32, GUEST(emu_movsd));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsi, CHILD_MMIO), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsi, CHILD_MMIO), S_OK);
 	expect_step(&read, false);
 	expect_step(&write, false);
 	expect_halt(GUEST(emu_movsd));
@@ -381,18 +381,18 @@ static void emulation_strings_downwards(void)
 	unsigned int n = 0;
 
 	create(CHILD_PROT32, GUEST(emu_std_rep_stosd));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, last - 4), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, last - 4), S_OK);
 	while (child_run(&child) == WhitRunVpExitReasonDeviceAccess && !check_has_failed()) {
-		EXPECT(access->is_write);
-		EXPECT_EQ(access->size, 4);
-		EXPECT_EQ(access->address + access->n_bytes, last);
+		CHECK(access->is_write);
+		CHECK_EQ(access->size, 4);
+		CHECK_EQ(access->address + access->n_bytes, last);
 		last = access->address;
 		n += access->count;
-		EXPECT_EQ(low_bytes(access->data, 4), EAX);
+		CHECK_EQ(low_bytes(access->data, 4), EAX);
 	}
-	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(n, 4);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0xc);
+	CHECK_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(n, 4);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_MMIO + 0xc);
 	child_destroy(&child);
 }
 
@@ -410,19 +410,19 @@ static void expect_wide(bool is_write, unsigned int size, uint64_t address, uint
 	WHV_REGISTER_VALUE value = { .Reg128 = { { .Low64 = low, .High64 = high } } };
 	const struct whit_device_access *access = child_access(&child);
 
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_EQ(access->is_write, is_write);
-	EXPECT_EQ(access->address, address);
-	EXPECT_EQ(access->size, size);
-	EXPECT_EQ(access->count, 1);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(access->is_write, is_write);
+	CHECK_EQ(access->address, address);
+	CHECK_EQ(access->size, size);
+	CHECK_EQ(access->count, 1);
 	if (!is_write) {
-		EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value),
-			  S_OK);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value),
+			 S_OK);
 		return;
 	}
-	EXPECT_EQ(low_bytes(access->data, 8), low);
+	CHECK_EQ(low_bytes(access->data, 8), low);
 	if (size == 16)
-		EXPECT_EQ(low_bytes(access->data + 8, 8), high);
+		CHECK_EQ(low_bytes(access->data + 8, 8), high);
 }
 
 static WHV_REGISTER_VALUE get_wide(UINT32 register_name)
@@ -439,13 +439,13 @@ static void set_wide(UINT32 register_name, uint64_t low, uint64_t high)
 	WHV_REGISTER_NAME name = (WHV_REGISTER_NAME)register_name;
 	WHV_REGISTER_VALUE value = { .Reg128 = { { .Low64 = low, .High64 = high } } };
 
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, &value), S_OK);
 }
 
 static void create_vector(struct guest_code code)
 {
 	create(CHILD_PROT32, code);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_OSFXSR), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_OSFXSR), S_OK);
 }
 
 /* A vector is one access, not its words. */
@@ -454,8 +454,8 @@ static void emulation_vectors_in_one_access(void)
 	create_vector(GUEST(emu_movups_xmm_m));
 	expect_wide(false, 16, EBX, 0x1122334455667788, 0x99aabbccddeeff00);
 	expect_halt(GUEST(emu_movups_xmm_m));
-	EXPECT_EQ(get_wide(WHvX64RegisterXmm3).Reg128.Low64, 0x1122334455667788);
-	EXPECT_EQ(get_wide(WHvX64RegisterXmm3).Reg128.High64, 0x99aabbccddeeff00);
+	CHECK_EQ(get_wide(WHvX64RegisterXmm3).Reg128.Low64, 0x1122334455667788);
+	CHECK_EQ(get_wide(WHvX64RegisterXmm3).Reg128.High64, 0x99aabbccddeeff00);
 	child_destroy(&child);
 
 	create_vector(GUEST(emu_movups_m_xmm));
@@ -467,7 +467,7 @@ static void emulation_vectors_in_one_access(void)
 	create_vector(GUEST(emu_movq_mm_m));
 	expect_wide(false, 8, EBX, 0x1122334455667788, 0);
 	expect_halt(GUEST(emu_movq_mm_m));
-	EXPECT_EQ(get_wide(WHvX64RegisterFpMmx2).Fp.Mantissa, 0x1122334455667788);
+	CHECK_EQ(get_wide(WHvX64RegisterFpMmx2).Fp.Mantissa, 0x1122334455667788);
 	child_destroy(&child);
 
 	create_vector(GUEST(emu_movq_m_mm));
@@ -493,34 +493,34 @@ DECLARE_GUEST(emu_call_m);
 static void emulation_segments_tables_and_calls(void)
 {
 	create(CHILD_PROT32, GUEST(emu_lds));
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
 	/* However the six bytes are asked for, they are 00000008 and selector 16. */
 	for (unsigned int n = 0;
 	     child.exit.ExitReason == (WHV_RUN_VP_EXIT_REASON)WhitRunVpExitReasonDeviceAccess &&
 	     n < 3;
 	     n++) {
-		EXPECT_HR(child_answer(&child, child_access(&child)->address == EBX
-						       ? 0x0010000000000008
-						       : 16),
-			  S_OK);
+		CHECK_EQ(child_answer(&child, child_access(&child)->address == EBX
+						      ? 0x0010000000000008
+						      : 16),
+			 S_OK);
 		(void)child_run(&child);
 	}
-	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 8);
-	EXPECT_EQ(child_segment(&child, WHvX64RegisterDs).Selector, 16);
+	CHECK_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 8);
+	CHECK_EQ(child_segment(&child, WHvX64RegisterDs).Selector, 16);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_sgdt));
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_EQ(child_access(&child)->address, EBX);
-	EXPECT_EQ(low_bytes(child_access(&child)->data, 2), 0x27);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_access(&child)->address, EBX);
+	CHECK_EQ(low_bytes(child_access(&child)->data, 2), 0x27);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_call_m));
 	expect_wide(false, 4, EBX, CHILD_HANDLER, 0);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(*(uint32_t *)(void *)(child.ram + CHILD_STACK - 4), CHILD_CODE + 2);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(*(uint32_t *)(void *)(child.ram + CHILD_STACK - 4), CHILD_CODE + 2);
 	child_destroy(&child);
 }
 
@@ -531,7 +531,7 @@ static void emulation_cuts_accesses_at_pages(void)
 	const struct step beyond = WRITE(2, CHILD_RAM, 0x5566);
 
 	create(CHILD_PROT32, GUEST(emu_mov_m_eax));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO + 0xffe), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO + 0xffe), S_OK);
 	expect_step(&low, false);
 	expect_step(&high, false);
 	expect_halt(GUEST(emu_mov_m_eax));
@@ -539,10 +539,10 @@ static void emulation_cuts_accesses_at_pages(void)
 
 	/* Half of it is RAM. */
 	create(CHILD_PROT32, GUEST(emu_mov_m_eax));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_RAM - 2), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_RAM - 2), S_OK);
 	expect_step(&beyond, false);
 	expect_halt(GUEST(emu_mov_m_eax));
-	EXPECT_EQ(*(uint16_t *)(void *)(child.ram + CHILD_RAM - 2), 0x7788);
+	CHECK_EQ(*(uint16_t *)(void *)(child.ram + CHILD_RAM - 2), 0x7788);
 	child_destroy(&child);
 }
 
@@ -578,73 +578,73 @@ DECLARE_GUEST(emu_rep_insd);
 static void emulation_port_strings(void)
 {
 	create(CHILD_PROT32, GUEST(emu_rep_outsb));
-	EXPECT_EQ(take_run(true, true, 0x402, 1, false), 4);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRcx), 0);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 4);
+	CHECK_EQ(take_run(true, true, 0x402, 1, false), 4);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRcx), 0);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 4);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_rep_outsw));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 256), S_OK);
-	EXPECT_EQ(take_run(true, true, 0x402, 2, false), 512);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 512);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 256), S_OK);
+	CHECK_EQ(take_run(true, true, 0x402, 2, false), 512);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 512);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_rep_insb));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, CHILD_DATA), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 130), S_OK);
-	EXPECT_EQ(take_run(false, true, 0x402, 1, false), 130);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, CHILD_DATA), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 130), S_OK);
+	CHECK_EQ(take_run(false, true, 0x402, 1, false), 130);
 	for (unsigned int i = 0; i < 130; i++)
-		EXPECT_EQ(child.ram[CHILD_DATA + i], (uint8_t)(i + 0x30));
+		CHECK_EQ(child.ram[CHILD_DATA + i], (uint8_t)(i + 0x30));
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_rep_insd));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, CHILD_DATA), S_OK);
-	EXPECT_EQ(take_run(false, true, 0x402, 4, false), 16);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_DATA + 16);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, CHILD_DATA), S_OK);
+	CHECK_EQ(take_run(false, true, 0x402, 4, false), 16);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), CHILD_DATA + 16);
 	child_destroy(&child);
 
 	/* None to do: none done. */
 	create(CHILD_PROT32, GUEST(emu_rep_insb));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
 static void emulation_unanswered_reads_give_ones(void)
 {
 	create(CHILD_PROT32, GUEST(emu_mov_eax_m));
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
 	expect_halt(GUEST(emu_mov_eax_m));
-	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 0xffffffff);
+	CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 0xffffffff);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(emu_in_al));
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
 	expect_halt(GUEST(emu_in_al));
-	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 0x556677ff);
+	CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 0x556677ff);
 	child_destroy(&child);
 }
 
 static void emulation_answer_survives_a_cancel(void)
 {
 	create(CHILD_PROT32, GUEST(emu_mov_eax_m));
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_HR(child_answer(&child, 0x600dcafe), S_OK);
-	EXPECT_HR(WHvCancelRunVirtualProcessor(child.partition, 0, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_answer(&child, 0x600dcafe), S_OK);
+	CHECK_EQ(WHvCancelRunVirtualProcessor(child.partition, 0, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
 	expect_halt(GUEST(emu_mov_eax_m));
-	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 0x600dcafe);
+	CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), 0x600dcafe);
 	child_destroy(&child);
 }
 
 static void emulation_is_given_up_by_moving_rip(void)
 {
 	create(CHILD_PROT32, GUEST(emu_mov_eax_m));
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_HANDLER), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), EAX);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_HANDLER), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), EAX);
 	child_destroy(&child);
 }
 
@@ -653,11 +653,11 @@ static void emulation_writes_to_rom_are_device_accesses(void)
 	const struct step write = WRITE(4, CHILD_ROM + 0x30, EAX);
 
 	create(CHILD_PROT32, GUEST(emu_mov_m_eax));
-	EXPECT_HR(child_map_rom(&child, 0x11), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_ROM + 0x30), S_OK);
+	CHECK_EQ(child_map_rom(&child, 0x11), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_ROM + 0x30), S_OK);
 	expect_step(&write, false);
 	expect_halt(GUEST(emu_mov_m_eax));
-	EXPECT_EQ(child.ram[CHILD_RAM - 4096 + 0x30], 0x11);
+	CHECK_EQ(child.ram[CHILD_RAM - 4096 + 0x30], 0x11);
 	child_destroy(&child);
 }
 
@@ -667,16 +667,16 @@ DECLARE_GUEST(jump);
 static void emulation_leaves_the_rest_to_the_client(void)
 {
 	create(CHILD_PROT32, GUEST(emu_fnstenv));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa & ~0x1full, CHILD_MMIO);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[0], 0xd9);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa & ~0x1full, CHILD_MMIO);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionBytes[0], 0xd9);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 	child_destroy(&child);
 
 	create(CHILD_PROT32, GUEST(jump));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, EBX);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, EBX);
 	child_destroy(&child);
 }
 
@@ -685,34 +685,38 @@ static void emulation_needs_room_for_its_record(void)
 	uint8_t buffer[224];
 
 	create(CHILD_PROT32, GUEST(emu_out_al));
-	EXPECT_HR(WHvRunVirtualProcessor(child.partition, 0, buffer, 144),
-		  WHV_E_INSUFFICIENT_BUFFER);
-	EXPECT_HR(WHvRunVirtualProcessor(child.partition, 0, buffer, 176), S_OK);
+	CHECK_EQ(WHvRunVirtualProcessor(child.partition, 0, buffer, 144),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvRunVirtualProcessor(child.partition, 0, buffer, 176), S_OK);
 	child_destroy(&child);
 }
 
 void emulation_checks(void)
 {
-	RUN(emulation_moves);
-	RUN(emulation_extends);
-	RUN(emulation_reads_modifies_and_writes);
-	RUN(emulation_compares);
-	RUN(emulation_pushes_and_pops);
-	RUN(emulation_strings_to_devices);
-	RUN(emulation_strings_from_devices);
-	RUN(emulation_strings_between_devices);
-	RUN(emulation_strings_downwards);
-	RUN(emulation_vectors_in_one_access);
-	RUN(emulation_x87_integers);
-	RUN(emulation_segments_tables_and_calls);
-	RUN(emulation_cuts_accesses_at_pages);
-	RUN(emulation_ports);
-	RUN(emulation_port_strings);
-	RUN(emulation_unanswered_reads_give_ones);
-	RUN(emulation_answer_survives_a_cancel);
-	RUN(emulation_is_given_up_by_moving_rip);
-	RUN(emulation_writes_to_rom_are_device_accesses);
-	RUN(emulation_leaves_the_rest_to_the_client);
-	RUN(emulation_needs_room_for_its_record);
+	static const struct test tests[] = {
+		TEST(emulation_moves),
+		TEST(emulation_extends),
+		TEST(emulation_reads_modifies_and_writes),
+		TEST(emulation_compares),
+		TEST(emulation_pushes_and_pops),
+		TEST(emulation_strings_to_devices),
+		TEST(emulation_strings_from_devices),
+		TEST(emulation_strings_between_devices),
+		TEST(emulation_strings_downwards),
+		TEST(emulation_vectors_in_one_access),
+		TEST(emulation_x87_integers),
+		TEST(emulation_segments_tables_and_calls),
+		TEST(emulation_cuts_accesses_at_pages),
+		TEST(emulation_ports),
+		TEST(emulation_port_strings),
+		TEST(emulation_unanswered_reads_give_ones),
+		TEST(emulation_answer_survives_a_cancel),
+		TEST(emulation_is_given_up_by_moving_rip),
+		TEST(emulation_writes_to_rom_are_device_accesses),
+		TEST(emulation_leaves_the_rest_to_the_client),
+		TEST(emulation_needs_room_for_its_record),
+	};
+
+	RUN(tests);
 	emulation_vector_checks();
 }

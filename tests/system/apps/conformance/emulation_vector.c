@@ -38,20 +38,20 @@ static bool begin(struct guest_code code, uint64_t xcr0)
 	insn_cpuid(7, 0, &leaf7);
 	if (!(leaf1.ecx & CPUID1_ECX_AVX) || (xcr0 == AVX512 && !(leaf7.ebx & CPUID7_EBX_AVX512F)))
 		return false;
-	EXPECT_HR(child_create(&child, CHILD_LONG, code, WHIT_EMULATE_MEMORY, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_LONG, code, WHIT_EMULATE_MEMORY, 0), S_OK);
 	if (check_has_failed())
 		return false;
 	for (unsigned int i = 0; i < 128; i++)
 		child.ram[CHILD_DATA + i] = in_ram(i);
 	for (unsigned int i = 0; i < 512; i++)
 		child.ram[RESULTS + i] = 0xee;
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4,
-			    child_get(&child, WHvX64RegisterCr4) | CR4_OSFXSR | CR4_OSXSAVE),
-		  S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterXCr0, xcr0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, DEVICE), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsi, CHILD_DATA), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, RESULTS), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4,
+			   child_get(&child, WHvX64RegisterCr4) | CR4_OSFXSR | CR4_OSXSAVE),
+		 S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterXCr0, xcr0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, DEVICE), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsi, CHILD_DATA), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, RESULTS), S_OK);
 	return true;
 }
 
@@ -62,27 +62,27 @@ static void expect_access(bool is_write, unsigned int at, unsigned int size)
 	WHV_REGISTER_NAME names[4];
 	WHV_REGISTER_VALUE values[4];
 
-	EXPECT_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_EQ(access->is_write, is_write);
-	EXPECT_EQ(access->address, DEVICE + at);
-	EXPECT_EQ(access->size, size);
-	EXPECT_EQ(access->count, 1);
+	CHECK_EQ(child_run(&child), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(access->is_write, is_write);
+	CHECK_EQ(access->address, DEVICE + at);
+	CHECK_EQ(access->size, size);
+	CHECK_EQ(access->count, 1);
 	if (is_write) {
 		for (unsigned int i = 0; i < size && !check_has_failed(); i++)
-			EXPECT_EQ(access->data[i], in_ram(at + i));
+			CHECK_EQ(access->data[i], in_ram(at + i));
 		return;
 	}
 	for (unsigned int i = 0; i < 64; i++)
 		((uint8_t *)values)[i] = in_device(at + i);
 	for (unsigned int i = 0; i < 4; i++)
 		names[i] = (WHV_REGISTER_NAME)(WhitRegisterDeviceData0 + i);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 4, values), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 4, values), S_OK);
 }
 
 static void end(struct guest_code code)
 {
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + (uint64_t)(code.end - code.start));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + (uint64_t)(code.end - code.start));
 }
 
 static void emulation_of_ymm_registers(void)
@@ -97,9 +97,9 @@ static void emulation_of_ymm_registers(void)
 	end(GUEST(vector_avx));
 	results = child.ram + RESULTS;
 	for (unsigned int i = 0; i < 32 && !check_has_failed(); i++) {
-		EXPECT_EQ(results[i], in_ram(i));
-		EXPECT_EQ(results[32 + i], in_device(i));
-		EXPECT_EQ(results[64 + i], i < 4 ? in_device(i) : 0);
+		CHECK_EQ(results[i], in_ram(i));
+		CHECK_EQ(results[32 + i], in_device(i));
+		CHECK_EQ(results[64 + i], i < 4 ? in_device(i) : 0);
 	}
 	child_destroy(&child);
 }
@@ -121,18 +121,22 @@ static void emulation_of_zmm_and_mask_registers(void)
 	end(GUEST(vector_avx512));
 	results = child.ram + RESULTS;
 	for (unsigned int i = 0; i < 64 && !check_has_failed(); i++) {
-		EXPECT_EQ(results[i], in_ram(i));
-		EXPECT_EQ(results[64 + i], i & 16 ? in_device(i) : in_ram(64 + i));
-		EXPECT_EQ(results[128 + i], in_device(i));
-		EXPECT_EQ(results[192 + i], i < 4 ? in_device(i) : 0);
+		CHECK_EQ(results[i], in_ram(i));
+		CHECK_EQ(results[64 + i], i & 16 ? in_device(i) : in_ram(64 + i));
+		CHECK_EQ(results[128 + i], in_device(i));
+		CHECK_EQ(results[192 + i], i < 4 ? in_device(i) : 0);
 	}
 	for (unsigned int i = 0; i < 4; i++)
-		EXPECT_EQ(results[256 + i], i < 2 ? in_device(i) : 0);
+		CHECK_EQ(results[256 + i], i < 2 ? in_device(i) : 0);
 	child_destroy(&child);
 }
 
 void emulation_vector_checks(void)
 {
-	RUN(emulation_of_ymm_registers);
-	RUN(emulation_of_zmm_and_mask_registers);
+	static const struct test tests[] = {
+		TEST(emulation_of_ymm_registers),
+		TEST(emulation_of_zmm_and_mask_registers),
+	};
+
+	RUN(tests);
 }

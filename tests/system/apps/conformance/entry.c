@@ -36,7 +36,7 @@ struct rule {
 
 static void real_user(void)
 {
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterCs, 0, 0xffff, 0, 0x93), S_OK);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterCs, 0, 0xffff, 0, 0x93), S_OK);
 }
 
 /* Virtual-8086 mode from protected mode: all is as it must be. */
@@ -46,17 +46,17 @@ static void v86(void)
 					WHvX64RegisterDs, WHvX64RegisterFs, WHvX64RegisterGs };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		EXPECT_HR(child_set_segment(&child, names[i], 0, 0xffff, 0, 0xf3), S_OK);
+		CHECK_EQ(child_set_segment(&child, names[i], 0, 0xffff, 0, 0xf3), S_OK);
 	/* HLT is #GP there: it leads to the handler. */
 	*(uint32_t *)(void *)(child.ram + 4) = (uint32_t)CHILD_STACK;
 	*(uint32_t *)(void *)(child.ram + 8) = 16;
 	child_gate(&child, CHILD_PROT32, EXC_GP);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_VM), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_VM), S_OK);
 }
 
 static void interrupts_on(void)
 {
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
 }
 
 /* clang-format off */
@@ -177,10 +177,10 @@ static void expect_sound(const struct rule *rule, const WHV_REGISTER_VALUE *befo
 {
 	WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)rule->name };
 
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, before), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip,
-		  rule->prepare == v86 ? CHILD_HANDLER + 1 : CHILD_CODE + 1);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, before), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip,
+		 rule->prepare == v86 ? CHILD_HANDLER + 1 : CHILD_CODE + 1);
 }
 
 static void break_rule(const struct rule *rule)
@@ -190,30 +190,30 @@ static void break_rule(const struct rule *rule)
 	WHV_REGISTER_VALUE before, after;
 	HRESULT hr;
 
-	EXPECT_HR(child_create(&child, rule->mode, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, rule->mode, GUEST(halt), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	if (rule->prepare)
 		rule->prepare();
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &before), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &before), S_OK);
 	hr = WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, &bad);
 	if (hr == S_OK) {
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
-		EXPECT_EQ(child.exit.VpContext.InstructionLength, 0);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+		CHECK_EQ(child.exit.VpContext.InstructionLength, 0);
 		for (unsigned int i = 0; i < 22; i++)
-			EXPECT_EQ(child.exit.AsUINT64[i], 0);
+			CHECK_EQ(child.exit.AsUINT64[i], 0);
 		if (rule->name != WHvX64RegisterRip)
-			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+			CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 	} else {
-		EXPECT_HR(hr, WHIT_E_REGISTER_VALUE);
-		EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &after),
-			  S_OK);
-		EXPECT_EQ(after.Reg128.Low64, before.Reg128.Low64);
-		EXPECT_EQ(after.Reg128.High64, before.Reg128.High64);
+		CHECK_EQ(hr, WHIT_E_REGISTER_VALUE);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &after),
+			 S_OK);
+		CHECK_EQ(after.Reg128.Low64, before.Reg128.Low64);
+		CHECK_EQ(after.Reg128.High64, before.Reg128.High64);
 	}
-	EXPECT_EQ(child.page->error_register, rule->name);
-	EXPECT(child.page->error_text[0] != 0);
-	EXPECT(!rule->text[0] || check_contains(child.page->error_text, rule->text));
+	CHECK_EQ(child.page->error_register, rule->name);
+	CHECK(child.page->error_text[0] != 0);
+	CHECK(!rule->text[0] || check_contains(child.page->error_text, rule->text));
 	expect_sound(rule, &before);
 	complain(rule);
 	child_destroy(&child);
@@ -248,10 +248,10 @@ static void entry_odd_but_legal_states_run(void)
 		const WHV_REGISTER_VALUE value = { .Reg128 = { { odd[i].low, odd[i].high } } };
 		WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)odd[i].name };
 
-		EXPECT_HR(child_create(&child, odd[i].mode, GUEST(halt), 0, 0), S_OK);
-		EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, &value),
-			  S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_create(&child, odd[i].mode, GUEST(halt), 0, 0), S_OK);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, &value),
+			 S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		if (check_has_failed())
 			terminal_print("# odd %u: %s\n", (unsigned int)i, child.page->error_text);
 		child_destroy(&child);
@@ -260,6 +260,10 @@ static void entry_odd_but_legal_states_run(void)
 
 void entry_checks(void)
 {
-	RUN(entry_rule_broken_names_register_and_reason);
-	RUN(entry_odd_but_legal_states_run);
+	static const struct test tests[] = {
+		TEST(entry_rule_broken_names_register_and_reason),
+		TEST(entry_odd_but_legal_states_run),
+	};
+
+	RUN(tests);
 }

@@ -20,7 +20,7 @@ static struct child child;
 
 static void create(enum child_mode mode, struct guest_code code)
 {
-	EXPECT_HR(child_create(&child, mode, code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, mode, code, 0, 0), S_OK);
 }
 
 static HRESULT inject(unsigned int type, unsigned int vector, bool has_error, uint32_t error)
@@ -48,16 +48,16 @@ static void event_interrupt_is_delivered_in_real_mode(void)
 {
 	create(CHILD_REAL, GUEST(halt));
 	child_gate(&child, CHILD_REAL, 0x20);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_HR(inject(WHvX64PendingInterrupt, 0x20, false, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child.exit.VpContext.Rflags & RFLAGS_IF, 0);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK - 6);
-	EXPECT_EQ(stack32(6) & 0xffff, CHILD_CODE);
-	EXPECT_EQ(stack32(4) >> 16, RFLAGS_ONE | RFLAGS_IF);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(inject(WHvX64PendingInterrupt, 0x20, false, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child.exit.VpContext.Rflags & RFLAGS_IF, 0);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK - 6);
+	CHECK_EQ(stack32(6) & 0xffff, CHILD_CODE);
+	CHECK_EQ(stack32(4) >> 16, RFLAGS_ONE | RFLAGS_IF);
 	/* It has been delivered, once. */
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption) & 1, 0);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption) & 1, 0);
 	child_destroy(&child);
 }
 
@@ -65,13 +65,13 @@ static void event_interrupt_is_delivered_in_long_mode(void)
 {
 	create(CHILD_LONG, GUEST(halt));
 	child_gate(&child, CHILD_LONG, 0xf3);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_HR(inject(WHvX64PendingInterrupt, 0xf3, false, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(stack64(40), CHILD_CODE);
-	EXPECT_EQ(stack64(32), 8);
-	EXPECT_EQ(stack64(16), CHILD_STACK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(inject(WHvX64PendingInterrupt, 0xf3, false, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(stack64(40), CHILD_CODE);
+	CHECK_EQ(stack64(32), 8);
+	CHECK_EQ(stack64(16), CHILD_STACK);
 	child_destroy(&child);
 }
 
@@ -83,20 +83,20 @@ static void event_interrupt_without_if_waits(void)
 	create(CHILD_REAL, GUEST(halt));
 	child_gate(&child, CHILD_REAL, 0x20);
 	for (unsigned int i = 0; i < 2; i++) {
-		EXPECT_HR(inject(WHvX64PendingInterrupt, 0x20, false, 0), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
-		EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), irq);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+		CHECK_EQ(inject(WHvX64PendingInterrupt, 0x20, false, 0), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
+		CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), irq);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
 		if (!i)
-			EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, 0), S_OK);
+			CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, 0), S_OK);
 	}
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
-	EXPECT_EQ(stack32(6) & 0xffff, CHILD_CODE);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+	CHECK_EQ(stack32(6) & 0xffff, CHILD_CODE);
 	child_destroy(&child);
 }
 
@@ -104,11 +104,11 @@ static void event_exception_brings_its_error_code(void)
 {
 	create(CHILD_LONG, GUEST(halt));
 	child_gate(&child, CHILD_LONG, EXC_GP);
-	EXPECT_HR(inject(WHvX64PendingException, EXC_GP, true, 0x1234), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(stack64(48), 0x1234);
-	EXPECT_EQ(stack64(40), CHILD_CODE);
+	CHECK_EQ(inject(WHvX64PendingException, EXC_GP, true, 0x1234), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(stack64(48), 0x1234);
+	CHECK_EQ(stack64(40), CHILD_CODE);
 	child_destroy(&child);
 }
 
@@ -125,11 +125,11 @@ static void event_page_fault_sets_cr2(void)
 
 	create(CHILD_LONG, GUEST(halt));
 	child_gate(&child, CHILD_LONG, EXC_PF);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, values), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), 0x123456000);
-	EXPECT_EQ(stack64(48), 6);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, values), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child_get(&child, WHvX64RegisterCr2), 0x123456000);
+	CHECK_EQ(stack64(48), 6);
 	child_destroy(&child);
 }
 
@@ -137,50 +137,50 @@ static void event_nmi_is_delivered(void)
 {
 	create(CHILD_LONG, GUEST(halt));
 	child_gate(&child, CHILD_LONG, EXC_NMI);
-	EXPECT_HR(inject(WHvX64PendingNmi, EXC_NMI, false, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState) & 2, 2);
+	CHECK_EQ(inject(WHvX64PendingNmi, EXC_NMI, false, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child_get(&child, WHvRegisterInterruptState) & 2, 2);
 	/* Until the IRET. Its frame leads to the handler's HLT. */
 	*(uint64_t *)(void *)(child.ram + CHILD_STACK - 40) = CHILD_HANDLER;
 	child_load(&child, GUEST(iretq));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState) & 2, 0);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child_get(&child, WHvRegisterInterruptState) & 2, 0);
 	child_destroy(&child);
 }
 
 static void window_opens_after_the_shadow_of_sti(void)
 {
 	create(CHILD_PROT32, GUEST(sti_nops));
-	EXPECT_HR(child_set(&child, WHvX64RegisterDeliverabilityNotifications, 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
-	EXPECT_EQ(child.exit.InterruptWindow.DeliverableType, WHvX64PendingInterrupt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDeliverabilityNotifications, 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
+	CHECK_EQ(child.exit.InterruptWindow.DeliverableType, WHvX64PendingInterrupt);
 	/* NOP, STI, and the NOP in its shadow. */
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 3);
-	EXPECT(child.exit.VpContext.Rflags & RFLAGS_IF);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 3);
+	CHECK(child.exit.VpContext.Rflags & RFLAGS_IF);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 0);
 	/* One request, one exit. */
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
 static void window_opens_at_once_if_nothing_is_in_the_way(void)
 {
 	create(CHILD_PROT32, GUEST(halt));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterDeliverabilityNotifications, 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), 0);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDeliverabilityNotifications, 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64InterruptWindow);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child_get(&child, WHvX64RegisterDeliverabilityNotifications), 0);
 	child_destroy(&child);
 }
 
 static void window_stays_shut_without_if(void)
 {
 	create(CHILD_PROT32, GUEST(halt));
-	EXPECT_HR(child_set(&child, WHvX64RegisterDeliverabilityNotifications, 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDeliverabilityNotifications, 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -188,19 +188,19 @@ static void expect_exception(struct guest_code code, unsigned int vector, bool h
 {
 	create(CHILD_PROT32, code);
 	child_gate(&child, CHILD_PROT32, vector);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 0x480), S_OK); /* IA32_VMX_BASIC */
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK - (has_error ? 16 : 12));
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 0x480), S_OK); /* IA32_VMX_BASIC */
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK - (has_error ? 16 : 12));
 	if (has_error)
-		EXPECT_EQ(stack32(16), 0);
+		CHECK_EQ(stack32(16), 0);
 	child_destroy(&child);
 }
 
 static void child_has_no_hypercalls(void)
 {
 	expect_exception(GUEST(vmcall), EXC_UD, false);
-	EXPECT_EQ(stack32(12), CHILD_CODE);
+	CHECK_EQ(stack32(12), CHILD_CODE);
 	expect_exception(GUEST(vmmcall), EXC_UD, false);
 }
 
@@ -217,35 +217,39 @@ static void event_interrupted_by_an_exit_is_not_lost(void)
 {
 	create(CHILD_PROT32, GUEST(halt));
 	child_gate(&child, CHILD_PROT32, 0x40);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsp, CHILD_MMIO + 0x100), S_OK);
-	EXPECT_HR(inject(WHvX64PendingInterrupt, 0x40, false, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption) & 0xffff0001, 0x400001);
-	EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
-				 WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite),
-		  S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(*(uint32_t *)(void *)(child.ram + CHILD_DATA + 0x100 - 12), CHILD_CODE);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsp, CHILD_MMIO + 0x100), S_OK);
+	CHECK_EQ(inject(WHvX64PendingInterrupt, 0x40, false, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption) & 0xffff0001, 0x400001);
+	CHECK_EQ(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
+				WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite),
+		 S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(*(uint32_t *)(void *)(child.ram + CHILD_DATA + 0x100 - 12), CHILD_CODE);
 	child_destroy(&child);
 }
 
 void event_checks(void)
 {
-	RUN(event_interrupt_is_delivered_in_real_mode);
-	RUN(event_interrupt_is_delivered_in_long_mode);
-	RUN(event_interrupt_without_if_waits);
-	RUN(event_exception_brings_its_error_code);
-	RUN(event_page_fault_sets_cr2);
-	RUN(event_nmi_is_delivered);
-	RUN(window_opens_after_the_shadow_of_sti);
-	RUN(window_opens_at_once_if_nothing_is_in_the_way);
-	RUN(window_stays_shut_without_if);
-	RUN(child_has_no_hypercalls);
-	RUN(child_has_no_virtualisation);
-	RUN(event_interrupted_by_an_exit_is_not_lost);
+	static const struct test tests[] = {
+		TEST(event_interrupt_is_delivered_in_real_mode),
+		TEST(event_interrupt_is_delivered_in_long_mode),
+		TEST(event_interrupt_without_if_waits),
+		TEST(event_exception_brings_its_error_code),
+		TEST(event_page_fault_sets_cr2),
+		TEST(event_nmi_is_delivered),
+		TEST(window_opens_after_the_shadow_of_sti),
+		TEST(window_opens_at_once_if_nothing_is_in_the_way),
+		TEST(window_stays_shut_without_if),
+		TEST(child_has_no_hypercalls),
+		TEST(child_has_no_virtualisation),
+		TEST(event_interrupted_by_an_exit_is_not_lost),
+	};
+
+	RUN(tests);
 }

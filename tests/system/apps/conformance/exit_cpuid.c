@@ -50,25 +50,25 @@ static bool exits(uint32_t leaf)
 
 static void cpuid_exits_for_the_leaves_of_the_list(void)
 {
-	EXPECT_HR(inquiry_create(&child, exits_of_three_leaves), S_OK);
-	EXPECT(exits(1));
-	EXPECT(exits(MADE_UP));
-	EXPECT(exits(0x80000001));
-	EXPECT(!exits(0));
-	EXPECT(!exits(2));
-	EXPECT(!exits(0x80000000));
-	EXPECT(!exits(0x40000000));
+	CHECK_EQ(inquiry_create(&child, exits_of_three_leaves), S_OK);
+	CHECK(exits(1));
+	CHECK(exits(MADE_UP));
+	CHECK(exits(0x80000001));
+	CHECK(!exits(0));
+	CHECK(!exits(2));
+	CHECK(!exits(0x80000000));
+	CHECK(!exits(0x40000000));
 	child_destroy(&child);
 }
 
 static void cpuid_exits_for_every_leaf_without_a_list(void)
 {
-	EXPECT_HR(inquiry_create(&child, exits_of_all_leaves), S_OK);
-	EXPECT(exits(0));
-	EXPECT(exits(7));
-	EXPECT(exits(0x40000000));
-	EXPECT(exits(0x80000000));
-	EXPECT(exits(0xffffffff));
+	CHECK_EQ(inquiry_create(&child, exits_of_all_leaves), S_OK);
+	CHECK(exits(0));
+	CHECK(exits(7));
+	CHECK(exits(0x40000000));
+	CHECK(exits(0x80000000));
+	CHECK(exits(0xffffffff));
 	child_destroy(&child);
 }
 
@@ -76,18 +76,17 @@ static void cpuid_exit_list_changes_while_the_processor_stands(void)
 {
 	static const uint32_t first[] = { 1 }, second[] = { 7 };
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
-	EXPECT(!exits(1));
-	EXPECT_HR(turn(child.partition, true), S_OK);
-	EXPECT_HR(set_list(child.partition, WHvPartitionPropertyCodeCpuidExitList, first, 4), S_OK);
-	EXPECT(exits(1));
-	EXPECT(!exits(7));
-	EXPECT_HR(set_list(child.partition, WHvPartitionPropertyCodeCpuidExitList, second, 4),
-		  S_OK);
-	EXPECT(!exits(1));
-	EXPECT(exits(7));
-	EXPECT_HR(turn(child.partition, false), S_OK);
-	EXPECT(!exits(7));
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
+	CHECK(!exits(1));
+	CHECK_EQ(turn(child.partition, true), S_OK);
+	CHECK_EQ(set_list(child.partition, WHvPartitionPropertyCodeCpuidExitList, first, 4), S_OK);
+	CHECK(exits(1));
+	CHECK(!exits(7));
+	CHECK_EQ(set_list(child.partition, WHvPartitionPropertyCodeCpuidExitList, second, 4), S_OK);
+	CHECK(!exits(1));
+	CHECK(exits(7));
+	CHECK_EQ(turn(child.partition, false), S_OK);
+	CHECK(!exits(7));
 	child_destroy(&child);
 }
 
@@ -101,7 +100,7 @@ static void cpuid_defaults_are_what_the_guest_would_get(void)
 					   0x80000001, 0x80000008, 0x80000008 + 1,
 					   0xffffffff };
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]) && !check_has_failed(); i++) {
 		for (uint32_t sub = 0; sub < 3; sub++) {
 			const WHV_X64_CPUID_ACCESS_CONTEXT *const c = &child.exit.CpuidAccess;
@@ -110,16 +109,16 @@ static void cpuid_defaults_are_what_the_guest_would_get(void)
 						 .sub = sub };
 
 			inquiry_load(&child, &op, 1);
-			EXPECT(inquiry_run(&child, &op, 1));
-			EXPECT_HR(turn(child.partition, true), S_OK);
+			CHECK(inquiry_run(&child, &op, 1));
+			CHECK_EQ(turn(child.partition, true), S_OK);
 			inquiry_load(&child, &op, 1);
-			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Cpuid);
-			EXPECT_HR(turn(child.partition, false), S_OK);
-			EXPECT_EQ(c->Rcx, sub);
-			EXPECT_EQ(c->DefaultResultRax, op.result.words[0]);
-			EXPECT_EQ(c->DefaultResultRbx, op.result.words[1]);
-			EXPECT_EQ(c->DefaultResultRcx, op.result.words[2]);
-			EXPECT_EQ(c->DefaultResultRdx, op.result.words[3]);
+			CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Cpuid);
+			CHECK_EQ(turn(child.partition, false), S_OK);
+			CHECK_EQ(c->Rcx, sub);
+			CHECK_EQ(c->DefaultResultRax, op.result.words[0]);
+			CHECK_EQ(c->DefaultResultRbx, op.result.words[1]);
+			CHECK_EQ(c->DefaultResultRcx, op.result.words[2]);
+			CHECK_EQ(c->DefaultResultRdx, op.result.words[3]);
 		}
 	}
 	child_destroy(&child);
@@ -152,21 +151,21 @@ static void expect_answer(uint32_t leaf, uint32_t sub, uint32_t a, uint32_t b, u
 	WHV_CPUID_OUTPUT output = { .Eax = ~a };
 
 	inquiry_load(&child, &op, 1);
-	EXPECT(inquiry_run(&child, &op, 1));
-	EXPECT_EQ(op.result.words[0], a);
-	EXPECT_EQ(op.result.words[1], b);
-	EXPECT_EQ(op.result.words[2], c);
-	EXPECT_EQ(op.result.words[3], d);
-	EXPECT_HR(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, leaf, sub, &output), S_OK);
-	EXPECT_EQ(output.Eax, a);
-	EXPECT_EQ(output.Ebx, b);
-	EXPECT_EQ(output.Ecx, c);
-	EXPECT_EQ(output.Edx, d);
+	CHECK(inquiry_run(&child, &op, 1));
+	CHECK_EQ(op.result.words[0], a);
+	CHECK_EQ(op.result.words[1], b);
+	CHECK_EQ(op.result.words[2], c);
+	CHECK_EQ(op.result.words[3], d);
+	CHECK_EQ(WHvGetVirtualProcessorCpuidOutput(child.partition, 0, leaf, sub, &output), S_OK);
+	CHECK_EQ(output.Eax, a);
+	CHECK_EQ(output.Ebx, b);
+	CHECK_EQ(output.Ecx, c);
+	CHECK_EQ(output.Edx, d);
 }
 
 static void cpuid_results_of_the_list_reach_the_guest(void)
 {
-	EXPECT_HR(inquiry_create(&child, fixed_results), S_OK);
+	CHECK_EQ(inquiry_create(&child, fixed_results), S_OK);
 	expect_answer(RESULT_LEAF, 0, 1, 2, 3, 4);
 	expect_answer(RESULT_LEAF, 9, 1, 2, 3, 4);
 	expect_answer(MADE_UP, 0, 0x11, 0x22, 0x33, 0x44);
@@ -175,12 +174,12 @@ static void cpuid_results_of_the_list_reach_the_guest(void)
 
 static void cpuid_results_of_the_list_are_the_defaults_of_exits(void)
 {
-	EXPECT_HR(inquiry_create(&child, fixed_results_and_exits), S_OK);
-	EXPECT(exits(MADE_UP));
-	EXPECT_EQ(child.exit.CpuidAccess.DefaultResultRax, 0x11);
-	EXPECT_EQ(child.exit.CpuidAccess.DefaultResultRbx, 0x22);
-	EXPECT_EQ(child.exit.CpuidAccess.DefaultResultRcx, 0x33);
-	EXPECT_EQ(child.exit.CpuidAccess.DefaultResultRdx, 0x44);
+	CHECK_EQ(inquiry_create(&child, fixed_results_and_exits), S_OK);
+	CHECK(exits(MADE_UP));
+	CHECK_EQ(child.exit.CpuidAccess.DefaultResultRax, 0x11);
+	CHECK_EQ(child.exit.CpuidAccess.DefaultResultRbx, 0x22);
+	CHECK_EQ(child.exit.CpuidAccess.DefaultResultRcx, 0x33);
+	CHECK_EQ(child.exit.CpuidAccess.DefaultResultRdx, 0x44);
 	child_destroy(&child);
 }
 
@@ -216,10 +215,10 @@ static void cpuid_results_with_masks_subleaves_and_processors(void)
 {
 	struct inquiry_op before;
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	before = inquiry_one(&child, INQUIRY_CPUID, RESULT_LEAF, 0);
 	child_destroy(&child);
-	EXPECT_HR(inquiry_create(&child, masked_results), S_OK);
+	CHECK_EQ(inquiry_create(&child, masked_results), S_OK);
 	expect_answer(RESULT_LEAF, 0, (before.result.words[0] & ~0xffu) | 0x77,
 		      before.result.words[1], (before.result.words[2] & ~0xffffu) | 0x5555,
 		      before.result.words[3]);
@@ -232,11 +231,15 @@ static void cpuid_results_with_masks_subleaves_and_processors(void)
 
 void exit_cpuid_checks(void)
 {
-	RUN(cpuid_exits_for_the_leaves_of_the_list);
-	RUN(cpuid_exits_for_every_leaf_without_a_list);
-	RUN(cpuid_exit_list_changes_while_the_processor_stands);
-	RUN(cpuid_defaults_are_what_the_guest_would_get);
-	RUN(cpuid_results_of_the_list_reach_the_guest);
-	RUN(cpuid_results_of_the_list_are_the_defaults_of_exits);
-	RUN(cpuid_results_with_masks_subleaves_and_processors);
+	static const struct test tests[] = {
+		TEST(cpuid_exits_for_the_leaves_of_the_list),
+		TEST(cpuid_exits_for_every_leaf_without_a_list),
+		TEST(cpuid_exit_list_changes_while_the_processor_stands),
+		TEST(cpuid_defaults_are_what_the_guest_would_get),
+		TEST(cpuid_results_of_the_list_reach_the_guest),
+		TEST(cpuid_results_of_the_list_are_the_defaults_of_exits),
+		TEST(cpuid_results_with_masks_subleaves_and_processors),
+	};
+
+	RUN(tests);
 }

@@ -46,7 +46,7 @@ static HRESULT configure(WHV_PARTITION_HANDLE partition)
 static void begin(const struct raise *row, uint64_t exits)
 {
 	bitmap = exits;
-	EXPECT_HR(raise_create(&child, row, exits ? configure : NULL), S_OK);
+	CHECK_EQ(raise_create(&child, row, exits ? configure : NULL), S_OK);
 }
 
 static void complain(const struct raise *row)
@@ -64,11 +64,11 @@ static void run_natively(unsigned int i)
 	begin(row, 0);
 	if (check_has_failed())
 		return;
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	natives[i].frame = child_frame(&child, row->mode);
 	natives[i].cr2 = child_get(&child, WHvX64RegisterCr2);
 	natives[i].dr6 = child_get(&child, WHvX64RegisterDr6);
-	EXPECT_EQ(natives[i].frame.vector, row->vector);
+	CHECK_EQ(natives[i].frame.vector, row->vector);
 	complain(row);
 	child_destroy(&child);
 }
@@ -84,17 +84,17 @@ static void run_to_exit(unsigned int i)
 {
 	begin(&raise_rows[i], 1ull << raise_rows[i].vector);
 	if (!check_has_failed())
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
 }
 
 static void expect_bytes(const WHV_VP_EXCEPTION_CONTEXT *e)
 {
 	const uint64_t rip = child.exit.VpContext.Rip;
 
-	EXPECT(e->InstructionByteCount <= 16);
+	CHECK(e->InstructionByteCount <= 16);
 	for (unsigned int i = 0; i < 16; i++)
-		EXPECT_EQ(e->InstructionBytes[i],
-			  i < e->InstructionByteCount ? child.ram[rip + i] : 0);
+		CHECK_EQ(e->InstructionBytes[i],
+			 i < e->InstructionByteCount ? child.ram[rip + i] : 0);
 }
 
 static void expect_record(unsigned int i)
@@ -103,24 +103,24 @@ static void expect_record(unsigned int i)
 	const struct native *const native = &natives[i];
 	const struct raise *const row = &raise_rows[i];
 
-	EXPECT_EQ(e->ExceptionType, row->vector);
+	CHECK_EQ(e->ExceptionType, row->vector);
 	/* Bochs tells of error codes that real mode has not. */
 	if (row->mode != CHILD_REAL) {
-		EXPECT_EQ(e->ExceptionInfo.ErrorCodeValid, native->frame.has_error);
-		EXPECT_EQ(e->ErrorCode, native->frame.error);
+		CHECK_EQ(e->ExceptionInfo.ErrorCodeValid, native->frame.has_error);
+		CHECK_EQ(e->ErrorCode, native->frame.error);
 	}
-	EXPECT_EQ(e->ExceptionInfo.SoftwareException, row->soft_length != 0);
-	EXPECT_EQ(e->ExceptionInfo.Reserved, 0);
-	EXPECT_EQ(e->ExceptionParameter,
-		  row->vector == EXC_PF ? native->cr2
-					: (row->vector == EXC_DB ? native->dr6 & DR6_WRITABLE : 0));
-	EXPECT_EQ(e->Reserved[0] | e->Reserved[1] | e->Reserved[2], 0);
-	EXPECT_EQ(e->Reserved2[0] | e->Reserved2[1] | e->Reserved2[2], 0);
+	CHECK_EQ(e->ExceptionInfo.SoftwareException, row->soft_length != 0);
+	CHECK_EQ(e->ExceptionInfo.Reserved, 0);
+	CHECK_EQ(e->ExceptionParameter,
+		 row->vector == EXC_PF ? native->cr2
+				       : (row->vector == EXC_DB ? native->dr6 & DR6_WRITABLE : 0));
+	CHECK_EQ(e->Reserved[0] | e->Reserved[1] | e->Reserved[2], 0);
+	CHECK_EQ(e->Reserved2[0] | e->Reserved2[1] | e->Reserved2[2], 0);
 	/* At the faulting instruction, INT3 and its like too; a single step stands behind. */
-	EXPECT_EQ(child.exit.VpContext.Rip, native->frame.rip - row->soft_length);
+	CHECK_EQ(child.exit.VpContext.Rip, native->frame.rip - row->soft_length);
 	if (row->soft_length)
-		EXPECT_EQ(child.exit.VpContext.InstructionLength, row->soft_length);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
+		CHECK_EQ(child.exit.VpContext.InstructionLength, row->soft_length);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
 	if (row->code.start != guest_raise_fetch)
 		expect_bytes(e);
 }
@@ -143,14 +143,14 @@ static void exception_exit_has_changed_nothing(void)
 		begin(&raise_rows[i], 1ull << raise_rows[i].vector);
 		dr6 = child_get(&child, WHvX64RegisterDr6);
 		rsp = child_get(&child, WHvX64RegisterRsp);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), RAISE_OLD_CR2);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), dr6);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
+		CHECK_EQ(child_get(&child, WHvX64RegisterCr2), RAISE_OLD_CR2);
+		CHECK_EQ(child_get(&child, WHvX64RegisterDr6), dr6);
 		/* CALL has pushed before the fetch. */
-		EXPECT_EQ(child_get(&child, WHvX64RegisterRsp),
-			  raise_rows[i].code.start == guest_raise_fetch ? rsp - 8 : rsp);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
+		CHECK_EQ(child_get(&child, WHvX64RegisterRsp),
+			 raise_rows[i].code.start == guest_raise_fetch ? rsp - 8 : rsp);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
 		complain(&raise_rows[i]);
 		child_destroy(&child);
 	}
@@ -188,18 +188,18 @@ static void exception_injected_again_is_as_if_it_had_not_exited(void)
 		struct child_frame frame;
 
 		run_to_exit(i);
-		EXPECT_HR(inject_again(&raise_rows[i]), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(inject_again(&raise_rows[i]), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		frame = child_frame(&child, raise_rows[i].mode);
-		EXPECT_EQ(frame.vector, raise_rows[i].vector);
-		EXPECT_EQ(frame.has_error, natives[i].frame.has_error);
-		EXPECT_EQ(frame.error, natives[i].frame.error);
-		EXPECT_EQ(frame.rip, natives[i].frame.rip);
-		EXPECT_EQ(frame.cs, natives[i].frame.cs);
+		CHECK_EQ(frame.vector, raise_rows[i].vector);
+		CHECK_EQ(frame.has_error, natives[i].frame.has_error);
+		CHECK_EQ(frame.error, natives[i].frame.error);
+		CHECK_EQ(frame.rip, natives[i].frame.rip);
+		CHECK_EQ(frame.cs, natives[i].frame.cs);
 		/* A fault's exit has RF set, which an entry then pushes; Bochs leaves it out. */
-		EXPECT_EQ(frame.rflags | RFLAGS_RF, natives[i].frame.rflags | RFLAGS_RF);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), natives[i].cr2);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterDr6), natives[i].dr6);
+		CHECK_EQ(frame.rflags | RFLAGS_RF, natives[i].frame.rflags | RFLAGS_RF);
+		CHECK_EQ(child_get(&child, WHvX64RegisterCr2), natives[i].cr2);
+		CHECK_EQ(child_get(&child, WHvX64RegisterDr6), natives[i].dr6);
 		complain(&raise_rows[i]);
 		child_destroy(&child);
 	}
@@ -213,17 +213,17 @@ static void exception_swallowed_never_was(void)
 		const uint64_t end = (uint64_t)(row->code.end - row->code.start) - 1;
 
 		run_to_exit(i);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterDr7, 0x400), S_OK);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + end), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterDr7, 0x400), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + end), S_OK);
 		if (child.exit.VpContext.ExecutionState.Cpl && row->vector != EXC_GP) {
-			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-			EXPECT_EQ(child_frame(&child, row->mode).vector, EXC_GP);
+			CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+			CHECK_EQ(child_frame(&child, row->mode).vector, EXC_GP);
 		} else {
-			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + end + 1);
+			CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+			CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + end + 1);
 		}
-		EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), RAISE_OLD_CR2);
+		CHECK_EQ(child_get(&child, WHvX64RegisterCr2), RAISE_OLD_CR2);
 		complain(row);
 		child_destroy(&child);
 	}
@@ -233,8 +233,8 @@ static uint64_t every_exception(void)
 {
 	WHV_CAPABILITY capability = { .ExceptionExitBitmap = 0 };
 
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeExceptionExitBitmap, &capability, 8, NULL),
-		  S_OK);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeExceptionExitBitmap, &capability, 8, NULL),
+		 S_OK);
 	return capability.ExceptionExitBitmap;
 }
 
@@ -246,8 +246,8 @@ static void exception_of_another_vector_does_not_exit(void)
 			raise_rows[i].vector == EXC_DF ? 1 << EXC_UD | 1 << EXC_NP : 0;
 
 		begin(&raise_rows[i], every_exception() & ~(1ull << raise_rows[i].vector | first));
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child_frame(&child, raise_rows[i].mode).vector, raise_rows[i].vector);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_frame(&child, raise_rows[i].mode).vector, raise_rows[i].vector);
 		complain(&raise_rows[i]);
 		child_destroy(&child);
 	}
@@ -264,17 +264,17 @@ static void exception_in_a_delivery_keeps_what_was_delivered(void)
 		return;
 	((uint64_t *)(void *)(child.ram + CHILD_IDT))[2 * EXC_UD] &= ~(1ull << 47);
 	for (unsigned int i = 0; i < 2; i++) {
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
-		EXPECT_EQ(child.exit.VpException.ExceptionType, EXC_NP);
-		EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), ud);
-		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
+		CHECK_EQ(child.exit.VpException.ExceptionType, EXC_NP);
+		CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), ud);
+		CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 	}
 	/* Given back it takes the other's place. */
-	EXPECT_HR(inject_again(&row), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_NP);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).error, EXC_UD * 8 + 3);
+	CHECK_EQ(inject_again(&row), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_NP);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).error, EXC_UD * 8 + 3);
 	child_destroy(&child);
 }
 
@@ -286,11 +286,11 @@ static void exception_exits_leave_int_alone(void)
 
 	begin(&row, every_exception());
 	child.ram[CHILD_CODE + 1] = EXC_GP;
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	frame = child_frame(&child, row.mode);
-	EXPECT_EQ(frame.vector, EXC_GP);
-	EXPECT(!frame.has_error);
-	EXPECT_EQ(frame.rip, CHILD_CODE + 2);
+	CHECK_EQ(frame.vector, EXC_GP);
+	CHECK(!frame.has_error);
+	CHECK_EQ(frame.rip, CHILD_CODE + 2);
 	child_destroy(&child);
 }
 
@@ -302,41 +302,45 @@ static void exception_bitmap_counts_from_the_next_run_on(void)
 	const uint64_t ud = 1 << EXC_UD, others = 1 << EXC_GP;
 
 	begin(&row, 0);
-	EXPECT_HR(WHvSetPartitionProperty(child.partition,
-					  WHvPartitionPropertyCodeExceptionExitBitmap, &ud, 8),
-		  S_OK);
+	CHECK_EQ(WHvSetPartitionProperty(child.partition,
+					 WHvPartitionPropertyCodeExceptionExitBitmap, &ud, 8),
+		 S_OK);
 	/* The bitmap alone does nothing. */
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(WHvSetPartitionProperty(child.partition, WHvPartitionPropertyCodeExtendedVmExits,
-					  &on, 8),
-		  S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(WHvSetPartitionProperty(child.partition, WHvPartitionPropertyCodeExtendedVmExits,
+					 &on, 8),
+		 S_OK);
 	child_load(&child, row.code);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
-	EXPECT_HR(WHvSetPartitionProperty(child.partition,
-					  WHvPartitionPropertyCodeExceptionExitBitmap, &others, 8),
-		  S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(WHvSetPartitionProperty(child.partition,
-					  WHvPartitionPropertyCodeExceptionExitBitmap, &ud, 8),
-		  S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
+	CHECK_EQ(WHvSetPartitionProperty(child.partition,
+					 WHvPartitionPropertyCodeExceptionExitBitmap, &others, 8),
+		 S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(WHvSetPartitionProperty(child.partition,
+					 WHvPartitionPropertyCodeExceptionExitBitmap, &ud, 8),
+		 S_OK);
 	child_load(&child, row.code);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonException);
-	EXPECT_HR(WHvSetPartitionProperty(child.partition, WHvPartitionPropertyCodeExtendedVmExits,
-					  &off, 8),
-		  S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonException);
+	CHECK_EQ(WHvSetPartitionProperty(child.partition, WHvPartitionPropertyCodeExtendedVmExits,
+					 &off, 8),
+		 S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
 void exit_exception_checks(void)
 {
-	RUN(exception_without_exits_is_the_guests);
-	RUN(exception_exits_say_what_the_guest_would_get);
-	RUN(exception_exit_has_changed_nothing);
-	RUN(exception_injected_again_is_as_if_it_had_not_exited);
-	RUN(exception_swallowed_never_was);
-	RUN(exception_of_another_vector_does_not_exit);
-	RUN(exception_in_a_delivery_keeps_what_was_delivered);
-	RUN(exception_exits_leave_int_alone);
-	RUN(exception_bitmap_counts_from_the_next_run_on);
+	static const struct test tests[] = {
+		TEST(exception_without_exits_is_the_guests),
+		TEST(exception_exits_say_what_the_guest_would_get),
+		TEST(exception_exit_has_changed_nothing),
+		TEST(exception_injected_again_is_as_if_it_had_not_exited),
+		TEST(exception_swallowed_never_was),
+		TEST(exception_of_another_vector_does_not_exit),
+		TEST(exception_in_a_delivery_keeps_what_was_delivered),
+		TEST(exception_exits_leave_int_alone),
+		TEST(exception_bitmap_counts_from_the_next_run_on),
+	};
+
+	RUN(tests);
 }

@@ -67,32 +67,32 @@ static void msr_unknown_ones_exit_to_the_client(void)
 {
 	static const uint32_t unknown[] = { UNKNOWN, UNKNOWN2, 0x2, 0x480, 0x4b564d00, ~0u };
 
-	EXPECT_HR(inquiry_create(&child, exits_on), S_OK);
+	CHECK_EQ(inquiry_create(&child, exits_on), S_OK);
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
-		EXPECT(read_exits(unknown[i]));
-		EXPECT(write_exits(unknown[i], 0x1122334455667788));
+		CHECK(read_exits(unknown[i]));
+		CHECK(write_exits(unknown[i], 0x1122334455667788));
 	}
 	/* Those that the hypervisor has do not. */
-	EXPECT(!read_exits(MSR_PAT));
-	EXPECT(!read_exits(MSR_EFER));
-	EXPECT(!write_exits(MSR_STAR, 0));
-	EXPECT(!read_exits(MSR_TSC));
+	CHECK(!read_exits(MSR_PAT));
+	CHECK(!read_exits(MSR_EFER));
+	CHECK(!write_exits(MSR_STAR, 0));
+	CHECK(!read_exits(MSR_TSC));
 	child_destroy(&child);
 }
 
 static void msr_exit_says_what_is_written(void)
 {
-	EXPECT_HR(inquiry_create(&child, exits_on), S_OK);
-	EXPECT(write_exits(UNKNOWN, 0x1122334455667788));
-	EXPECT_EQ(child.exit.MsrAccess.Rax, 0x55667788);
-	EXPECT_EQ(child.exit.MsrAccess.Rdx, 0x11223344);
-	EXPECT_EQ(child.exit.MsrAccess.AccessInfo.Reserved, 0);
-	EXPECT_EQ(child.exit.VpContext.InstructionLength, 2);
+	CHECK_EQ(inquiry_create(&child, exits_on), S_OK);
+	CHECK(write_exits(UNKNOWN, 0x1122334455667788));
+	CHECK_EQ(child.exit.MsrAccess.Rax, 0x55667788);
+	CHECK_EQ(child.exit.MsrAccess.Rdx, 0x11223344);
+	CHECK_EQ(child.exit.MsrAccess.AccessInfo.Reserved, 0);
+	CHECK_EQ(child.exit.VpContext.InstructionLength, 2);
 	/* The halves alone, whatever stands above them. */
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x1122334455667788);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x1122334455667788);
 	/* The client has written it, and goes on. */
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, child.exit.VpContext.Rip + 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, child.exit.VpContext.Rip + 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -100,14 +100,14 @@ static void msr_read_is_answered_by_the_client(void)
 {
 	struct inquiry_op op = { .kind = INQUIRY_RDMSR, .number = UNKNOWN };
 
-	EXPECT_HR(inquiry_create(&child, exits_on), S_OK);
-	EXPECT(read_exits(UNKNOWN));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x89abcdef), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, 0x01234567), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, child.exit.VpContext.Rip + 2), S_OK);
-	EXPECT(inquiry_run(&child, &op, 1));
-	EXPECT_EQ(op.result.value, 0x0123456789abcdef);
-	EXPECT_EQ(op.fault, 0);
+	CHECK_EQ(inquiry_create(&child, exits_on), S_OK);
+	CHECK(read_exits(UNKNOWN));
+	CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x89abcdef), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdx, 0x01234567), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, child.exit.VpContext.Rip + 2), S_OK);
+	CHECK(inquiry_run(&child, &op, 1));
+	CHECK_EQ(op.result.value, 0x0123456789abcdef);
+	CHECK_EQ(op.fault, 0);
 	child_destroy(&child);
 }
 
@@ -119,21 +119,21 @@ static void msr_exit_can_be_turned_into_gp(void)
 							   .InterruptionVector = EXC_GP };
 	struct inquiry_op op = { .kind = INQUIRY_RDMSR, .number = UNKNOWN };
 
-	EXPECT_HR(inquiry_create(&child, exits_on), S_OK);
-	EXPECT(read_exits(UNKNOWN));
-	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, gp.AsUINT64), S_OK);
-	EXPECT(inquiry_run(&child, &op, 1));
-	EXPECT_EQ(op.fault, GP);
+	CHECK_EQ(inquiry_create(&child, exits_on), S_OK);
+	CHECK(read_exits(UNKNOWN));
+	CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, gp.AsUINT64), S_OK);
+	CHECK(inquiry_run(&child, &op, 1));
+	CHECK_EQ(op.fault, GP);
 	child_destroy(&child);
 }
 
 static void msr_unknown_ones_fault_without_the_exit(void)
 {
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_RDMSR, UNKNOWN, 0).fault, GP);
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, UNKNOWN, 0).fault, GP);
-	EXPECT_HR(exits_on(child.partition), S_OK);
-	EXPECT(read_exits(UNKNOWN));
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_one(&child, INQUIRY_RDMSR, UNKNOWN, 0).fault, GP);
+	CHECK_EQ(inquiry_one(&child, INQUIRY_WRMSR, UNKNOWN, 0).fault, GP);
+	CHECK_EQ(exits_on(child.partition), S_OK);
+	CHECK(read_exits(UNKNOWN));
 	child_destroy(&child);
 }
 
@@ -155,14 +155,14 @@ static void msr_bitmap_chooses_known_ones(void)
 {
 	for (size_t i = 0; i < N_CHOSEN && !check_has_failed(); i++) {
 		bitmap = chosen[i].bit;
-		EXPECT_HR(inquiry_create(&child, exits_of_bitmap), S_OK);
+		CHECK_EQ(inquiry_create(&child, exits_of_bitmap), S_OK);
 		for (size_t j = 0; j < N_CHOSEN; j++) {
 			const bool does_exit = is_msr_exit(
 				access(chosen[j].is_write ? INQUIRY_WRMSR : INQUIRY_RDMSR,
 				       chosen[j].msr, chosen[j].value),
 				chosen[j].is_write, chosen[j].msr);
 
-			EXPECT_EQ(does_exit, i == j);
+			CHECK_EQ(does_exit, i == j);
 		}
 		child_destroy(&child);
 	}
@@ -171,28 +171,28 @@ static void msr_bitmap_chooses_known_ones(void)
 static void msr_bitmap_is_nothing_without_the_exit(void)
 {
 	bitmap = 0x3e;
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
-	EXPECT_HR(set(child.partition, WHvPartitionPropertyCodeX64MsrExitBitmap, &bitmap, 8), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(set(child.partition, WHvPartitionPropertyCodeX64MsrExitBitmap, &bitmap, 8), S_OK);
 	for (size_t j = 0; j < N_CHOSEN; j++)
-		EXPECT_EQ(access(chosen[j].is_write ? INQUIRY_WRMSR : INQUIRY_RDMSR, chosen[j].msr,
-				 chosen[j].value),
-			  WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(access(chosen[j].is_write ? INQUIRY_WRMSR : INQUIRY_RDMSR, chosen[j].msr,
+				chosen[j].value),
+			 WHvRunVpExitReasonX64Halt);
 	/* And counts from the next run on with it. */
-	EXPECT_HR(exits_on(child.partition), S_OK);
-	EXPECT(read_exits(MSR_TSC));
+	CHECK_EQ(exits_on(child.partition), S_OK);
+	CHECK(read_exits(MSR_TSC));
 	bitmap = 0;
-	EXPECT_HR(set(child.partition, WHvPartitionPropertyCodeX64MsrExitBitmap, &bitmap, 8), S_OK);
-	EXPECT(!read_exits(MSR_TSC));
+	CHECK_EQ(set(child.partition, WHvPartitionPropertyCodeX64MsrExitBitmap, &bitmap, 8), S_OK);
+	CHECK(!read_exits(MSR_TSC));
 	child_destroy(&child);
 }
 
 static void msr_bitmap_unhandled_are_the_unknown_ones(void)
 {
 	bitmap = 1;
-	EXPECT_HR(inquiry_create(&child, exits_of_bitmap), S_OK);
-	EXPECT(read_exits(UNKNOWN));
-	EXPECT(write_exits(UNKNOWN2, 5));
-	EXPECT(!read_exits(MSR_TSC));
+	CHECK_EQ(inquiry_create(&child, exits_of_bitmap), S_OK);
+	CHECK(read_exits(UNKNOWN));
+	CHECK(write_exits(UNKNOWN2, 5));
+	CHECK(!read_exits(MSR_TSC));
 	child_destroy(&child);
 }
 
@@ -222,21 +222,21 @@ static void msr_actions_go_by_msr_and_direction(void)
 {
 	struct inquiry_op op;
 
-	EXPECT_HR(inquiry_create(&child, actions), S_OK);
+	CHECK_EQ(inquiry_create(&child, actions), S_OK);
 	op = inquiry_one(&child, INQUIRY_RDMSR, UNKNOWN, 0);
-	EXPECT_EQ(op.fault, 0);
-	EXPECT_EQ(op.result.value, 0);
-	EXPECT(write_exits(UNKNOWN, 7));
-	EXPECT(read_exits(UNKNOWN2));
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, UNKNOWN2, ~0ull).fault, 0);
+	CHECK_EQ(op.fault, 0);
+	CHECK_EQ(op.result.value, 0);
+	CHECK(write_exits(UNKNOWN, 7));
+	CHECK(read_exits(UNKNOWN2));
+	CHECK_EQ(inquiry_one(&child, INQUIRY_WRMSR, UNKNOWN2, ~0ull).fault, 0);
 	/* Known ones, too: PAT is never 0. */
 	op = inquiry_one(&child, INQUIRY_RDMSR, MSR_PAT, 0);
-	EXPECT_EQ(op.fault, 0);
-	EXPECT_EQ(op.result.value, 0);
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, MSR_PAT, 6).fault, 0);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterPat), 6);
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_RDMSR, MSR_STAR, 0).fault, 0);
-	EXPECT(write_exits(MSR_STAR, 9));
+	CHECK_EQ(op.fault, 0);
+	CHECK_EQ(op.result.value, 0);
+	CHECK_EQ(inquiry_one(&child, INQUIRY_WRMSR, MSR_PAT, 6).fault, 0);
+	CHECK_EQ(child_get(&child, WHvX64RegisterPat), 6);
+	CHECK_EQ(inquiry_one(&child, INQUIRY_RDMSR, MSR_STAR, 0).fault, 0);
+	CHECK(write_exits(MSR_STAR, 9));
 	child_destroy(&child);
 }
 
@@ -259,37 +259,41 @@ static void msr_unimplemented_ones_are_ignored_if_asked_for(void)
 	struct inquiry_op op;
 
 	unimplemented = IGNORE;
-	EXPECT_HR(inquiry_create(&child, unimplemented_action), S_OK);
+	CHECK_EQ(inquiry_create(&child, unimplemented_action), S_OK);
 	op = inquiry_one(&child, INQUIRY_RDMSR, UNKNOWN, 0);
-	EXPECT_EQ(op.fault, 0);
-	EXPECT_EQ(op.result.value, 0);
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, UNKNOWN, ~0ull).fault, 0);
+	CHECK_EQ(op.fault, 0);
+	CHECK_EQ(op.result.value, 0);
+	CHECK_EQ(inquiry_one(&child, INQUIRY_WRMSR, UNKNOWN, ~0ull).fault, 0);
 	/* A bad value for a known one is no unknown MSR. */
-	EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, MSR_PAT, 2).fault, GP);
+	CHECK_EQ(inquiry_one(&child, INQUIRY_WRMSR, MSR_PAT, 2).fault, GP);
 	child_destroy(&child);
 }
 
 static void msr_unimplemented_ones_exit_if_asked_for(void)
 {
 	unimplemented = EXIT;
-	EXPECT_HR(inquiry_create(&child, unimplemented_action_with_exits), S_OK);
-	EXPECT(read_exits(UNKNOWN));
-	EXPECT(write_exits(UNKNOWN, 1));
-	EXPECT(!read_exits(MSR_PAT));
+	CHECK_EQ(inquiry_create(&child, unimplemented_action_with_exits), S_OK);
+	CHECK(read_exits(UNKNOWN));
+	CHECK(write_exits(UNKNOWN, 1));
+	CHECK(!read_exits(MSR_PAT));
 	child_destroy(&child);
 }
 
 void exit_msr_checks(void)
 {
-	RUN(msr_unknown_ones_exit_to_the_client);
-	RUN(msr_exit_says_what_is_written);
-	RUN(msr_read_is_answered_by_the_client);
-	RUN(msr_exit_can_be_turned_into_gp);
-	RUN(msr_unknown_ones_fault_without_the_exit);
-	RUN(msr_bitmap_chooses_known_ones);
-	RUN(msr_bitmap_is_nothing_without_the_exit);
-	RUN(msr_bitmap_unhandled_are_the_unknown_ones);
-	RUN(msr_actions_go_by_msr_and_direction);
-	RUN(msr_unimplemented_ones_are_ignored_if_asked_for);
-	RUN(msr_unimplemented_ones_exit_if_asked_for);
+	static const struct test tests[] = {
+		TEST(msr_unknown_ones_exit_to_the_client),
+		TEST(msr_exit_says_what_is_written),
+		TEST(msr_read_is_answered_by_the_client),
+		TEST(msr_exit_can_be_turned_into_gp),
+		TEST(msr_unknown_ones_fault_without_the_exit),
+		TEST(msr_bitmap_chooses_known_ones),
+		TEST(msr_bitmap_is_nothing_without_the_exit),
+		TEST(msr_bitmap_unhandled_are_the_unknown_ones),
+		TEST(msr_actions_go_by_msr_and_direction),
+		TEST(msr_unimplemented_ones_are_ignored_if_asked_for),
+		TEST(msr_unimplemented_ones_exit_if_asked_for),
+	};
+
+	RUN(tests);
 }

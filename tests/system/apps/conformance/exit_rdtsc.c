@@ -23,7 +23,7 @@ static HRESULT exits(WHV_PARTITION_HANDLE partition)
 
 static void create(enum child_mode mode, struct guest_code code)
 {
-	EXPECT_HR(child_create_configured(&child, mode, code, exits), S_OK);
+	CHECK_EQ(child_create_configured(&child, mode, code, exits), S_OK);
 	if (!check_has_failed())
 		child_gates(&child, mode);
 }
@@ -34,15 +34,15 @@ static void expect_rdtsc(bool is_rdtscp)
 	const uint64_t before = child_get(&child, WHvX64RegisterTsc);
 	uint64_t after;
 
-	EXPECT_HR(child_set(&child, WHvX64RegisterTscAux, 0x1234), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
+	CHECK_EQ(child_set(&child, WHvX64RegisterTscAux, 0x1234), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
 	after = child_get(&child, WHvX64RegisterTsc);
-	EXPECT_EQ(r->TscAux, 0x1234);
-	EXPECT(r->Tsc > before && r->Tsc < after);
-	EXPECT_EQ(r->VirtualOffset, child_get(&child, WHvX64RegisterTscVirtualOffset));
-	EXPECT_EQ(r->RdtscInfo.AsUINT64, is_rdtscp);
-	EXPECT_EQ(child.exit.VpContext.InstructionLength, is_rdtscp ? 3 : 2);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(r->TscAux, 0x1234);
+	CHECK(r->Tsc > before && r->Tsc < after);
+	CHECK_EQ(r->VirtualOffset, child_get(&child, WHvX64RegisterTscVirtualOffset));
+	CHECK_EQ(r->RdtscInfo.AsUINT64, is_rdtscp);
+	CHECK_EQ(child.exit.VpContext.InstructionLength, is_rdtscp ? 3 : 2);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 }
 
 static void rdtsc_exit_says_all_that_the_instruction_would(void)
@@ -50,12 +50,12 @@ static void rdtsc_exit_says_all_that_the_instruction_would(void)
 	create(CHILD_LONG, GUEST(any_rdtsc));
 	expect_rdtsc(false);
 	/* The client answers, and goes on. */
-	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x11111111), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, 0x22222222), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x11111111);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdx), 0x22222222);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x11111111), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdx, 0x22222222), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x11111111);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdx), 0x22222222);
 	child_destroy(&child);
 }
 
@@ -70,9 +70,9 @@ static void rdtscp_exit_is_told_apart(void)
 static void rdtsc_exit_goes_by_the_clients_tsc(void)
 {
 	create(CHILD_LONG, GUEST(any_rdtsc));
-	EXPECT_HR(child_set(&child, WHvX64RegisterTsc, 0x7000000000000000), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterTsc, 0x7000000000000000), S_OK);
 	expect_rdtsc(false);
-	EXPECT_EQ(child.exit.ReadTsc.Tsc >> 56, 0x70);
+	CHECK_EQ(child.exit.ReadTsc.Tsc >> 56, 0x70);
 	child_destroy(&child);
 }
 
@@ -82,8 +82,8 @@ static void rdtsc_reference_time_does_not_go_back(void)
 
 	create(CHILD_LONG, GUEST(any_rdtsc));
 	for (unsigned int i = 0; i < 3; i++) {
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
-		EXPECT(child.exit.ReadTsc.ReferenceTime >= last);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
+		CHECK(child.exit.ReadTsc.ReferenceTime >= last);
 		last = child.exit.ReadTsc.ReferenceTime;
 	}
 	child_destroy(&child);
@@ -93,11 +93,11 @@ static void rdtsc_reference_time_does_not_go_back(void)
 static void rdtsc_that_the_guest_forbids_faults(void)
 {
 	create(CHILD_LONG, GUEST(any_rdtsc));
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_PAE | CR4_OSFXSR | CR4_TSD), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
-	EXPECT_HR(child_enter_ring3(&child, CHILD_LONG), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_GP);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_PAE | CR4_OSFXSR | CR4_TSD), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
+	CHECK_EQ(child_enter_ring3(&child, CHILD_LONG), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_GP);
 	child_destroy(&child);
 }
 
@@ -106,14 +106,14 @@ static void rdtsc_exit_can_be_turned_on_and_off(void)
 	const WHV_EXTENDED_VM_EXITS off = { .AsUINT64 = 0 };
 
 	create(CHILD_LONG, GUEST(any_rdtsc));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
-	EXPECT_HR(WHvSetPartitionProperty(child.partition, WHvPartitionPropertyCodeExtendedVmExits,
-					  &off, sizeof(off)),
-		  S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(exits(child.partition), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
+	CHECK_EQ(WHvSetPartitionProperty(child.partition, WHvPartitionPropertyCodeExtendedVmExits,
+					 &off, sizeof(off)),
+		 S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(exits(child.partition), S_OK);
 	child_load(&child, GUEST(any_rdtsc));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Rdtsc);
 	child_destroy(&child);
 }
 
@@ -126,13 +126,13 @@ static void set_hypercall_registers(void)
 				      WHvX64RegisterRdi };
 
 	for (uint64_t i = 0; i < sizeof(gpr) / sizeof(gpr[0]); i++)
-		EXPECT_HR(child_set(&child, gpr[i], 0x1000000000000000 * (i + 1) + i), S_OK);
+		CHECK_EQ(child_set(&child, gpr[i], 0x1000000000000000 * (i + 1) + i), S_OK);
 	for (uint64_t i = 0; i < 6; i++) {
 		WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)(WHvX64RegisterXmm0 + i) };
 		WHV_REGISTER_VALUE values[1] = { { .Reg128 = { { 0x77 + i, 0x8800 + i } } } };
 
-		EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, values),
-			  S_OK);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, values),
+			 S_OK);
 	}
 }
 
@@ -142,25 +142,25 @@ static void hypercall_exit_has_every_register(void)
 
 	create(CHILD_LONG, GUEST(any_vmcall));
 	set_hypercall_registers();
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonHypercall);
-	EXPECT_EQ(h->Rax, 0x1000000000000000);
-	EXPECT_EQ(h->Rbx, 0x2000000000000001);
-	EXPECT_EQ(h->Rcx, 0x3000000000000002);
-	EXPECT_EQ(h->Rdx, 0x4000000000000003);
-	EXPECT_EQ(h->R8, 0x5000000000000004);
-	EXPECT_EQ(h->Rsi, 0x6000000000000005);
-	EXPECT_EQ(h->Rdi, 0x7000000000000006);
-	EXPECT_EQ(h->Reserved0, 0);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonHypercall);
+	CHECK_EQ(h->Rax, 0x1000000000000000);
+	CHECK_EQ(h->Rbx, 0x2000000000000001);
+	CHECK_EQ(h->Rcx, 0x3000000000000002);
+	CHECK_EQ(h->Rdx, 0x4000000000000003);
+	CHECK_EQ(h->R8, 0x5000000000000004);
+	CHECK_EQ(h->Rsi, 0x6000000000000005);
+	CHECK_EQ(h->Rdi, 0x7000000000000006);
+	CHECK_EQ(h->Reserved0, 0);
 	for (uint64_t i = 0; i < 6; i++) {
-		EXPECT_EQ(h->XmmRegisters[i].Low64, 0x77 + i);
-		EXPECT_EQ(h->XmmRegisters[i].High64, 0x8800 + i);
+		CHECK_EQ(h->XmmRegisters[i].Low64, 0x77 + i);
+		CHECK_EQ(h->XmmRegisters[i].High64, 0x8800 + i);
 	}
-	EXPECT_EQ(h->Reserved1[0] | h->Reserved1[1], 0);
-	EXPECT_EQ(child.exit.VpContext.InstructionLength, 3);
+	CHECK_EQ(h->Reserved1[0] | h->Reserved1[1], 0);
+	CHECK_EQ(child.exit.VpContext.InstructionLength, 3);
 	/* Answered in RAX, three bytes on. */
-	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 3), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 3), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -168,34 +168,38 @@ static void hypercall_exit_has_every_register(void)
 static void hypercall_elsewhere_is_an_undefined_instruction(void)
 {
 	create(CHILD_LONG, GUEST(any_vmcall));
-	EXPECT_HR(child_enter_ring3(&child, CHILD_LONG), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_UD);
+	CHECK_EQ(child_enter_ring3(&child, CHILD_LONG), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_UD);
 	child_destroy(&child);
 	create(CHILD_REAL, GUEST(any_vmcall));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_REAL).vector, EXC_UD);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_REAL).vector, EXC_UD);
 	child_destroy(&child);
 }
 
 static void hypercall_without_the_exit_is_an_undefined_instruction(void)
 {
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(any_vmcall), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(any_vmcall), 0, 0), S_OK);
 	child_gates(&child, CHILD_LONG);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_UD);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_UD);
 	child_destroy(&child);
 }
 
 void exit_rdtsc_checks(void)
 {
-	RUN(rdtsc_exit_says_all_that_the_instruction_would);
-	RUN(rdtscp_exit_is_told_apart);
-	RUN(rdtsc_exit_goes_by_the_clients_tsc);
-	RUN(rdtsc_reference_time_does_not_go_back);
-	RUN(rdtsc_that_the_guest_forbids_faults);
-	RUN(rdtsc_exit_can_be_turned_on_and_off);
-	RUN(hypercall_exit_has_every_register);
-	RUN(hypercall_elsewhere_is_an_undefined_instruction);
-	RUN(hypercall_without_the_exit_is_an_undefined_instruction);
+	static const struct test tests[] = {
+		TEST(rdtsc_exit_says_all_that_the_instruction_would),
+		TEST(rdtscp_exit_is_told_apart),
+		TEST(rdtsc_exit_goes_by_the_clients_tsc),
+		TEST(rdtsc_reference_time_does_not_go_back),
+		TEST(rdtsc_that_the_guest_forbids_faults),
+		TEST(rdtsc_exit_can_be_turned_on_and_off),
+		TEST(hypercall_exit_has_every_register),
+		TEST(hypercall_elsewhere_is_an_undefined_instruction),
+		TEST(hypercall_without_the_exit_is_an_undefined_instruction),
+	};
+
+	RUN(tests);
 }

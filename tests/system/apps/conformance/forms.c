@@ -287,9 +287,9 @@ static void set_registers(const struct form *form, unsigned int variant, uint64_
 	value[RFLAGS_INDEX].Reg64 = RFLAGS_ONE | mode->rflags |
 				    (flags[variant] & (RFLAGS_STATUS | RFLAGS_DF)) |
 				    (form->setup & SETUP_STEP ? RFLAGS_TF : 0);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0,
-						  (const WHV_REGISTER_NAME *)names, N_NAMES, value),
-		  S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0,
+						 (const WHV_REGISTER_NAME *)names, N_NAMES, value),
+		 S_OK);
 }
 
 static void set_memory(const struct form *form, unsigned int variant)
@@ -348,10 +348,10 @@ static void run(const struct form *form, unsigned int variant, struct result *re
 			  : result->reason == WhitRunVpExitReasonDeviceAccess && answer());
 	if (by_library)
 		n_accesses = library.n_accesses;
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0,
-						  (const WHV_REGISTER_NAME *)names, N_NAMES,
-						  result->value),
-		  S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0,
+						 (const WHV_REGISTER_NAME *)names, N_NAMES,
+						 result->value),
+		 S_OK);
 	/* There the flags are in the frame of the #GP. */
 	if (mode->rflags & RFLAGS_VM)
 		*(uint32_t *)(void *)(child.ram + LEVEL0_STACK - 28) &= ~(uint32_t)form->undefined;
@@ -460,7 +460,7 @@ static void check_form(const struct form *form)
 			return;
 		}
 	}
-	EXPECT_HR(show_device(false), S_OK);
+	CHECK_EQ(show_device(false), S_OK);
 	for (unsigned int variant = 0; variant < VARIANTS; variant++) {
 		n_runs++;
 		run(form, variant, &emulated);
@@ -476,7 +476,7 @@ static void check_form(const struct form *form)
 			break;
 		}
 	}
-	EXPECT_HR(show_device(true), S_OK);
+	CHECK_EQ(show_device(true), S_OK);
 	if (n_accesses == before && !is_refused && needs_device(form)) {
 		complain(form, 0, "number of device accesses", 0, 1);
 		n_wrong++;
@@ -517,9 +517,9 @@ static void set_tables(void)
 
 static void set_start(void)
 {
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0,
-						  (const WHV_REGISTER_NAME *)names, N_NAMES, start),
-		  S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0,
+						 (const WHV_REGISTER_NAME *)names, N_NAMES, start),
+		 S_OK);
 	for (unsigned int i = 0; i < 16; i++)
 		start[i].Reg64 = random64();
 	start[FIRST_CS].Segment = mode->cs;
@@ -553,11 +553,11 @@ static void check_mode(const struct mode *which)
 	mode = which;
 	seed = 1;
 	n_forms = n_runs = n_accesses = n_missing = n_refused = n_wrong = n_complaints = 0;
-	EXPECT_HR(child_create(&child, mode->child, (struct guest_code) { at, at },
-			       by_library ? 0 : WHIT_EMULATE_MEMORY, 0),
-		  S_OK);
+	CHECK_EQ(child_create(&child, mode->child, (struct guest_code) { at, at },
+			      by_library ? 0 : WHIT_EMULATE_MEMORY, 0),
+		 S_OK);
 	if (by_library)
-		EXPECT_HR(library_create(&library, &child), S_OK);
+		CHECK_EQ(library_create(&library, &child), S_OK);
 	if (check_has_failed())
 		return;
 	library.device = child.ram + DEVICE;
@@ -580,8 +580,8 @@ static void check_mode(const struct mode *which)
 	terminal_print("# %s: %u forms, of which %u are not of this processor; %u runs, %u device "
 		       "accesses, %u refused, %u wrong\n",
 		       mode->name, n_forms, n_missing, n_runs, n_accesses, n_refused, n_wrong);
-	EXPECT_EQ(n_wrong, 0);
-	EXPECT_EQ(n_refused, 0);
+	CHECK_EQ(n_wrong, 0);
+	CHECK_EQ(n_refused, 0);
 }
 
 DECLARE_GUEST(forms_real);
@@ -694,14 +694,18 @@ BY_LIBRARY(64_bit_code)
 
 void forms_checks(void)
 {
-	RUN(emulation_is_the_processors_in_real_mode);
-	RUN(emulation_is_the_processors_in_virtual_8086_mode);
-	RUN(emulation_is_the_processors_in_16_bit_code);
-	RUN(emulation_is_the_processors_in_32_bit_code);
-	RUN(emulation_is_the_processors_in_64_bit_code);
-	RUN(library_is_the_processors_in_real_mode);
-	RUN(library_is_the_processors_in_virtual_8086_mode);
-	RUN(library_is_the_processors_in_16_bit_code);
-	RUN(library_is_the_processors_in_32_bit_code);
-	RUN(library_is_the_processors_in_64_bit_code);
+	static const struct test tests[] = {
+		TEST(emulation_is_the_processors_in_real_mode),
+		TEST(emulation_is_the_processors_in_virtual_8086_mode),
+		TEST(emulation_is_the_processors_in_16_bit_code),
+		TEST(emulation_is_the_processors_in_32_bit_code),
+		TEST(emulation_is_the_processors_in_64_bit_code),
+		TEST(library_is_the_processors_in_real_mode),
+		TEST(library_is_the_processors_in_virtual_8086_mode),
+		TEST(library_is_the_processors_in_16_bit_code),
+		TEST(library_is_the_processors_in_32_bit_code),
+		TEST(library_is_the_processors_in_64_bit_code),
+	};
+
+	RUN(tests);
 }

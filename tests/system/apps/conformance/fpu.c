@@ -135,12 +135,12 @@ static void fpu_of_two_partitions_and_the_root_by_turns(void)
 
 		fpu_fill(root_image, &layout, seeds[2]);
 		load(root_image, layout.mask);
-		EXPECT(has_pattern(&boards[0], seeds[0]));
-		EXPECT(has_pattern(&boards[1], seeds[1]));
+		CHECK(has_pattern(&boards[0], seeds[0]));
+		CHECK(has_pattern(&boards[1], seeds[1]));
 		save(root_dump, layout.mask);
 		same = fpu_same(root_image, root_dump, &layout, layout.mask);
-		EXPECT(same);
-		EXPECT_EQ(read_xcr0(), layout.mask);
+		CHECK(same);
+		CHECK_EQ(read_xcr0(), layout.mask);
 		seeds[changed] += 100;
 		if (changed < 2)
 			load_pattern(&boards[changed], seeds[changed]);
@@ -162,25 +162,25 @@ static void fpu_of_a_new_child_is_in_its_initial_state(void)
 	load_pattern(&boards[0], 7);
 	fpu_fill(root_image, &layout, 8);
 	board_destroy(&boards[1]);
-	EXPECT_HR(board_create(&boards[1], &(const struct board_options) { .n_vps = 1 }), S_OK);
+	CHECK_EQ(board_create(&boards[1], &(const struct board_options) { .n_vps = 1 }), S_OK);
 	dump = boards[1].ram + DUMP;
 	load(root_image, layout.mask);
 	(void)fpu_do(&boards[1], OP(DELAY, .value = 1000));
 	(void)fpu_do(&boards[0], OP(DELAY, .value = 1000));
 	(void)fpu_do(&boards[1], OP(WRITE_CR4, .value = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE));
-	EXPECT_EQ(fpu_do(&boards[1], OP0(XGETBV)), 1);
+	CHECK_EQ(fpu_do(&boards[1], OP0(XGETBV)), 1);
 	(void)fpu_do(&boards[1], OP(XSETBV, .value = layout.mask));
 	for (uint32_t i = 0; i < FPU_BYTES; i++)
 		dump[i] = i >= FPU_HEADER && i < FPU_EXTENDED ? 0 : 0xcc;
 	(void)fpu_do(&boards[1], OP(XSAVE, .argument = (uint32_t)layout.mask, .value = DUMP));
 	for (uint32_t i = 32; i < 416; i++)
 		n += dump[i] != 0;
-	EXPECT_EQ(n, 0);
-	EXPECT_EQ((uint32_t)fpu_word(dump, FPU_MXCSR), DEFAULT);
+	CHECK_EQ(n, 0);
+	CHECK_EQ((uint32_t)fpu_word(dump, FPU_MXCSR), DEFAULT);
 	for (unsigned int i = 2; i < FPU_COMPONENTS; i++)
 		for (uint32_t j = 0; layout.mask >> i & 1 && j < layout.size[i]; j++)
 			n += dump[layout.standard[i] + j] != 0;
-	EXPECT_EQ(n, 0);
+	CHECK_EQ(n, 0);
 	end_in_the_root();
 	end();
 }
@@ -201,7 +201,7 @@ static void fpu_of_the_root_outlives_avx_in_a_child_without_avx512(void)
 	(void)fpu_do(&boards[0], OP0(VZEROALL));
 	save(root_dump, layout.mask);
 	same = fpu_same(root_image, root_dump, &layout, layout.mask);
-	EXPECT(same);
+	CHECK(same);
 	/* What the instruction leaves: the upper 16 registers and the opmasks. */
 	(void)fpu_do(&boards[0], OP(XSETBV, .value = layout.mask));
 	fpu_fill(boards[0].ram + IMAGE, &layout, 51);
@@ -214,7 +214,7 @@ static void fpu_of_the_root_outlives_avx_in_a_child_without_avx512(void)
 			continue;
 		for (uint32_t j = 0; j < layout.size[i]; j++)
 			is_cleared &= !boards[0].ram[DUMP + layout.standard[i] + j];
-		EXPECT_EQ(is_cleared, i == 2 || i == 6);
+		CHECK_EQ(is_cleared, i == 2 || i == 6);
 	}
 	end_in_the_root();
 	end();
@@ -227,11 +227,11 @@ static void fpu_keeps_what_xcr0_switches_off(void)
 		load_pattern(&boards[0], 41);
 		(void)fpu_do(&boards[0], OP(XSETBV, .value = 3));
 		load_pattern(&boards[1], 42);
-		EXPECT_EQ(fpu_do(&boards[0], OP0(XGETBV)), 3);
-		EXPECT_EQ(fpu_do(&boards[1], OP0(XGETBV)), layout.mask);
+		CHECK_EQ(fpu_do(&boards[0], OP0(XGETBV)), 3);
+		CHECK_EQ(fpu_do(&boards[1], OP0(XGETBV)), layout.mask);
 		(void)fpu_do(&boards[0], OP(XSETBV, .value = layout.mask));
-		EXPECT(has_pattern(&boards[0], 41));
-		EXPECT(has_pattern(&boards[1], 42));
+		CHECK(has_pattern(&boards[0], 41));
+		CHECK(has_pattern(&boards[1], 42));
 	}
 	end();
 }
@@ -257,19 +257,19 @@ static void fpu_xcr0_takes_only_what_belongs_together(void)
 
 	if (begin()) {
 		for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-			EXPECT_EQ(SCRIPT(&boards[0], 0, OP(XSETBV, .value = bad[i])), BOARD_DONE);
-			EXPECT_EQ(board_op(&boards[0], 0, 0)->fault, OP_GP);
+			CHECK_EQ(SCRIPT(&boards[0], 0, OP(XSETBV, .value = bad[i])), BOARD_DONE);
+			CHECK_EQ(board_op(&boards[0], 0, 0)->fault, OP_GP);
 		}
-		EXPECT_EQ(SCRIPT(&boards[0], 0, OP(XSETBV, .argument = 1, .value = 3),
-				 OP(XSETBV, .value = layout.mask | 1ull << 40), OP0(XGETBV),
-				 OP(WRITE_CR4, .value = CR4_PAE | CR4_OSFXSR), OP0(XGETBV),
-				 OP(XSETBV, .value = 1)),
-			  BOARD_DONE);
-		EXPECT_EQ(board_op(&boards[0], 0, 0)->fault, OP_GP);
-		EXPECT_EQ(board_op(&boards[0], 0, 1)->fault, OP_GP);
-		EXPECT_EQ(board_op(&boards[0], 0, 2)->result, layout.mask);
-		EXPECT_EQ(board_op(&boards[0], 0, 4)->fault, OP_UD);
-		EXPECT_EQ(board_op(&boards[0], 0, 5)->fault, OP_UD);
+		CHECK_EQ(SCRIPT(&boards[0], 0, OP(XSETBV, .argument = 1, .value = 3),
+				OP(XSETBV, .value = layout.mask | 1ull << 40), OP0(XGETBV),
+				OP(WRITE_CR4, .value = CR4_PAE | CR4_OSFXSR), OP0(XGETBV),
+				OP(XSETBV, .value = 1)),
+			 BOARD_DONE);
+		CHECK_EQ(board_op(&boards[0], 0, 0)->fault, OP_GP);
+		CHECK_EQ(board_op(&boards[0], 0, 1)->fault, OP_GP);
+		CHECK_EQ(board_op(&boards[0], 0, 2)->result, layout.mask);
+		CHECK_EQ(board_op(&boards[0], 0, 4)->fault, OP_UD);
+		CHECK_EQ(board_op(&boards[0], 0, 5)->fault, OP_UD);
 	}
 	end();
 }
@@ -291,12 +291,12 @@ static void fpu_image_is_as_long_as_cpuid_says(void)
 					wanted = layout.standard[j] + layout.size[j];
 			(void)fpu_do(&boards[0], OP(XSETBV, .value = mask));
 			size = (uint32_t)(fpu_do(&boards[0], OP(CPUID, .argument = 0xd)) >> 32);
-			EXPECT_EQ(size, wanted);
+			CHECK_EQ(size, wanted);
 			for (uint32_t j = 0; j < FPU_BYTES; j++)
 				boards[0].ram[DUMP + j] = 0xcc;
 			platform_clear(boards[0].ram + DUMP + FPU_HEADER, 64);
 			(void)fpu_do(&boards[0], OP(XSAVE, .argument = ~0u, .value = DUMP));
-			EXPECT_EQ(boards[0].ram[DUMP + size], 0xcc);
+			CHECK_EQ(boards[0].ram[DUMP + size], 0xcc);
 		}
 	}
 	end();
@@ -312,7 +312,7 @@ static void fpu_without_xsave_is_kept_by_fxsave(void)
 		}
 		for (unsigned int i = 0; i < 2; i++) {
 			(void)fpu_do(&boards[i], OP(FXSAVE, .value = DUMP));
-			EXPECT(fpu_same(boards[i].ram + IMAGE, boards[i].ram + DUMP, &layout, 3));
+			CHECK(fpu_same(boards[i].ram + IMAGE, boards[i].ram + DUMP, &layout, 3));
 		}
 	}
 	end();
@@ -347,15 +347,15 @@ static void switched_msrs_stay_apart(void)
 				     OP(WRMSR, .argument = msrs[i], .value = msr_value(i, who)));
 	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
 		for (unsigned int who = 0; who < 2; who++)
-			EXPECT_EQ(fpu_do(&boards[who], OP(RDMSR, .argument = msrs[i])),
-				  msr_value(i, who));
+			CHECK_EQ(fpu_do(&boards[who], OP(RDMSR, .argument = msrs[i])),
+				 msr_value(i, who));
 		if (msrs[i] != MSR_TSC_AUX)
-			EXPECT_EQ(insn_rdmsr(msrs[i]), of_root[i]);
+			CHECK_EQ(insn_rdmsr(msrs[i]), of_root[i]);
 	}
 	for (unsigned int who = 0; who < 2; who++) {
 		(void)fpu_do(&boards[who], OP0(RDTSCP));
-		EXPECT_EQ(board_op(&boards[who], 0, 0)->value,
-			  msr_value(sizeof(msrs) / sizeof(msrs[0]) - 1, who));
+		CHECK_EQ(board_op(&boards[who], 0, 0)->value,
+			 msr_value(sizeof(msrs) / sizeof(msrs[0]) - 1, who));
 	}
 	end();
 }
@@ -399,26 +399,30 @@ static void debug_registers_stay_apart(void)
 	(void)fpu_do(&boards[0], OP(WRITE_DR, .argument = 7, .value = 0x403));
 	for (unsigned int who = 0; who < 2; who++)
 		for (uint32_t i = 0; i < 4; i++)
-			EXPECT_EQ(fpu_do(&boards[who], OP(READ_DR, .argument = i)),
-				  0x1000000u * (who + 1) + i);
-	EXPECT_EQ(fpu_do(&boards[0], OP(READ_DR, .argument = 7)), 0x403);
-	EXPECT_EQ(fpu_do(&boards[1], OP(READ_DR, .argument = 7)), 0x400);
+			CHECK_EQ(fpu_do(&boards[who], OP(READ_DR, .argument = i)),
+				 0x1000000u * (who + 1) + i);
+	CHECK_EQ(fpu_do(&boards[0], OP(READ_DR, .argument = 7)), 0x403);
+	CHECK_EQ(fpu_do(&boards[1], OP(READ_DR, .argument = 7)), 0x400);
 	for (unsigned int i = 0; i < 4; i++)
-		EXPECT_EQ(read_dr(i), 0x70000 + i);
-	EXPECT_EQ(read_dr(7), dr7);
+		CHECK_EQ(read_dr(i), 0x70000 + i);
+	CHECK_EQ(read_dr(7), dr7);
 	write_drs(0);
 	end();
 }
 
 void fpu_checks(void)
 {
-	RUN(fpu_of_two_partitions_and_the_root_by_turns);
-	RUN(fpu_of_a_new_child_is_in_its_initial_state);
-	RUN(fpu_of_the_root_outlives_avx_in_a_child_without_avx512);
-	RUN(fpu_keeps_what_xcr0_switches_off);
-	RUN(fpu_xcr0_takes_only_what_belongs_together);
-	RUN(fpu_image_is_as_long_as_cpuid_says);
-	RUN(fpu_without_xsave_is_kept_by_fxsave);
-	RUN(switched_msrs_stay_apart);
-	RUN(debug_registers_stay_apart);
+	static const struct test tests[] = {
+		TEST(fpu_of_two_partitions_and_the_root_by_turns),
+		TEST(fpu_of_a_new_child_is_in_its_initial_state),
+		TEST(fpu_of_the_root_outlives_avx_in_a_child_without_avx512),
+		TEST(fpu_keeps_what_xcr0_switches_off),
+		TEST(fpu_xcr0_takes_only_what_belongs_together),
+		TEST(fpu_image_is_as_long_as_cpuid_says),
+		TEST(fpu_without_xsave_is_kept_by_fxsave),
+		TEST(switched_msrs_stay_apart),
+		TEST(debug_registers_stay_apart),
+	};
+
+	RUN(tests);
 }

@@ -20,8 +20,8 @@ void fpu_set_word(uint8_t *image, uint32_t offset, uint64_t value)
 
 uint64_t fpu_do(struct board *board, struct op op)
 {
-	EXPECT_EQ(board_script(board, 0, &op, 1), BOARD_DONE);
-	EXPECT_EQ(board_op(board, 0, 0)->fault, 0);
+	CHECK_EQ(board_script(board, 0, &op, 1), BOARD_DONE);
+	CHECK_EQ(board_op(board, 0, 0)->fault, 0);
 	return board_op(board, 0, 0)->result;
 }
 
@@ -42,15 +42,15 @@ static void learn(struct board *board, struct fpu_layout *layout)
 		layout->size[i] = (uint32_t)low;
 		layout->standard[i] = (uint32_t)(low >> 32);
 		layout->is_aligned[i] = board_op(board, 0, 0)->value & CPUIDD_ECX_ALIGNED;
-		EXPECT(layout->size[i] && layout->standard[i] >= FPU_EXTENDED &&
-		       layout->standard[i] + layout->size[i] <= FPU_BYTES);
+		CHECK(layout->size[i] && layout->standard[i] >= FPU_EXTENDED &&
+		      layout->standard[i] + layout->size[i] <= FPU_BYTES);
 	}
 }
 
 void fpu_begin(struct board *board, uint32_t n_vps, struct fpu_layout *layout)
 {
 	platform_clear(layout, sizeof(*layout) & ~7ull);
-	EXPECT_HR(board_create(board, &(const struct board_options) { .n_vps = n_vps }), S_OK);
+	CHECK_EQ(board_create(board, &(const struct board_options) { .n_vps = n_vps }), S_OK);
 	if (check_has_failed())
 		return;
 	(void)fpu_do(board, OP(CPUID, .argument = 1));
@@ -62,9 +62,9 @@ void fpu_begin(struct board *board, uint32_t n_vps, struct fpu_layout *layout)
 					     .value = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE),
 					  OP(XSETBV, .value = layout->mask) };
 
-		EXPECT_EQ(board_script(board, vp, ops, N(ops)), BOARD_DONE);
-		EXPECT_EQ(board_op(board, vp, 0)->fault, 0);
-		EXPECT_EQ(board_op(board, vp, 1)->fault, 0);
+		CHECK_EQ(board_script(board, vp, ops, N(ops)), BOARD_DONE);
+		CHECK_EQ(board_op(board, vp, 0)->fault, 0);
+		CHECK_EQ(board_op(board, vp, 1)->fault, 0);
 	}
 }
 

@@ -75,28 +75,28 @@ static void root_memory_of_the_hypervisor_is_hidden(void)
 	struct whit_stats before, after;
 	uint64_t base, n_bytes;
 
-	EXPECT(hidden_find(&base, &n_bytes));
+	CHECK(hidden_find(&base, &n_bytes));
 	if (check_has_failed())
 		return;
-	EXPECT_HR(WhitGetStats(&before), S_OK);
+	CHECK_EQ(WhitGetStats(&before), S_OK);
 	for (uint64_t offset = 0; offset < n_bytes; offset += STEP) {
 		volatile uint64_t *page = (uint64_t *)(uintptr_t)(base + offset);
 
-		EXPECT(hidden_reads_as_ones(page));
+		CHECK(hidden_reads_as_ones(page));
 		page[1] = 0x1badb002;
 		*(volatile uint8_t *)page = 0;
 		/* What was written is the root's own, and nothing else is seen. */
-		EXPECT_EQ(page[0], ~0xffull);
-		EXPECT_EQ(page[1], 0x1badb002);
-		EXPECT_EQ(page[511], ~0ull);
+		CHECK_EQ(page[0], ~0xffull);
+		CHECK_EQ(page[1], 0x1badb002);
+		CHECK_EQ(page[511], ~0ull);
 	}
 	/* It has disappeared, but from the last pages. */
 	for (uint64_t offset = 0; offset + SINKS_AT_MOST * STEP < n_bytes; offset += STEP)
-		EXPECT(hidden_reads_as_ones((uint64_t *)(uintptr_t)(base + offset)));
-	EXPECT_HR(WhitGetStats(&after), S_OK);
-	EXPECT(after.hidden_reads >= before.hidden_reads);
-	EXPECT(after.hidden_reads > 0);
-	EXPECT(after.hidden_writes > before.hidden_writes);
+		CHECK(hidden_reads_as_ones((uint64_t *)(uintptr_t)(base + offset)));
+	CHECK_EQ(WhitGetStats(&after), S_OK);
+	CHECK(after.hidden_reads >= before.hidden_reads);
+	CHECK(after.hidden_reads > 0);
+	CHECK(after.hidden_writes > before.hidden_writes);
 }
 
 static void root_cannot_give_away_what_is_hidden(void)
@@ -105,17 +105,17 @@ static void root_cannot_give_away_what_is_hidden(void)
 	struct child child;
 	uint64_t base, n_bytes;
 
-	EXPECT(hidden_find(&base, &n_bytes));
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
+	CHECK(hidden_find(&base, &n_bytes));
+	CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
-	EXPECT_FAILED(WHvMapGpaRange(child.partition, (void *)(uintptr_t)base, CHILD_MMIO, 4096,
-				     WHvMapGpaRangeFlagRead));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_CREATE_PARTITION, base, 16, 0, 0, 0, &result));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_STATS, base, sizeof(struct whit_stats), 0, 0, 0,
-					  &result));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeFeatures, base,
-					  8, 0, 0, &result));
+	CHECK(FAILED(WHvMapGpaRange(child.partition, (void *)(uintptr_t)base, CHILD_MMIO, 4096,
+				    WHvMapGpaRangeFlagRead)));
+	CHECK(FAILED((HRESULT)hypercall5(WHIT_CALL_CREATE_PARTITION, base, 16, 0, 0, 0, &result)));
+	CHECK(FAILED((HRESULT)hypercall5(WHIT_CALL_STATS, base, sizeof(struct whit_stats), 0, 0, 0,
+					 &result)));
+	CHECK(FAILED((HRESULT)hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeFeatures, base,
+					 8, 0, 0, &result)));
 	child_destroy(&child);
 }
 
@@ -146,13 +146,13 @@ static void try_all(uint64_t base)
 	for (unsigned int i = 0; i < N_PROBES; i++) {
 		hidden_at = base + (uint64_t)i * PROBE_PAGES * 4096;
 		hidden_after = ~0ull;
-		EXPECT_EQ(probe_call(probes[i].probe), probes[i].result);
+		CHECK_EQ(probe_call(probes[i].probe), probes[i].result);
 		if (probes[i].is_address)
 			hidden_after -= hidden_at;
 		if (!probes[i].result)
-			EXPECT_EQ(hidden_after, probes[i].after);
+			CHECK_EQ(hidden_after, probes[i].after);
 		if (check_has_failed()) /* of which probe? */
-			EXPECT_EQ(i, N_PROBES);
+			CHECK_EQ(i, N_PROBES);
 	}
 }
 
@@ -160,7 +160,7 @@ static void root_instructions_work_on_the_hypervisors_memory(void)
 {
 	uint64_t base, n_bytes;
 
-	EXPECT(hidden_find(&base, &n_bytes));
+	CHECK(hidden_find(&base, &n_bytes));
 	if (check_has_failed())
 		return;
 	try_all(base);
@@ -175,10 +175,10 @@ static void root_instructions_work_on_lent_pages(void)
 	uint64_t sum = 0, partition;
 	HRESULT hr;
 
-	EXPECT(pages != NULL);
+	CHECK(pages != NULL);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(
+	CHECK_EQ(
 		hypercall5(WHIT_CALL_CREATE_PARTITION, (uintptr_t)pages, n_pages, 0, 0, 0, &result),
 		S_OK);
 	if (check_has_failed())
@@ -186,15 +186,15 @@ static void root_instructions_work_on_lent_pages(void)
 	partition = result.rdx;
 	/* The first holds the partition. */
 	try_all((uintptr_t)pages + 4096);
-	EXPECT(pages[0] == ~0ull);
+	CHECK(pages[0] == ~0ull);
 	do
 		hr = hypercall5(WHIT_CALL_DELETE_PARTITION, partition, 0, 0, 0, 0, &result);
 	while ((uint32_t)hr == WHIT_S_AGAIN);
-	EXPECT_HR(hr, S_OK);
+	CHECK_EQ(hr, S_OK);
 	/* They come back empty, whatever was written meanwhile. */
 	for (uint64_t i = 0; i < n_pages * 512; i++)
 		sum |= pages[i];
-	EXPECT_EQ(sum, 0);
+	CHECK_EQ(sum, 0);
 	BS->FreePages((uintptr_t)pages, n_pages);
 }
 
@@ -204,21 +204,25 @@ static void root_xsave_works_on_hidden_memory(void)
 	struct x86_cpuid leaf;
 	uint64_t base, n_bytes;
 
-	EXPECT(hidden_find(&base, &n_bytes));
+	CHECK(hidden_find(&base, &n_bytes));
 	insn_cpuid(1, 0, &leaf);
 	if (check_has_failed() || !(leaf.ecx & CPUID1_ECX_XSAVE))
 		return;
 	hidden_at = base + BLOCK / 2;
-	EXPECT_EQ(probe_call(hidden_xsave), 0);
-	EXPECT(hidden_after != 0); /* XSTATE_BV */
+	CHECK_EQ(probe_call(hidden_xsave), 0);
+	CHECK(hidden_after != 0); /* XSTATE_BV */
 }
 
 void hidden_checks(void)
 {
+	static const struct test tests[] = {
+		TEST(root_memory_of_the_hypervisor_is_hidden),
+		TEST(root_cannot_give_away_what_is_hidden),
+		TEST(root_instructions_work_on_the_hypervisors_memory),
+		TEST(root_instructions_work_on_lent_pages),
+		TEST(root_xsave_works_on_hidden_memory),
+	};
+
 	probe_init();
-	RUN(root_memory_of_the_hypervisor_is_hidden);
-	RUN(root_cannot_give_away_what_is_hidden);
-	RUN(root_instructions_work_on_the_hypervisors_memory);
-	RUN(root_instructions_work_on_lent_pages);
-	RUN(root_xsave_works_on_hidden_memory);
+	RUN(tests);
 }

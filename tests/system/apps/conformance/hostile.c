@@ -305,8 +305,8 @@ static void hostile_hypercalls_by_the_ten_thousand(void)
 	unsigned int n_succeeded = 0;
 
 	arena = test_pages(ARENA_PAGES);
-	EXPECT(arena != NULL);
-	EXPECT_HR(WhitGetStats(&before), S_OK);
+	CHECK(arena != NULL);
+	CHECK_EQ(WhitGetStats(&before), S_OK);
 	if (check_has_failed())
 		return;
 	random_state = 0x57484954;
@@ -320,21 +320,21 @@ static void hostile_hypercalls_by_the_ten_thousand(void)
 		if (status == 0 && code == WHIT_CALL_CREATE_PARTITION)
 			note_handle(result.rdx);
 		if (!is_call(code))
-			EXPECT_HR(status, WHIT_E_UNKNOWN_CALL);
+			CHECK_EQ(status, WHIT_E_UNKNOWN_CALL);
 	}
 	delete_all();
-	EXPECT_HR(WhitGetStats(&after), S_OK);
-	EXPECT_EQ(after.partitions, before.partitions);
-	EXPECT_EQ(after.lent_pages, before.lent_pages);
+	CHECK_EQ(WhitGetStats(&after), S_OK);
+	CHECK_EQ(after.partitions, before.partitions);
+	CHECK_EQ(after.lent_pages, before.lent_pages);
 	/* It was not all refused at the door. */
-	EXPECT(n_succeeded > N_CALLS / 25);
+	CHECK(n_succeeded > N_CALLS / 25);
 	terminal_print("# %u of %u random hypercalls succeeded\n", n_succeeded, N_CALLS);
 	/* All of the arena is ours again. */
 	for (unsigned int i = 0; i < ARENA_PAGES; i++) {
 		volatile uint64_t *word = (uint64_t *)(void *)(arena + i * 4096u);
 
 		*word = i;
-		EXPECT_EQ(*word, i);
+		CHECK_EQ(*word, i);
 	}
 }
 
@@ -342,7 +342,7 @@ static struct child child;
 
 static void create(struct guest_code code)
 {
-	EXPECT_HR(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
 }
 
 static void hostile_guest_faults_thrice(void)
@@ -352,8 +352,8 @@ static void hostile_guest_faults_thrice(void)
 
 	for (unsigned int i = 0; i < 2; i++) {
 		create(codes[i]);
-		EXPECT(child_run(&child) == WHvRunVpExitReasonUnrecoverableException ||
-		       child.exit.ExitReason == WHvRunVpExitReasonMemoryAccess);
+		CHECK(child_run(&child) == WHvRunVpExitReasonUnrecoverableException ||
+		      child.exit.ExitReason == WHvRunVpExitReasonMemoryAccess);
 		child_destroy(&child);
 	}
 }
@@ -361,29 +361,29 @@ static void hostile_guest_faults_thrice(void)
 static void hostile_guest_jumps_to_nothing(void)
 {
 	create(GUEST(jump));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, 0x30000000), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, 0x30000000);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, 0x30000000), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, 0x30000000);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
 	child_destroy(&child);
 }
 
 static void hostile_guest_runs_off_the_end_of_memory(void)
 {
 	create(GUEST(run_away));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
 	child_destroy(&child);
 }
 
 static void hostile_guest_has_page_tables_at_nothing(void)
 {
 	create(GUEST(paging_from_nothing));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, 0x38000000), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa & ~0xfffull, 0x38000000);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, 0x38000000), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa & ~0xfffull, 0x38000000);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
 	child_destroy(&child);
 }
 
@@ -399,12 +399,12 @@ static void hostile_guest_has_page_tables_at_themselves(void)
 	WHV_TRANSLATE_GVA_RESULT result;
 
 	create(GUEST(paging_by_itself));
-	EXPECT(timer_start(1, false, cancel_it));
-	EXPECT(child_run(&child) != ~0u);
+	CHECK(timer_start(1, false, cancel_it));
+	CHECK(child_run(&child) != ~0u);
 	timer_stop();
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0x12345678, 0, &result, &gpa), S_OK);
-	EXPECT_EQ(result.ResultCode, WHvTranslateGvaResultSuccess);
-	EXPECT_EQ(gpa, 0x10678);
+	CHECK_EQ(WHvTranslateGva(child.partition, 0, 0x12345678, 0, &result, &gpa), S_OK);
+	CHECK_EQ(result.ResultCode, WHvTranslateGvaResultSuccess);
+	CHECK_EQ(gpa, 0x10678);
 	child_destroy(&child);
 }
 
@@ -412,8 +412,8 @@ static void hostile_guest_has_no_stack(void)
 {
 	create(GUEST(bad_stack));
 	child_gate(&child, CHILD_PROT32, EXC_UD);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
 	child_destroy(&child);
 }
 
@@ -424,8 +424,8 @@ static void hostile_guest_faults_for_ever(void)
 	/* The handler is UD2 itself, on a stack that grows down to its end. */
 	child.ram[CHILD_HANDLER] = guest_fault_storm[0];
 	child.ram[CHILD_HANDLER + 1] = guest_fault_storm[1];
-	EXPECT(timer_start(1, false, cancel_it));
-	EXPECT(child_run(&child) != ~0u);
+	CHECK(timer_start(1, false, cancel_it));
+	CHECK(child_run(&child) != ~0u);
 	timer_stop();
 	child_destroy(&child);
 }
@@ -441,15 +441,15 @@ static void hostile_guest_faults_while_it_faults(void)
 	gdt[1] |= 3ull << 45; /* DPL 3 */
 	gdt[2] |= 3ull << 45;
 	idt[EXC_AC] = (CHILD_HANDLER & 0xffff) | 0xbu << 16 | 0x8e00ull << 32;
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterCs, 0, ~0u, 0xb, 0xc0fb), S_OK);
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterSs, 0, ~0u, 0x13, 0xc0f3), S_OK);
-	EXPECT_HR(
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterCs, 0, ~0u, 0xb, 0xc0fb), S_OK);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterSs, 0, ~0u, 0x13, 0xc0f3), S_OK);
+	CHECK_EQ(
 		child_set(&child, WHvX64RegisterCr0, child_get(&child, WHvX64RegisterCr0) | CR0_AM),
 		S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_AC), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsp, CHILD_STACK + 1), S_OK);
-	EXPECT(timer_start(1, false, cancel_it));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_AC), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsp, CHILD_STACK + 1), S_OK);
+	CHECK(timer_start(1, false, cancel_it));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
 	timer_stop();
 	child_destroy(&child);
 }
@@ -460,16 +460,16 @@ static void hostile_guest_traps_while_it_traps(void)
 	const uint64_t tss = 0xc000, stack = 0x7000;
 	uint64_t *idt;
 
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(db_storm), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(db_storm), 0, 0), S_OK);
 	child_gate(&child, CHILD_LONG, EXC_DB);
 	idt = (uint64_t *)(void *)(child.ram + CHILD_IDT);
 	idt[2 * EXC_DB] |= 1ull << 32; /* IST1 */
 	*(uint32_t *)(void *)(child.ram + tss + 0x24) = (uint32_t)stack;
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterTr, tss, 0x67, 24, 0x8b), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterDr0, stack - 8), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterDr7, 0x90401), S_OK); /* 8 bytes, writes */
-	EXPECT(timer_start(1, false, cancel_it));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterTr, tss, 0x67, 24, 0x8b), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDr0, stack - 8), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterDr7, 0x90401), S_OK); /* 8 bytes, writes */
+	CHECK(timer_start(1, false, cancel_it));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
 	timer_stop();
 	child_destroy(&child);
 }
@@ -478,10 +478,10 @@ static void hostile_guest_traps_while_it_traps(void)
 static void hostile_guest_loops_with_interrupts_off(void)
 {
 	create(GUEST(loop_forever));
-	EXPECT(timer_start(1, false, cancel_it));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
+	CHECK(timer_start(1, false, cancel_it));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonCanceled);
 	timer_stop();
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 	child_destroy(&child);
 }
 
@@ -489,20 +489,20 @@ static void hostile_guest_tries_every_port(void)
 {
 	unsigned int n = 0;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(port_storm), WHIT_EMULATE_PORTS, 0),
-		  S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(port_storm), WHIT_EMULATE_PORTS, 0),
+		 S_OK);
 	while (!check_has_failed() && child_run(&child) == WhitRunVpExitReasonDeviceAccess)
 		n++;
-	EXPECT_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(n, 2 * 65536);
+	CHECK_EQ(child.exit.ExitReason, WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(n, 2 * 65536);
 	child_destroy(&child);
 }
 
 static void hostile_guest_tries_all_of_cpuid(void)
 {
 	create(GUEST(cpuid_storm));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, 2000), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, 2000), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -510,29 +510,33 @@ static void hostile_guests_leave_no_page_behind(void)
 {
 	struct whit_stats stats;
 
-	EXPECT_HR(WhitGetStats(&stats), S_OK);
-	EXPECT_EQ(stats.partitions, 0);
-	EXPECT_EQ(stats.lent_pages, 0);
+	CHECK_EQ(WhitGetStats(&stats), S_OK);
+	CHECK_EQ(stats.partitions, 0);
+	CHECK_EQ(stats.lent_pages, 0);
 	create(GUEST(halt));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
 void hostile_checks(void)
 {
-	RUN(hostile_hypercalls_by_the_ten_thousand);
-	RUN(hostile_guest_faults_thrice);
-	RUN(hostile_guest_jumps_to_nothing);
-	RUN(hostile_guest_runs_off_the_end_of_memory);
-	RUN(hostile_guest_has_page_tables_at_nothing);
-	RUN(hostile_guest_has_no_stack);
-	RUN(hostile_guest_tries_every_port);
-	RUN(hostile_guest_tries_all_of_cpuid);
-	/* Last, since only a hypervisor that works comes back from them. */
-	RUN(hostile_guest_faults_for_ever);
-	RUN(hostile_guest_faults_while_it_faults);
-	RUN(hostile_guest_traps_while_it_traps);
-	RUN(hostile_guest_has_page_tables_at_themselves);
-	RUN(hostile_guest_loops_with_interrupts_off);
-	RUN(hostile_guests_leave_no_page_behind);
+	static const struct test tests[] = {
+		TEST(hostile_hypercalls_by_the_ten_thousand),
+		TEST(hostile_guest_faults_thrice),
+		TEST(hostile_guest_jumps_to_nothing),
+		TEST(hostile_guest_runs_off_the_end_of_memory),
+		TEST(hostile_guest_has_page_tables_at_nothing),
+		TEST(hostile_guest_has_no_stack),
+		TEST(hostile_guest_tries_every_port),
+		TEST(hostile_guest_tries_all_of_cpuid),
+		/* Last, since only a hypervisor that works comes back from them. */
+		TEST(hostile_guest_faults_for_ever),
+		TEST(hostile_guest_faults_while_it_faults),
+		TEST(hostile_guest_traps_while_it_traps),
+		TEST(hostile_guest_has_page_tables_at_themselves),
+		TEST(hostile_guest_loops_with_interrupts_off),
+		TEST(hostile_guests_leave_no_page_behind),
+	};
+
+	RUN(tests);
 }

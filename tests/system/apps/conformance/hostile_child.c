@@ -183,10 +183,10 @@ static void start(uint32_t vp)
 	n_starts++;
 	fill_memory(mode);
 	if (random() % 64 == 0)
-		EXPECT_HR(WHvResetPartition(board.partition), S_OK);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(board.partition, vp, names,
-						  sizeof(names) / sizeof(names[0]), values),
-		  S_OK);
+		CHECK_EQ(WHvResetPartition(board.partition), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(board.partition, vp, names,
+						 sizeof(names) / sizeof(names[0]), values),
+		 S_OK);
 }
 
 static void count_actions(void)
@@ -251,9 +251,9 @@ static bool answer(uint32_t vp, uint32_t reason)
 		return random() % 4 != 0;
 	case WHvRunVpExitReasonCanceled: n_hangs++; return false; /* long without an exit to here */
 	default:
-		EXPECT(reason == WHvRunVpExitReasonUnrecoverableException ||
-		       reason == WHvRunVpExitReasonInvalidVpRegisterValue ||
-		       reason == WHvRunVpExitReasonUnsupportedFeature);
+		CHECK(reason == WHvRunVpExitReasonUnrecoverableException ||
+		      reason == WHvRunVpExitReasonInvalidVpRegisterValue ||
+		      reason == WHvRunVpExitReasonUnsupportedFeature);
 		return false;
 	}
 }
@@ -267,7 +267,7 @@ static void run_turn(uint32_t vp, uint64_t until)
 	     i++) {
 		const uint32_t reason = board_run(&board, vp);
 
-		EXPECT(reason != ~0u);
+		CHECK(reason != ~0u);
 		n_exits++;
 		count_actions();
 		count_of_turn[i] = n_actions;
@@ -300,7 +300,7 @@ static void run_kind(unsigned int kind, uint64_t until)
 					       .turns = WHIT_TURN_HALT | WHIT_TURN_SPIN,
 					       .extended_exits = kind < 3 ? 0 : all.AsUINT64 };
 
-	EXPECT_HR(board_create(&board, &options), S_OK);
+	CHECK_EQ(board_create(&board, &options), S_OK);
 	if (check_has_failed())
 		return;
 	last_count = *word(COUNT);
@@ -325,7 +325,7 @@ static uint64_t log_end(void)
 	UINT32 n = 0;
 
 	do
-		EXPECT_HR(WhitReadLog(&position, text, sizeof(text), &n), S_OK);
+		CHECK_EQ(WhitReadLog(&position, text, sizeof(text), &n), S_OK);
 	while (n && !check_has_failed());
 	return position;
 }
@@ -355,18 +355,18 @@ static void expect_neighbour_unharmed(void)
 	uint64_t last = fpu_do(&neighbour, OP0(RDTSC));
 
 	for (uint32_t i = PATTERN_FROM; i < BOARD_RAM; i += 8)
-		EXPECT_EQ(fpu_word(neighbour.ram, i), pattern(i));
-	EXPECT(fpu_do(&neighbour, OP0(RDTSC)) > last);
+		CHECK_EQ(fpu_word(neighbour.ram, i), pattern(i));
+	CHECK(fpu_do(&neighbour, OP0(RDTSC)) > last);
 	if (!layout.mask)
 		return;
 	platform_clear(neighbour.ram + BOARD_BUFFERS + FPU_BYTES, FPU_BYTES);
 	(void)fpu_do(&neighbour, OP(XSAVE, .argument = (uint32_t)layout.mask,
 				    .value = BOARD_BUFFERS + FPU_BYTES));
-	EXPECT(fpu_same(neighbour.ram + BOARD_BUFFERS, neighbour.ram + BOARD_BUFFERS + FPU_BYTES,
-			&layout, layout.mask));
+	CHECK(fpu_same(neighbour.ram + BOARD_BUFFERS, neighbour.ram + BOARD_BUFFERS + FPU_BYTES,
+		       &layout, layout.mask));
 	for (uint32_t i = 0; i < 4; i++)
-		EXPECT_EQ(fpu_do(&neighbour, OP(READ_DR, .argument = i)), 0xabc000 + i);
-	EXPECT_EQ(fpu_do(&neighbour, OP(RDMSR, .argument = 0xc0000082)), 0xdef000);
+		CHECK_EQ(fpu_do(&neighbour, OP(READ_DR, .argument = i)), 0xabc000 + i);
+	CHECK_EQ(fpu_do(&neighbour, OP(RDMSR, .argument = 0xc0000082)), 0xdef000);
 }
 
 static void hostile_guests_at_random_harm_nobody(void)
@@ -376,12 +376,12 @@ static void hostile_guests_at_random_harm_nobody(void)
 	struct whit_stats before, after;
 	uint64_t log_before;
 
-	EXPECT_HR(WhitGetStats(&before), S_OK);
+	CHECK_EQ(WhitGetStats(&before), S_OK);
 	begin_neighbour();
 	log_before = log_end();
 	random_state = 0x57484954;
 	n_actions = n_starts = n_exits = n_hangs = 0;
-	EXPECT(timer_start(1, true, tick));
+	CHECK(timer_start(1, true, tick));
 	for (unsigned int kind = 0; kind < KINDS && !check_has_failed(); kind++) {
 		run_kind(kind, wanted * (kind + 1) / KINDS);
 		expect_neighbour_unharmed();
@@ -389,11 +389,11 @@ static void hostile_guests_at_random_harm_nobody(void)
 	timer_stop();
 	board_destroy(&board);
 	board_destroy(&neighbour);
-	EXPECT_EQ(log_end(), log_before);
-	EXPECT_HR(WhitGetStats(&after), S_OK);
-	EXPECT_EQ(after.partitions, before.partitions);
-	EXPECT_EQ(after.lent_pages, before.lent_pages);
-	EXPECT(n_actions >= wanted);
+	CHECK_EQ(log_end(), log_before);
+	CHECK_EQ(WhitGetStats(&after), S_OK);
+	CHECK_EQ(after.partitions, before.partitions);
+	CHECK_EQ(after.lent_pages, before.lent_pages);
+	CHECK(n_actions >= wanted);
 }
 
 /* ---- Guests that the hypervisor itself would have to do with for ever -------------------- */
@@ -403,10 +403,10 @@ static void expect_cancel(uint32_t apic_mode, const struct op *ops, size_t n)
 {
 	const struct board_options options = { .n_vps = VPS, .apic_mode = apic_mode };
 
-	EXPECT_HR(board_create(&board, &options), S_OK);
-	EXPECT(timer_start(1, true, tick));
+	CHECK_EQ(board_create(&board, &options), S_OK);
+	CHECK(timer_start(1, true, tick));
 	board_load(&board, 0, ops, n);
-	EXPECT_EQ(board_run(&board, 0), WHvRunVpExitReasonCanceled);
+	CHECK_EQ(board_run(&board, 0), WHvRunVpExitReasonCanceled);
 	timer_stop();
 	board_destroy(&board);
 }
@@ -429,7 +429,11 @@ static void hostile_guest_whose_timer_fires_for_ever_can_be_canceled(void)
 
 void hostile_child_checks(void)
 {
-	RUN(hostile_guest_that_exits_for_ever_can_be_canceled);
-	RUN(hostile_guest_whose_timer_fires_for_ever_can_be_canceled);
-	RUN(hostile_guests_at_random_harm_nobody);
+	static const struct test tests[] = {
+		TEST(hostile_guest_that_exits_for_ever_can_be_canceled),
+		TEST(hostile_guest_whose_timer_fires_for_ever_can_be_canceled),
+		TEST(hostile_guests_at_random_harm_nobody),
+	};
+
+	RUN(tests);
 }

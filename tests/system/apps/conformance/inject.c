@@ -78,12 +78,12 @@ static uint64_t interruption_of(const struct injection *e)
 
 static void create(enum child_mode mode, struct guest_code code)
 {
-	EXPECT_HR(child_create(&child, mode, code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, mode, code, 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	child_gates(&child, mode);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr2, OLD_CR2), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr2, OLD_CR2), S_OK);
 }
 
 /* spare: bits of the RFLAGS pushed that may be set. */
@@ -92,15 +92,15 @@ static void expect_pushed(const struct injection *e, enum child_mode mode, uint6
 	const struct child_frame frame = child_frame(&child, mode);
 	const bool has_error = e->has_error && mode != CHILD_REAL;
 
-	EXPECT_EQ(frame.vector, e->vector);
-	EXPECT_EQ(frame.has_error, has_error);
-	EXPECT_EQ(frame.error, has_error ? e->error : 0);
-	EXPECT_EQ(frame.rip, CHILD_CODE + e->length);
-	EXPECT_EQ(frame.rflags & ~spare, RFLAGS_ONE | RFLAGS_IF);
-	EXPECT_EQ(child.exit.VpContext.Rflags & (RFLAGS_IF | RFLAGS_TF), 0);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
+	CHECK_EQ(frame.vector, e->vector);
+	CHECK_EQ(frame.has_error, has_error);
+	CHECK_EQ(frame.error, has_error ? e->error : 0);
+	CHECK_EQ(frame.rip, CHILD_CODE + e->length);
+	CHECK_EQ(frame.rflags & ~spare, RFLAGS_ONE | RFLAGS_IF);
+	CHECK_EQ(child.exit.VpContext.Rflags & (RFLAGS_IF | RFLAGS_TF), 0);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
 }
 
 static void expect_delivered(const struct injection *e, enum child_mode mode)
@@ -124,12 +124,12 @@ static void inject_all(enum child_mode mode)
 		const struct injection *const e = &injections[i];
 
 		create(mode, GUEST(halt));
-		EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, interruption_of(e)),
-			  S_OK);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(e));
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, interruption_of(e)),
+			 S_OK);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(e));
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		expect_delivered(e, mode);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), OLD_CR2);
+		CHECK_EQ(child_get(&child, WHvX64RegisterCr2), OLD_CR2);
 		complain(e, mode);
 		child_destroy(&child);
 		if (e->type == WHvX64PendingNmi)
@@ -176,11 +176,11 @@ static void inject_event_brings_error_code_and_cr2(void)
 		if (e->type != WHvX64PendingException)
 			continue;
 		create(CHILD_LONG, GUEST(halt));
-		EXPECT_HR(set_event(e, 0xffff800012345678), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(set_event(e, 0xffff800012345678), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		expect_delivered(e, CHILD_LONG);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterCr2),
-			  e->vector == EXC_PF ? 0xffff800012345678 : OLD_CR2);
+		CHECK_EQ(child_get(&child, WHvX64RegisterCr2),
+			 e->vector == EXC_PF ? 0xffff800012345678 : OLD_CR2);
 		complain(e, CHILD_LONG);
 		child_destroy(&child);
 	}
@@ -193,19 +193,19 @@ static void inject_event_is_read_back_until_it_is_delivered(void)
 	WHV_REGISTER_VALUE value = { .Reg64 = 0 };
 
 	create(CHILD_LONG, GUEST(halt));
-	EXPECT_HR(set_event(&pf, 0x1234), S_OK);
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &value), S_OK);
-	EXPECT_EQ(value.ExceptionEvent.EventPending, 1);
-	EXPECT_EQ(value.ExceptionEvent.EventType, WHvX64PendingEventException);
-	EXPECT_EQ(value.ExceptionEvent.DeliverErrorCode, 1);
-	EXPECT_EQ(value.ExceptionEvent.Vector, EXC_PF);
-	EXPECT_EQ(value.ExceptionEvent.ErrorCode, 6);
-	EXPECT_EQ(value.ExceptionEvent.ExceptionParameter, 0x1234);
+	CHECK_EQ(set_event(&pf, 0x1234), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &value), S_OK);
+	CHECK_EQ(value.ExceptionEvent.EventPending, 1);
+	CHECK_EQ(value.ExceptionEvent.EventType, WHvX64PendingEventException);
+	CHECK_EQ(value.ExceptionEvent.DeliverErrorCode, 1);
+	CHECK_EQ(value.ExceptionEvent.Vector, EXC_PF);
+	CHECK_EQ(value.ExceptionEvent.ErrorCode, 6);
+	CHECK_EQ(value.ExceptionEvent.ExceptionParameter, 0x1234);
 	/* Taken back, it has never been. */
-	EXPECT_HR(child_set(&child, WHvRegisterPendingEvent, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), OLD_CR2);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingEvent, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
+	CHECK_EQ(child_get(&child, WHvX64RegisterCr2), OLD_CR2);
 	child_destroy(&child);
 }
 
@@ -215,9 +215,9 @@ static void inject_later_event_replaces_the_one_before(void)
 	const struct injection gp = { WHvX64PendingException, EXC_GP, 0, true, 8 };
 
 	create(CHILD_LONG, GUEST(halt));
-	EXPECT_HR(set_event(&first, 0), S_OK);
-	EXPECT_HR(set_event(&gp, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(set_event(&first, 0), S_OK);
+	CHECK_EQ(set_event(&gp, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	expect_delivered(&gp, CHILD_LONG);
 	child_destroy(&child);
 }
@@ -232,24 +232,24 @@ static void inject_into_both_registers(void)
 		create(CHILD_LONG, GUEST(halt));
 		for (unsigned int n = 0; n < 2; n++)
 			if (n == i)
-				EXPECT_HR(set_event(&gp, 0), S_OK);
+				CHECK_EQ(set_event(&gp, 0), S_OK);
 			else
-				EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption,
-						    interruption_of(&irq)),
-					  S_OK);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(&irq));
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent) & 0xffffffff,
-			  1 | 1 << 8 | EXC_GP << 16);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_GP + 1);
-		EXPECT_EQ(child_frame(&child, CHILD_LONG).vector, EXC_GP);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(&irq));
-		EXPECT_EQ(child.exit.VpContext.Rflags & RFLAGS_IF, 0);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-		EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 0x20 + 1);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
+				CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption,
+						   interruption_of(&irq)),
+					 S_OK);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(&irq));
+		CHECK_EQ(child_get(&child, WHvRegisterPendingEvent) & 0xffffffff,
+			 1 | 1 << 8 | EXC_GP << 16);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + EXC_GP + 1);
+		CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_GP);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(&irq));
+		CHECK_EQ(child.exit.VpContext.Rflags & RFLAGS_IF, 0);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 0x20 + 1);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), 0);
 		child_destroy(&child);
 	}
 }
@@ -269,37 +269,37 @@ static void interrupt_delivery(const struct injection *e, enum child_mode mode, 
 {
 	const WHV_X64_VP_EXIT_CONTEXT *const c = &child.exit.VpContext;
 
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, hole, 4096), S_OK);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, hole, 4096), S_OK);
 	for (unsigned int i = 0; i < 2; i++) {
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-		EXPECT_EQ(child.exit.MemoryAccess.Gpa & ~0xfffull, hole);
-		EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
-		EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType,
-			  hole == CHILD_IDT ? WHvMemoryAccessRead : WHvMemoryAccessWrite);
-		EXPECT_EQ(c->ExecutionState.InterruptionPending, 1);
-		EXPECT_EQ(c->Rip, CHILD_CODE);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(e));
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+		CHECK_EQ(child.exit.MemoryAccess.Gpa & ~0xfffull, hole);
+		CHECK_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+		CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType,
+			 hole == CHILD_IDT ? WHvMemoryAccessRead : WHvMemoryAccessWrite);
+		CHECK_EQ(c->ExecutionState.InterruptionPending, 1);
+		CHECK_EQ(c->Rip, CHILD_CODE);
+		CHECK_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(e));
 	}
 	if (is_guests_own) {
 		/* Removed, the instruction is done again. */
-		EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, 0), S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-		EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(e));
+		CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, 0), S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+		CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), interruption_of(e));
 	}
-	EXPECT_HR(map_page(hole), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(map_page(hole), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	if (!is_guests_own || e->type != WHvX64PendingException) {
 		/* Bochs 3.0 saves RF at the exit, whatever was being delivered. */
 		expect_pushed(e, mode, RFLAGS_RF);
 	} else {
 		/* A fault of its own has pushed RF. */
-		EXPECT_EQ(child_frame(&child, mode).vector, e->vector);
-		EXPECT_EQ(child_frame(&child, mode).error, e->error);
-		EXPECT_EQ(child_frame(&child, mode).rip, CHILD_CODE);
+		CHECK_EQ(child_frame(&child, mode).vector, e->vector);
+		CHECK_EQ(child_frame(&child, mode).error, e->error);
+		CHECK_EQ(child_frame(&child, mode).rip, CHILD_CODE);
 	}
 	if (e->type == WHvX64PendingNmi)
-		EXPECT_EQ(child_get(&child, WHvRegisterInterruptState) & 2, 2);
+		CHECK_EQ(child_get(&child, WHvRegisterInterruptState) & 2, 2);
 }
 
 static void redeliver_injected(enum child_mode mode, uint64_t hole)
@@ -311,8 +311,8 @@ static void redeliver_injected(enum child_mode mode, uint64_t hole)
 		if (e->type == WHvX64PendingNmi)
 			continue;
 		create(mode, GUEST(halt));
-		EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, interruption_of(e)),
-			  S_OK);
+		CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, interruption_of(e)),
+			 S_OK);
 		interrupt_delivery(e, mode, hole, false);
 		complain(e, mode);
 		child_destroy(&child);
@@ -351,7 +351,7 @@ static void redeliver_what_the_guest_did_itself(void)
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && !check_has_failed(); i++) {
 		create(CHILD_PROT32, own[i].code);
-		EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x1000), S_OK);
+		CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x1000), S_OK);
 		interrupt_delivery(&own[i].event, CHILD_PROT32, CHILD_STACK - 0x1000, true);
 		complain(&own[i].event, CHILD_PROT32);
 		child_destroy(&child);
@@ -376,59 +376,63 @@ static HRESULT with_apic(WHV_PARTITION_HANDLE partition)
 static void ext_int_does_not_need_the_apic_in_the_hypervisor(void)
 {
 	create(CHILD_LONG, GUEST(halt));
-	EXPECT_HR(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30)), S_OK);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), EXT_INT(0x30));
-	EXPECT_HR(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30) | 1u << 16),
-		  WHIT_E_REGISTER_VALUE);
-	EXPECT_EQ(child.page->error_register, WHvRegisterPendingEvent);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30)), S_OK);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), EXT_INT(0x30));
+	CHECK_EQ(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30) | 1u << 16),
+		 WHIT_E_REGISTER_VALUE);
+	CHECK_EQ(child.page->error_register, WHvRegisterPendingEvent);
 	child_destroy(&child);
 }
 
 static void ext_int_waits_until_the_guest_takes_interrupts(void)
 {
-	EXPECT_HR(child_create_configured(&child, CHILD_LONG, GUEST(nop_sti_nop), with_apic), S_OK);
+	CHECK_EQ(child_create_configured(&child, CHILD_LONG, GUEST(nop_sti_nop), with_apic), S_OK);
 	if (check_has_failed())
 		return;
 	child_gates(&child, CHILD_LONG);
 	/* With the APIC HLT waits inside: the handler leaves through a port. */
 	child.ram[CHILD_HANDLER + 0x30] = 0xe6;
-	EXPECT_HR(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30)), S_OK);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), EXT_INT(0x30));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 0x30);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30)), S_OK);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), EXT_INT(0x30));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 0x30);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
 	/* Behind STI's shadow. */
-	EXPECT_EQ(*(uint64_t *)(void *)(child.ram + CHILD_STACK - 40), CHILD_CODE + 4);
+	CHECK_EQ(*(uint64_t *)(void *)(child.ram + CHILD_STACK - 40), CHILD_CODE + 4);
 	child_destroy(&child);
 }
 
 static void ext_int_can_be_taken_back(void)
 {
-	EXPECT_HR(child_create_configured(&child, CHILD_LONG, GUEST(nop_sti_nop), with_apic), S_OK);
+	CHECK_EQ(child_create_configured(&child, CHILD_LONG, GUEST(nop_sti_nop), with_apic), S_OK);
 	if (check_has_failed())
 		return;
 	child.ram[CHILD_CODE + 5] = 0xe6; /* in the place of HLT */
-	EXPECT_HR(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30)), S_OK);
-	EXPECT_HR(child_set(&child, WHvRegisterPendingEvent, 0), S_OK);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 5);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingEvent, EXT_INT(0x30)), S_OK);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingEvent, 0), S_OK);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingEvent), 0);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 5);
 	child_destroy(&child);
 }
 
 void inject_checks(void)
 {
-	RUN(inject_interruption_in_real_mode);
-	RUN(inject_interruption_in_protected_mode);
-	RUN(inject_interruption_in_long_mode);
-	RUN(inject_event_brings_error_code_and_cr2);
-	RUN(inject_event_is_read_back_until_it_is_delivered);
-	RUN(inject_later_event_replaces_the_one_before);
-	RUN(inject_into_both_registers);
-	RUN(redeliver_after_the_stack_was_missing);
-	RUN(redeliver_after_the_idt_was_missing);
-	RUN(redeliver_what_the_guest_did_itself);
-	RUN(ext_int_does_not_need_the_apic_in_the_hypervisor);
-	RUN(ext_int_waits_until_the_guest_takes_interrupts);
-	RUN(ext_int_can_be_taken_back);
+	static const struct test tests[] = {
+		TEST(inject_interruption_in_real_mode),
+		TEST(inject_interruption_in_protected_mode),
+		TEST(inject_interruption_in_long_mode),
+		TEST(inject_event_brings_error_code_and_cr2),
+		TEST(inject_event_is_read_back_until_it_is_delivered),
+		TEST(inject_later_event_replaces_the_one_before),
+		TEST(inject_into_both_registers),
+		TEST(redeliver_after_the_stack_was_missing),
+		TEST(redeliver_after_the_idt_was_missing),
+		TEST(redeliver_what_the_guest_did_itself),
+		TEST(ext_int_does_not_need_the_apic_in_the_hypervisor),
+		TEST(ext_int_waits_until_the_guest_takes_interrupts),
+		TEST(ext_int_can_be_taken_back),
+	};
+
+	RUN(tests);
 }

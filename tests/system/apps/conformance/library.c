@@ -99,7 +99,7 @@ HRESULT library_create(struct library *library, struct child *child)
 
 void library_destroy(struct library *library)
 {
-	EXPECT_HR(WHvEmulatorDestroyEmulator(library->emulator), S_OK);
+	CHECK_EQ(WHvEmulatorDestroyEmulator(library->emulator), S_OK);
 }
 
 bool library_complete(struct library *library)
@@ -177,7 +177,7 @@ static WHV_REGISTER_VALUE get(UINT32 name)
 	const WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)name };
 	WHV_REGISTER_VALUE value = { .Reg64 = 0 };
 
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &value), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 1, &value), S_OK);
 	return value;
 }
 
@@ -186,15 +186,15 @@ static void set_128(UINT32 name, uint64_t low, uint64_t high)
 	const WHV_REGISTER_NAME names[1] = { (WHV_REGISTER_NAME)name };
 	const WHV_REGISTER_VALUE value = { .Reg128 = { { .Low64 = low, .High64 = high } } };
 
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, &value), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, &value), S_OK);
 }
 
 static bool begin(enum child_mode mode, struct guest_code code)
 {
-	EXPECT_HR(child_create(&child, mode, code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, mode, code, 0, 0), S_OK);
 	if (check_has_failed())
 		return false;
-	EXPECT_HR(library_create(&library, &child), S_OK);
+	CHECK_EQ(library_create(&library, &child), S_OK);
 	for (unsigned int i = 0; i < 4096; i++)
 		child.ram[CHILD_DATA + i] = (uint8_t)(i * 7 + 1);
 	(void)child_set(&child, WHvX64RegisterRax, RAX);
@@ -241,11 +241,11 @@ static bool run_once(enum child_mode mode, struct guest_code code, bool is_devic
 	set_128(WHvX64RegisterFpControlStatus, 0x0000000100000000 | 0x37f, 0);
 	state->reason = child_run(&child);
 	if (is_device) {
-		EXPECT_EQ(state->reason, WHvRunVpExitReasonMemoryAccess);
+		CHECK_EQ(state->reason, WHvRunVpExitReasonMemoryAccess);
 		if (is_fetched)
 			child.exit.MemoryAccess.InstructionByteCount = 0;
-		EXPECT(library_complete(&library));
-		EXPECT(library.n_accesses > 0);
+		CHECK(library_complete(&library));
+		CHECK(library.n_accesses > 0);
 		state->reason = library_run(&library);
 	}
 	for (unsigned int i = 0; i < GPRS; i++)
@@ -271,23 +271,23 @@ static void compare(enum child_mode mode, struct guest_code code, uint64_t undef
 
 	if (!run_once(mode, code, false, false, &native))
 		return;
-	EXPECT_EQ(native.reason, WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(native.reason, WHvRunVpExitReasonX64Halt);
 	for (unsigned int fetched = 0; fetched < 2; fetched++) {
 		if (!run_once(mode, code, true, fetched, &emulated))
 			return;
-		EXPECT_EQ(emulated.reason, native.reason);
+		CHECK_EQ(emulated.reason, native.reason);
 		for (unsigned int i = 0; i < GPRS; i++)
-			EXPECT_EQ(emulated.gpr[i], native.gpr[i]);
-		EXPECT_EQ(emulated.rip, native.rip);
-		EXPECT_EQ(emulated.rflags & ~undefined, native.rflags & ~undefined);
-		EXPECT_EQ(emulated.xmm.Reg128.Low64, native.xmm.Reg128.Low64);
-		EXPECT_EQ(emulated.xmm.Reg128.High64, native.xmm.Reg128.High64);
-		EXPECT_EQ(emulated.st.Reg128.Low64, native.st.Reg128.Low64);
-		EXPECT_EQ(emulated.st.Reg128.High64, native.st.Reg128.High64);
+			CHECK_EQ(emulated.gpr[i], native.gpr[i]);
+		CHECK_EQ(emulated.rip, native.rip);
+		CHECK_EQ(emulated.rflags & ~undefined, native.rflags & ~undefined);
+		CHECK_EQ(emulated.xmm.Reg128.Low64, native.xmm.Reg128.Low64);
+		CHECK_EQ(emulated.xmm.Reg128.High64, native.xmm.Reg128.High64);
+		CHECK_EQ(emulated.st.Reg128.Low64, native.st.Reg128.Low64);
+		CHECK_EQ(emulated.st.Reg128.High64, native.st.Reg128.High64);
 		for (unsigned int i = 0; i < 4096; i++)
-			EXPECT_EQ(emulated.page[i], native.page[i]);
+			CHECK_EQ(emulated.page[i], native.page[i]);
 		for (unsigned int i = 0; i < sizeof(native.stack); i++)
-			EXPECT_EQ(emulated.stack[i], native.stack[i]);
+			CHECK_EQ(emulated.stack[i], native.stack[i]);
 	}
 }
 
@@ -342,11 +342,11 @@ static void library_ends_an_interrupt_shadow(void)
 	library.device = child.ram + CHILD_DATA;
 	library.device_gpa = CHILD_MMIO;
 	set_pointers(CHILD_PROT32, CHILD_MMIO);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 1);
-	EXPECT(library_complete(&library));
-	EXPECT_EQ(child_get(&child, WHvRegisterInterruptState), 0);
-	EXPECT_EQ(library_run(&library), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptShadow, 1);
+	CHECK(library_complete(&library));
+	CHECK_EQ(child_get(&child, WHvRegisterInterruptState), 0);
+	CHECK_EQ(library_run(&library), WHvRunVpExitReasonX64Halt);
 	end();
 }
 
@@ -371,19 +371,19 @@ static void run_port(struct guest_code code, uint32_t eax, unsigned int n_bytes,
 	if (!begin(CHILD_PROT32, code))
 		return;
 	set_pointers(CHILD_PROT32, CHILD_DATA);
-	EXPECT_EQ(library_run(&library), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + (uint64_t)(code.end - code.start));
-	EXPECT_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), eax);
-	EXPECT_EQ(library.port, 0x402);
-	EXPECT_EQ(library.n_accesses, is_string ? 4 : 1);
-	EXPECT_EQ(library.n_port_bytes, n_bytes);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRcx), is_string ? 0 : 4);
+	CHECK_EQ(library_run(&library), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + (uint64_t)(code.end - code.start));
+	CHECK_EQ((uint32_t)child_get(&child, WHvX64RegisterRax), eax);
+	CHECK_EQ(library.port, 0x402);
+	CHECK_EQ(library.n_accesses, is_string ? 4 : 1);
+	CHECK_EQ(library.n_port_bytes, n_bytes);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRcx), is_string ? 0 : 4);
 	for (unsigned int i = 0; i < n_bytes; i++)
-		EXPECT_EQ(library.port_bytes[i],
-			  is_string ? child.ram[CHILD_DATA + 0x20 + i] : al[i & 3]);
+		CHECK_EQ(library.port_bytes[i],
+			 is_string ? child.ram[CHILD_DATA + 0x20 + i] : al[i & 3]);
 	if (is_string && !n_bytes)
 		for (unsigned int i = 0; i < (unsigned int)library.next_input - 0x30; i++)
-			EXPECT_EQ(child.ram[CHILD_DATA + 0x40 + i], 0x30 + i);
+			CHECK_EQ(child.ram[CHILD_DATA + 0x40 + i], 0x30 + i);
 	end();
 }
 
@@ -403,7 +403,7 @@ static void library_does_port_strings(void)
 	run_port(GUEST(emu_rep_outsw), 0x55667788, 8, true);
 	run_port(GUEST(emu_rep_insb), 0x55667788, 0, true);
 	run_port(GUEST(emu_rep_insd), 0x55667788, 0, true);
-	EXPECT_EQ(library.next_input, 0x30 + 16);
+	CHECK_EQ(library.next_input, 0x30 + 16);
 }
 
 /* ---- Faults ------------------------------------------------------------------------------ */
@@ -423,18 +423,18 @@ static void library_faults_in_the_middle(void)
 	(void)child_set(&child, WHvX64RegisterRsi, CHILD_DATA);
 	(void)child_set(&child, WHvX64RegisterRdi, 0x200000 - 3);
 	(void)child_set(&child, WHvX64RegisterRcx, 8);
-	EXPECT_EQ(library_run(&library), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterCr2), 0x200000);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRcx), 5);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 3);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), 0x200000);
+	CHECK_EQ(library_run(&library), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_HANDLER + 1);
+	CHECK_EQ(child_get(&child, WHvX64RegisterCr2), 0x200000);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRcx), 5);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsi), CHILD_DATA + 3);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), 0x200000);
 	frame = (uint64_t *)(void *)(child.ram + child_get(&child, WHvX64RegisterRsp));
-	EXPECT_EQ(frame[0], 2); /* a write by the supervisor, not present */
-	EXPECT_EQ(frame[1], CHILD_CODE);
+	CHECK_EQ(frame[0], 2); /* a write by the supervisor, not present */
+	CHECK_EQ(frame[1], CHILD_CODE);
 	for (unsigned int i = 0; i < 3; i++)
-		EXPECT_EQ(library.device[0xffd + i], child.ram[CHILD_DATA + i]);
-	EXPECT_EQ(library.n_accesses, 3);
+		CHECK_EQ(library.device[0xffd + i], child.ram[CHILD_DATA + i]);
+	CHECK_EQ(library.n_accesses, 3);
 	end();
 }
 
@@ -447,22 +447,26 @@ static void library_refuses_what_it_does_not_do(void)
 	library.device_gpa = CHILD_MMIO;
 	child.ram[CHILD_DATA] = 0xf4; /* HLT in the device */
 	(void)child_set(&child, WHvX64RegisterRip, CHILD_MMIO);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT(!library_complete(&library));
-	EXPECT_EQ(library.status.AsUINT32, 2); /* InternalEmulationFailure */
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRip), CHILD_MMIO);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK(!library_complete(&library));
+	CHECK_EQ(library.status.AsUINT32, 2); /* InternalEmulationFailure */
+	CHECK_EQ(child_get(&child, WHvX64RegisterRip), CHILD_MMIO);
 	end();
 }
 
 void library_checks(void)
 {
-	RUN(library_moves);
-	RUN(library_computes);
-	RUN(library_moves_strings);
-	RUN(library_moves_vectors_and_floating_point);
-	RUN(library_ends_an_interrupt_shadow);
-	RUN(library_does_ports);
-	RUN(library_does_port_strings);
-	RUN(library_faults_in_the_middle);
-	RUN(library_refuses_what_it_does_not_do);
+	static const struct test tests[] = {
+		TEST(library_moves),
+		TEST(library_computes),
+		TEST(library_moves_strings),
+		TEST(library_moves_vectors_and_floating_point),
+		TEST(library_ends_an_interrupt_shadow),
+		TEST(library_does_ports),
+		TEST(library_does_port_strings),
+		TEST(library_faults_in_the_middle),
+		TEST(library_refuses_what_it_does_not_do),
+	};
+
+	RUN(tests);
 }

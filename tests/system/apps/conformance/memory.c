@@ -22,8 +22,8 @@ static void create(struct guest_code code)
 {
 	if (!arena)
 		arena = test_pages(PAGES);
-	EXPECT(arena != NULL);
-	EXPECT_HR(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
+	CHECK(arena != NULL);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
 }
 
 static HRESULT map(void *source, uint64_t gpa, uint64_t n_bytes, UINT32 flags)
@@ -35,16 +35,16 @@ static HRESULT map(void *source, uint64_t gpa, uint64_t n_bytes, UINT32 flags)
 static void map_needs_alignment_and_a_size(void)
 {
 	create(GUEST(halt));
-	EXPECT_HR(map(arena + 1, CHILD_MMIO, 4096, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena + 2048, CHILD_MMIO, 4096, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO + 8, 4096, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4095, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 1, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 0, RWX), E_INVALIDARG);
-	EXPECT_HR(map(NULL, CHILD_MMIO, 4096, RWX), E_POINTER);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO + 8, 4096), E_INVALIDARG);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 4095), E_INVALIDARG);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 0), E_INVALIDARG);
+	CHECK_EQ(map(arena + 1, CHILD_MMIO, 4096, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena + 2048, CHILD_MMIO, 4096, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO + 8, 4096, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4095, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 1, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 0, RWX), E_INVALIDARG);
+	CHECK_EQ(map(NULL, CHILD_MMIO, 4096, RWX), E_POINTER);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, CHILD_MMIO + 8, 4096), E_INVALIDARG);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 4095), E_INVALIDARG);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 0), E_INVALIDARG);
 	child_destroy(&child);
 }
 
@@ -54,32 +54,32 @@ static void map_stays_inside_the_address_space(void)
 	uint64_t end;
 
 	create(GUEST(halt));
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodePhysicalAddressWidth, &capability,
-				   sizeof(capability), NULL),
-		  S_OK);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodePhysicalAddressWidth, &capability,
+				  sizeof(capability), NULL),
+		 S_OK);
 	end = 1ull << capability.PhysicalAddressWidth;
-	EXPECT_HR(map(arena, end - 4096, 4096, RWX), S_OK);
-	EXPECT_HR(map(arena, end, 4096, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, end - 4096, 8192, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, ~0xfffull, 4096, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, ~0xfffull, 8192, RWX), E_INVALIDARG);
-	EXPECT_HR(map(arena, 0, ~0xfffull, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, end - 4096, 4096, RWX), S_OK);
+	CHECK_EQ(map(arena, end, 4096, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, end - 4096, 8192, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, ~0xfffull, 4096, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, ~0xfffull, 8192, RWX), E_INVALIDARG);
+	CHECK_EQ(map(arena, 0, ~0xfffull, RWX), E_INVALIDARG);
 	child_destroy(&child);
 }
 
 static void map_flags_are_those_that_exist(void)
 {
 	create(GUEST(halt));
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R), S_OK);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, RW), S_OK);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, RWX), S_OK);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, 0x10), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, 0x80000007u), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite), E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute),
-		  E_INVALIDARG);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R | WHvMapGpaRangeFlagTrackDirtyPages), S_OK);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagTrackDirtyPages), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, R), S_OK);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, RW), S_OK);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, RWX), S_OK);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, 0x10), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, 0x80000007u), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite), E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagWrite | WHvMapGpaRangeFlagExecute),
+		 E_INVALIDARG);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, R | WHvMapGpaRangeFlagTrackDirtyPages), S_OK);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, WHvMapGpaRangeFlagTrackDirtyPages), E_INVALIDARG);
 	child_destroy(&child);
 }
 
@@ -91,28 +91,28 @@ static void map_source_is_the_roots_ram(void)
 	if (check_has_failed())
 		return;
 	lent = ((struct whp_partition *)child.partition)->call.runs[0].pages;
-	EXPECT_FAILED(map(lent, CHILD_MMIO, 4096, RWX));
-	EXPECT_FAILED(map((void *)0xfee00000ull, CHILD_MMIO, 4096, RWX));
-	EXPECT_FAILED(map((void *)0xfff000000000ull, CHILD_MMIO, 4096, RWX));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK(FAILED(map(lent, CHILD_MMIO, 4096, RWX)));
+	CHECK(FAILED(map((void *)0xfee00000ull, CHILD_MMIO, 4096, RWX)));
+	CHECK(FAILED(map((void *)0xfff000000000ull, CHILD_MMIO, 4096, RWX)));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
 static uint32_t read_at(uint64_t gpa)
 {
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, gpa), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, gpa), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	return (uint32_t)child_get(&child, WHvX64RegisterRax);
 }
 
 static void expect_hole(uint64_t gpa)
 {
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, gpa), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, gpa);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, gpa), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, gpa);
 }
 
 static void number_pages(void)
@@ -129,9 +129,9 @@ static void map_shows_each_page_where_it_belongs(void)
 	if (check_has_failed())
 		return;
 	number_pages();
-	EXPECT_HR(map(arena, 0x40000000, PAGES * 4096ull, RW), S_OK);
+	CHECK_EQ(map(arena, 0x40000000, PAGES * 4096ull, RW), S_OK);
 	for (unsigned int i = 0; i < sizeof(picks) / sizeof(picks[0]); i++)
-		EXPECT_EQ(read_at(0x40000000 + picks[i] * 4096ull), 0xab000000 + picks[i]);
+		CHECK_EQ(read_at(0x40000000 + picks[i] * 4096ull), 0xab000000 + picks[i]);
 	expect_hole(0x40000000 + PAGES * 4096ull);
 	expect_hole(0x40000000 - 4);
 	child_destroy(&child);
@@ -144,17 +144,17 @@ static void map_replaces_page_by_page(void)
 	if (check_has_failed())
 		return;
 	number_pages();
-	EXPECT_HR(map(arena, 0x40000000, PAGES * 4096ull, RWX), S_OK);
-	EXPECT_EQ(read_at(0x40005000), 0xab000005);
-	EXPECT_HR(map(arena + 4096 * 99, 0x40005000, 4096, RWX), S_OK);
-	EXPECT_EQ(read_at(0x40005000), 0xab000063);
-	EXPECT_EQ(read_at(0x40004000), 0xab000004);
-	EXPECT_EQ(read_at(0x40006000), 0xab000006);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x40005000, 4096), S_OK);
+	CHECK_EQ(map(arena, 0x40000000, PAGES * 4096ull, RWX), S_OK);
+	CHECK_EQ(read_at(0x40005000), 0xab000005);
+	CHECK_EQ(map(arena + 4096 * 99, 0x40005000, 4096, RWX), S_OK);
+	CHECK_EQ(read_at(0x40005000), 0xab000063);
+	CHECK_EQ(read_at(0x40004000), 0xab000004);
+	CHECK_EQ(read_at(0x40006000), 0xab000006);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, 0x40005000, 4096), S_OK);
 	expect_hole(0x40005000);
-	EXPECT_EQ(read_at(0x40006000), 0xab000006);
-	EXPECT_HR(map(arena, 0x40000000, PAGES * 4096ull, RWX), S_OK);
-	EXPECT_EQ(read_at(0x40005000), 0xab000005);
+	CHECK_EQ(read_at(0x40006000), 0xab000006);
+	CHECK_EQ(map(arena, 0x40000000, PAGES * 4096ull, RWX), S_OK);
+	CHECK_EQ(read_at(0x40005000), 0xab000005);
 	child_destroy(&child);
 }
 
@@ -163,14 +163,14 @@ static void map_rights_can_be_changed_by_mapping_again(void)
 	create(GUEST(write32));
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x1234), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 0);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, RW), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(*(uint32_t *)(void *)arena, 0x1234);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, R), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x1234), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 0);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, RW), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(*(uint32_t *)(void *)arena, 0x1234);
 	child_destroy(&child);
 }
 
@@ -181,11 +181,11 @@ static void map_page_can_stand_at_many_places(void)
 		return;
 	*(uint32_t *)(void *)arena = 0x600df00d;
 	for (unsigned int i = 0; i < 8; i++)
-		EXPECT_HR(map(arena, CHILD_MMIO + i * 0x1000, 4096, R), S_OK);
+		CHECK_EQ(map(arena, CHILD_MMIO + i * 0x1000, 4096, R), S_OK);
 	for (unsigned int i = 0; i < 8; i++)
-		EXPECT_EQ(read_at(CHILD_MMIO + i * 0x1000), 0x600df00d);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 4096), S_OK);
-	EXPECT_EQ(read_at(CHILD_MMIO + 0x1000), 0x600df00d);
+		CHECK_EQ(read_at(CHILD_MMIO + i * 0x1000), 0x600df00d);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, CHILD_MMIO, 4096), S_OK);
+	CHECK_EQ(read_at(CHILD_MMIO + 0x1000), 0x600df00d);
 	child_destroy(&child);
 }
 
@@ -197,15 +197,15 @@ static void map_page_can_back_many_partitions(void)
 	create(GUEST(read32));
 	if (check_has_failed())
 		return;
-	EXPECT_HR(WHvCreatePartition(&other), S_OK);
-	EXPECT_HR(WHvSetPartitionProperty(other, WHvPartitionPropertyCodeProcessorCount, &one, 4),
-		  S_OK);
-	EXPECT_HR(WHvSetupPartition(other), S_OK);
-	EXPECT_HR(WHvMapGpaRange(other, arena, 0, 2 * 4096, WHvMapGpaRangeFlagRead), S_OK);
-	EXPECT_HR(map(arena, CHILD_MMIO, 4096, R), S_OK);
-	EXPECT_HR(WHvDeletePartition(other), S_OK);
+	CHECK_EQ(WHvCreatePartition(&other), S_OK);
+	CHECK_EQ(WHvSetPartitionProperty(other, WHvPartitionPropertyCodeProcessorCount, &one, 4),
+		 S_OK);
+	CHECK_EQ(WHvSetupPartition(other), S_OK);
+	CHECK_EQ(WHvMapGpaRange(other, arena, 0, 2 * 4096, WHvMapGpaRangeFlagRead), S_OK);
+	CHECK_EQ(map(arena, CHILD_MMIO, 4096, R), S_OK);
+	CHECK_EQ(WHvDeletePartition(other), S_OK);
 	*(uint32_t *)(void *)arena = 0x5eed;
-	EXPECT_EQ(read_at(CHILD_MMIO), 0x5eed);
+	CHECK_EQ(read_at(CHILD_MMIO), 0x5eed);
 	child_destroy(&child);
 }
 
@@ -219,13 +219,13 @@ static void map_excludes_lending(void)
 	if (check_has_failed())
 		return;
 	handle = ((struct whp_partition *)child.partition)->call.handle;
-	EXPECT_HR(map(arena, CHILD_MMIO, 8 * 4096, R), S_OK);
-	EXPECT_FAILED(
-		(HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)arena, 1, 0, 0, &result));
-	EXPECT_FAILED((HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)child.page, 1, 0, 0,
-					  &result));
+	CHECK_EQ(map(arena, CHILD_MMIO, 8 * 4096, R), S_OK);
+	CHECK(FAILED(
+		(HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)arena, 1, 0, 0, &result)));
+	CHECK(FAILED((HRESULT)hypercall5(WHIT_CALL_LEND, handle, (uintptr_t)child.page, 1, 0, 0,
+					 &result)));
 	*(uint32_t *)(void *)arena = 0x77;
-	EXPECT_EQ(*(volatile uint32_t *)(void *)arena, 0x77);
+	CHECK_EQ(*(volatile uint32_t *)(void *)arena, 0x77);
 	child_destroy(&child);
 }
 
@@ -234,28 +234,32 @@ static void unmap_of_a_hole_succeeds(void)
 	create(GUEST(read32));
 	if (check_has_failed())
 		return;
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x70000000, 4096), S_OK);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x40000000, 0x40000000), S_OK);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, 0x70000000, 4096), S_OK);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, 0x40000000, 0x40000000), S_OK);
 	/* From a hole over a mapping into a hole. */
 	number_pages();
-	EXPECT_HR(map(arena, 0x40200000, 8 * 4096, R), S_OK);
-	EXPECT_EQ(read_at(0x40203000), 0xab000003);
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, 0x40000000, 0x10000000), S_OK);
+	CHECK_EQ(map(arena, 0x40200000, 8 * 4096, R), S_OK);
+	CHECK_EQ(read_at(0x40203000), 0xab000003);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, 0x40000000, 0x10000000), S_OK);
 	expect_hole(0x40203000);
 	child_destroy(&child);
 }
 
 void memory_checks(void)
 {
-	RUN(map_needs_alignment_and_a_size);
-	RUN(map_stays_inside_the_address_space);
-	RUN(map_flags_are_those_that_exist);
-	RUN(map_source_is_the_roots_ram);
-	RUN(map_shows_each_page_where_it_belongs);
-	RUN(map_replaces_page_by_page);
-	RUN(map_rights_can_be_changed_by_mapping_again);
-	RUN(map_page_can_stand_at_many_places);
-	RUN(map_page_can_back_many_partitions);
-	RUN(map_excludes_lending);
-	RUN(unmap_of_a_hole_succeeds);
+	static const struct test tests[] = {
+		TEST(map_needs_alignment_and_a_size),
+		TEST(map_stays_inside_the_address_space),
+		TEST(map_flags_are_those_that_exist),
+		TEST(map_source_is_the_roots_ram),
+		TEST(map_shows_each_page_where_it_belongs),
+		TEST(map_replaces_page_by_page),
+		TEST(map_rights_can_be_changed_by_mapping_again),
+		TEST(map_page_can_stand_at_many_places),
+		TEST(map_page_can_back_many_partitions),
+		TEST(map_excludes_lending),
+		TEST(unmap_of_a_hole_succeeds),
+	};
+
+	RUN(tests);
 }

@@ -34,7 +34,7 @@ static void create(enum child_mode mode, struct guest_code code, uint32_t emulat
 	if (!arena)
 		arena = (uint8_t *)(((uintptr_t)test_pages(PAGES + 512) + 0x1fffff) &
 				    ~(uintptr_t)0x1fffff);
-	EXPECT_HR(child_create(&child, mode, code, emulation, 0), S_OK);
+	CHECK_EQ(child_create(&child, mode, code, emulation, 0), S_OK);
 	for (uint32_t i = 0; i < PAGES; i++)
 		*(uint32_t *)(void *)(arena + PAGE * i) = 0xab000000 + i;
 }
@@ -55,22 +55,22 @@ static HRESULT protect(uint64_t gpa, uint64_t n_pages, UINT32 flags)
 static uint32_t use(struct guest_code code, uint64_t address)
 {
 	child_load(&child, code);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, address), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, address), S_OK);
 	return child_run(&child);
 }
 
 static void expect_done(struct guest_code code, uint64_t address)
 {
-	EXPECT_EQ(use(code, address), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(use(code, address), WHvRunVpExitReasonX64Halt);
 }
 
 static void expect_refused(struct guest_code code, uint64_t address, uint32_t type,
 			   bool is_unmapped)
 {
-	EXPECT_EQ(use(code, address), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, type);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, is_unmapped);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, address);
+	CHECK_EQ(use(code, address), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, type);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, is_unmapped);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, address);
 }
 
 /* ---- Rights ------------------------------------------------------------------------------ */
@@ -80,23 +80,23 @@ static void protect_takes_effect_on_what_the_guest_has_used(void)
 	create(CHILD_PROT32, GUEST(read32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, PAGES, RWX), S_OK);
+	CHECK_EQ(map(0, AREA, PAGES, RWX), S_OK);
 	expect_done(GUEST(write32), AREA + 5 * PAGE);
-	EXPECT_HR(protect(AREA + 5 * PAGE, 1, R), S_OK);
+	CHECK_EQ(protect(AREA + 5 * PAGE, 1, R), S_OK);
 	expect_refused(GUEST(write32), AREA + 5 * PAGE, WHvMemoryAccessWrite, false);
 	expect_done(GUEST(read32), AREA + 5 * PAGE);
 	expect_done(GUEST(write32), AREA + 4 * PAGE);
 	expect_done(GUEST(write32), AREA + 6 * PAGE);
 	arena[5 * PAGE] = 0xf4;
 	expect_refused(GUEST(jump), AREA + 5 * PAGE, WHvMemoryAccessExecute, false);
-	EXPECT_HR(protect(AREA + 5 * PAGE, 1, RX), S_OK);
+	CHECK_EQ(protect(AREA + 5 * PAGE, 1, RX), S_OK);
 	expect_done(GUEST(jump), AREA + 5 * PAGE);
 	expect_refused(GUEST(add32), AREA + 5 * PAGE, WHvMemoryAccessWrite, false);
-	EXPECT_HR(protect(AREA, PAGES, RW), S_OK);
+	CHECK_EQ(protect(AREA, PAGES, RW), S_OK);
 	expect_done(GUEST(add32), AREA + 5 * PAGE);
 	expect_refused(GUEST(jump), AREA + 5 * PAGE, WHvMemoryAccessExecute, false);
 	/* And a page that is gone, after it has been used. */
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, AREA + 5 * PAGE, PAGE), S_OK);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, AREA + 5 * PAGE, PAGE), S_OK);
 	expect_refused(GUEST(read32), AREA + 5 * PAGE, WHvMemoryAccessRead, true);
 	child_destroy(&child);
 }
@@ -106,14 +106,14 @@ static void protect_refuses_holes_and_changes_nothing(void)
 	create(CHILD_PROT32, GUEST(read32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, 8, RW), S_OK);
-	EXPECT_HR(protect(AREA, 9, R), WHV_E_GPA_RANGE_NOT_FOUND);
-	EXPECT_HR(protect(AREA - PAGE, 2, R), WHV_E_GPA_RANGE_NOT_FOUND);
-	EXPECT_HR(protect(AREA, 0, R), E_INVALIDARG);
-	EXPECT_HR(protect(AREA + 8, 1, R), E_INVALIDARG);
-	EXPECT_HR(protect(AREA, 1, 0), E_INVALIDARG);
-	EXPECT_HR(protect(AREA, 1, 0x10 | R), E_INVALIDARG);
-	EXPECT_HR(WhitProtectGpaRange(NULL, AREA, PAGE, R), E_INVALIDARG);
+	CHECK_EQ(map(0, AREA, 8, RW), S_OK);
+	CHECK_EQ(protect(AREA, 9, R), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(protect(AREA - PAGE, 2, R), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(protect(AREA, 0, R), E_INVALIDARG);
+	CHECK_EQ(protect(AREA + 8, 1, R), E_INVALIDARG);
+	CHECK_EQ(protect(AREA, 1, 0), E_INVALIDARG);
+	CHECK_EQ(protect(AREA, 1, 0x10 | R), E_INVALIDARG);
+	CHECK_EQ(WhitProtectGpaRange(NULL, AREA, PAGE, R), E_INVALIDARG);
 	expect_done(GUEST(write32), AREA);
 	child_destroy(&child);
 }
@@ -133,7 +133,7 @@ static void execute_only_pages_cannot_be_read(void)
 		expect_refused(GUEST(read32), AREA, WHvMemoryAccessRead, false);
 		expect_refused(GUEST(write32), AREA, WHvMemoryAccessWrite, false);
 	} else {
-		EXPECT_HR(hr, E_INVALIDARG);
+		CHECK_EQ(hr, E_INVALIDARG);
 	}
 	child_destroy(&child);
 }
@@ -147,30 +147,30 @@ static void list_maps_extents_one_behind_the_other(void)
 		return;
 	for (uint32_t i = 0; i < PAGES; i++)
 		extents[i] = (WHIT_MEMORY_EXTENT) { arena + PAGE * (PAGES - 1 - i), PAGE };
-	EXPECT_HR(WhitMapGpaList(child.partition, AREA, extents, PAGES, RW), S_OK);
+	CHECK_EQ(WhitMapGpaList(child.partition, AREA, extents, PAGES, RW), S_OK);
 	for (uint32_t i = 0; i < PAGES; i += 73) {
 		expect_done(GUEST(read32), AREA + i * PAGE);
-		EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + PAGES - 1 - i);
+		CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + PAGES - 1 - i);
 	}
 	expect_refused(GUEST(read32), AREA + PAGES * PAGE, WHvMemoryAccessRead, true);
 	/* Extents that one call does in parts; and over what was there. */
 	extents[0] = (WHIT_MEMORY_EXTENT) { arena + PAGE, 700 * PAGE };
 	extents[1] = (WHIT_MEMORY_EXTENT) { arena + 9 * PAGE, 3 * PAGE };
-	EXPECT_HR(WhitMapGpaList(child.partition, AREA, extents, 2, RW), S_OK);
+	CHECK_EQ(WhitMapGpaList(child.partition, AREA, extents, 2, RW), S_OK);
 	expect_done(GUEST(read32), AREA + 699 * PAGE);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + 700);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + 700);
 	expect_done(GUEST(read32), AREA + 702 * PAGE);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + 11);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + 11);
 	expect_done(GUEST(read32), AREA + 703 * PAGE);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + PAGES - 1 - 703);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0xab000000 + PAGES - 1 - 703);
 	/* Refused as a whole. */
 	extents[1].SizeInBytes = PAGE + 8;
-	EXPECT_HR(WhitMapGpaList(child.partition, AREA, extents, 2, RW), E_INVALIDARG);
+	CHECK_EQ(WhitMapGpaList(child.partition, AREA, extents, 2, RW), E_INVALIDARG);
 	extents[1] = (WHIT_MEMORY_EXTENT) { (void *)0xfee00000ull, PAGE };
-	EXPECT_HR(WhitMapGpaList(child.partition, 2 * AREA, extents, 2, RW), E_INVALIDARG);
-	EXPECT_HR(WhitMapGpaList(child.partition, 2 * AREA, extents, 0, RW), E_INVALIDARG);
-	EXPECT_HR(WhitMapGpaList(child.partition, 2 * AREA, NULL, 1, RW), E_POINTER);
-	EXPECT_HR(WhitMapGpaList(NULL, 2 * AREA, extents, 1, RW), E_INVALIDARG);
+	CHECK_EQ(WhitMapGpaList(child.partition, 2 * AREA, extents, 2, RW), E_INVALIDARG);
+	CHECK_EQ(WhitMapGpaList(child.partition, 2 * AREA, extents, 0, RW), E_INVALIDARG);
+	CHECK_EQ(WhitMapGpaList(child.partition, 2 * AREA, NULL, 1, RW), E_POINTER);
+	CHECK_EQ(WhitMapGpaList(NULL, 2 * AREA, extents, 1, RW), E_INVALIDARG);
 	expect_refused(GUEST(read32), 2 * AREA, WHvMemoryAccessRead, true);
 	child_destroy(&child);
 }
@@ -180,14 +180,14 @@ static void map2_takes_the_callers_process_alone(void)
 	create(CHILD_PROT32, GUEST(read32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(WHvMapGpaRange2(child.partition, NULL, arena, AREA, PAGE, R), S_OK);
-	EXPECT_HR(WHvMapGpaRange2(child.partition, (HANDLE) ~(uintptr_t)0, arena + PAGE,
-				  AREA + PAGE, PAGE, R),
-		  S_OK);
-	EXPECT_HR(WHvMapGpaRange2(child.partition, arena, arena, AREA, PAGE, R), E_INVALIDARG);
-	EXPECT_HR(WHvMapGpaRange2(child.partition, NULL, arena, AREA, 8, R), E_INVALIDARG);
+	CHECK_EQ(WHvMapGpaRange2(child.partition, NULL, arena, AREA, PAGE, R), S_OK);
+	CHECK_EQ(WHvMapGpaRange2(child.partition, (HANDLE) ~(uintptr_t)0, arena + PAGE, AREA + PAGE,
+				 PAGE, R),
+		 S_OK);
+	CHECK_EQ(WHvMapGpaRange2(child.partition, arena, arena, AREA, PAGE, R), E_INVALIDARG);
+	CHECK_EQ(WHvMapGpaRange2(child.partition, NULL, arena, AREA, 8, R), E_INVALIDARG);
 	expect_done(GUEST(read32), AREA + PAGE);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0xab000001);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0xab000001);
 	child_destroy(&child);
 }
 
@@ -205,10 +205,10 @@ static HRESULT query(uint64_t gpa, uint64_t n_pages)
 
 static void expect_dirty(uint64_t word0)
 {
-	EXPECT_HR(query(AREA, PAGES), S_OK);
-	EXPECT_EQ(bits[0], word0);
+	CHECK_EQ(query(AREA, PAGES), S_OK);
+	CHECK_EQ(bits[0], word0);
 	for (unsigned int i = 1; i < PAGES / 64; i++)
-		EXPECT_EQ(bits[i], 0);
+		CHECK_EQ(bits[i], 0);
 }
 
 static void expect_writes_seen_once(void)
@@ -231,16 +231,16 @@ static void dirty_pages_are_told_once(void)
 	create(CHILD_PROT32, GUEST(write32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, PAGES, RW | TRACK), S_OK);
+	CHECK_EQ(map(0, AREA, PAGES, RW | TRACK), S_OK);
 	expect_dirty(0);
 	expect_writes_seen_once();
 	expect_done(GUEST(write32), AREA + 1023 * PAGE);
-	EXPECT_HR(query(AREA + 1000 * PAGE, 24), S_OK);
-	EXPECT_EQ(bits[0], 1u << 23);
-	EXPECT_EQ(bits[1], 0x5a5a5a5a5a5a5a5a);
+	CHECK_EQ(query(AREA + 1000 * PAGE, 24), S_OK);
+	CHECK_EQ(bits[0], 1u << 23);
+	CHECK_EQ(bits[1], 0x5a5a5a5a5a5a5a5a);
 	/* Without a bitmap they are taken back unseen. */
 	expect_done(GUEST(write32), AREA);
-	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGES * PAGE, NULL, 0), S_OK);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGES * PAGE, NULL, 0), S_OK);
 	expect_dirty(0);
 	child_destroy(&child);
 }
@@ -250,14 +250,14 @@ static void dirty_pages_with_the_emulator_are_told_once(void)
 	create(CHILD_PROT32, GUEST(write32), WHIT_EMULATE_MEMORY);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, PAGES, RW | TRACK), S_OK);
+	CHECK_EQ(map(0, AREA, PAGES, RW | TRACK), S_OK);
 	expect_writes_seen_once();
 	/* Half of the write is RAM's, and the emulator does it. */
-	EXPECT_HR(WHvUnmapGpaRange(child.partition, AREA + 20 * PAGE, PAGE), S_OK);
-	EXPECT_EQ(use(GUEST(write32), AREA + 20 * PAGE - 2), WhitRunVpExitReasonDeviceAccess);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(query(AREA, 20), S_OK);
-	EXPECT_EQ(bits[0], 1u << 19);
+	CHECK_EQ(WHvUnmapGpaRange(child.partition, AREA + 20 * PAGE, PAGE), S_OK);
+	CHECK_EQ(use(GUEST(write32), AREA + 20 * PAGE - 2), WhitRunVpExitReasonDeviceAccess);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(query(AREA, 20), S_OK);
+	CHECK_EQ(bits[0], 1u << 19);
 	child_destroy(&child);
 }
 
@@ -266,16 +266,16 @@ static void dirty_tracking_goes_on_and_off_in_place(void)
 	create(CHILD_PROT32, GUEST(write32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, PAGES, RW), S_OK);
+	CHECK_EQ(map(0, AREA, PAGES, RW), S_OK);
 	expect_done(GUEST(write32), AREA + 3 * PAGE);
-	EXPECT_HR(query(AREA, PAGES), WHV_E_GPA_RANGE_NOT_FOUND);
-	EXPECT_HR(protect(AREA, PAGES, RW | TRACK), S_OK);
+	CHECK_EQ(query(AREA, PAGES), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(protect(AREA, PAGES, RW | TRACK), S_OK);
 	expect_dirty(0);
 	expect_writes_seen_once();
-	EXPECT_HR(protect(AREA, PAGES, RW), S_OK);
+	CHECK_EQ(protect(AREA, PAGES, RW), S_OK);
 	expect_done(GUEST(write32), AREA + 3 * PAGE);
-	EXPECT_HR(query(AREA, PAGES), WHV_E_GPA_RANGE_NOT_FOUND);
-	EXPECT_HR(protect(AREA, PAGES, R | TRACK), S_OK);
+	CHECK_EQ(query(AREA, PAGES), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(protect(AREA, PAGES, R | TRACK), S_OK);
 	expect_refused(GUEST(write32), AREA + 3 * PAGE, WHvMemoryAccessWrite, false);
 	expect_dirty(0);
 	child_destroy(&child);
@@ -286,19 +286,19 @@ static void dirty_query_refuses_what_is_not_tracked(void)
 	create(CHILD_PROT32, GUEST(write32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, 8, RW | TRACK), S_OK);
+	CHECK_EQ(map(0, AREA, 8, RW | TRACK), S_OK);
 	expect_done(GUEST(write32), AREA);
-	EXPECT_HR(query(AREA, 9), WHV_E_GPA_RANGE_NOT_FOUND);
-	EXPECT_HR(query(0, 1), WHV_E_GPA_RANGE_NOT_FOUND);
-	EXPECT_HR(query(AREA + 8, 1), E_INVALIDARG);
-	EXPECT_HR(query(AREA, 0), E_INVALIDARG);
-	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, bits, 7), E_INVALIDARG);
-	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, bits, 0),
-		  WHV_E_INSUFFICIENT_BUFFER);
-	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, NULL, 8), E_POINTER);
-	EXPECT_HR(WHvQueryGpaRangeDirtyBitmap(NULL, AREA, PAGE, bits, 8), E_INVALIDARG);
-	EXPECT_HR(query(AREA, 8), S_OK);
-	EXPECT_EQ(bits[0], 1);
+	CHECK_EQ(query(AREA, 9), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(query(0, 1), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(query(AREA + 8, 1), E_INVALIDARG);
+	CHECK_EQ(query(AREA, 0), E_INVALIDARG);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, bits, 7), E_INVALIDARG);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, bits, 0),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(child.partition, AREA, PAGE, NULL, 8), E_POINTER);
+	CHECK_EQ(WHvQueryGpaRangeDirtyBitmap(NULL, AREA, PAGE, bits, 8), E_INVALIDARG);
+	CHECK_EQ(query(AREA, 8), S_OK);
+	CHECK_EQ(bits[0], 1);
 	child_destroy(&child);
 }
 
@@ -322,13 +322,13 @@ static void dirty_tracking_bears_page_tables_in_rom(void)
 	for (uint64_t i = 0; i < 4; i++)
 		tables[3 * 512 + i] =
 			(AREA + i * 0x200000) | PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D;
-	EXPECT_HR(map(0, AREA, PAGES, RW), S_OK);
-	EXPECT_HR(protect(CHILD_TABLES, 4, RX), S_OK);
+	CHECK_EQ(map(0, AREA, PAGES, RW), S_OK);
+	CHECK_EQ(protect(CHILD_TABLES, 4, RX), S_OK);
 	expect_done(GUEST(write64), AREA);
-	EXPECT_HR(protect(AREA, PAGES, RW | TRACK), S_OK);
+	CHECK_EQ(protect(AREA, PAGES, RW | TRACK), S_OK);
 	expect_done(GUEST(write64), AREA + 3 * PAGE);
-	EXPECT_HR(query(AREA, PAGES), S_OK);
-	EXPECT_EQ(bits[0] & 8, 8);
+	CHECK_EQ(query(AREA, PAGES), S_OK);
+	CHECK_EQ(bits[0] & 8, 8);
 	expect_dirty(0);
 	expect_done(GUEST(write64), AREA + 3 * PAGE);
 	expect_done(GUEST(write64), AREA + 3 * PAGE);
@@ -352,35 +352,35 @@ static void gpa_access_reads_and_writes(void)
 	create(CHILD_PROT32, GUEST(read32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, 1, RW | TRACK), S_OK);
-	EXPECT_HR(map(5, AREA + PAGE, 1, RW), S_OK);
-	EXPECT_HR(map(6, AREA + 2 * PAGE, 1, R), S_OK);
-	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA + PAGE - 5, wb, in, 16), S_OK);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + PAGE - 5, wb, out, 16), S_OK);
+	CHECK_EQ(map(0, AREA, 1, RW | TRACK), S_OK);
+	CHECK_EQ(map(5, AREA + PAGE, 1, RW), S_OK);
+	CHECK_EQ(map(6, AREA + 2 * PAGE, 1, R), S_OK);
+	CHECK_EQ(WHvWriteGpaRange(child.partition, 0, AREA + PAGE - 5, wb, in, 16), S_OK);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA + PAGE - 5, wb, out, 16), S_OK);
 	for (unsigned int i = 0; i < 16; i++) {
-		EXPECT_EQ(out[i], i + 1);
-		EXPECT_EQ(i < 5 ? arena[PAGE - 5 + i] : arena[5 * PAGE + i - 5], i + 1);
+		CHECK_EQ(out[i], i + 1);
+		CHECK_EQ(i < 5 ? arena[PAGE - 5 + i] : arena[5 * PAGE + i - 5], i + 1);
 	}
-	EXPECT_HR(query(AREA, 1), S_OK);
-	EXPECT_EQ(bits[0], 1);
+	CHECK_EQ(query(AREA, 1), S_OK);
+	CHECK_EQ(bits[0], 1);
 	out[1] = 0x77;
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + PAGE, wb, out, 1), S_OK);
-	EXPECT_EQ(out[0], 6);
-	EXPECT_EQ(out[1], 0x77);
-	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA + 2 * PAGE, wb, in, 1), E_ACCESSDENIED);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + 2 * PAGE, wb, out, 1), S_OK);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA + 3 * PAGE - 1, wb, out, 2),
-		  E_ACCESSDENIED);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, ~0ull, wb, out, 2), E_ACCESSDENIED);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, wb, out, 17), E_INVALIDARG);
-	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA, wb, in, 17), E_INVALIDARG);
-	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA, wb, in, 0), E_INVALIDARG);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, odd, out, 4), E_INVALIDARG);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, vtl, out, 4), E_INVALIDARG);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 1, AREA, wb, out, 4), WHV_E_VP_DOES_NOT_EXIST);
-	EXPECT_HR(WHvReadGpaRange(child.partition, 0, AREA, wb, NULL, 4), E_POINTER);
-	EXPECT_HR(WHvWriteGpaRange(child.partition, 0, AREA, wb, NULL, 4), E_POINTER);
-	EXPECT_HR(WHvReadGpaRange(NULL, 0, AREA, wb, out, 4), E_INVALIDARG);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA + PAGE, wb, out, 1), S_OK);
+	CHECK_EQ(out[0], 6);
+	CHECK_EQ(out[1], 0x77);
+	CHECK_EQ(WHvWriteGpaRange(child.partition, 0, AREA + 2 * PAGE, wb, in, 1), E_ACCESSDENIED);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA + 2 * PAGE, wb, out, 1), S_OK);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA + 3 * PAGE - 1, wb, out, 2),
+		 E_ACCESSDENIED);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, ~0ull, wb, out, 2), E_ACCESSDENIED);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA, wb, out, 17), E_INVALIDARG);
+	CHECK_EQ(WHvWriteGpaRange(child.partition, 0, AREA, wb, in, 17), E_INVALIDARG);
+	CHECK_EQ(WHvWriteGpaRange(child.partition, 0, AREA, wb, in, 0), E_INVALIDARG);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA, odd, out, 4), E_INVALIDARG);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA, vtl, out, 4), E_INVALIDARG);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 1, AREA, wb, out, 4), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvReadGpaRange(child.partition, 0, AREA, wb, NULL, 4), E_POINTER);
+	CHECK_EQ(WHvWriteGpaRange(child.partition, 0, AREA, wb, NULL, 4), E_POINTER);
+	CHECK_EQ(WHvReadGpaRange(NULL, 0, AREA, wb, out, 4), E_INVALIDARG);
 	child_destroy(&child);
 }
 
@@ -392,42 +392,46 @@ static void advice_is_judged(void)
 	create(CHILD_PROT32, GUEST(read32), 0);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(map(0, AREA, 4, RW), S_OK);
+	CHECK_EQ(map(0, AREA, 4, RW), S_OK);
 #define ADVISE(n, advice, buffer, bytes) \
 	WHvAdviseGpaRange(child.partition, ranges, n, advice, buffer, bytes)
-	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), S_OK);
-	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePin, NULL, 0), S_OK);
-	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodeUnpin, NULL, 0), S_OK);
-	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePin, NULL, 0), E_INVALIDARG);
-	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePin, &populate, 8), E_INVALIDARG);
-	EXPECT_HR(ADVISE(1, (WHV_ADVISE_GPA_RANGE_CODE)3, NULL, 0), E_INVALIDARG);
-	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePopulate, NULL, 0), E_INVALIDARG);
-	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePopulate, &populate, 4), E_INVALIDARG);
-	EXPECT_HR(ADVISE(0, WHvAdviseGpaRangeCodePin, NULL, 0), E_INVALIDARG);
+	CHECK_EQ(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), S_OK);
+	CHECK_EQ(ADVISE(1, WHvAdviseGpaRangeCodePin, NULL, 0), S_OK);
+	CHECK_EQ(ADVISE(1, WHvAdviseGpaRangeCodeUnpin, NULL, 0), S_OK);
+	CHECK_EQ(ADVISE(2, WHvAdviseGpaRangeCodePin, NULL, 0), E_INVALIDARG);
+	CHECK_EQ(ADVISE(1, WHvAdviseGpaRangeCodePin, &populate, 8), E_INVALIDARG);
+	CHECK_EQ(ADVISE(1, (WHV_ADVISE_GPA_RANGE_CODE)3, NULL, 0), E_INVALIDARG);
+	CHECK_EQ(ADVISE(1, WHvAdviseGpaRangeCodePopulate, NULL, 0), E_INVALIDARG);
+	CHECK_EQ(ADVISE(1, WHvAdviseGpaRangeCodePopulate, &populate, 4), E_INVALIDARG);
+	CHECK_EQ(ADVISE(0, WHvAdviseGpaRangeCodePin, NULL, 0), E_INVALIDARG);
 	populate.Flags.AsUINT32 = 3;
-	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), S_OK);
+	CHECK_EQ(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), S_OK);
 	populate.Flags.AsUINT32 = 4;
-	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), E_INVALIDARG);
+	CHECK_EQ(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), E_INVALIDARG);
 	populate.Flags.AsUINT32 = 0;
 	populate.AccessType = (WHV_MEMORY_ACCESS_TYPE)3;
-	EXPECT_HR(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), E_INVALIDARG);
+	CHECK_EQ(ADVISE(2, WHvAdviseGpaRangeCodePopulate, &populate, 8), E_INVALIDARG);
 	ranges[0].SizeInBytes = 5 * PAGE;
-	EXPECT_HR(ADVISE(1, WHvAdviseGpaRangeCodePin, NULL, 0), WHV_E_GPA_RANGE_NOT_FOUND);
+	CHECK_EQ(ADVISE(1, WHvAdviseGpaRangeCodePin, NULL, 0), WHV_E_GPA_RANGE_NOT_FOUND);
 	child_destroy(&child);
 }
 
 void memory_change_checks(void)
 {
-	RUN(protect_takes_effect_on_what_the_guest_has_used);
-	RUN(protect_refuses_holes_and_changes_nothing);
-	RUN(execute_only_pages_cannot_be_read);
-	RUN(list_maps_extents_one_behind_the_other);
-	RUN(map2_takes_the_callers_process_alone);
-	RUN(dirty_pages_are_told_once);
-	RUN(dirty_pages_with_the_emulator_are_told_once);
-	RUN(dirty_tracking_goes_on_and_off_in_place);
-	RUN(dirty_query_refuses_what_is_not_tracked);
-	RUN(dirty_tracking_bears_page_tables_in_rom);
-	RUN(gpa_access_reads_and_writes);
-	RUN(advice_is_judged);
+	static const struct test tests[] = {
+		TEST(protect_takes_effect_on_what_the_guest_has_used),
+		TEST(protect_refuses_holes_and_changes_nothing),
+		TEST(execute_only_pages_cannot_be_read),
+		TEST(list_maps_extents_one_behind_the_other),
+		TEST(map2_takes_the_callers_process_alone),
+		TEST(dirty_pages_are_told_once),
+		TEST(dirty_pages_with_the_emulator_are_told_once),
+		TEST(dirty_tracking_goes_on_and_off_in_place),
+		TEST(dirty_query_refuses_what_is_not_tracked),
+		TEST(dirty_tracking_bears_page_tables_in_rom),
+		TEST(gpa_access_reads_and_writes),
+		TEST(advice_is_judged),
+	};
+
+	RUN(tests);
 }

@@ -40,22 +40,22 @@ static void expect_record(struct child *child, const struct row *row)
 	const WHV_X64_VP_EXIT_CONTEXT *c = &child->exit.VpContext;
 	bool is_fetch = row->type == WHvMemoryAccessExecute;
 
-	EXPECT_EQ(child->exit.Reserved, 0);
-	EXPECT_EQ(c->Rip, is_fetch ? row->address : CHILD_CODE);
-	EXPECT_EQ(c->Cr8, 0);
-	EXPECT_EQ(c->ExecutionState.Cr0Pe, row->mode != CHILD_REAL);
-	EXPECT_EQ(c->ExecutionState.EferLma, row->mode == CHILD_LONG);
-	EXPECT_EQ(m->AccessInfo.AccessType, row->type);
-	EXPECT_EQ(m->AccessInfo.GpaUnmapped, row->is_unmapped);
-	EXPECT_EQ(m->AccessInfo.GvaValid, 1);
-	EXPECT_EQ(m->AccessInfo.Reserved, 0);
-	EXPECT_EQ(m->Gpa, row->gpa);
+	CHECK_EQ(child->exit.Reserved, 0);
+	CHECK_EQ(c->Rip, is_fetch ? row->address : CHILD_CODE);
+	CHECK_EQ(c->Cr8, 0);
+	CHECK_EQ(c->ExecutionState.Cr0Pe, row->mode != CHILD_REAL);
+	CHECK_EQ(c->ExecutionState.EferLma, row->mode == CHILD_LONG);
+	CHECK_EQ(m->AccessInfo.AccessType, row->type);
+	CHECK_EQ(m->AccessInfo.GpaUnmapped, row->is_unmapped);
+	CHECK_EQ(m->AccessInfo.GvaValid, 1);
+	CHECK_EQ(m->AccessInfo.Reserved, 0);
+	CHECK_EQ(m->Gpa, row->gpa);
 	if (!is_fetch) {
-		EXPECT(m->InstructionByteCount >= 2 && m->InstructionByteCount <= 16);
+		CHECK(m->InstructionByteCount >= 2 && m->InstructionByteCount <= 16);
 		for (unsigned int i = 0; i < m->InstructionByteCount && i < 16; i++)
-			EXPECT_EQ(m->InstructionBytes[i], child->ram[CHILD_CODE + i]);
+			CHECK_EQ(m->InstructionBytes[i], child->ram[CHILD_CODE + i]);
 	} else {
-		EXPECT_EQ(m->InstructionByteCount, 0);
+		CHECK_EQ(m->InstructionByteCount, 0);
 	}
 }
 
@@ -63,20 +63,20 @@ static void run_row(const struct row *row, uint64_t gva)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, row->mode, row->code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, row->mode, row->code, 0, 0), S_OK);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(child_map_rom(&child, 0x90), S_OK);
+	CHECK_EQ(child_map_rom(&child, 0x90), S_OK);
 	if (row->mode == CHILD_LONG)
 		map_high(&child);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRax, 0x0102030405060708ull), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, row->address), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x0102030405060708ull), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, row->address), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
 	expect_record(&child, row);
-	EXPECT_EQ(child.exit.MemoryAccess.Gva, gva);
+	CHECK_EQ(child.exit.MemoryAccess.Gva, gva);
 	/* It comes again, as long as nothing has been done about it; and RAX is as it was. */
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x0102030405060708ull);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x0102030405060708ull);
 	child_destroy(&child);
 }
 
@@ -121,17 +121,17 @@ static void memory_rom_exits_for_writes_alone(void)
 	struct child child;
 
 	run_row(&row, row.address);
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
-	EXPECT_HR(child_map_rom(&child, 0x5a), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_ROM), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x5a5a5a5a);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
+	CHECK_EQ(child_map_rom(&child, 0x5a), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_ROM), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x5a5a5a5a);
 	child_destroy(&child);
 	/* And it can be executed. */
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(jump), 0, 0), S_OK);
-	EXPECT_HR(child_map_rom(&child, 0xf4), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_ROM), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(jump), 0, 0), S_OK);
+	CHECK_EQ(child_map_rom(&child, 0xf4), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_ROM), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -154,16 +154,16 @@ static void memory_access_across_pages_names_the_page(void)
 	struct child child;
 	uint32_t *before;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(write32), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(write32), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	before = (uint32_t *)(void *)(child.ram + CHILD_RAM - 4);
 	*before = 0x33333333;
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_RAM - 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
-	EXPECT_EQ(*before, 0x33333333);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_RAM - 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
+	CHECK_EQ(*before, 0x33333333);
 	child_destroy(&child);
 }
 
@@ -172,15 +172,15 @@ static void memory_can_be_mapped_at_the_exit(void)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO + 0x40), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
-				 WHvMapGpaRangeFlagRead),
-		  S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO + 0x40), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
+				WHvMapGpaRangeFlagRead),
+		 S_OK);
 	*(uint32_t *)(void *)(child.ram + CHILD_DATA + 0x40) = 0x77665544;
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), 0x77665544);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), 0x77665544);
 	child_destroy(&child);
 }
 
@@ -191,19 +191,19 @@ static void memory_instruction_bytes_end_where_code_does(void)
 	struct child child;
 	uint8_t *at;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	at = child.ram + CHILD_RAM - 2;
 	at[0] = code.start[0];
 	at[1] = code.start[1];
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_RAM - 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_MMIO);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionByteCount, 2);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[0], code.start[0]);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[2], 0);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_RAM - 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, CHILD_MMIO);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionByteCount, 2);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionBytes[0], code.start[0]);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionBytes[2], 0);
 	child_destroy(&child);
 }
 
@@ -214,14 +214,14 @@ static void expect_exit(struct child *child, uint64_t address, WHV_MEMORY_ACCESS
 {
 	const WHV_MEMORY_ACCESS_CONTEXT *m = &child->exit.MemoryAccess;
 
-	EXPECT_HR(child_set(child, WHvX64RegisterRip, CHILD_CODE), S_OK);
-	EXPECT_HR(child_set(child, WHvX64RegisterRbx, address), S_OK);
-	EXPECT_EQ(child_run(child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(m->AccessInfo.AccessType, type);
-	EXPECT_EQ(m->AccessInfo.GpaUnmapped, is_unmapped);
-	EXPECT_EQ(m->AccessInfo.GvaValid, 1);
-	EXPECT_EQ(m->Gpa, gpa);
-	EXPECT_EQ(m->Gva, gva);
+	CHECK_EQ(child_set(child, WHvX64RegisterRip, CHILD_CODE), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbx, address), S_OK);
+	CHECK_EQ(child_run(child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(m->AccessInfo.AccessType, type);
+	CHECK_EQ(m->AccessInfo.GpaUnmapped, is_unmapped);
+	CHECK_EQ(m->AccessInfo.GvaValid, 1);
+	CHECK_EQ(m->Gpa, gpa);
+	CHECK_EQ(m->Gva, gva);
 }
 
 /* HIGH_GVA's page directory is where nothing is, or in ROM. Gva is what was walked for. */
@@ -230,7 +230,7 @@ static void memory_walk_exits_name_the_table(void)
 	struct child child;
 	uint64_t *tables, *rom;
 
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(read64), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(read64), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	tables = (uint64_t *)(void *)(child.ram + CHILD_TABLES);
@@ -241,13 +241,13 @@ static void memory_walk_exits_name_the_table(void)
 	expect_exit(&child, HIGH_GVA + 0x600018, WHvMemoryAccessRead, true, CHILD_MMIO + 24,
 		    HIGH_GVA + 0x600018);
 	/* In ROM what is set already need not be set. (What is not cannot be: but Bochs does it all the same.) */
-	EXPECT_HR(child_map_rom(&child, 0), S_OK);
+	CHECK_EQ(child_map_rom(&child, 0), S_OK);
 	rom = (uint64_t *)(void *)(child.ram + CHILD_RAM - 4096);
 	tables[512 + 1] = CHILD_ROM | PTE_P | PTE_W;
 	rom[1] = PTE_P | PTE_W | PTE_PS | PTE_A;
 	child_load(&child, GUEST(read64));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, HIGH_GVA + 0x200000 + CHILD_DATA), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, HIGH_GVA + 0x200000 + CHILD_DATA), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -258,22 +258,22 @@ static void memory_rights_are_those_of_the_map(void)
 				 WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagExecute };
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(jump), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(jump), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	child.ram[CHILD_DATA] = 0xf4;
 	for (unsigned int i = 0; i < 3; i++) {
-		EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
-					 (WHV_MAP_GPA_RANGE_FLAGS)flags[i]),
-			  S_OK);
+		CHECK_EQ(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO, 4096,
+					(WHV_MAP_GPA_RANGE_FLAGS)flags[i]),
+			 S_OK);
 		child_load(&child, GUEST(jump));
 		if (flags[i] & WHvMapGpaRangeFlagExecute) {
-			EXPECT_HR(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
-			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+			CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_MMIO), S_OK);
+			CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		} else {
 			expect_exit(&child, CHILD_MMIO, WHvMemoryAccessExecute, false, CHILD_MMIO,
 				    CHILD_MMIO);
-			EXPECT_EQ(child.exit.VpContext.Rip, CHILD_MMIO);
+			CHECK_EQ(child.exit.VpContext.Rip, CHILD_MMIO);
 		}
 		child_load(&child, GUEST(add32));
 		if (!(flags[i] & WHvMapGpaRangeFlagWrite))
@@ -288,13 +288,13 @@ static void memory_fetch_from_a_device_is_the_clients(void)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(jump), WHIT_EMULATE_MEMORY, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(jump), WHIT_EMULATE_MEMORY, 0), S_OK);
 	if (check_has_failed())
 		return;
 	expect_exit(&child, CHILD_MMIO + 0x10, WHvMemoryAccessExecute, true, CHILD_MMIO + 0x10,
 		    CHILD_MMIO + 0x10);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_MMIO + 0x10);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionByteCount, 0);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_MMIO + 0x10);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionByteCount, 0);
 	child_destroy(&child);
 }
 
@@ -303,38 +303,42 @@ static void memory_halves_of_accesses_name_their_page(void)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(read32), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	expect_exit(&child, CHILD_RAM - 2, WHvMemoryAccessRead, true, CHILD_RAM, CHILD_RAM);
-	EXPECT_HR(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO + 0x1000, 4096,
-				 WHvMapGpaRangeFlagRead),
-		  S_OK);
+	CHECK_EQ(WHvMapGpaRange(child.partition, child.ram + CHILD_DATA, CHILD_MMIO + 0x1000, 4096,
+				WHvMapGpaRangeFlagRead),
+		 S_OK);
 	expect_exit(&child, CHILD_MMIO + 0xffe, WHvMemoryAccessRead, true, CHILD_MMIO + 0xffe,
 		    CHILD_MMIO + 0xffe);
 	child.ram[CHILD_RAM - 1] = 0x8b;
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_RAM - 1), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_RAM - 1);
-	EXPECT_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
-	EXPECT_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
-	EXPECT_EQ(child.exit.MemoryAccess.Gva, CHILD_RAM);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionByteCount, 1);
-	EXPECT_EQ(child.exit.MemoryAccess.InstructionBytes[0], 0x8b);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_RAM - 1), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_RAM - 1);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, CHILD_RAM);
+	CHECK_EQ(child.exit.MemoryAccess.Gva, CHILD_RAM);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionByteCount, 1);
+	CHECK_EQ(child.exit.MemoryAccess.InstructionBytes[0], 0x8b);
 	child_destroy(&child);
 }
 
 void memory_exit_checks(void)
 {
-	RUN(memory_walk_exits_name_the_table);
-	RUN(memory_rights_are_those_of_the_map);
-	RUN(memory_fetch_from_a_device_is_the_clients);
-	RUN(memory_halves_of_accesses_name_their_page);
-	RUN(memory_hole_exits_for_data);
-	RUN(memory_hole_exits_for_code);
-	RUN(memory_rom_exits_for_writes_alone);
-	RUN(memory_addresses_are_told_both_virtual_and_physical);
-	RUN(memory_access_across_pages_names_the_page);
-	RUN(memory_can_be_mapped_at_the_exit);
-	RUN(memory_instruction_bytes_end_where_code_does);
+	static const struct test tests[] = {
+		TEST(memory_walk_exits_name_the_table),
+		TEST(memory_rights_are_those_of_the_map),
+		TEST(memory_fetch_from_a_device_is_the_clients),
+		TEST(memory_halves_of_accesses_name_their_page),
+		TEST(memory_hole_exits_for_data),
+		TEST(memory_hole_exits_for_code),
+		TEST(memory_rom_exits_for_writes_alone),
+		TEST(memory_addresses_are_told_both_virtual_and_physical),
+		TEST(memory_access_across_pages_names_the_page),
+		TEST(memory_can_be_mapped_at_the_exit),
+		TEST(memory_instruction_bytes_end_where_code_does),
+	};
+
+	RUN(tests);
 }

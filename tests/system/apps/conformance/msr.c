@@ -124,7 +124,7 @@ static uint32_t word_of(uint8_t word)
 				 .sub = words[word].sub };
 
 	inquiry_load(&child, &op, 1);
-	EXPECT(inquiry_run(&child, &op, 1));
+	CHECK(inquiry_run(&child, &op, 1));
 	return op.result.words[words[word].reg];
 }
 
@@ -145,19 +145,19 @@ static void check_row(const struct row *row)
 	};
 
 	inquiry_load(&child, ops, 3);
-	EXPECT(inquiry_run(&child, ops, 3));
-	EXPECT_EQ(ops[0].fault, is_there && !row->has_no_read ? 0 : GP);
-	EXPECT_EQ(ops[1].fault, is_there && !row->is_refused ? 0 : GP);
-	EXPECT_EQ(ops[2].fault, ops[0].fault);
+	CHECK(inquiry_run(&child, ops, 3));
+	CHECK_EQ(ops[0].fault, is_there && !row->has_no_read ? 0 : GP);
+	CHECK_EQ(ops[1].fault, is_there && !row->is_refused ? 0 : GP);
+	CHECK_EQ(ops[2].fault, ops[0].fault);
 	if (is_there && !row->has_no_read)
-		EXPECT_EQ(ops[2].result.value & row->mask,
-			  (row->is_refused ? ops[0].result.value : row->kept) & row->mask);
+		CHECK_EQ(ops[2].result.value & row->mask,
+			 (row->is_refused ? ops[0].result.value : row->kept) & row->mask);
 }
 
 static void msr_rows_are_as_the_manual_says(void)
 {
 	for (size_t i = 0; i < N_ROWS && !check_has_failed(); i++) {
-		EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+		CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 		check_row(&rows[i]);
 		if (check_has_failed())
 			terminal_print("# MSR %x, value %lx\n", rows[i].msr,
@@ -192,16 +192,16 @@ static void msr_and_register_are_one(void)
 	};
 	const uint64_t physical = (1ull << 39) - 1;
 
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && !check_has_failed(); i++) {
 		const uint64_t value = same[i].msr == MSR_MTRR_PHYSBASE0 + 3
 					       ? same[i].value & physical
 					       : same[i].value;
 
-		EXPECT_HR(child_set(&child, same[i].name, value), S_OK);
-		EXPECT_EQ(inquiry_one(&child, INQUIRY_RDMSR, same[i].msr, 0).result.value, value);
-		EXPECT_EQ(inquiry_one(&child, INQUIRY_WRMSR, same[i].msr, 0).fault, 0);
-		EXPECT_EQ(child_get(&child, same[i].name), 0);
+		CHECK_EQ(child_set(&child, same[i].name, value), S_OK);
+		CHECK_EQ(inquiry_one(&child, INQUIRY_RDMSR, same[i].msr, 0).result.value, value);
+		CHECK_EQ(inquiry_one(&child, INQUIRY_WRMSR, same[i].msr, 0).fault, 0);
+		CHECK_EQ(child_get(&child, same[i].name), 0);
 	}
 	child_destroy(&child);
 }
@@ -234,11 +234,11 @@ static void sweep(uint32_t first, uint32_t n)
 			ops[i] = (struct inquiry_op) { .kind = INQUIRY_RDMSR,
 						       .number = first + done + i };
 		inquiry_load(&child, ops, INQUIRY_MAX);
-		EXPECT(inquiry_run(&child, ops, INQUIRY_MAX));
+		CHECK(inquiry_run(&child, ops, INQUIRY_MAX));
 		for (uint32_t i = 0; i < INQUIRY_MAX; i++) {
 			if (ops[i].fault == GP || is_known(ops[i].number))
 				continue;
-			EXPECT_EQ(ops[i].number, ~0u);
+			CHECK_EQ(ops[i].number, ~0u);
 			return;
 		}
 	}
@@ -246,7 +246,7 @@ static void sweep(uint32_t first, uint32_t n)
 
 static void msr_others_are_refused(void)
 {
-	EXPECT_HR(inquiry_create(&child, NULL), S_OK);
+	CHECK_EQ(inquiry_create(&child, NULL), S_OK);
 	sweep(0, 0x2000);
 	sweep(0xc0000000, 0x2000);
 	sweep(0x40000000, 0x400);
@@ -256,7 +256,11 @@ static void msr_others_are_refused(void)
 
 void msr_checks(void)
 {
-	RUN(msr_rows_are_as_the_manual_says);
-	RUN(msr_and_register_are_one);
-	RUN(msr_others_are_refused);
+	static const struct test tests[] = {
+		TEST(msr_rows_are_as_the_manual_says),
+		TEST(msr_and_register_are_one),
+		TEST(msr_others_are_refused),
+	};
+
+	RUN(tests);
 }

@@ -36,29 +36,29 @@ static void expect_segment(const WHV_X64_SEGMENT_REGISTER *is, struct child *chi
 {
 	WHV_X64_SEGMENT_REGISTER wanted = child_segment(child, name);
 
-	EXPECT_EQ(is->Base, wanted.Base);
-	EXPECT_EQ(is->Limit, wanted.Limit);
-	EXPECT_EQ(is->Selector, wanted.Selector);
-	EXPECT_EQ(is->Attributes, wanted.Attributes);
+	CHECK_EQ(is->Base, wanted.Base);
+	CHECK_EQ(is->Limit, wanted.Limit);
+	CHECK_EQ(is->Selector, wanted.Selector);
+	CHECK_EQ(is->Attributes, wanted.Attributes);
 }
 
 static void expect_context(struct child *child, const struct row *row)
 {
 	const WHV_X64_VP_EXIT_CONTEXT *c = &child->exit.VpContext;
 
-	EXPECT_EQ(c->Rip, CHILD_CODE);
-	EXPECT_EQ(c->InstructionLength, row->length);
-	EXPECT_EQ(c->Rflags, RFLAGS_ONE);
-	EXPECT_EQ(c->Cr8, 0);
-	EXPECT_EQ(c->ExecutionState.Cpl, 0);
-	EXPECT_EQ(c->ExecutionState.Cr0Pe, row->mode != CHILD_REAL);
-	EXPECT_EQ(c->ExecutionState.Cr0Am, 0);
-	EXPECT_EQ(c->ExecutionState.EferLma, row->mode == CHILD_LONG);
-	EXPECT_EQ(c->ExecutionState.DebugActive, 0);
-	EXPECT_EQ(c->ExecutionState.InterruptionPending, 0);
-	EXPECT_EQ(c->ExecutionState.InterruptShadow, 0);
-	EXPECT_EQ(c->ExecutionState.Reserved0 | c->ExecutionState.Reserved1, 0);
-	EXPECT_EQ(c->Reserved | c->Reserved2, 0);
+	CHECK_EQ(c->Rip, CHILD_CODE);
+	CHECK_EQ(c->InstructionLength, row->length);
+	CHECK_EQ(c->Rflags, RFLAGS_ONE);
+	CHECK_EQ(c->Cr8, 0);
+	CHECK_EQ(c->ExecutionState.Cpl, 0);
+	CHECK_EQ(c->ExecutionState.Cr0Pe, row->mode != CHILD_REAL);
+	CHECK_EQ(c->ExecutionState.Cr0Am, 0);
+	CHECK_EQ(c->ExecutionState.EferLma, row->mode == CHILD_LONG);
+	CHECK_EQ(c->ExecutionState.DebugActive, 0);
+	CHECK_EQ(c->ExecutionState.InterruptionPending, 0);
+	CHECK_EQ(c->ExecutionState.InterruptShadow, 0);
+	CHECK_EQ(c->ExecutionState.Reserved0 | c->ExecutionState.Reserved1, 0);
+	CHECK_EQ(c->Reserved | c->Reserved2, 0);
 	expect_segment(&c->Cs, child, WHvX64RegisterCs);
 }
 
@@ -66,22 +66,22 @@ static void expect_record(struct child *child, const struct row *row)
 {
 	const WHV_X64_IO_PORT_ACCESS_CONTEXT *io = &child->exit.IoPortAccess;
 
-	EXPECT_EQ(io->PortNumber, row->port);
-	EXPECT_EQ(io->AccessInfo.IsWrite, row->is_write);
-	EXPECT_EQ(io->AccessInfo.AccessSize, row->size);
-	EXPECT_EQ(io->AccessInfo.StringOp, row->is_string);
-	EXPECT_EQ(io->AccessInfo.RepPrefix, row->is_rep);
-	EXPECT_EQ(io->AccessInfo.Reserved, 0);
-	EXPECT_EQ(io->Rax, RAX);
-	EXPECT_EQ(io->Rcx, RCX);
-	EXPECT_EQ(io->Rsi, RSI);
-	EXPECT_EQ(io->Rdi, RDI);
-	EXPECT_EQ(io->Reserved2[0] | io->Reserved2[1] | io->Reserved2[2], 0);
-	EXPECT(io->InstructionByteCount >= row->length && io->InstructionByteCount <= 16);
+	CHECK_EQ(io->PortNumber, row->port);
+	CHECK_EQ(io->AccessInfo.IsWrite, row->is_write);
+	CHECK_EQ(io->AccessInfo.AccessSize, row->size);
+	CHECK_EQ(io->AccessInfo.StringOp, row->is_string);
+	CHECK_EQ(io->AccessInfo.RepPrefix, row->is_rep);
+	CHECK_EQ(io->AccessInfo.Reserved, 0);
+	CHECK_EQ(io->Rax, RAX);
+	CHECK_EQ(io->Rcx, RCX);
+	CHECK_EQ(io->Rsi, RSI);
+	CHECK_EQ(io->Rdi, RDI);
+	CHECK_EQ(io->Reserved2[0] | io->Reserved2[1] | io->Reserved2[2], 0);
+	CHECK(io->InstructionByteCount >= row->length && io->InstructionByteCount <= 16);
 	for (unsigned int i = 0; i < io->InstructionByteCount && i < 16; i++)
-		EXPECT_EQ(io->InstructionBytes[i], child->ram[CHILD_CODE + i]);
+		CHECK_EQ(io->InstructionBytes[i], child->ram[CHILD_CODE + i]);
 	for (unsigned int i = io->InstructionByteCount; i < 16; i++)
-		EXPECT_EQ(io->InstructionBytes[i], 0);
+		CHECK_EQ(io->InstructionBytes[i], 0);
 	expect_segment(&io->Ds, child, WHvX64RegisterDs);
 	expect_segment(&io->Es, child, WHvX64RegisterEs);
 }
@@ -90,24 +90,24 @@ static void run_row(const struct row *row)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, row->mode, row->code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, row->mode, row->code, 0, 0), S_OK);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(child_set(&child, WHvX64RegisterRax, RAX), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, RCX), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdx, row->port), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsi, RSI), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRdi, RDI), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
-	EXPECT_EQ(child.exit.Reserved, 0);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRax, RAX), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, RCX), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdx, row->port), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsi, RSI), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRdi, RDI), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(child.exit.Reserved, 0);
 	expect_context(&child, row);
 	expect_record(&child, row);
 	/* Nothing of it has been executed, and nothing is before the client has moved RIP. */
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRax), RAX);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRcx), RCX);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRip, CHILD_CODE + row->length), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64IoPortAccess);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRax), RAX);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRcx), RCX);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + row->length), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -160,7 +160,11 @@ static void port_string_instructions_are_one_exit(void)
 
 void port_checks(void)
 {
-	RUN(port_writes_are_told_in_all_sizes);
-	RUN(port_reads_are_told_in_all_sizes);
-	RUN(port_string_instructions_are_one_exit);
+	static const struct test tests[] = {
+		TEST(port_writes_are_told_in_all_sizes),
+		TEST(port_reads_are_told_in_all_sizes),
+		TEST(port_string_instructions_are_one_exit),
+	};
+
+	RUN(tests);
 }

@@ -14,12 +14,12 @@ static WHV_PARTITION_HANDLE partition;
 static void create(void)
 {
 	partition = NULL;
-	EXPECT_HR(WHvCreatePartition(&partition), S_OK);
+	CHECK_EQ(WHvCreatePartition(&partition), S_OK);
 }
 
 static void destroy(void)
 {
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
 }
 
 static HRESULT set(UINT32 code, uint64_t value, UINT32 n_bytes)
@@ -42,39 +42,39 @@ static void property_processor_count_is_kept(void)
 	UINT32 written = 0;
 
 	create();
-	EXPECT_HR(get(WHvPartitionPropertyCodeProcessorCount, value, 16, &written), S_OK);
-	EXPECT_EQ((UINT32)value[0], 0);
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, 5, 4), S_OK);
+	CHECK_EQ(get(WHvPartitionPropertyCodeProcessorCount, value, 16, &written), S_OK);
+	CHECK_EQ((UINT32)value[0], 0);
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, 5, 4), S_OK);
 	value[0] = ~0ull;
-	EXPECT_HR(get(WHvPartitionPropertyCodeProcessorCount, value, 16, &written), S_OK);
-	EXPECT_EQ(written, 4);
-	EXPECT_EQ(value[0], 0xffffffff00000005ull);
-	EXPECT_HR(get(WHvPartitionPropertyCodeProcessorCount, value, 4, NULL), S_OK);
-	EXPECT_HR(get(WHvPartitionPropertyCodeProcessorCount, value, 3, &written),
-		  WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(get(WHvPartitionPropertyCodeProcessorCount, value, 16, &written), S_OK);
+	CHECK_EQ(written, 4);
+	CHECK_EQ(value[0], 0xffffffff00000005ull);
+	CHECK_EQ(get(WHvPartitionPropertyCodeProcessorCount, value, 4, NULL), S_OK);
+	CHECK_EQ(get(WHvPartitionPropertyCodeProcessorCount, value, 3, &written),
+		 WHV_E_INSUFFICIENT_BUFFER);
 	destroy();
 }
 
 static void property_buffers_of_both_sdks_are_taken(void)
 {
 	create();
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, 1, 32), S_OK);
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, 1, 48), S_OK);
-	EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, 0, 32), S_OK);
-	EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, 0, 48), S_OK);
-	EXPECT_FAILED(set(WHvPartitionPropertyCodeProcessorCount, 1, 3));
-	EXPECT_FAILED(set(WHvPartitionPropertyCodeProcessorCount, 1, 0));
-	EXPECT_FAILED(set(WHvPartitionPropertyCodeExtendedVmExits, 0, 7));
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, 1, 32), S_OK);
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, 1, 48), S_OK);
+	CHECK_EQ(set(WHvPartitionPropertyCodeExtendedVmExits, 0, 32), S_OK);
+	CHECK_EQ(set(WHvPartitionPropertyCodeExtendedVmExits, 0, 48), S_OK);
+	CHECK(FAILED(set(WHvPartitionPropertyCodeProcessorCount, 1, 3)));
+	CHECK(FAILED(set(WHvPartitionPropertyCodeProcessorCount, 1, 0)));
+	CHECK(FAILED(set(WHvPartitionPropertyCodeExtendedVmExits, 0, 7)));
 	destroy();
 }
 
 static void property_processor_count_has_bounds(void)
 {
 	create();
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, 0, 4), E_INVALIDARG);
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, WHIT_MAX_VPS, 4), S_OK);
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, WHIT_MAX_VPS + 1, 4), E_INVALIDARG);
-	EXPECT_HR(set(WHvPartitionPropertyCodeProcessorCount, 0xffffffff, 4), E_INVALIDARG);
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, 0, 4), E_INVALIDARG);
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, WHIT_MAX_VPS, 4), S_OK);
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, WHIT_MAX_VPS + 1, 4), E_INVALIDARG);
+	CHECK_EQ(set(WHvPartitionPropertyCodeProcessorCount, 0xffffffff, 4), E_INVALIDARG);
 	destroy();
 }
 
@@ -87,8 +87,8 @@ static void property_unknown_codes_are_refused(void)
 
 	create();
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		EXPECT_HR(set(codes[i], 0, 48), WHV_E_UNKNOWN_PROPERTY);
-		EXPECT_HR(get(codes[i], value, 64, &written), WHV_E_UNKNOWN_PROPERTY);
+		CHECK_EQ(set(codes[i], 0, 48), WHV_E_UNKNOWN_PROPERTY);
+		CHECK_EQ(get(codes[i], value, 64, &written), WHV_E_UNKNOWN_PROPERTY);
 	}
 	destroy();
 }
@@ -99,18 +99,18 @@ static void property_extended_exits_are_those_of_the_capability(void)
 	uint64_t value = 0;
 
 	create();
-	EXPECT_HR(WHvGetCapability(WHvCapabilityCodeExtendedVmExits, &capability, 8, NULL), S_OK);
+	CHECK_EQ(WHvGetCapability(WHvCapabilityCodeExtendedVmExits, &capability, 8, NULL), S_OK);
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		uint64_t one = 1ull << bit;
 
 		if (capability.ExtendedVmExits.AsUINT64 & one) {
-			EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8), S_OK);
-			EXPECT_HR(get(WHvPartitionPropertyCodeExtendedVmExits, &value, 8, NULL),
-				  S_OK);
-			EXPECT_EQ(value, one);
+			CHECK_EQ(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8), S_OK);
+			CHECK_EQ(get(WHvPartitionPropertyCodeExtendedVmExits, &value, 8, NULL),
+				 S_OK);
+			CHECK_EQ(value, one);
 		} else {
-			EXPECT_HR(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8),
-				  E_INVALIDARG);
+			CHECK_EQ(set(WHvPartitionPropertyCodeExtendedVmExits, one, 8),
+				 E_INVALIDARG);
 		}
 	}
 	destroy();
@@ -119,10 +119,10 @@ static void property_extended_exits_are_those_of_the_capability(void)
 static void property_null_buffers_are_refused(void)
 {
 	create();
-	EXPECT_HR(WHvGetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL,
-					  4, NULL),
-		  E_POINTER);
-	EXPECT_HR(
+	CHECK_EQ(WHvGetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL, 4,
+					 NULL),
+		 E_POINTER);
+	CHECK_EQ(
 		WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount, NULL, 4),
 		E_POINTER);
 	destroy();
@@ -133,11 +133,11 @@ static void property_emulation_has_two_bits(void)
 	uint64_t value = 0;
 
 	create();
-	EXPECT_HR(set(WhitPartitionPropertyCodeEmulation, 3, 4), S_OK);
-	EXPECT_HR(get(WhitPartitionPropertyCodeEmulation, &value, 4, NULL), S_OK);
-	EXPECT_EQ((UINT32)value, 3);
-	EXPECT_HR(set(WhitPartitionPropertyCodeEmulation, 4, 4), E_INVALIDARG);
-	EXPECT_HR(set(WhitPartitionPropertyCodeEmulation, 0x80000000u, 4), E_INVALIDARG);
+	CHECK_EQ(set(WhitPartitionPropertyCodeEmulation, 3, 4), S_OK);
+	CHECK_EQ(get(WhitPartitionPropertyCodeEmulation, &value, 4, NULL), S_OK);
+	CHECK_EQ((UINT32)value, 3);
+	CHECK_EQ(set(WhitPartitionPropertyCodeEmulation, 4, 4), E_INVALIDARG);
+	CHECK_EQ(set(WhitPartitionPropertyCodeEmulation, 0x80000000u, 4), E_INVALIDARG);
 	destroy();
 }
 
@@ -201,25 +201,25 @@ static void property_scalars_are_kept_and_checked(void)
 		UINT32 written = 0;
 
 		create();
-		EXPECT_HR(get(code, &before, 8, &written), S_OK);
-		EXPECT_EQ(written, n);
+		CHECK_EQ(get(code, &before, 8, &written), S_OK);
+		CHECK_EQ(written, n);
 		/* The value before is always good. */
 		if (code != P(ProcessorCount))
-			EXPECT_HR(set(code, before, n), S_OK);
+			CHECK_EQ(set(code, before, n), S_OK);
 		if (scalars[i].bad != NO_MORE)
-			EXPECT_HR(set(code, scalars[i].bad, n), E_INVALIDARG);
+			CHECK_EQ(set(code, scalars[i].bad, n), E_INVALIDARG);
 		if (scalars[i].keeps) {
-			EXPECT_HR(get(code, &value, 8, NULL), S_OK);
-			EXPECT_EQ(value, before);
-			EXPECT_HR(set(code, scalars[i].good, n), S_OK);
-			EXPECT_HR(get(code, &value, 8, NULL), S_OK);
-			EXPECT_EQ(value, scalars[i].good);
+			CHECK_EQ(get(code, &value, 8, NULL), S_OK);
+			CHECK_EQ(value, before);
+			CHECK_EQ(set(code, scalars[i].good, n), S_OK);
+			CHECK_EQ(get(code, &value, 8, NULL), S_OK);
+			CHECK_EQ(value, scalars[i].good);
 		}
 		/* A byte less is too little; the buffers of both SDKs are not too much. */
-		EXPECT_HR(get(code, &value, n - 1, &written), WHV_E_INSUFFICIENT_BUFFER);
-		EXPECT_FAILED(set(code, before, n - 1));
+		CHECK_EQ(get(code, &value, n - 1, &written), WHV_E_INSUFFICIENT_BUFFER);
+		CHECK(FAILED(set(code, before, n - 1)));
 		if (scalars[i].keeps)
-			EXPECT_HR(set(code, scalars[i].good, 48), S_OK);
+			CHECK_EQ(set(code, scalars[i].good, 48), S_OK);
 		complain(code);
 		destroy();
 	}
@@ -228,14 +228,14 @@ static void property_scalars_are_kept_and_checked(void)
 static void property_after_setup_few_can_change(void)
 {
 	create();
-	EXPECT_HR(set(P(ProcessorCount), 1, 4), S_OK);
-	EXPECT_HR(WHvSetupPartition(partition), S_OK);
+	CHECK_EQ(set(P(ProcessorCount), 1, 4), S_OK);
+	CHECK_EQ(WHvSetupPartition(partition), S_OK);
 	for (size_t i = 0; i < N_SCALARS && !check_has_failed(); i++) {
 		uint64_t value = 0;
 
-		EXPECT_HR(get(scalars[i].code, &value, 8, NULL), S_OK);
-		EXPECT_HR(set(scalars[i].code, value, scalars[i].n_bytes),
-			  scalars[i].is_late ? S_OK : E_INVALIDARG);
+		CHECK_EQ(get(scalars[i].code, &value, 8, NULL), S_OK);
+		CHECK_EQ(set(scalars[i].code, value, scalars[i].n_bytes),
+			 scalars[i].is_late ? S_OK : E_INVALIDARG);
 		complain(scalars[i].code);
 	}
 	destroy();
@@ -262,8 +262,8 @@ static void property_defaults_are_those_of_the_documentation(void)
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
 		uint64_t value = 0;
 
-		EXPECT_HR(get(defaults[i].code, &value, 8, NULL), S_OK);
-		EXPECT_EQ(value, defaults[i].value);
+		CHECK_EQ(get(defaults[i].code, &value, 8, NULL), S_OK);
+		CHECK_EQ(value, defaults[i].value);
 		complain(defaults[i].code);
 	}
 	destroy();
@@ -291,21 +291,21 @@ static void property_features_are_those_of_the_capability(void)
 		uint8_t property[48] = { 0 }, capability[48] = { 0 };
 		UINT32 n = 0;
 
-		EXPECT_HR(WHvGetPartitionProperty(partition,
-						  (WHV_PARTITION_PROPERTY_CODE)pairs[i].property,
-						  property, sizeof(property), &n),
-			  S_OK);
-		EXPECT_EQ(n, pairs[i].n_bytes);
-		EXPECT_HR(WHvGetCapability((WHV_CAPABILITY_CODE)pairs[i].capability, capability,
-					   sizeof(capability), &n),
-			  S_OK);
-		EXPECT_EQ(n, pairs[i].n_bytes);
+		CHECK_EQ(WHvGetPartitionProperty(partition,
+						 (WHV_PARTITION_PROPERTY_CODE)pairs[i].property,
+						 property, sizeof(property), &n),
+			 S_OK);
+		CHECK_EQ(n, pairs[i].n_bytes);
+		CHECK_EQ(WHvGetCapability((WHV_CAPABILITY_CODE)pairs[i].capability, capability,
+					  sizeof(capability), &n),
+			 S_OK);
+		CHECK_EQ(n, pairs[i].n_bytes);
 		for (UINT32 b = 0; b < n; b++)
-			EXPECT_EQ(property[b], capability[b]);
-		EXPECT_HR(WHvSetPartitionProperty(partition,
-						  (WHV_PARTITION_PROPERTY_CODE)pairs[i].property,
-						  property, n),
-			  S_OK);
+			CHECK_EQ(property[b], capability[b]);
+		CHECK_EQ(WHvSetPartitionProperty(partition,
+						 (WHV_PARTITION_PROPERTY_CODE)pairs[i].property,
+						 property, n),
+			 S_OK);
 		complain(pairs[i].property);
 	}
 	destroy();
@@ -317,23 +317,23 @@ static void property_banks_are_checked(void)
 	WHV_SYNTHETIC_PROCESSOR_FEATURES_BANKS synthetic = { .BanksCount = 1 };
 
 	create();
-	EXPECT_HR(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 24), S_OK);
+	CHECK_EQ(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 24), S_OK);
 	banks.Bank1.AsUINT64 = 1ull << 63;
-	EXPECT_HR(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 24),
-		  E_INVALIDARG);
+	CHECK_EQ(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 24),
+		 E_INVALIDARG);
 	banks.Bank1.AsUINT64 = 0;
 	banks.BanksCount = 3;
-	EXPECT_HR(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 24),
-		  E_INVALIDARG);
-	EXPECT_HR(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 23),
-		  WHV_E_INSUFFICIENT_BUFFER);
-	EXPECT_HR(WHvSetPartitionProperty(partition, P(SyntheticProcessorFeaturesBanks), &synthetic,
-					  16),
-		  S_OK);
+	CHECK_EQ(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 24),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvSetPartitionProperty(partition, P(ProcessorFeaturesBanks), &banks, 23),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvSetPartitionProperty(partition, P(SyntheticProcessorFeaturesBanks), &synthetic,
+					 16),
+		 S_OK);
 	synthetic.Bank0.AsUINT64 = 1;
-	EXPECT_HR(WHvSetPartitionProperty(partition, P(SyntheticProcessorFeaturesBanks), &synthetic,
-					  16),
-		  E_INVALIDARG);
+	CHECK_EQ(WHvSetPartitionProperty(partition, P(SyntheticProcessorFeaturesBanks), &synthetic,
+					 16),
+		 E_INVALIDARG);
 	destroy();
 }
 
@@ -362,13 +362,13 @@ static void property_lists_are_whole_entries(void)
 
 	create();
 	for (size_t i = 0; i < N_LISTS && !check_has_failed(); i++) {
-		EXPECT_HR(set_list(lists[i].code, zeros, lists[i].n_bytes), S_OK);
-		EXPECT_HR(set_list(lists[i].code, zeros, 3 * lists[i].n_bytes), S_OK);
-		EXPECT_HR(set_list(lists[i].code, zeros, lists[i].n_bytes - 1), E_INVALIDARG);
-		EXPECT_HR(set_list(lists[i].code, zeros, lists[i].n_bytes + 1), E_INVALIDARG);
-		EXPECT_HR(set_list(lists[i].code, zeros, sizeof(zeros) / 48 * 48), E_INVALIDARG);
-		EXPECT_HR(set_list(lists[i].code, NULL, lists[i].n_bytes), E_POINTER);
-		EXPECT_HR(get(lists[i].code, zeros, sizeof(zeros), NULL), NOT_SUPPORTED);
+		CHECK_EQ(set_list(lists[i].code, zeros, lists[i].n_bytes), S_OK);
+		CHECK_EQ(set_list(lists[i].code, zeros, 3 * lists[i].n_bytes), S_OK);
+		CHECK_EQ(set_list(lists[i].code, zeros, lists[i].n_bytes - 1), E_INVALIDARG);
+		CHECK_EQ(set_list(lists[i].code, zeros, lists[i].n_bytes + 1), E_INVALIDARG);
+		CHECK_EQ(set_list(lists[i].code, zeros, sizeof(zeros) / 48 * 48), E_INVALIDARG);
+		CHECK_EQ(set_list(lists[i].code, NULL, lists[i].n_bytes), E_POINTER);
+		CHECK_EQ(get(lists[i].code, zeros, sizeof(zeros), NULL), NOT_SUPPORTED);
 		complain(lists[i].code);
 	}
 	destroy();
@@ -379,11 +379,11 @@ static void property_lists_after_setup(void)
 	static uint64_t zeros[8];
 
 	create();
-	EXPECT_HR(set(P(ProcessorCount), 1, 4), S_OK);
-	EXPECT_HR(WHvSetupPartition(partition), S_OK);
+	CHECK_EQ(set(P(ProcessorCount), 1, 4), S_OK);
+	CHECK_EQ(WHvSetupPartition(partition), S_OK);
 	for (size_t i = 0; i < N_LISTS; i++) {
-		EXPECT_HR(set_list(lists[i].code, zeros, lists[i].n_bytes),
-			  lists[i].is_late ? S_OK : E_INVALIDARG);
+		CHECK_EQ(set_list(lists[i].code, zeros, lists[i].n_bytes),
+			 lists[i].is_late ? S_OK : E_INVALIDARG);
 		complain(lists[i].code);
 	}
 	destroy();
@@ -395,28 +395,32 @@ static void property_list_entries_are_checked(void)
 	WHV_MSR_ACTION_ENTRY action = { .ReadAction = 3 };
 
 	create();
-	EXPECT_HR(set_list(P(CpuidResultList2), &result, sizeof(result)), E_INVALIDARG);
-	EXPECT_HR(set_list(P(MsrActionList), &action, sizeof(action)), E_INVALIDARG);
+	CHECK_EQ(set_list(P(CpuidResultList2), &result, sizeof(result)), E_INVALIDARG);
+	CHECK_EQ(set_list(P(MsrActionList), &action, sizeof(action)), E_INVALIDARG);
 	action = (WHV_MSR_ACTION_ENTRY) { .WriteAction = 0xff };
-	EXPECT_HR(set_list(P(MsrActionList), &action, sizeof(action)), E_INVALIDARG);
+	CHECK_EQ(set_list(P(MsrActionList), &action, sizeof(action)), E_INVALIDARG);
 	destroy();
 }
 
 void property_checks(void)
 {
-	RUN(property_processor_count_is_kept);
-	RUN(property_buffers_of_both_sdks_are_taken);
-	RUN(property_processor_count_has_bounds);
-	RUN(property_unknown_codes_are_refused);
-	RUN(property_extended_exits_are_those_of_the_capability);
-	RUN(property_null_buffers_are_refused);
-	RUN(property_emulation_has_two_bits);
-	RUN(property_scalars_are_kept_and_checked);
-	RUN(property_after_setup_few_can_change);
-	RUN(property_defaults_are_those_of_the_documentation);
-	RUN(property_features_are_those_of_the_capability);
-	RUN(property_banks_are_checked);
-	RUN(property_lists_are_whole_entries);
-	RUN(property_lists_after_setup);
-	RUN(property_list_entries_are_checked);
+	static const struct test tests[] = {
+		TEST(property_processor_count_is_kept),
+		TEST(property_buffers_of_both_sdks_are_taken),
+		TEST(property_processor_count_has_bounds),
+		TEST(property_unknown_codes_are_refused),
+		TEST(property_extended_exits_are_those_of_the_capability),
+		TEST(property_null_buffers_are_refused),
+		TEST(property_emulation_has_two_bits),
+		TEST(property_scalars_are_kept_and_checked),
+		TEST(property_after_setup_few_can_change),
+		TEST(property_defaults_are_those_of_the_documentation),
+		TEST(property_features_are_those_of_the_capability),
+		TEST(property_banks_are_checked),
+		TEST(property_lists_are_whole_entries),
+		TEST(property_lists_after_setup),
+		TEST(property_list_entries_are_checked),
+	};
+
+	RUN(tests);
 }

@@ -54,13 +54,13 @@ static void none(void)
 
 static void set_cr0(uint64_t bits)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterCr0, child_get(child, WHvX64RegisterCr0) | bits),
-		  S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterCr0, child_get(child, WHvX64RegisterCr0) | bits),
+		 S_OK);
 }
 
 static void set_rflags(uint64_t bits)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterRflags, RFLAGS_ONE | bits), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRflags, RFLAGS_ONE | bits), S_OK);
 }
 
 static void with_ts(void)
@@ -84,25 +84,25 @@ static void with_bounds(void)
 
 	bounds[0] = 0x00020001; /* 1 to 2 in 16 bits */
 	bounds[1] = 0x00030002;
-	EXPECT_HR(child_set(child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
-	EXPECT_HR(child_set(child, WHvX64RegisterRax, 0x50005), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRax, 0x50005), S_OK);
 }
 
 static void with_top(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterRbx, 0xfffe), S_OK);
-	EXPECT_HR(child_set(child, WHvX64RegisterRbp, 0xfffe), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbx, 0xfffe), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbp, 0xfffe), S_OK);
 }
 
 static void with_absent_segment(void)
 {
 	((uint64_t *)(void *)(child->ram + CHILD_GDT))[NOT_PRESENT / 8] = 0x00cf13000000ffffull;
-	EXPECT_HR(child_set(child, WHvX64RegisterRax, NOT_PRESENT), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRax, NOT_PRESENT), S_OK);
 }
 
 static void with_no_segment(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterRax, NO_SELECTOR), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRax, NO_SELECTOR), S_OK);
 }
 
 /* A return to the previous task, of which the back link says nothing. */
@@ -113,8 +113,8 @@ static void with_nt(void)
 
 static void with_wild_pointer(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterRbx, 0x8000000000000000), S_OK);
-	EXPECT_HR(child_set(child, WHvX64RegisterRbp, 0x8000000000000000), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbx, 0x8000000000000000), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbp, 0x8000000000000000), S_OK);
 }
 
 static void with_page(unsigned int page)
@@ -126,7 +126,7 @@ static void with_page(unsigned int page)
 	pd[PAGE_SUPERVISOR] &= ~(uint64_t)PTE_U;
 	pd[PAGE_NX] |= PTE_NX;
 	pd[PAGE_RESERVED] |= 1 << 13;
-	EXPECT_HR(child_set(child, WHvX64RegisterRbx, page * LARGE + 0x123), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbx, page * LARGE + 0x123), S_OK);
 }
 
 static void with_page_absent(void)
@@ -153,7 +153,7 @@ static void with_page_reserved(void)
 static void with_page_supervisor(void)
 {
 	with_page(PAGE_SUPERVISOR);
-	EXPECT_HR(child_enter_ring3(child, CHILD_LONG), S_OK);
+	CHECK_EQ(child_enter_ring3(child, CHILD_LONG), S_OK);
 }
 
 static void with_ne(void)
@@ -163,10 +163,10 @@ static void with_ne(void)
 
 static void misalign(enum child_mode mode)
 {
-	EXPECT_HR(child_enter_ring3(child, mode), S_OK);
+	CHECK_EQ(child_enter_ring3(child, mode), S_OK);
 	set_cr0(CR0_AM);
 	set_rflags(RFLAGS_AC);
-	EXPECT_HR(child_set(child, WHvX64RegisterRbx, CHILD_DATA + 1), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRbx, CHILD_DATA + 1), S_OK);
 }
 
 static void with_ac(void)
@@ -181,18 +181,18 @@ static void with_ac32(void)
 
 static void with_osxmmexcpt(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterCr4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterCr4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT), S_OK);
 }
 
 static void with_breakpoint(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterDr0, CHILD_CODE), S_OK);
-	EXPECT_HR(child_set(child, WHvX64RegisterDr7, 0x401), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterDr0, CHILD_CODE), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterDr7, 0x401), S_OK);
 }
 
 static void with_gd(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterDr7, 0x400 | DR7_GD), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterDr7, 0x400 | DR7_GD), S_OK);
 }
 
 /* #UD without a gate of its own is #NP, and that without one is #DF. */
@@ -206,7 +206,7 @@ static void with_gates_missing(void)
 
 static void with_vmx_msr(void)
 {
-	EXPECT_HR(child_set(child, WHvX64RegisterRcx, 0x480), S_OK);
+	CHECK_EQ(child_set(child, WHvX64RegisterRcx, 0x480), S_OK);
 }
 
 /* ---- The rows ---------------------------------------------------------------------------- */

@@ -49,7 +49,7 @@ static void register_values_are_kept(void)
 	WHV_REGISTER_VALUE values[N_KEPT];
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	for (unsigned int i = 0; i < N_KEPT; i++) {
@@ -57,13 +57,13 @@ static void register_values_are_kept(void)
 		values[i].Reg128.Low64 = kept[i].low;
 		values[i].Reg128.High64 = kept[i].high;
 	}
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, N_KEPT, values), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, N_KEPT, values), S_OK);
 	for (unsigned int i = 0; i < N_KEPT; i++)
 		values[i].Reg128.Low64 = values[i].Reg128.High64 = 0x5a5a;
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, N_KEPT, values), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, N_KEPT, values), S_OK);
 	for (unsigned int i = 0; i < N_KEPT; i++) {
-		EXPECT_EQ(values[i].Reg128.Low64, kept[i].low);
-		EXPECT_EQ(values[i].Reg128.High64, kept[i].high);
+		CHECK_EQ(values[i].Reg128.Low64, kept[i].low);
+		CHECK_EQ(values[i].Reg128.High64, kept[i].high);
 	}
 	child_destroy(&child);
 }
@@ -75,27 +75,27 @@ static void register_segments_and_tables_are_kept(void)
 					 { .Table = { .Base = 0x2000, .Limit = 0x88 } } };
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
 	for (UINT32 name = WHvX64RegisterEs; name <= WHvX64RegisterTr; name++) {
 		WHV_X64_SEGMENT_REGISTER before = child_segment(&child, name), after;
 
-		EXPECT_HR(child_set_segment(&child, name, 0x12340 + name, 0x567,
-					    (uint16_t)(name * 8), before.Attributes),
-			  S_OK);
+		CHECK_EQ(child_set_segment(&child, name, 0x12340 + name, 0x567,
+					   (uint16_t)(name * 8), before.Attributes),
+			 S_OK);
 		after = child_segment(&child, name);
-		EXPECT_EQ(after.Base, 0x12340 + name);
-		EXPECT_EQ(after.Limit, 0x567);
-		EXPECT_EQ(after.Selector, name * 8);
-		EXPECT_EQ(after.Attributes, before.Attributes);
+		CHECK_EQ(after.Base, 0x12340 + name);
+		CHECK_EQ(after.Limit, 0x567);
+		CHECK_EQ(after.Selector, name * 8);
+		CHECK_EQ(after.Attributes, before.Attributes);
 	}
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 2, values), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 2, values), S_OK);
 	values[0].Table.Base = values[1].Table.Base = 0;
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 2, values), S_OK);
-	EXPECT_EQ(values[0].Table.Base, 0x1000);
-	EXPECT_EQ(values[0].Table.Limit, 0x77);
-	EXPECT_EQ(values[0].Table.Pad[0] | values[0].Table.Pad[1] | values[0].Table.Pad[2], 0);
-	EXPECT_EQ(values[1].Table.Base, 0x2000);
-	EXPECT_EQ(values[1].Table.Limit, 0x88);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 2, values), S_OK);
+	CHECK_EQ(values[0].Table.Base, 0x1000);
+	CHECK_EQ(values[0].Table.Limit, 0x77);
+	CHECK_EQ(values[0].Table.Pad[0] | values[0].Table.Pad[1] | values[0].Table.Pad[2], 0);
+	CHECK_EQ(values[1].Table.Base, 0x2000);
+	CHECK_EQ(values[1].Table.Limit, 0x88);
 	child_destroy(&child);
 }
 
@@ -106,14 +106,14 @@ static void register_names_that_do_not_exist_are_refused(void)
 	WHV_REGISTER_VALUE values[2] = { { .Reg64 = 0 }, { .Reg64 = 0 } };
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		WHV_REGISTER_NAME names[2] = { WHvX64RegisterRax, (WHV_REGISTER_NAME)bad[i] };
 
-		EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 2, values),
-			  WHV_E_INVALID_VP_REGISTER_NAME);
-		EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 2, values),
-			  WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 2, values),
+			 WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 2, values),
+			 WHV_E_INVALID_VP_REGISTER_NAME);
 	}
 	child_destroy(&child);
 }
@@ -152,16 +152,16 @@ static void register_illegal_values_are_refused(void)
 	for (unsigned int i = 0; i < sizeof(illegal) / sizeof(illegal[0]); i++) {
 		HRESULT hr;
 
-		EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
+		CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
 		if (check_has_failed())
 			return;
 		hr = child_set(&child, illegal[i].name, illegal[i].value);
 		if (hr == S_OK)
-			EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+			CHECK_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
 		else
-			EXPECT_HR(hr, REGISTER_VALUE_REFUSED);
-		EXPECT_EQ(child.page->error_register, illegal[i].name);
-		EXPECT(child.page->error_text[0] != 0);
+			CHECK_EQ(hr, REGISTER_VALUE_REFUSED);
+		CHECK_EQ(child.page->error_register, illegal[i].name);
+		CHECK(child.page->error_text[0] != 0);
 		child_destroy(&child);
 	}
 }
@@ -171,12 +171,12 @@ static void register_illegal_rflags_are_found_at_the_run(void)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, 1ull << 40), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
-	EXPECT_EQ(child.page->error_register, WHvX64RegisterRflags);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, 2), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, 1ull << 40), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+	CHECK_EQ(child.page->error_register, WHvX64RegisterRflags);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, 2), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -185,17 +185,17 @@ static void register_contradictions_are_found_at_the_run(void)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(halt), 0, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
-	EXPECT_EQ(child.page->error_register, WHvX64RegisterCr4);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_PAE), S_OK);
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterTr, 0, 0x67, 24, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
-	EXPECT_EQ(child.page->error_register, WHvX64RegisterTr);
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterTr, 0, 0x67, 24, 0x8b), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+	CHECK_EQ(child.page->error_register, WHvX64RegisterCr4);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_PAE), S_OK);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterTr, 0, 0x67, 24, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonInvalidVpRegisterValue);
+	CHECK_EQ(child.page->error_register, WHvX64RegisterTr);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterTr, 0, 0x67, 24, 0x8b), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	child_destroy(&child);
 }
 
@@ -205,17 +205,17 @@ static void register_all_reach_the_guest_and_come_back(void)
 	WHV_REGISTER_VALUE values[16];
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(increment_all), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(increment_all), 0, 0), S_OK);
 	for (unsigned int i = 0; i < 16; i++) {
 		names[i] = (WHV_REGISTER_NAME)i;
 		values[i].Reg128.Low64 = 0x100000000ull * (i + 1) + 0x10 * i;
 		values[i].Reg128.High64 = 0;
 	}
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 16, values), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 16, values), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 16, values), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 16, values), S_OK);
 	for (unsigned int i = 0; i < 16; i++)
-		EXPECT_EQ(values[i].Reg64, 0x100000000ull * (i + 1) + 0x10 * i + 1);
+		CHECK_EQ(values[i].Reg64, 0x100000000ull * (i + 1) + 0x10 * i + 1);
 	child_destroy(&child);
 }
 
@@ -228,15 +228,15 @@ static void register_vector_and_x87_reach_the_guest(void)
 					 { .Reg128 = { { 0, 0 } } } };
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(touch_fpu), 0, 0), S_OK);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 2, values), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 3, values), S_OK);
-	EXPECT_EQ(values[0].Reg128.Low64, 101);
-	EXPECT_EQ(values[0].Reg128.High64, 202);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(touch_fpu), 0, 0), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 2, values), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 3, values), S_OK);
+	CHECK_EQ(values[0].Reg128.Low64, 101);
+	CHECK_EQ(values[0].Reg128.High64, 202);
 	/* FLD1 has pushed 1.0: ST(0) is what FpMmx0 names, as in an FXSAVE image. */
-	EXPECT_EQ(values[2].Fp.Mantissa, 0x8000000000000000ull);
-	EXPECT_EQ(values[2].Fp.BiasedExponent, 0x3fff);
+	CHECK_EQ(values[2].Fp.Mantissa, 0x8000000000000000ull);
+	CHECK_EQ(values[2].Fp.BiasedExponent, 0x3fff);
 	child_destroy(&child);
 }
 
@@ -246,15 +246,15 @@ static void register_long_lists_are_served(void)
 	static WHV_REGISTER_VALUE values[200];
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr2, 0x4321), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr2, 0x4321), S_OK);
 	for (unsigned int i = 0; i < 200; i++)
 		names[i] = i % 2 ? WHvX64RegisterCr2 : WHvX64RegisterRip;
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 200, values), S_OK);
-	EXPECT_EQ(values[198].Reg64, CHILD_CODE);
-	EXPECT_EQ(values[199].Reg64, 0x4321);
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 0, values), S_OK);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 0, values), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 200, values), S_OK);
+	CHECK_EQ(values[198].Reg64, CHILD_CODE);
+	CHECK_EQ(values[199].Reg64, 0x4321);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, names, 0, values), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 0, values), S_OK);
 	child_destroy(&child);
 }
 
@@ -264,24 +264,28 @@ static void register_null_lists_are_refused(void)
 	WHV_REGISTER_VALUE value;
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, NULL, 1, &value), E_POINTER);
-	EXPECT_HR(WHvGetVirtualProcessorRegisters(child.partition, 0, &name, 1, NULL), E_POINTER);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, NULL, 1, &value), E_POINTER);
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, NULL), E_POINTER);
+	CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, NULL, 1, &value), E_POINTER);
+	CHECK_EQ(WHvGetVirtualProcessorRegisters(child.partition, 0, &name, 1, NULL), E_POINTER);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, NULL, 1, &value), E_POINTER);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, &name, 1, NULL), E_POINTER);
 	child_destroy(&child);
 }
 
 void register_checks(void)
 {
-	RUN(register_values_are_kept);
-	RUN(register_segments_and_tables_are_kept);
-	RUN(register_names_that_do_not_exist_are_refused);
-	RUN(register_illegal_values_are_refused);
-	RUN(register_illegal_rflags_are_found_at_the_run);
-	RUN(register_contradictions_are_found_at_the_run);
-	RUN(register_all_reach_the_guest_and_come_back);
-	RUN(register_vector_and_x87_reach_the_guest);
-	RUN(register_long_lists_are_served);
-	RUN(register_null_lists_are_refused);
+	static const struct test tests[] = {
+		TEST(register_values_are_kept),
+		TEST(register_segments_and_tables_are_kept),
+		TEST(register_names_that_do_not_exist_are_refused),
+		TEST(register_illegal_values_are_refused),
+		TEST(register_illegal_rflags_are_found_at_the_run),
+		TEST(register_contradictions_are_found_at_the_run),
+		TEST(register_all_reach_the_guest_and_come_back),
+		TEST(register_vector_and_x87_reach_the_guest),
+		TEST(register_long_lists_are_served),
+		TEST(register_null_lists_are_refused),
+	};
+
+	RUN(tests);
 }

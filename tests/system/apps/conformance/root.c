@@ -20,40 +20,40 @@ static void root_cpuid_shows_whit_and_hides_vmx(void)
 	struct x86_cpuid r;
 
 	insn_cpuid(1, 0, &r);
-	EXPECT(r.ecx & CPUID1_ECX_HYPERVISOR);
-	EXPECT(!(r.ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX)));
+	CHECK(r.ecx & CPUID1_ECX_HYPERVISOR);
+	CHECK(!(r.ecx & (CPUID1_ECX_VMX | CPUID1_ECX_SMX)));
 	insn_cpuid(WHIT_CPUID_SIGNATURE, 0, &r);
-	EXPECT(r.eax >= WHIT_CPUID_VERSION);
-	EXPECT_EQ(r.ebx, WHIT_SIGNATURE_WORD);
-	EXPECT_EQ(r.ecx, WHIT_SIGNATURE_WORD);
-	EXPECT_EQ(r.edx, WHIT_SIGNATURE_WORD);
+	CHECK(r.eax >= WHIT_CPUID_VERSION);
+	CHECK_EQ(r.ebx, WHIT_SIGNATURE_WORD);
+	CHECK_EQ(r.ecx, WHIT_SIGNATURE_WORD);
+	CHECK_EQ(r.edx, WHIT_SIGNATURE_WORD);
 	insn_cpuid(WHIT_CPUID_VERSION, 0, &r);
-	EXPECT_EQ(r.eax, WHIT_ABI_VERSION);
+	CHECK_EQ(r.eax, WHIT_ABI_VERSION);
 	insn_cpuid(0x80000001u, 0, &r);
-	EXPECT(!(r.ecx & CPUID81_ECX_SVM));
+	CHECK(!(r.ecx & CPUID81_ECX_SVM));
 }
 
 static void root_has_no_vmx_instructions(void)
 {
-	EXPECT_EQ(probe_call(probe_vmxon), PROBE_UD);
-	EXPECT_EQ(probe_call(probe_vmxoff), PROBE_UD);
-	EXPECT_EQ(probe_call(probe_vmptrld), PROBE_UD);
-	EXPECT_EQ(probe_call(probe_vmread), PROBE_UD);
-	EXPECT_EQ(probe_call(probe_invept), PROBE_UD);
+	CHECK_EQ(probe_call(probe_vmxon), PROBE_UD);
+	CHECK_EQ(probe_call(probe_vmxoff), PROBE_UD);
+	CHECK_EQ(probe_call(probe_vmptrld), PROBE_UD);
+	CHECK_EQ(probe_call(probe_vmread), PROBE_UD);
+	CHECK_EQ(probe_call(probe_invept), PROBE_UD);
 }
 
 static void root_has_no_vmx_registers(void)
 {
-	EXPECT_EQ(probe_call(probe_set_vmxe), PROBE_GP);
-	EXPECT_EQ(probe_call(probe_read_vmx_basic), PROBE_GP);
-	EXPECT_EQ(probe_call(probe_write_vmx_basic), PROBE_GP);
+	CHECK_EQ(probe_call(probe_set_vmxe), PROBE_GP);
+	CHECK_EQ(probe_call(probe_read_vmx_basic), PROBE_GP);
+	CHECK_EQ(probe_call(probe_write_vmx_basic), PROBE_GP);
 }
 
 static void root_hypercalls_need_ring_0(void)
 {
 	uint64_t *tables = test_pages(6);
 
-	EXPECT(tables != NULL);
+	CHECK(tables != NULL);
 	if (check_has_failed())
 		return;
 	/* The first 4 GiB, all user pages. */
@@ -62,11 +62,11 @@ static void root_hypercalls_need_ring_0(void)
 		tables[512 + i] = (uintptr_t)(tables + 1024 + 512 * i) | PTE_P | PTE_W | PTE_U;
 	for (uint64_t i = 0; i < 2048; i++)
 		tables[1024 + i] = i << 21 | PTE_P | PTE_W | PTE_U | PTE_PS;
-	EXPECT_EQ(probe_call(probe_vmcall), 0);
-	EXPECT_EQ(probe_ring3(probe_vmcall, (uintptr_t)tables), PROBE_UD);
+	CHECK_EQ(probe_call(probe_vmcall), 0);
+	CHECK_EQ(probe_ring3(probe_vmcall, (uintptr_t)tables), PROBE_UD);
 	/* And again, to see that the first time has broken nothing. */
-	EXPECT_EQ(probe_ring3(probe_vmcall, (uintptr_t)tables), PROBE_UD);
-	EXPECT_EQ(probe_call(probe_vmcall), 0);
+	CHECK_EQ(probe_ring3(probe_vmcall, (uintptr_t)tables), PROBE_UD);
+	CHECK_EQ(probe_call(probe_vmcall), 0);
 }
 
 static void root_hypercalls_of_whit_answer(void)
@@ -77,13 +77,13 @@ static void root_hypercalls_of_whit_answer(void)
 	UINT64 position = 0;
 	UINT32 n = 0;
 
-	EXPECT_HR(hypercall5(WHIT_CALL_VERSION, 0, 0, 0, 0, 0, &result), S_OK);
-	EXPECT_EQ(result.rdx, WHIT_ABI_VERSION);
-	EXPECT_HR(WhitGetStats(&stats), S_OK);
-	EXPECT(stats.hypercalls > 0);
-	EXPECT_HR(WhitReadLog(&position, log, sizeof(log), &n), S_OK);
-	EXPECT(n > 0 && n <= sizeof(log));
-	EXPECT(position >= n);
+	CHECK_EQ(hypercall5(WHIT_CALL_VERSION, 0, 0, 0, 0, 0, &result), S_OK);
+	CHECK_EQ(result.rdx, WHIT_ABI_VERSION);
+	CHECK_EQ(WhitGetStats(&stats), S_OK);
+	CHECK(stats.hypercalls > 0);
+	CHECK_EQ(WhitReadLog(&position, log, sizeof(log), &n), S_OK);
+	CHECK(n > 0 && n <= sizeof(log));
+	CHECK(position >= n);
 }
 
 static void root_unknown_hypercalls_are_refused(void)
@@ -94,7 +94,7 @@ static void root_unknown_hypercalls_are_refused(void)
 	struct hypercall_result result;
 
 	for (unsigned int i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		EXPECT_HR(hypercall5(codes[i], 0, 0, 0, 0, 0, &result), WHIT_E_UNKNOWN_CALL);
+		CHECK_EQ(hypercall5(codes[i], 0, 0, 0, 0, 0, &result), WHIT_E_UNKNOWN_CALL);
 }
 
 static void root_keeps_its_registers_through_children(void)
@@ -103,9 +103,9 @@ static void root_keeps_its_registers_through_children(void)
 
 	/* The compiler's own registers, and the firmware's floating point, are the test. */
 	for (unsigned int i = 0; i < 100; i++) {
-		EXPECT_HR(child_create(&child, i % 2 ? CHILD_LONG : CHILD_REAL, GUEST(halt), 0, 0),
-			  S_OK);
-		EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+		CHECK_EQ(child_create(&child, i % 2 ? CHILD_LONG : CHILD_REAL, GUEST(halt), 0, 0),
+			 S_OK);
+		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 		child_destroy(&child);
 	}
 }
@@ -116,7 +116,7 @@ static void root_xcr0_must_be_legal(void)
 
 	insn_cpuid(1, 0, &r);
 	/* Without OSXSAVE the instruction does not exist, with it 0 is no value. */
-	EXPECT_EQ(probe_call(probe_xsetbv_bad), r.ecx & CPUID1_ECX_OSXSAVE ? PROBE_GP : PROBE_UD);
+	CHECK_EQ(probe_call(probe_xsetbv_bad), r.ecx & CPUID1_ECX_OSXSAVE ? PROBE_GP : PROBE_UD);
 }
 
 static uint32_t try_wrmsr(uint32_t msr, uint64_t value)
@@ -133,13 +133,13 @@ static void root_cannot_change_what_the_processor_is(void)
 	struct x86_cpuid before, after;
 
 	insn_cpuid(0, 0, &before);
-	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable | 1 << 22), PROBE_GP);
-	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable ^ 1 << 18), PROBE_GP);
-	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable | 1ull << 34), PROBE_GP);
-	EXPECT_EQ(try_wrmsr(MSR_MISC_ENABLE, enable), 0);
-	EXPECT_EQ(insn_rdmsr(MSR_MISC_ENABLE), enable);
+	CHECK_EQ(try_wrmsr(MSR_MISC_ENABLE, enable | 1 << 22), PROBE_GP);
+	CHECK_EQ(try_wrmsr(MSR_MISC_ENABLE, enable ^ 1 << 18), PROBE_GP);
+	CHECK_EQ(try_wrmsr(MSR_MISC_ENABLE, enable | 1ull << 34), PROBE_GP);
+	CHECK_EQ(try_wrmsr(MSR_MISC_ENABLE, enable), 0);
+	CHECK_EQ(insn_rdmsr(MSR_MISC_ENABLE), enable);
 	insn_cpuid(0, 0, &after);
-	EXPECT_EQ(after.eax, before.eax);
+	CHECK_EQ(after.eax, before.eax);
 }
 
 /*
@@ -156,42 +156,46 @@ static void root_mtrrs_are_its_own_and_take_their_time(void)
 
 	insn_cpuid(0x80000008, 0, &widths);
 	page_mask = (1ull << (widths.eax & 0xff)) - 0x1000;
-	EXPECT(hidden_find(&hidden, &n_bytes));
-	EXPECT_HR(WhitGetStats(&before), S_OK);
+	CHECK(hidden_find(&hidden, &n_bytes));
+	CHECK_EQ(WhitGetStats(&before), S_OK);
 	ticks = board_tsc();
 	insn_wrmsr(MSR_MTRR_DEF_TYPE, def_type & ~MTRR_DEF_TYPE_E);
 	insn_wrmsr(MSR_MTRR_PHYSBASE0, hidden); /* the hypervisor's memory uncached, page by page */
 	insn_wrmsr(MSR_MTRR_PHYSMASK0, page_mask | MTRR_PHYSMASK_V);
-	EXPECT_EQ(try_wrmsr(MSR_MTRR_PHYSMASK0, 0x1000 | MTRR_PHYSMASK_V), PROBE_GP);
-	EXPECT_EQ(insn_rdmsr(MSR_MTRR_PHYSBASE0), hidden);
-	EXPECT_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type & ~MTRR_DEF_TYPE_E);
+	CHECK_EQ(try_wrmsr(MSR_MTRR_PHYSMASK0, 0x1000 | MTRR_PHYSMASK_V), PROBE_GP);
+	CHECK_EQ(insn_rdmsr(MSR_MTRR_PHYSBASE0), hidden);
+	CHECK_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type & ~MTRR_DEF_TYPE_E);
 	insn_wrmsr(MSR_MTRR_DEF_TYPE, (def_type & ~0xffull) | MTRR_DEF_TYPE_E); /* all uncached */
 	insn_wrmsr(MSR_MTRR_DEF_TYPE, def_type & ~MTRR_DEF_TYPE_E);
 	insn_wrmsr(MSR_MTRR_PHYSBASE0, base);
 	insn_wrmsr(MSR_MTRR_PHYSMASK0, mask);
 	insn_wrmsr(MSR_MTRR_DEF_TYPE, def_type);
 	ticks = board_tsc() - ticks;
-	EXPECT_HR(WhitGetStats(&after), S_OK);
-	EXPECT_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type);
-	EXPECT(after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR] > 10);
-	EXPECT(ticks / (after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR]) <
-	       300000);
-	EXPECT_EQ(after.heap_free_pages, before.heap_free_pages);
-	EXPECT(hidden_reads_as_ones((const uint64_t *)(uintptr_t)hidden));
+	CHECK_EQ(WhitGetStats(&after), S_OK);
+	CHECK_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type);
+	CHECK(after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR] > 10);
+	CHECK(ticks / (after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR]) <
+	      300000);
+	CHECK_EQ(after.heap_free_pages, before.heap_free_pages);
+	CHECK(hidden_reads_as_ones((const uint64_t *)(uintptr_t)hidden));
 	root_keeps_its_registers_through_children();
 }
 
 void root_checks(void)
 {
+	static const struct test tests[] = {
+		TEST(root_cpuid_shows_whit_and_hides_vmx),
+		TEST(root_has_no_vmx_instructions),
+		TEST(root_has_no_vmx_registers),
+		TEST(root_hypercalls_need_ring_0),
+		TEST(root_hypercalls_of_whit_answer),
+		TEST(root_unknown_hypercalls_are_refused),
+		TEST(root_keeps_its_registers_through_children),
+		TEST(root_xcr0_must_be_legal),
+		TEST(root_cannot_change_what_the_processor_is),
+		TEST(root_mtrrs_are_its_own_and_take_their_time),
+	};
+
 	probe_init();
-	RUN(root_cpuid_shows_whit_and_hides_vmx);
-	RUN(root_has_no_vmx_instructions);
-	RUN(root_has_no_vmx_registers);
-	RUN(root_hypercalls_need_ring_0);
-	RUN(root_hypercalls_of_whit_answer);
-	RUN(root_unknown_hypercalls_are_refused);
-	RUN(root_keeps_its_registers_through_children);
-	RUN(root_xcr0_must_be_legal);
-	RUN(root_cannot_change_what_the_processor_is);
-	RUN(root_mtrrs_are_its_own_and_take_their_time);
+	RUN(tests);
 }

@@ -40,7 +40,7 @@ static UINT32 get_all(void)
 {
 	UINT32 written = 0;
 
-	EXPECT_HR(get(state, sizeof(state), &written), S_OK);
+	CHECK_EQ(get(state, sizeof(state), &written), S_OK);
 	return written;
 }
 
@@ -63,15 +63,15 @@ static void xsave_state_is_what_the_guest_has(void)
 
 	if (begin()) {
 		load_by_the_guest(5);
-		EXPECT(get_all() >= fpu_compacted(&layout, layout.mask, offsets));
-		EXPECT_EQ(fpu_word(state, FPU_XCOMP_BV) >> 63, 1);
-		EXPECT_EQ(fpu_word(state, FPU_XCOMP_BV) & layout.mask, layout.mask);
-		EXPECT_EQ(fpu_word(state, FPU_XSTATE_BV) & ~fpu_word(state, FPU_XCOMP_BV), 0);
+		CHECK(get_all() >= fpu_compacted(&layout, layout.mask, offsets));
+		CHECK_EQ(fpu_word(state, FPU_XCOMP_BV) >> 63, 1);
+		CHECK_EQ(fpu_word(state, FPU_XCOMP_BV) & layout.mask, layout.mask);
+		CHECK_EQ(fpu_word(state, FPU_XSTATE_BV) & ~fpu_word(state, FPU_XCOMP_BV), 0);
 		for (uint32_t i = FPU_XCOMP_BV + 8; i < FPU_EXTENDED; i++)
-			EXPECT_EQ(state[i], 0);
+			CHECK_EQ(state[i], 0);
 		fpu_expand(image, state, &layout);
-		EXPECT(fpu_same(image, board.ram + IMAGE, &layout, layout.mask));
-		EXPECT(fpu_same(image, dump_by_the_guest(), &layout, layout.mask));
+		CHECK(fpu_same(image, board.ram + IMAGE, &layout, layout.mask));
+		CHECK(fpu_same(image, dump_by_the_guest(), &layout, layout.mask));
 	}
 	board_destroy(&board);
 }
@@ -91,16 +91,16 @@ static void xsave_state_has_the_form_of_xsavec(void)
 		platform_clear(board.ram + COMPACT, FPU_BYTES);
 		(void)fpu_do(&board,
 			     OP(XSAVEC, .argument = (uint32_t)layout.mask, .value = COMPACT));
-		EXPECT_EQ(fpu_word(compact, FPU_XCOMP_BV), layout.mask | FPU_COMPACTED);
-		EXPECT_EQ(fpu_word(state, FPU_XCOMP_BV), layout.mask | FPU_COMPACTED);
-		EXPECT_EQ(fpu_word(compact, FPU_XSTATE_BV), fpu_word(state, FPU_XSTATE_BV));
+		CHECK_EQ(fpu_word(compact, FPU_XCOMP_BV), layout.mask | FPU_COMPACTED);
+		CHECK_EQ(fpu_word(state, FPU_XCOMP_BV), layout.mask | FPU_COMPACTED);
+		CHECK_EQ(fpu_word(compact, FPU_XSTATE_BV), fpu_word(state, FPU_XSTATE_BV));
 		fpu_expand(image, state, &layout);
 		if (fpu_word(compact, FPU_EXTENDED) ==
 		    fpu_word(image, layout.standard[FPU_AVX] + 160)) {
 			terminal_print("# XSAVEC of this processor is not the manual's\n");
 		} else {
 			fpu_expand(other, compact, &layout);
-			EXPECT(fpu_same(image, other, &layout, layout.mask));
+			CHECK(fpu_same(image, other, &layout, layout.mask));
 		}
 	}
 	board_destroy(&board);
@@ -114,11 +114,11 @@ static void xsave_state_from_outside_is_seen_inside(void)
 		load_by_the_guest(7);
 		fpu_fill(image, &layout, 8);
 		(void)fpu_compact(state, image, &layout);
-		EXPECT_HR(set(state, n_bytes), S_OK);
-		EXPECT(fpu_same(image, dump_by_the_guest(), &layout, layout.mask));
+		CHECK_EQ(set(state, n_bytes), S_OK);
+		CHECK(fpu_same(image, dump_by_the_guest(), &layout, layout.mask));
 		(void)get_all();
 		fpu_expand(other, state, &layout);
-		EXPECT(fpu_same(image, other, &layout, layout.mask));
+		CHECK(fpu_same(image, other, &layout, layout.mask));
 	}
 	board_destroy(&board);
 }
@@ -136,17 +136,17 @@ static void xsave_state_left_out_is_initial(void)
 			fpu_fill(image, &layout, 10);
 			(void)fpu_compact(state, image, &layout);
 			fpu_set_word(state, FPU_XSTATE_BV, layout.mask & ~(1ull << i));
-			EXPECT_HR(set(state, n_bytes), S_OK);
-			EXPECT(fpu_same(image, dump_by_the_guest(), &layout,
-					layout.mask & ~(1ull << i) & ~2ull));
+			CHECK_EQ(set(state, n_bytes), S_OK);
+			CHECK(fpu_same(image, dump_by_the_guest(), &layout,
+				       layout.mask & ~(1ull << i) & ~2ull));
 			if (i == FPU_SSE)
 				platform_clear(image + 160, 256);
 			else
 				platform_clear(image + layout.standard[i], layout.size[i] & ~7u);
 			for (uint32_t j = 160; i == FPU_SSE && j < 416; j++)
-				EXPECT_EQ(board.ram[DUMP + j], 0);
+				CHECK_EQ(board.ram[DUMP + j], 0);
 			if (i != FPU_SSE)
-				EXPECT(fpu_same(image, board.ram + DUMP, &layout, 1ull << i));
+				CHECK(fpu_same(image, board.ram + DUMP, &layout, 1ull << i));
 		}
 	}
 	board_destroy(&board);
@@ -177,15 +177,15 @@ static void xsave_state_malformed_is_refused(void)
 			(void)fpu_compact(state, image, &layout);
 			fpu_set_word(state, rows[i].offset,
 				     fpu_word(state, rows[i].offset) ^ rows[i].flip);
-			EXPECT_FAILED(set(state, n_bytes));
+			CHECK(FAILED(set(state, n_bytes)));
 		}
 		fpu_fill(image, &layout, 13);
 		(void)fpu_compact(state, image, &layout);
-		EXPECT_FAILED(set(state, 100));
-		EXPECT_FAILED(set(state, n_bytes - 1));
-		EXPECT_FAILED(set(NULL, n_bytes));
+		CHECK(FAILED(set(state, 100)));
+		CHECK(FAILED(set(state, n_bytes - 1)));
+		CHECK(FAILED(set(NULL, n_bytes)));
 		/* Nothing of all this was taken. */
-		EXPECT(fpu_same(board.ram + IMAGE, dump_by_the_guest(), &layout, layout.mask));
+		CHECK(fpu_same(board.ram + IMAGE, dump_by_the_guest(), &layout, layout.mask));
 	}
 	board_destroy(&board);
 }
@@ -217,11 +217,11 @@ static void xsave_state_says_how_much_it_needs(void)
 	UINT32 written = 0, again = 0;
 
 	if (begin()) {
-		EXPECT_HR(get(state, 8, &written), WHV_E_INSUFFICIENT_BUFFER);
-		EXPECT(written >= FPU_EXTENDED && written <= FPU_BYTES);
-		EXPECT_HR(get(state, written, &again), S_OK);
-		EXPECT_EQ(again, written);
-		EXPECT_HR(set(state, written), S_OK);
+		CHECK_EQ(get(state, 8, &written), WHV_E_INSUFFICIENT_BUFFER);
+		CHECK(written >= FPU_EXTENDED && written <= FPU_BYTES);
+		CHECK_EQ(get(state, written, &again), S_OK);
+		CHECK_EQ(again, written);
+		CHECK_EQ(set(state, written), S_OK);
 	}
 	board_destroy(&board);
 }
@@ -233,17 +233,17 @@ static void xsave_state_by_the_older_calls_is_the_same(void)
 	if (begin()) {
 		load_by_the_guest(14);
 		n_bytes = get_all();
-		EXPECT_HR(WHvGetVirtualProcessorXsaveState(board.partition, 0, other, sizeof(other),
-							   &written),
-			  S_OK);
-		EXPECT_EQ(written, n_bytes);
+		CHECK_EQ(WHvGetVirtualProcessorXsaveState(board.partition, 0, other, sizeof(other),
+							  &written),
+			 S_OK);
+		CHECK_EQ(written, n_bytes);
 		for (uint32_t i = 0; i < n_bytes; i++)
-			EXPECT_EQ(other[i], state[i]);
+			CHECK_EQ(other[i], state[i]);
 		load_by_the_guest(15);
-		EXPECT_HR(WHvSetVirtualProcessorXsaveState(board.partition, 0, other, written),
-			  S_OK);
+		CHECK_EQ(WHvSetVirtualProcessorXsaveState(board.partition, 0, other, written),
+			 S_OK);
 		fpu_fill(image, &layout, 14);
-		EXPECT(fpu_same(image, dump_by_the_guest(), &layout, layout.mask));
+		CHECK(fpu_same(image, dump_by_the_guest(), &layout, layout.mask));
 	}
 	board_destroy(&board);
 }
@@ -255,19 +255,19 @@ static void xsave_state_and_registers_agree(void)
 
 	if (begin()) {
 		load_by_the_guest(16);
-		EXPECT_HR(WHvGetVirtualProcessorRegisters(board.partition, 0, names, 2, values),
-			  S_OK);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(board.partition, 0, names, 2, values),
+			 S_OK);
 		(void)get_all();
-		EXPECT_EQ(fpu_word(state, 160 + 7 * 16), values[0].Reg128.Low64);
-		EXPECT_EQ(fpu_word(state, 160 + 7 * 16 + 8), values[0].Reg128.High64);
-		EXPECT_EQ(fpu_word(state, 32 + 3 * 16), values[1].Reg128.Low64);
+		CHECK_EQ(fpu_word(state, 160 + 7 * 16), values[0].Reg128.Low64);
+		CHECK_EQ(fpu_word(state, 160 + 7 * 16 + 8), values[0].Reg128.High64);
+		CHECK_EQ(fpu_word(state, 32 + 3 * 16), values[1].Reg128.Low64);
 		values[0].Reg128.Low64 = 0x1234567812345678;
-		EXPECT_HR(WHvSetVirtualProcessorRegisters(board.partition, 0, names, 2, values),
-			  S_OK);
-		EXPECT_EQ(fpu_word(dump_by_the_guest(), 160 + 7 * 16), 0x1234567812345678);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(board.partition, 0, names, 2, values),
+			 S_OK);
+		CHECK_EQ(fpu_word(dump_by_the_guest(), 160 + 7 * 16), 0x1234567812345678);
 		/* The rest of the YMM register is as it was. */
 		fpu_fill(image, &layout, 16);
-		EXPECT(fpu_same(image, board.ram + DUMP, &layout, layout.mask & ~2ull));
+		CHECK(fpu_same(image, board.ram + DUMP, &layout, layout.mask & ~2ull));
 	}
 	board_destroy(&board);
 }
@@ -283,43 +283,46 @@ static void states_that_there_are_not_are_refused(void)
 			const WHV_VIRTUAL_PROCESSOR_STATE_TYPE type =
 				(WHV_VIRTUAL_PROCESSOR_STATE_TYPE)types[i];
 
-			EXPECT_HR(WHvGetVirtualProcessorState(board.partition, 0, type, state, 4096,
-							      &written),
-				  E_INVALIDARG);
-			EXPECT_HR(
-				WHvSetVirtualProcessorState(board.partition, 0, type, state, 4096),
-				E_INVALIDARG);
+			CHECK_EQ(WHvGetVirtualProcessorState(board.partition, 0, type, state, 4096,
+							     &written),
+				 E_INVALIDARG);
+			CHECK_EQ(WHvSetVirtualProcessorState(board.partition, 0, type, state, 4096),
+				 E_INVALIDARG);
 		}
 		for (unsigned int i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
 			const WHV_VIRTUAL_PROCESSOR_STATE_TYPE type =
 				(WHV_VIRTUAL_PROCESSOR_STATE_TYPE)absent[i];
 
-			EXPECT_FAILED(WHvGetVirtualProcessorState(board.partition, 0, type, state,
-								  4096, &written));
-			EXPECT_FAILED(
-				WHvSetVirtualProcessorState(board.partition, 0, type, state, 4096));
+			CHECK(FAILED(WHvGetVirtualProcessorState(board.partition, 0, type, state,
+								 4096, &written)));
+			CHECK(FAILED(WHvSetVirtualProcessorState(board.partition, 0, type, state,
+								 4096)));
 		}
-		EXPECT_HR(WHvGetVirtualProcessorState(board.partition, 3, XSAVE, state, 4096,
-						      &written),
-			  WHV_E_VP_DOES_NOT_EXIST);
-		EXPECT_FAILED(WHvGetVirtualProcessorState(board.partition, 0, XSAVE, NULL, 4096,
-							  &written));
+		CHECK_EQ(WHvGetVirtualProcessorState(board.partition, 3, XSAVE, state, 4096,
+						     &written),
+			 WHV_E_VP_DOES_NOT_EXIST);
+		CHECK(FAILED(WHvGetVirtualProcessorState(board.partition, 0, XSAVE, NULL, 4096,
+							 &written)));
 	}
 	board_destroy(&board);
 }
 
 void state_checks(void)
 {
-	RUN(xsave_state_is_what_the_guest_has);
-	RUN(xsave_state_has_the_form_of_xsavec);
-	RUN(xsave_state_from_outside_is_seen_inside);
-	RUN(xsave_state_left_out_is_initial);
-	RUN(xsave_state_malformed_is_refused);
-	RUN(xsave_state_bears_any_header);
-	RUN(xsave_state_says_how_much_it_needs);
-	RUN(xsave_state_by_the_older_calls_is_the_same);
-	RUN(xsave_state_and_registers_agree);
-	RUN(states_that_there_are_not_are_refused);
+	static const struct test tests[] = {
+		TEST(xsave_state_is_what_the_guest_has),
+		TEST(xsave_state_has_the_form_of_xsavec),
+		TEST(xsave_state_from_outside_is_seen_inside),
+		TEST(xsave_state_left_out_is_initial),
+		TEST(xsave_state_malformed_is_refused),
+		TEST(xsave_state_bears_any_header),
+		TEST(xsave_state_says_how_much_it_needs),
+		TEST(xsave_state_by_the_older_calls_is_the_same),
+		TEST(xsave_state_and_registers_agree),
+		TEST(states_that_there_are_not_are_refused),
+	};
+
+	RUN(tests);
 	state_counter_checks();
 	state_register_checks();
 }

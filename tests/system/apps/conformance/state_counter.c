@@ -8,19 +8,19 @@ static struct board board;
 
 static void begin(uint32_t apic_mode)
 {
-	EXPECT_HR(board_create(&board, &(const struct board_options) { .n_vps = 2,
-								       .apic_mode = apic_mode }),
-		  S_OK);
+	CHECK_EQ(board_create(&board,
+			      &(const struct board_options) { .n_vps = 2, .apic_mode = apic_mode }),
+		 S_OK);
 }
 
 static void memory(WHV_PARTITION_MEMORY_COUNTERS *counters)
 {
 	UINT32 written = 0;
 
-	EXPECT_HR(WHvGetPartitionCounters(board.partition, WHvPartitionCounterSetMemory, counters,
-					  sizeof(*counters), &written),
-		  S_OK);
-	EXPECT_EQ(written, sizeof(*counters));
+	CHECK_EQ(WHvGetPartitionCounters(board.partition, WHvPartitionCounterSetMemory, counters,
+					 sizeof(*counters), &written),
+		 S_OK);
+	CHECK_EQ(written, sizeof(*counters));
 }
 
 static void counters_of_memory_follow_the_map(void)
@@ -29,17 +29,17 @@ static void counters_of_memory_follow_the_map(void)
 
 	begin(0);
 	memory(&counters);
-	EXPECT_EQ(counters.Mapped4KPageCount, BOARD_RAM / 4096);
-	EXPECT_EQ(counters.Mapped2MPageCount, 0);
-	EXPECT_EQ(counters.Mapped1GPageCount, 0);
-	EXPECT_HR(WHvUnmapGpaRange(board.partition, BOARD_RAM / 2, 4096 * 3), S_OK);
+	CHECK_EQ(counters.Mapped4KPageCount, BOARD_RAM / 4096);
+	CHECK_EQ(counters.Mapped2MPageCount, 0);
+	CHECK_EQ(counters.Mapped1GPageCount, 0);
+	CHECK_EQ(WHvUnmapGpaRange(board.partition, BOARD_RAM / 2, 4096 * 3), S_OK);
 	memory(&counters);
-	EXPECT_EQ(counters.Mapped4KPageCount, BOARD_RAM / 4096 - 3);
-	EXPECT_HR(WHvMapGpaRange(board.partition, board.ram, 1ull << 30, 4096 * 5,
-				 WHvMapGpaRangeFlagRead),
-		  S_OK);
+	CHECK_EQ(counters.Mapped4KPageCount, BOARD_RAM / 4096 - 3);
+	CHECK_EQ(WHvMapGpaRange(board.partition, board.ram, 1ull << 30, 4096 * 5,
+				WHvMapGpaRangeFlagRead),
+		 S_OK);
 	memory(&counters);
-	EXPECT_EQ(counters.Mapped4KPageCount, BOARD_RAM / 4096 + 2);
+	CHECK_EQ(counters.Mapped4KPageCount, BOARD_RAM / 4096 + 2);
 	board_destroy(&board);
 }
 
@@ -47,11 +47,11 @@ static void intercepts(uint32_t vp, WHV_PROCESSOR_INTERCEPT_COUNTERS *counters)
 {
 	UINT32 written = 0;
 
-	EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, vp,
-						 WHvProcessorCounterSetIntercepts, counters,
-						 sizeof(*counters), &written),
-		  S_OK);
-	EXPECT_EQ(written, sizeof(*counters));
+	CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, vp,
+						WHvProcessorCounterSetIntercepts, counters,
+						sizeof(*counters), &written),
+		 S_OK);
+	CHECK_EQ(written, sizeof(*counters));
 }
 
 static void counters_of_intercepts_count_instructions(void)
@@ -62,20 +62,20 @@ static void counters_of_intercepts_count_instructions(void)
 				  OP(RDMSR, .argument = 0xfe), OP(READ_DR, .argument = 0) };
 
 	begin(0);
-	EXPECT_EQ(SCRIPT(&board, 0, OP0(CLI)), BOARD_DONE);
+	CHECK_EQ(SCRIPT(&board, 0, OP0(CLI)), BOARD_DONE);
 	intercepts(0, &before);
-	EXPECT_EQ(board_script(&board, 0, ops, N(ops)), BOARD_DONE);
-	EXPECT_EQ(SCRIPT(&board, 0, OP0(HLT)), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(board_run(&board, 0), BOARD_DONE);
+	CHECK_EQ(board_script(&board, 0, ops, N(ops)), BOARD_DONE);
+	CHECK_EQ(SCRIPT(&board, 0, OP0(HLT)), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(board_run(&board, 0), BOARD_DONE);
 	intercepts(0, &after);
-	EXPECT_EQ(after.CpuidInstructions.Count - before.CpuidInstructions.Count, 3);
-	EXPECT_EQ(after.MsrAccesses.Count - before.MsrAccesses.Count, 2);
-	EXPECT_EQ(after.HaltInstructions.Count - before.HaltInstructions.Count, 1);
-	EXPECT_EQ(after.IoInstructions.Count - before.IoInstructions.Count, 2); /* ends of lists */
-	EXPECT_EQ(after.DebugRegisterAccesses.Count - before.DebugRegisterAccesses.Count, 1);
-	EXPECT_EQ(after.Hypercalls.Count, 0);
+	CHECK_EQ(after.CpuidInstructions.Count - before.CpuidInstructions.Count, 3);
+	CHECK_EQ(after.MsrAccesses.Count - before.MsrAccesses.Count, 2);
+	CHECK_EQ(after.HaltInstructions.Count - before.HaltInstructions.Count, 1);
+	CHECK_EQ(after.IoInstructions.Count - before.IoInstructions.Count, 2); /* ends of lists */
+	CHECK_EQ(after.DebugRegisterAccesses.Count - before.DebugRegisterAccesses.Count, 1);
+	CHECK_EQ(after.Hypercalls.Count, 0);
 	intercepts(1, &after);
-	EXPECT_EQ(after.CpuidInstructions.Count, 0);
+	CHECK_EQ(after.CpuidInstructions.Count, 0);
 	board_destroy(&board);
 }
 
@@ -85,17 +85,17 @@ static void counters_of_run_time_grow(void)
 	UINT32 written = 0;
 
 	begin(0);
-	EXPECT_EQ(SCRIPT(&board, 0, OP0(CLI)), BOARD_DONE);
-	EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 0, WHvProcessorCounterSetRuntime,
-						 &before, sizeof(before), &written),
-		  S_OK);
-	EXPECT_EQ(written, sizeof(before));
-	EXPECT_EQ(SCRIPT(&board, 0, OP(DELAY, .value = 5000000)), BOARD_DONE);
-	EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 0, WHvProcessorCounterSetRuntime,
-						 &after, sizeof(after), &written),
-		  S_OK);
-	EXPECT(after.TotalRuntime100ns > before.TotalRuntime100ns);
-	EXPECT(after.TotalRuntime100ns >= after.HypervisorRuntime100ns);
+	CHECK_EQ(SCRIPT(&board, 0, OP0(CLI)), BOARD_DONE);
+	CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 0, WHvProcessorCounterSetRuntime,
+						&before, sizeof(before), &written),
+		 S_OK);
+	CHECK_EQ(written, sizeof(before));
+	CHECK_EQ(SCRIPT(&board, 0, OP(DELAY, .value = 5000000)), BOARD_DONE);
+	CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 0, WHvProcessorCounterSetRuntime,
+						&after, sizeof(after), &written),
+		 S_OK);
+	CHECK(after.TotalRuntime100ns > before.TotalRuntime100ns);
+	CHECK(after.TotalRuntime100ns >= after.HypervisorRuntime100ns);
 	board_destroy(&board);
 }
 
@@ -106,19 +106,19 @@ static void counters_of_the_apic_count_ipis(void)
 
 	begin(WHvX64LocalApicEmulationModeXApic);
 	/* Two to the other, one to itself, all masked by RFLAGS.IF. */
-	EXPECT_EQ(SCRIPT(&board, 0, OP(WRITE32, .argument = 0xfee000f0, .value = 0x1ff),
-			 OP(WRITE32, .argument = 0xfee00310, .value = 1u << 24),
-			 OP(WRITE32, .argument = 0xfee00300, .value = 0x44),
-			 OP(WRITE32, .argument = 0xfee00300, .value = 0x45),
-			 OP(WRITE32, .argument = 0xfee00300, .value = 1u << 18 | 0x46)),
-		  BOARD_DONE);
-	EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 0, WHvProcessorCounterSetApic,
-						 &counters, sizeof(counters), &written),
-		  S_OK);
-	EXPECT_EQ(written, sizeof(counters));
-	EXPECT_EQ(counters.SentIpiCount, 2 + counters.SelfIpiCount);
+	CHECK_EQ(SCRIPT(&board, 0, OP(WRITE32, .argument = 0xfee000f0, .value = 0x1ff),
+			OP(WRITE32, .argument = 0xfee00310, .value = 1u << 24),
+			OP(WRITE32, .argument = 0xfee00300, .value = 0x44),
+			OP(WRITE32, .argument = 0xfee00300, .value = 0x45),
+			OP(WRITE32, .argument = 0xfee00300, .value = 1u << 18 | 0x46)),
+		 BOARD_DONE);
+	CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 0, WHvProcessorCounterSetApic,
+						&counters, sizeof(counters), &written),
+		 S_OK);
+	CHECK_EQ(written, sizeof(counters));
+	CHECK_EQ(counters.SentIpiCount, 2 + counters.SelfIpiCount);
 	/* A processor that delivers by itself does so without an exit. */
-	EXPECT(counters.SelfIpiCount <= 1);
+	CHECK(counters.SelfIpiCount <= 1);
 	board_destroy(&board);
 }
 
@@ -139,34 +139,38 @@ static void counters_have_sizes_and_sets(void)
 	begin(0);
 	for (unsigned int i = 0; i < N(rows); i++) {
 		written = 0;
-		EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 0, rows[i].set, buffer,
-							 sizeof(buffer), &written),
-			  S_OK);
-		EXPECT_EQ(written, rows[i].n_bytes);
-		EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 0, rows[i].set, buffer,
-							 rows[i].n_bytes - 8, &written),
-			  WHV_E_INSUFFICIENT_BUFFER);
+		CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 0, rows[i].set, buffer,
+							sizeof(buffer), &written),
+			 S_OK);
+		CHECK_EQ(written, rows[i].n_bytes);
+		CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 0, rows[i].set, buffer,
+							rows[i].n_bytes - 8, &written),
+			 WHV_E_INSUFFICIENT_BUFFER);
 	}
-	EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 0, (WHV_PROCESSOR_COUNTER_SET)5,
-						 buffer, sizeof(buffer), &written),
-		  WHV_E_UNKNOWN_PROPERTY);
-	EXPECT_HR(WHvGetPartitionCounters(board.partition, (WHV_PARTITION_COUNTER_SET)1, buffer,
-					  sizeof(buffer), &written),
-		  WHV_E_UNKNOWN_PROPERTY);
-	EXPECT_HR(WHvGetPartitionCounters(board.partition, WHvPartitionCounterSetMemory, buffer, 8,
-					  &written),
-		  WHV_E_INSUFFICIENT_BUFFER);
-	EXPECT_HR(WHvGetVirtualProcessorCounters(board.partition, 7, WHvProcessorCounterSetRuntime,
-						 buffer, sizeof(buffer), &written),
-		  WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 0, (WHV_PROCESSOR_COUNTER_SET)5,
+						buffer, sizeof(buffer), &written),
+		 WHV_E_UNKNOWN_PROPERTY);
+	CHECK_EQ(WHvGetPartitionCounters(board.partition, (WHV_PARTITION_COUNTER_SET)1, buffer,
+					 sizeof(buffer), &written),
+		 WHV_E_UNKNOWN_PROPERTY);
+	CHECK_EQ(WHvGetPartitionCounters(board.partition, WHvPartitionCounterSetMemory, buffer, 8,
+					 &written),
+		 WHV_E_INSUFFICIENT_BUFFER);
+	CHECK_EQ(WHvGetVirtualProcessorCounters(board.partition, 7, WHvProcessorCounterSetRuntime,
+						buffer, sizeof(buffer), &written),
+		 WHV_E_VP_DOES_NOT_EXIST);
 	board_destroy(&board);
 }
 
 void state_counter_checks(void)
 {
-	RUN(counters_of_memory_follow_the_map);
-	RUN(counters_of_intercepts_count_instructions);
-	RUN(counters_of_run_time_grow);
-	RUN(counters_of_the_apic_count_ipis);
-	RUN(counters_have_sizes_and_sets);
+	static const struct test tests[] = {
+		TEST(counters_of_memory_follow_the_map),
+		TEST(counters_of_intercepts_count_instructions),
+		TEST(counters_of_run_time_grow),
+		TEST(counters_of_the_apic_count_ipis),
+		TEST(counters_have_sizes_and_sets),
+	};
+
+	RUN(tests);
 }

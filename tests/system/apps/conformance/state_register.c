@@ -87,11 +87,11 @@ static bool moves(uint32_t name)
 static void create(uint32_t apic_mode)
 {
 	/* As it comes: nothing is set before it is looked at. */
-	EXPECT_HR(board_create(&board, &(const struct board_options) { .n_vps = 1,
-								       .apic_mode = apic_mode }),
-		  S_OK);
-	EXPECT_HR(WHvDeleteVirtualProcessor(board.partition, 0), S_OK);
-	EXPECT_HR(WHvCreateVirtualProcessor(board.partition, 0, 0), S_OK);
+	CHECK_EQ(board_create(&board,
+			      &(const struct board_options) { .n_vps = 1, .apic_mode = apic_mode }),
+		 S_OK);
+	CHECK_EQ(WHvDeleteVirtualProcessor(board.partition, 0), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(board.partition, 0, 0), S_OK);
 }
 
 /* Each name that can be read, into regs[]. */
@@ -108,7 +108,7 @@ static void read_all(void)
 			if (hr == S_OK && n_regs < MAX_NAMES - 1)
 				n_regs++;
 			else
-				EXPECT_HR(hr, WHV_E_INVALID_VP_REGISTER_NAME);
+				CHECK_EQ(hr, WHV_E_INVALID_VP_REGISTER_NAME);
 		}
 	}
 }
@@ -123,18 +123,18 @@ static void registers_that_exist_take_their_own_value(void)
 
 			/* What can only be read says so, and does not change. */
 			if (set(regs[i].name, &regs[i].value) != S_OK)
-				EXPECT((regs[i].name & 0xf000) == 0x3000 ||
-				       regs[i].name == WHvX64RegisterMsrMtrrCap ||
-				       regs[i].name == WHvX64RegisterInitialApicId ||
-				       (regs[i].name & 0xff000) == 0x5000);
-			EXPECT_HR(get(regs[i].name, &value), S_OK);
-			EXPECT(moves(regs[i].name) || same(&value, &regs[i].value));
+				CHECK((regs[i].name & 0xf000) == 0x3000 ||
+				      regs[i].name == WHvX64RegisterMsrMtrrCap ||
+				      regs[i].name == WHvX64RegisterInitialApicId ||
+				      (regs[i].name & 0xff000) == 0x5000);
+			CHECK_EQ(get(regs[i].name, &value), S_OK);
+			CHECK(moves(regs[i].name) || same(&value, &regs[i].value));
 			if (check_has_failed())
 				terminal_print("# register %x:\n", regs[i].name);
 		}
 		board_destroy(&board);
 	}
-	EXPECT(n_regs > 120);
+	CHECK(n_regs > 120);
 	terminal_print("# %u registers exist\n", n_regs);
 }
 
@@ -148,8 +148,8 @@ static void registers_that_do_not_exist_are_refused_by_name(void)
 	for (unsigned int i = 0; i < N(names); i++) {
 		WHV_REGISTER_VALUE value;
 
-		EXPECT_HR(get(names[i], &value), WHV_E_INVALID_VP_REGISTER_NAME);
-		EXPECT_HR(set(names[i], &value), WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK_EQ(get(names[i], &value), WHV_E_INVALID_VP_REGISTER_NAME);
+		CHECK_EQ(set(names[i], &value), WHV_E_INVALID_VP_REGISTER_NAME);
 	}
 	board_destroy(&board);
 }
@@ -162,9 +162,9 @@ static void registers_take_other_values(void)
 			WHV_REGISTER_VALUE value = { .Reg128 = { { .Low64 = others[i].value } } };
 			WHV_REGISTER_VALUE now;
 
-			EXPECT_HR(set(name, &value), S_OK);
-			EXPECT_HR(get(name, &now), S_OK);
-			EXPECT(same(&value, &now));
+			CHECK_EQ(set(name, &value), S_OK);
+			CHECK_EQ(get(name, &now), S_OK);
+			CHECK(same(&value, &now));
 			if (check_has_failed()) {
 				terminal_print("# register %x:\n", name);
 				board_destroy(&board);
@@ -187,24 +187,24 @@ static void reset_of_the_partition_resets_every_register(void)
 					.Reg128 = { { .Low64 = others[i].value } }
 				};
 
-				EXPECT_HR(set(name, &value), S_OK);
+				CHECK_EQ(set(name, &value), S_OK);
 			}
 		}
-		EXPECT_HR(WHvResetPartition(board.partition), S_OK);
+		CHECK_EQ(WHvResetPartition(board.partition), S_OK);
 		for (unsigned int i = 0; i < n_regs && !check_has_failed(); i++) {
 			WHV_REGISTER_VALUE value;
 
-			EXPECT_HR(get(regs[i].name, &value), S_OK);
+			CHECK_EQ(get(regs[i].name, &value), S_OK);
 			if (moves(regs[i].name))
 				continue;
-			EXPECT_EQ(value.Reg128.Low64, regs[i].value.Reg128.Low64);
-			EXPECT_EQ(value.Reg128.High64, regs[i].value.Reg128.High64);
+			CHECK_EQ(value.Reg128.Low64, regs[i].value.Reg128.Low64);
+			CHECK_EQ(value.Reg128.High64, regs[i].value.Reg128.High64);
 			if (check_has_failed())
 				terminal_print("# mode %u, register %x:\n", mode, regs[i].name);
 		}
 		/* The memory is still there, and it runs. */
-		EXPECT_HR(board_ready(&board, 0), S_OK);
-		EXPECT_EQ(SCRIPT(&board, 0, OP0(RDTSC)), BOARD_DONE);
+		CHECK_EQ(board_ready(&board, 0), S_OK);
+		CHECK_EQ(SCRIPT(&board, 0, OP0(RDTSC)), BOARD_DONE);
 		board_destroy(&board);
 	}
 }
@@ -213,17 +213,21 @@ static void reset_of_the_partition_needs_a_set_up_one(void)
 {
 	WHV_PARTITION_HANDLE partition;
 
-	EXPECT_HR(WHvCreatePartition(&partition), S_OK);
-	EXPECT_FAILED(WHvResetPartition(partition));
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
-	EXPECT_FAILED(WHvResetPartition(NULL));
+	CHECK_EQ(WHvCreatePartition(&partition), S_OK);
+	CHECK(FAILED(WHvResetPartition(partition)));
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
+	CHECK(FAILED(WHvResetPartition(NULL)));
 }
 
 void state_register_checks(void)
 {
-	RUN(registers_that_exist_take_their_own_value);
-	RUN(registers_that_do_not_exist_are_refused_by_name);
-	RUN(registers_take_other_values);
-	RUN(reset_of_the_partition_resets_every_register);
-	RUN(reset_of_the_partition_needs_a_set_up_one);
+	static const struct test tests[] = {
+		TEST(registers_that_exist_take_their_own_value),
+		TEST(registers_that_do_not_exist_are_refused_by_name),
+		TEST(registers_take_other_values),
+		TEST(reset_of_the_partition_resets_every_register),
+		TEST(reset_of_the_partition_needs_a_set_up_one),
+	};
+
+	RUN(tests);
 }

@@ -32,7 +32,7 @@ static void create(struct guest_code code)
 {
 	uint64_t *gdt, *idt;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, code, 0, 0), S_OK);
 	if (check_has_failed())
 		return;
 	gdt = (uint64_t *)(void *)(child.ram + CHILD_GDT);
@@ -40,24 +40,24 @@ static void create(struct guest_code code)
 	child_gates(&child, CHILD_PROT32);
 	gdt[TASK / 8] = TSS_AT_DATA;
 	idt[TASK_VECTOR] = TASK_GATE;
-	EXPECT_HR(child_set_table(&child, WHvX64RegisterGdtr, CHILD_GDT, 0x4f), S_OK);
+	CHECK_EQ(child_set_table(&child, WHvX64RegisterGdtr, CHILD_GDT, 0x4f), S_OK);
 }
 
 static void expect_task_switch(void)
 {
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonUnsupportedFeature);
-	EXPECT_EQ(child.exit.UnsupportedFeature.FeatureCode, WHvUnsupportedFeatureTaskSwitchTss);
-	EXPECT_EQ(child.exit.UnsupportedFeature.FeatureParameter, TASK);
-	EXPECT_EQ(child.exit.UnsupportedFeature.Reserved, 0);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK);
-	EXPECT_EQ(child_segment(&child, WHvX64RegisterTr).Selector, 24);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.Cr0Pe, 1);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonUnsupportedFeature);
+	CHECK_EQ(child.exit.UnsupportedFeature.FeatureCode, WHvUnsupportedFeatureTaskSwitchTss);
+	CHECK_EQ(child.exit.UnsupportedFeature.FeatureParameter, TASK);
+	CHECK_EQ(child.exit.UnsupportedFeature.Reserved, 0);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRsp), CHILD_STACK);
+	CHECK_EQ(child_segment(&child, WHvX64RegisterTr).Selector, 24);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.Cr0Pe, 1);
 	/* The client may go on elsewhere. */
-	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE), S_OK);
 	child_load(&child, GUEST(halt));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 }
 
 static void task_switch_by_call_is_unsupported(void)
@@ -79,7 +79,7 @@ static void task_switch_by_iret_is_unsupported(void)
 	create(GUEST(task_return));
 	((uint64_t *)(void *)(child.ram + CHILD_GDT))[TASK / 8] |= TSS_BUSY;
 	*(uint16_t *)(void *)child.ram = TASK; /* the back link of the TSS at 0 */
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_NT), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_NT), S_OK);
 	expect_task_switch();
 	child_destroy(&child);
 }
@@ -100,12 +100,12 @@ static void task_switch_by_gate_is_unsupported(void)
 static void task_switch_by_an_interrupt_keeps_the_interrupt(void)
 {
 	create(GUEST(halt));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
-	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, 1 | TASK_VECTOR << 16), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonUnsupportedFeature);
-	EXPECT_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
-	EXPECT_EQ(child_get(&child, WHvRegisterPendingInterruption), 1 | TASK_VECTOR << 16);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_IF), S_OK);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, 1 | TASK_VECTOR << 16), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonUnsupportedFeature);
+	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 1);
+	CHECK_EQ(child_get(&child, WHvRegisterPendingInterruption), 1 | TASK_VECTOR << 16);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE);
 	child_destroy(&child);
 }
 
@@ -114,9 +114,9 @@ static void task_switch_to_no_task_is_a_fault(void)
 {
 	create(GUEST(task_call));
 	((uint64_t *)(void *)(child.ram + CHILD_GDT))[TASK / 8] = TSS_AT_DATA & ~(1ull << 47);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_frame(&child, CHILD_PROT32).vector, EXC_NP);
-	EXPECT_EQ(child_frame(&child, CHILD_PROT32).error, TASK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_frame(&child, CHILD_PROT32).vector, EXC_NP);
+	CHECK_EQ(child_frame(&child, CHILD_PROT32).error, TASK);
 	child_destroy(&child);
 }
 
@@ -124,22 +124,22 @@ static void task_switch_to_no_task_is_a_fault(void)
 
 static void expect_triple_fault(void)
 {
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonUnrecoverableException);
-	EXPECT(check_contains(child.page->error_text, "triple fault"));
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonUnrecoverableException);
+	CHECK(check_contains(child.page->error_text, "triple fault"));
 	for (unsigned int i = 0; i < 22; i++)
-		EXPECT_EQ(child.exit.AsUINT64[i], 0);
+		CHECK_EQ(child.exit.AsUINT64[i], 0);
 	/* It can be started anew. */
-	EXPECT_HR(child_set(&child, WHvX64RegisterRsp, CHILD_STACK), S_OK);
-	EXPECT_HR(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0x7ff), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRsp, CHILD_STACK), S_OK);
+	CHECK_EQ(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0x7ff), S_OK);
 	child_load(&child, GUEST(halt));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child.exit.VpContext.Rip, CHILD_CODE + 1);
 }
 
 static void triple_fault_without_an_idt(void)
 {
 	create(GUEST(raise_ud2));
-	EXPECT_HR(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0), S_OK);
+	CHECK_EQ(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0), S_OK);
 	expect_triple_fault();
 	child_destroy(&child);
 }
@@ -159,20 +159,20 @@ static void triple_fault_without_gates(void)
 static void triple_fault_of_an_injected_event(void)
 {
 	create(GUEST(halt));
-	EXPECT_HR(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvRegisterPendingInterruption, 0x80017), S_OK); /* #DF */
+	CHECK_EQ(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvRegisterPendingInterruption, 0x80017), S_OK); /* #DF */
 	expect_triple_fault();
 	child_destroy(&child);
 }
 
 static void triple_fault_in_real_and_long_mode(void)
 {
-	EXPECT_HR(child_create(&child, CHILD_REAL, GUEST(raise_ud2), 0, 0), S_OK);
-	EXPECT_HR(child_set_table(&child, WHvX64RegisterIdtr, 0, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonUnrecoverableException);
+	CHECK_EQ(child_create(&child, CHILD_REAL, GUEST(raise_ud2), 0, 0), S_OK);
+	CHECK_EQ(child_set_table(&child, WHvX64RegisterIdtr, 0, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonUnrecoverableException);
 	child_destroy(&child);
-	EXPECT_HR(child_create(&child, CHILD_LONG, GUEST(raise_ud2), 0, 0), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonUnrecoverableException);
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(raise_ud2), 0, 0), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonUnrecoverableException);
 	child_destroy(&child);
 }
 
@@ -180,23 +180,27 @@ static void triple_fault_in_real_and_long_mode(void)
 static void triple_fault_of_the_hypervisors_own_exception(void)
 {
 	create(GUEST(raise_rdmsr));
-	EXPECT_HR(child_set(&child, WHvX64RegisterRcx, 0x480), S_OK);
-	EXPECT_HR(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRcx, 0x480), S_OK);
+	CHECK_EQ(child_set_table(&child, WHvX64RegisterIdtr, CHILD_IDT, 0), S_OK);
 	expect_triple_fault();
 	child_destroy(&child);
 }
 
 void task_checks(void)
 {
-	RUN(task_switch_by_call_is_unsupported);
-	RUN(task_switch_by_jump_is_unsupported);
-	RUN(task_switch_by_iret_is_unsupported);
-	RUN(task_switch_by_gate_is_unsupported);
-	RUN(task_switch_by_an_interrupt_keeps_the_interrupt);
-	RUN(task_switch_to_no_task_is_a_fault);
-	RUN(triple_fault_without_an_idt);
-	RUN(triple_fault_without_gates);
-	RUN(triple_fault_of_an_injected_event);
-	RUN(triple_fault_in_real_and_long_mode);
-	RUN(triple_fault_of_the_hypervisors_own_exception);
+	static const struct test tests[] = {
+		TEST(task_switch_by_call_is_unsupported),
+		TEST(task_switch_by_jump_is_unsupported),
+		TEST(task_switch_by_iret_is_unsupported),
+		TEST(task_switch_by_gate_is_unsupported),
+		TEST(task_switch_by_an_interrupt_keeps_the_interrupt),
+		TEST(task_switch_to_no_task_is_a_fault),
+		TEST(triple_fault_without_an_idt),
+		TEST(triple_fault_without_gates),
+		TEST(triple_fault_of_an_injected_event),
+		TEST(triple_fault_in_real_and_long_mode),
+		TEST(triple_fault_of_the_hypervisors_own_exception),
+	};
+
+	RUN(tests);
 }

@@ -34,7 +34,7 @@ static struct child child;
 
 static void create(enum child_mode mode)
 {
-	EXPECT_HR(child_create(&child, mode, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, mode, GUEST(halt), 0, 0), S_OK);
 }
 
 static uint32_t translate(uint64_t gva, UINT32 flags, uint64_t *gpa)
@@ -42,10 +42,10 @@ static uint32_t translate(uint64_t gva, UINT32 flags, uint64_t *gpa)
 	WHV_TRANSLATE_GVA_RESULT result = { .Reserved = 1 };
 
 	*gpa = UNKNOWN;
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, gva, (WHV_TRANSLATE_GVA_FLAGS)flags, &result,
-				  gpa),
-		  S_OK);
-	EXPECT_EQ(result.Reserved, 0);
+	CHECK_EQ(WHvTranslateGva(child.partition, 0, gva, (WHV_TRANSLATE_GVA_FLAGS)flags, &result,
+				 gpa),
+		 S_OK);
+	CHECK_EQ(result.Reserved, 0);
 	return (uint32_t)result.ResultCode;
 }
 
@@ -53,15 +53,15 @@ static void expect_gpa(uint64_t gva, UINT32 flags, uint64_t gpa)
 {
 	uint64_t is;
 
-	EXPECT_EQ(translate(gva, flags, &is), SUCCESS);
-	EXPECT_EQ(is, gpa);
+	CHECK_EQ(translate(gva, flags, &is), SUCCESS);
+	CHECK_EQ(is, gpa);
 }
 
 static void expect_code(uint64_t gva, UINT32 flags, uint32_t code)
 {
 	uint64_t gpa;
 
-	EXPECT_EQ(translate(gva, flags, &gpa), code);
+	CHECK_EQ(translate(gva, flags, &gpa), code);
 }
 
 /* Table n of the child, as 64-bit and as 32-bit entries. */
@@ -82,9 +82,9 @@ static uint64_t table_gpa(unsigned int n)
 
 static void set_cpl(unsigned int cpl)
 {
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterSs, 0, 0xffffffff, 16,
-				    (uint16_t)(0xc093 | cpl << 5)),
-		  S_OK);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterSs, 0, 0xffffffff, 16,
+				   (uint16_t)(0xc093 | cpl << 5)),
+		 S_OK);
 }
 
 static void translate_without_paging_is_the_identity(void)
@@ -105,10 +105,10 @@ static void translate_32_bit_paging(void)
 	table32(0)[GVA >> 22] = (uint32_t)table_gpa(1) | PTE_P | PTE_W | PTE_U;
 	table32(1)[GVA >> 12 & 0x3ff] = PAGE | PTE_P;
 	table32(0)[2] = 0x00c00000 | PTE_P | PTE_W | PTE_PS;
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr3, table_gpa(0)), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_PSE), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
-		  S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr3, table_gpa(0)), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_PSE), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
+		 S_OK);
 	expect_gpa(GVA, READ, PAGE + OFFSET);
 	expect_gpa(GVA, EXECUTE, PAGE + OFFSET);
 	expect_code(GVA, WRITE, PRIVILEGE);
@@ -117,7 +117,7 @@ static void translate_32_bit_paging(void)
 	expect_gpa(0x00812345, READ | WRITE, 0x00c12345);
 	/* Outside long mode an address has 32 bits. */
 	expect_gpa(0x700000000ull + GVA, READ, PAGE + OFFSET);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG), S_OK);
 	expect_gpa(GVA, WRITE, PAGE + OFFSET); /* CR0.WP = 0: supervisors write everywhere */
 	child_destroy(&child);
 }
@@ -129,10 +129,10 @@ static void translate_pae_paging(void)
 	table(1)[2] = table_gpa(2) | PTE_P | PTE_W;
 	table(2)[3] = PAGE | PTE_P | PTE_W | PTE_NX;
 	table(1)[4] = 0x600000 | PTE_P | PTE_W | PTE_PS;
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr3, table_gpa(0)), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_PAE), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterEfer, EFER_NXE), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr3, table_gpa(0)), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_PAE), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterEfer, EFER_NXE), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG), S_OK);
 	expect_gpa(GVA, READ | WRITE, PAGE + OFFSET);
 	expect_code(GVA, EXECUTE, PRIVILEGE);
 	expect_gpa(0x40812345, READ | WRITE | EXECUTE, 0x612345);
@@ -173,7 +173,7 @@ static void translate_address_that_is_not_canonical_fails(void)
 
 	make_4_levels(PAGE | PTE_P);
 	code = translate(0x800000000000, READ, &gpa);
-	EXPECT(code == ABSENT || code == INVALID);
+	CHECK(code == ABSENT || code == INVALID);
 	child_destroy(&child);
 }
 
@@ -183,12 +183,12 @@ static void translate_checks_rights(void)
 	expect_gpa(GVA, READ, PAGE + OFFSET);
 	expect_code(GVA, EXECUTE, PRIVILEGE);
 	expect_gpa(GVA, WRITE, PAGE + OFFSET); /* CR0.WP = 0 */
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
-		  S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
+		 S_OK);
 	expect_code(GVA, WRITE, PRIVILEGE);
 	expect_gpa(GVA, 0, PAGE + OFFSET); /* nothing asked, nothing checked */
 	/* No-execute counts only where EFER has it; else the bit is reserved. */
-	EXPECT_HR(child_set(&child, WHvX64RegisterEfer, EFER_LME | EFER_LMA), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterEfer, EFER_LME | EFER_LMA), S_OK);
 	expect_code(GVA, READ, INVALID);
 	child_destroy(&child);
 }
@@ -213,13 +213,13 @@ static void translate_checks_privilege(void)
 static void translate_keeps_supervisors_off_user_pages(void)
 {
 	make_4_levels(PAGE | PTE_P | PTE_W | PTE_U);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_PAE | CR4_SMEP), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_PAE | CR4_SMEP), S_OK);
 	expect_code(GVA, EXECUTE, PRIVILEGE);
 	expect_gpa(GVA, READ, PAGE + OFFSET);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr4, CR4_PAE | CR4_SMAP), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr4, CR4_PAE | CR4_SMAP), S_OK);
 	expect_code(GVA, READ, PRIVILEGE);
 	expect_gpa(GVA, READ | OVERRIDE, PAGE + OFFSET);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_AC), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRflags, RFLAGS_ONE | RFLAGS_AC), S_OK);
 	expect_gpa(GVA, READ, PAGE + OFFSET);
 	expect_code(GVA, READ | ENFORCE, PRIVILEGE);
 	child_destroy(&child);
@@ -245,11 +245,11 @@ static void translate_names_a_table_that_is_not_there(void)
 
 	make_4_levels(PAGE | PTE_P);
 	table(3)[2] = 0x30000000 | PTE_P | PTE_W;
-	EXPECT_EQ(translate(GVA, READ, &gpa), UNMAPPED);
-	EXPECT_EQ(gpa & ~0xfffull, 0x30000000);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr3, 0x38000000), S_OK);
-	EXPECT_EQ(translate(GVA, READ, &gpa), UNMAPPED);
-	EXPECT_EQ(gpa & ~0xfffull, 0x38000000);
+	CHECK_EQ(translate(GVA, READ, &gpa), UNMAPPED);
+	CHECK_EQ(gpa & ~0xfffull, 0x30000000);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr3, 0x38000000), S_OK);
+	CHECK_EQ(translate(GVA, READ, &gpa), UNMAPPED);
+	CHECK_EQ(gpa & ~0xfffull, 0x38000000);
 	child_destroy(&child);
 }
 
@@ -267,8 +267,8 @@ static void translate_names_a_table_that_cannot_be_read(void)
 		return; /* a processor without it */
 	}
 	table(3)[2] = CHILD_ROM | PTE_P | PTE_W;
-	EXPECT_EQ(translate(GVA, READ, &gpa), WHvTranslateGvaResultGpaNoReadAccess);
-	EXPECT_EQ(gpa & ~0xfffull, CHILD_ROM);
+	CHECK_EQ(translate(GVA, READ, &gpa), WHvTranslateGvaResultGpaNoReadAccess);
+	CHECK_EQ(gpa & ~0xfffull, CHILD_ROM);
 	child_destroy(&child);
 }
 
@@ -290,26 +290,26 @@ static void translate_list_tells_what_decided(void)
 	list[1].gva = GVA + 0x1000;
 	list[2].gva = 0x345678;
 	list[3].gva = 0x8000000000;
-	EXPECT_HR(translate_list(4, READ), S_OK);
-	EXPECT_EQ(list[0].code, SUCCESS);
-	EXPECT_EQ(list[0].gpa, PAGE + OFFSET);
-	EXPECT_EQ(list[0].entry, PAGE | PTE_P | PTE_W);
-	EXPECT_EQ(list[0].level, 1);
-	EXPECT_EQ(list[1].code, ABSENT);
-	EXPECT_EQ(list[1].level, 1);
-	EXPECT_EQ(list[1].error_code, 0);
-	EXPECT_EQ(list[2].gpa, 0x345678);
-	EXPECT_EQ(list[2].level, 2);
-	EXPECT_EQ(list[3].level, 4);
+	CHECK_EQ(translate_list(4, READ), S_OK);
+	CHECK_EQ(list[0].code, SUCCESS);
+	CHECK_EQ(list[0].gpa, PAGE + OFFSET);
+	CHECK_EQ(list[0].entry, PAGE | PTE_P | PTE_W);
+	CHECK_EQ(list[0].level, 1);
+	CHECK_EQ(list[1].code, ABSENT);
+	CHECK_EQ(list[1].level, 1);
+	CHECK_EQ(list[1].error_code, 0);
+	CHECK_EQ(list[2].gpa, 0x345678);
+	CHECK_EQ(list[2].level, 2);
+	CHECK_EQ(list[3].level, 4);
 	set_cpl(3);
-	EXPECT_HR(translate_list(1, WRITE), S_OK);
-	EXPECT_EQ(list[0].code, PRIVILEGE);
-	EXPECT_EQ(list[0].error_code, 7);
-	EXPECT_HR(translate_list(1, 0x400), E_INVALIDARG);
-	EXPECT_HR(translate_list(0, READ), S_OK);
-	EXPECT_HR(WhitTranslateGvas(child.partition, 1, READ, list, 1), WHV_E_VP_DOES_NOT_EXIST);
-	EXPECT_HR(WhitTranslateGvas(child.partition, 0, READ, NULL, 1), E_POINTER);
-	EXPECT_EQ(translate(GVA, READ | EXEMPT, &gpa), SUCCESS);
+	CHECK_EQ(translate_list(1, WRITE), S_OK);
+	CHECK_EQ(list[0].code, PRIVILEGE);
+	CHECK_EQ(list[0].error_code, 7);
+	CHECK_EQ(translate_list(1, 0x400), E_INVALIDARG);
+	CHECK_EQ(translate_list(0, READ), S_OK);
+	CHECK_EQ(WhitTranslateGvas(child.partition, 1, READ, list, 1), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WhitTranslateGvas(child.partition, 0, READ, NULL, 1), E_POINTER);
+	CHECK_EQ(translate(GVA, READ | EXEMPT, &gpa), SUCCESS);
 	child_destroy(&child);
 }
 
@@ -321,15 +321,15 @@ static void translate_run_is_what_its_pages_are(void)
 	make_4_levels(PAGE | PTE_P);
 	for (unsigned int i = 0; i < 200; i++)
 		table(4)[3 + i] = (PAGE + i * 0x3000) | PTE_P | (i % 50 == 7 ? 0 : PTE_W);
-	EXPECT_HR(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
-		  S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterCr0, CR0_PE | CR0_ET | CR0_NE | CR0_PG | CR0_WP),
+		 S_OK);
 	list[0].gva = GVA;
-	EXPECT_HR(translate_list(N_LIST, WRITE | WHIT_TRANSLATE_RUN), S_OK);
+	CHECK_EQ(translate_list(N_LIST, WRITE | WHIT_TRANSLATE_RUN), S_OK);
 	for (unsigned int i = 0; i < N_LIST; i++) {
-		EXPECT_EQ(list[i].gva, GVA + i * 0x1000);
-		EXPECT_EQ(translate(GVA + i * 0x1000, WRITE, &gpa), list[i].code);
-		EXPECT_EQ(list[i].code, i >= 200 ? ABSENT : i % 50 == 7 ? PRIVILEGE : SUCCESS);
-		EXPECT_EQ(list[i].gpa, gpa);
+		CHECK_EQ(list[i].gva, GVA + i * 0x1000);
+		CHECK_EQ(translate(GVA + i * 0x1000, WRITE, &gpa), list[i].code);
+		CHECK_EQ(list[i].code, i >= 200 ? ABSENT : i % 50 == 7 ? PRIVILEGE : SUCCESS);
+		CHECK_EQ(list[i].gpa, gpa);
 	}
 	child_destroy(&child);
 }
@@ -346,13 +346,13 @@ static void translate_sets_bits_only_if_told_to(void)
 {
 	make_4_levels(PAGE | PTE_P | PTE_W);
 	expect_gpa(GVA, READ | WRITE, PAGE + OFFSET);
-	EXPECT_EQ((table(0)[0] | table(1)[1] | table(3)[2] | table(4)[3]) & (PTE_A | PTE_D), 0);
+	CHECK_EQ((table(0)[0] | table(1)[1] | table(3)[2] | table(4)[3]) & (PTE_A | PTE_D), 0);
 	expect_gpa(GVA, READ | SET, PAGE + OFFSET);
-	EXPECT_EQ(table(0)[0] & table(1)[1] & table(3)[2] & table(4)[3] & PTE_A, PTE_A);
-	EXPECT_EQ(table(4)[3] & PTE_D, 0);
+	CHECK_EQ(table(0)[0] & table(1)[1] & table(3)[2] & table(4)[3] & PTE_A, PTE_A);
+	CHECK_EQ(table(4)[3] & PTE_D, 0);
 	expect_gpa(GVA, WRITE | SET, PAGE + OFFSET);
-	EXPECT_EQ(table(4)[3] & PTE_D, PTE_D);
-	EXPECT_EQ((table(0)[0] | table(1)[1] | table(3)[2]) & PTE_D, 0);
+	CHECK_EQ(table(4)[3] & PTE_D, PTE_D);
+	CHECK_EQ((table(0)[0] | table(1)[1] | table(3)[2]) & PTE_D, 0);
 	child_destroy(&child);
 }
 
@@ -363,14 +363,14 @@ static void translate_cannot_set_bits_in_rom(void)
 	make_4_levels(PAGE | PTE_P);
 	if (check_has_failed())
 		return;
-	EXPECT_HR(child_map_rom(&child, 0), S_OK);
+	CHECK_EQ(child_map_rom(&child, 0), S_OK);
 	rom = (uint64_t *)(void *)(child.ram + CHILD_RAM - 4096);
 	rom[3] = PAGE | PTE_P;
 	table(3)[2] = CHILD_ROM | PTE_P | PTE_W;
 	expect_gpa(GVA, READ, PAGE + OFFSET);
-	EXPECT_EQ(translate(GVA, READ | SET, &gpa), NO_WRITE);
-	EXPECT_EQ(gpa & ~0xfffull, CHILD_ROM);
-	EXPECT_EQ(rom[3], PAGE | PTE_P);
+	CHECK_EQ(translate(GVA, READ | SET, &gpa), NO_WRITE);
+	CHECK_EQ(gpa & ~0xfffull, CHILD_ROM);
+	CHECK_EQ(rom[3], PAGE | PTE_P);
 	child_destroy(&child);
 }
 
@@ -380,36 +380,39 @@ static void translate_bad_parameters_are_refused(void)
 	uint64_t gpa;
 
 	create(CHILD_PROT32);
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, 0, NULL, &gpa), E_POINTER);
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, 0, &result, NULL), E_POINTER);
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x20, &result,
-				  &gpa),
-		  E_INVALIDARG);
-	EXPECT_HR(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x10000, &result,
-				  &gpa),
-		  E_INVALIDARG);
-	EXPECT_HR(WHvTranslateGva(child.partition, 1, 0, 0, &result, &gpa),
-		  WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvTranslateGva(child.partition, 0, 0, 0, NULL, &gpa), E_POINTER);
+	CHECK_EQ(WHvTranslateGva(child.partition, 0, 0, 0, &result, NULL), E_POINTER);
+	CHECK_EQ(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x20, &result,
+				 &gpa),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvTranslateGva(child.partition, 0, 0, (WHV_TRANSLATE_GVA_FLAGS)0x10000, &result,
+				 &gpa),
+		 E_INVALIDARG);
+	CHECK_EQ(WHvTranslateGva(child.partition, 1, 0, 0, &result, &gpa), WHV_E_VP_DOES_NOT_EXIST);
 	child_destroy(&child);
 }
 
 void translate_checks(void)
 {
-	RUN(translate_without_paging_is_the_identity);
-	RUN(translate_32_bit_paging);
-	RUN(translate_pae_paging);
-	RUN(translate_4_level_paging);
-	RUN(translate_address_that_is_not_canonical_fails);
-	RUN(translate_checks_rights);
-	RUN(translate_checks_privilege);
-	RUN(translate_keeps_supervisors_off_user_pages);
-	RUN(translate_finds_reserved_bits);
-	RUN(translate_names_a_table_that_is_not_there);
-	RUN(translate_names_a_table_that_cannot_be_read);
-	RUN(translate_list_tells_what_decided);
-	RUN(translate_run_is_what_its_pages_are);
-	RUN(translate_does_not_look_at_the_page);
-	RUN(translate_sets_bits_only_if_told_to);
-	RUN(translate_cannot_set_bits_in_rom);
-	RUN(translate_bad_parameters_are_refused);
+	static const struct test tests[] = {
+		TEST(translate_without_paging_is_the_identity),
+		TEST(translate_32_bit_paging),
+		TEST(translate_pae_paging),
+		TEST(translate_4_level_paging),
+		TEST(translate_address_that_is_not_canonical_fails),
+		TEST(translate_checks_rights),
+		TEST(translate_checks_privilege),
+		TEST(translate_keeps_supervisors_off_user_pages),
+		TEST(translate_finds_reserved_bits),
+		TEST(translate_names_a_table_that_is_not_there),
+		TEST(translate_names_a_table_that_cannot_be_read),
+		TEST(translate_list_tells_what_decided),
+		TEST(translate_run_is_what_its_pages_are),
+		TEST(translate_does_not_look_at_the_page),
+		TEST(translate_sets_bits_only_if_told_to),
+		TEST(translate_cannot_set_bits_in_rom),
+		TEST(translate_bad_parameters_are_refused),
+	};
+
+	RUN(tests);
 }

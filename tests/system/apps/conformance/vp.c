@@ -12,11 +12,11 @@ static WHV_PARTITION_HANDLE create(UINT32 n_processors)
 {
 	WHV_PARTITION_HANDLE partition = NULL;
 
-	EXPECT_HR(WHvCreatePartition(&partition), S_OK);
-	EXPECT_HR(WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount,
-					  &n_processors, sizeof(n_processors)),
-		  S_OK);
-	EXPECT_HR(WHvSetupPartition(partition), S_OK);
+	CHECK_EQ(WHvCreatePartition(&partition), S_OK);
+	CHECK_EQ(WHvSetPartitionProperty(partition, WHvPartitionPropertyCodeProcessorCount,
+					 &n_processors, sizeof(n_processors)),
+		 S_OK);
+	CHECK_EQ(WHvSetupPartition(partition), S_OK);
 	return partition;
 }
 
@@ -24,25 +24,25 @@ static void vp_is_created_once_and_deleted_once(void)
 {
 	WHV_PARTITION_HANDLE partition = create(2);
 
-	EXPECT_HR(WHvDeleteVirtualProcessor(partition, 1), WHV_E_VP_DOES_NOT_EXIST);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 1, 0), S_OK);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 1, 0), WHV_E_VP_ALREADY_EXISTS);
-	EXPECT_HR(WHvDeleteVirtualProcessor(partition, 1), S_OK);
-	EXPECT_HR(WHvDeleteVirtualProcessor(partition, 1), WHV_E_VP_DOES_NOT_EXIST);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 1, 0), S_OK);
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(WHvDeleteVirtualProcessor(partition, 1), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 1, 0), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 1, 0), WHV_E_VP_ALREADY_EXISTS);
+	CHECK_EQ(WHvDeleteVirtualProcessor(partition, 1), S_OK);
+	CHECK_EQ(WHvDeleteVirtualProcessor(partition, 1), WHV_E_VP_DOES_NOT_EXIST);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 1, 0), S_OK);
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
 }
 
 static void vp_index_and_flags_are_checked(void)
 {
 	WHV_PARTITION_HANDLE partition = create(2);
 
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 2, 0), E_INVALIDARG);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0xffffffff, 0), E_INVALIDARG);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0, 1), E_INVALIDARG);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0, 0x80000000), E_INVALIDARG);
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 2, 0), E_INVALIDARG);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0xffffffff, 0), E_INVALIDARG);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 1), E_INVALIDARG);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0x80000000), E_INVALIDARG);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
 }
 
 static void vp_that_does_not_exist_is_refused_by_all(void)
@@ -55,22 +55,22 @@ static void vp_that_does_not_exist_is_refused_by_all(void)
 	WHV_REGISTER_VALUE value;
 	uint64_t gpa;
 
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
 	for (unsigned int i = 0; i < sizeof(indices) / sizeof(indices[0]); i++) {
 		UINT32 vp = indices[i];
 
-		EXPECT_HR(WHvRunVirtualProcessor(partition, vp, &exit, sizeof(exit)),
-			  WHV_E_VP_DOES_NOT_EXIST);
-		EXPECT_HR(WHvCancelRunVirtualProcessor(partition, vp, 0), WHV_E_VP_DOES_NOT_EXIST);
-		EXPECT_HR(WHvDeleteVirtualProcessor(partition, vp), WHV_E_VP_DOES_NOT_EXIST);
-		EXPECT_HR(WHvTranslateGva(partition, vp, 0, 0, &translated, &gpa),
-			  WHV_E_VP_DOES_NOT_EXIST);
-		EXPECT_HR(WHvGetVirtualProcessorRegisters(partition, vp, &name, 1, &value),
-			  WHV_E_VP_DOES_NOT_EXIST);
-		EXPECT_HR(WHvSetVirtualProcessorRegisters(partition, vp, &name, 1, &value),
-			  WHV_E_VP_DOES_NOT_EXIST);
+		CHECK_EQ(WHvRunVirtualProcessor(partition, vp, &exit, sizeof(exit)),
+			 WHV_E_VP_DOES_NOT_EXIST);
+		CHECK_EQ(WHvCancelRunVirtualProcessor(partition, vp, 0), WHV_E_VP_DOES_NOT_EXIST);
+		CHECK_EQ(WHvDeleteVirtualProcessor(partition, vp), WHV_E_VP_DOES_NOT_EXIST);
+		CHECK_EQ(WHvTranslateGva(partition, vp, 0, 0, &translated, &gpa),
+			 WHV_E_VP_DOES_NOT_EXIST);
+		CHECK_EQ(WHvGetVirtualProcessorRegisters(partition, vp, &name, 1, &value),
+			 WHV_E_VP_DOES_NOT_EXIST);
+		CHECK_EQ(WHvSetVirtualProcessorRegisters(partition, vp, &name, 1, &value),
+			 WHV_E_VP_DOES_NOT_EXIST);
 	}
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
 }
 
 static uint64_t get(WHV_PARTITION_HANDLE partition, UINT32 name)
@@ -86,27 +86,27 @@ static void vp_begins_in_the_state_after_reset(void)
 	struct child child = { .partition = partition };
 	WHV_X64_SEGMENT_REGISTER cs;
 
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
-	EXPECT_EQ(get(partition, WHvX64RegisterRip), 0xfff0);
-	EXPECT_EQ(get(partition, WHvX64RegisterRflags), 2);
-	EXPECT_EQ(get(partition, WHvX64RegisterCr0), CR0_ET | CR0_NW | CR0_CD);
-	EXPECT_EQ(get(partition, WHvX64RegisterCr2), 0);
-	EXPECT_EQ(get(partition, WHvX64RegisterCr3), 0);
-	EXPECT_EQ(get(partition, WHvX64RegisterCr4), 0);
-	EXPECT_EQ(get(partition, WHvX64RegisterCr8), 0);
-	EXPECT_EQ(get(partition, WHvX64RegisterEfer), 0);
-	EXPECT_EQ(get(partition, WHvX64RegisterDr7), DR7_INIT);
-	EXPECT_EQ(get(partition, WHvX64RegisterDr6), DR6_INIT);
-	EXPECT(get(partition, WHvX64RegisterRdx) != 0);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
+	CHECK_EQ(get(partition, WHvX64RegisterRip), 0xfff0);
+	CHECK_EQ(get(partition, WHvX64RegisterRflags), 2);
+	CHECK_EQ(get(partition, WHvX64RegisterCr0), CR0_ET | CR0_NW | CR0_CD);
+	CHECK_EQ(get(partition, WHvX64RegisterCr2), 0);
+	CHECK_EQ(get(partition, WHvX64RegisterCr3), 0);
+	CHECK_EQ(get(partition, WHvX64RegisterCr4), 0);
+	CHECK_EQ(get(partition, WHvX64RegisterCr8), 0);
+	CHECK_EQ(get(partition, WHvX64RegisterEfer), 0);
+	CHECK_EQ(get(partition, WHvX64RegisterDr7), DR7_INIT);
+	CHECK_EQ(get(partition, WHvX64RegisterDr6), DR6_INIT);
+	CHECK(get(partition, WHvX64RegisterRdx) != 0);
 	for (UINT32 name = WHvX64RegisterRax; name <= WHvX64RegisterR15; name++)
 		if (name != WHvX64RegisterRdx)
-			EXPECT_EQ(get(partition, name), 0);
+			CHECK_EQ(get(partition, name), 0);
 	cs = child_segment(&child, WHvX64RegisterCs);
-	EXPECT_EQ(cs.Selector, 0xf000);
-	EXPECT_EQ(cs.Base, 0xf0000);
-	EXPECT_EQ(cs.Limit, 0xffff);
-	EXPECT_EQ(cs.Attributes & 0xff, 0x9b);
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(cs.Selector, 0xf000);
+	CHECK_EQ(cs.Base, 0xf0000);
+	CHECK_EQ(cs.Limit, 0xffff);
+	CHECK_EQ(cs.Attributes & 0xff, 0x9b);
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
 }
 
 static void vp_runs_into_nothing_without_memory(void)
@@ -114,14 +114,14 @@ static void vp_runs_into_nothing_without_memory(void)
 	WHV_PARTITION_HANDLE partition = create(1);
 	WHV_RUN_VP_EXIT_CONTEXT exit;
 
-	EXPECT_HR(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
-	EXPECT_HR(WHvRunVirtualProcessor(partition, 0, &exit, sizeof(exit)), S_OK);
-	EXPECT_EQ(exit.ExitReason, WHvRunVpExitReasonMemoryAccess);
-	EXPECT_EQ(exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
-	EXPECT_EQ(exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
-	EXPECT_EQ(exit.MemoryAccess.Gpa, 0xffff0);
-	EXPECT_EQ(exit.VpContext.Rip, 0xfff0);
-	EXPECT_HR(WHvDeletePartition(partition), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(partition, 0, 0), S_OK);
+	CHECK_EQ(WHvRunVirtualProcessor(partition, 0, &exit, sizeof(exit)), S_OK);
+	CHECK_EQ(exit.ExitReason, WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(exit.MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessExecute);
+	CHECK_EQ(exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
+	CHECK_EQ(exit.MemoryAccess.Gpa, 0xffff0);
+	CHECK_EQ(exit.VpContext.Rip, 0xfff0);
+	CHECK_EQ(WHvDeletePartition(partition), S_OK);
 }
 
 /* A VP that was deleted has left nothing behind for the next one of its index. */
@@ -129,25 +129,29 @@ static void vp_created_again_begins_anew(void)
 {
 	struct child child;
 
-	EXPECT_HR(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
-	EXPECT_HR(child_set(&child, WHvX64RegisterRbx, 77), S_OK);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_HR(WHvCancelRunVirtualProcessor(child.partition, 0, 0), S_OK);
-	EXPECT_HR(WHvDeleteVirtualProcessor(child.partition, 0), S_OK);
-	EXPECT_HR(WHvCreateVirtualProcessor(child.partition, 0, 0), S_OK);
-	EXPECT_EQ(get(child.partition, WHvX64RegisterRbx), 0);
-	EXPECT_EQ(get(child.partition, WHvX64RegisterRip), 0xfff0);
-	EXPECT_EQ(get(child.partition, WHvX64RegisterCr0), CR0_ET | CR0_NW | CR0_CD);
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child_create(&child, CHILD_PROT32, GUEST(halt), 0, 0), S_OK);
+	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, 77), S_OK);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(WHvCancelRunVirtualProcessor(child.partition, 0, 0), S_OK);
+	CHECK_EQ(WHvDeleteVirtualProcessor(child.partition, 0), S_OK);
+	CHECK_EQ(WHvCreateVirtualProcessor(child.partition, 0, 0), S_OK);
+	CHECK_EQ(get(child.partition, WHvX64RegisterRbx), 0);
+	CHECK_EQ(get(child.partition, WHvX64RegisterRip), 0xfff0);
+	CHECK_EQ(get(child.partition, WHvX64RegisterCr0), CR0_ET | CR0_NW | CR0_CD);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonMemoryAccess);
 	child_destroy(&child);
 }
 
 void vp_checks(void)
 {
-	RUN(vp_is_created_once_and_deleted_once);
-	RUN(vp_index_and_flags_are_checked);
-	RUN(vp_that_does_not_exist_is_refused_by_all);
-	RUN(vp_begins_in_the_state_after_reset);
-	RUN(vp_runs_into_nothing_without_memory);
-	RUN(vp_created_again_begins_anew);
+	static const struct test tests[] = {
+		TEST(vp_is_created_once_and_deleted_once),
+		TEST(vp_index_and_flags_are_checked),
+		TEST(vp_that_does_not_exist_is_refused_by_all),
+		TEST(vp_begins_in_the_state_after_reset),
+		TEST(vp_runs_into_nothing_without_memory),
+		TEST(vp_created_again_begins_anew),
+	};
+
+	RUN(tests);
 }

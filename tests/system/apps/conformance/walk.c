@@ -83,7 +83,7 @@ static void write_entry(uint32_t offset, uint64_t entry)
 
 static unsigned int new_table(void)
 {
-	EXPECT(n_tables < MAX_TABLES);
+	CHECK(n_tables < MAX_TABLES);
 	return n_tables < MAX_TABLES ? n_tables++ : 0;
 }
 
@@ -104,7 +104,7 @@ static void put(unsigned int table, unsigned int index, uint64_t entry, bool is_
 
 static void add_case(uint64_t gva)
 {
-	EXPECT(n_cases < MAX_CASES);
+	CHECK(n_cases < MAX_CASES);
 	if (n_cases < MAX_CASES)
 		((uint64_t *)(void *)lists)[n_cases++] = gva;
 }
@@ -251,10 +251,10 @@ static void copy(uint64_t to, struct guest_code code)
 
 static void map(const void *at, uint64_t gpa, uint64_t n_bytes)
 {
-	EXPECT_HR(WHvMapGpaRange(child.partition, (void *)(uintptr_t)at, gpa, n_bytes,
-				 WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite |
-					 WHvMapGpaRangeFlagExecute),
-		  S_OK);
+	CHECK_EQ(WHvMapGpaRange(child.partition, (void *)(uintptr_t)at, gpa, n_bytes,
+				WHvMapGpaRangeFlagRead | WHvMapGpaRangeFlagWrite |
+					WHvMapGpaRangeFlagExecute),
+		 S_OK);
 }
 
 static void make_guest(void)
@@ -264,16 +264,16 @@ static void make_guest(void)
 	const bool is_long = mode == LONG;
 	uint64_t *gdt;
 
-	EXPECT_HR(child_create(&child, is_long ? CHILD_LONG : CHILD_PROT32,
-			       is_long ? GUEST(walk64) : GUEST(walk32), 0, 0),
-		  S_OK);
+	CHECK_EQ(child_create(&child, is_long ? CHILD_LONG : CHILD_PROT32,
+			      is_long ? GUEST(walk64) : GUEST(walk32), 0, 0),
+		 S_OK);
 	if (check_has_failed())
 		return;
 	copy(USER_PAGE, is_long ? GUEST(walk_user64) : GUEST(walk_user32));
 	gdt = (uint64_t *)(void *)(child.ram + CHILD_GDT);
 	gdt[4] = is_long ? 0x00affb000000ffffull : 0x00cffb000000ffffull;
 	gdt[5] = 0x00cff3000000ffffull;
-	EXPECT_HR(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, values), S_OK);
+	CHECK_EQ(WHvSetVirtualProcessorRegisters(child.partition, 0, names, 1, values), S_OK);
 	/* The TSS begins at 0: the stack of CPL 0. */
 	*(uint32_t *)(void *)(child.ram + 4) = CHILD_STACK;
 	*(uint32_t *)(void *)(child.ram + 8) = is_long ? 0 : 16;
@@ -286,26 +286,26 @@ static void make_guest(void)
 	map(child.ram + TARGET, BIG, 4096);
 	/* User code leaves its data segments to the handler, which takes them as they are. */
 	if (!is_long) {
-		EXPECT_HR(child_set_segment(&child, WHvX64RegisterDs, 0, 0xffffffff,
-					    USER_DATA_SELECTOR, 0xc0f3),
-			  S_OK);
-		EXPECT_HR(child_set_segment(&child, WHvX64RegisterEs, 0, 0xffffffff,
-					    USER_DATA_SELECTOR, 0xc0f3),
-			  S_OK);
+		CHECK_EQ(child_set_segment(&child, WHvX64RegisterDs, 0, 0xffffffff,
+					   USER_DATA_SELECTOR, 0xc0f3),
+			 S_OK);
+		CHECK_EQ(child_set_segment(&child, WHvX64RegisterEs, 0, 0xffffffff,
+					   USER_DATA_SELECTOR, 0xc0f3),
+			 S_OK);
 	}
 }
 
 static void set(UINT32 name, uint64_t value)
 {
-	EXPECT_HR(child_set(&child, name, value), S_OK);
+	CHECK_EQ(child_set(&child, name, value), S_OK);
 }
 
 static void set_cpl(unsigned int cpl)
 {
-	EXPECT_HR(child_set_segment(&child, WHvX64RegisterSs, 0, 0xffffffff,
-				    (uint16_t)(cpl ? USER_DATA_SELECTOR : 16),
-				    (uint16_t)(0xc093 | cpl << 5)),
-		  S_OK);
+	CHECK_EQ(child_set_segment(&child, WHvX64RegisterSs, 0, 0xffffffff,
+				   (uint16_t)(cpl ? USER_DATA_SELECTOR : 16),
+				   (uint16_t)(0xc093 | cpl << 5)),
+		 S_OK);
 }
 
 /* WP, SMEP, SMAP, NXE, AC. */
@@ -343,8 +343,8 @@ static void try_them(unsigned int kind, unsigned int controls)
 	set(WHvX64RegisterRcx, n_cases);
 	set(WHvX64RegisterRdx, CODE_OFFSET_KINDS + kind * 0x20);
 	set(WHvX64RegisterRbp, RFLAGS_ONE | (controls & 16 ? RFLAGS_AC : 0));
-	EXPECT_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
-	EXPECT_EQ(child_get(&child, WHvX64RegisterRdi), LISTS + RESULTS + n_cases);
+	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
+	CHECK_EQ(child_get(&child, WHvX64RegisterRdi), LISTS + RESULTS + n_cases);
 	for (unsigned int i = 0; i < n_slots; i++)
 		slots[i].after = read_entry(slots[i].offset);
 }
@@ -354,10 +354,9 @@ static void report(const char *what, unsigned int controls, unsigned int kind, u
 {
 	if (check_has_failed())
 		return;
-	terminal_print("walk: mode %u controls %x kind %u: %s at %lx: %lx, the processor has %lx\n",
-		       (unsigned int)mode, controls, kind, what, (unsigned long)at,
-		       (unsigned long)is, (unsigned long)wanted);
-	expect_true(false, what, __LINE__);
+	FAIL("mode %u controls %x kind %u: %s at %lx: %lx, the processor has %lx",
+	     (unsigned int)mode, controls, kind, what, (unsigned long)at, (unsigned long)is,
+	     (unsigned long)wanted);
 }
 
 /* Ask for the addresses that the guest could access, or for the others; both in the order of the list. */
@@ -372,7 +371,7 @@ static void ask(unsigned int kind, unsigned int controls, bool granted)
 	for (unsigned int i = 0; i < n_cases; i++)
 		if ((results[i] == SUCCEEDED_BYTE) == granted)
 			records[n++].gva = gvas[i];
-	EXPECT_HR(WhitTranslateGvas(child.partition, 0, flags, records, n), S_OK);
+	CHECK_EQ(WhitTranslateGvas(child.partition, 0, flags, records, n), S_OK);
 	n = 0;
 	for (unsigned int i = 0; i < n_cases; i++) {
 		const struct whit_translation *record = &records[n];
@@ -390,11 +389,11 @@ static void ask(unsigned int kind, unsigned int controls, bool granted)
 			WHV_TRANSLATE_GVA_RESULT result = { .Reserved = 0 };
 			WHV_GUEST_PHYSICAL_ADDRESS gpa = 0;
 
-			EXPECT_HR(WHvTranslateGva(child.partition, 0, gvas[i],
-						  (WHV_TRANSLATE_GVA_FLAGS)flags, &result, &gpa),
-				  S_OK);
-			EXPECT_EQ(result.ResultCode, record->code);
-			EXPECT_EQ(gpa, record->gpa);
+			CHECK_EQ(WHvTranslateGva(child.partition, 0, gvas[i],
+						 (WHV_TRANSLATE_GVA_FLAGS)flags, &result, &gpa),
+				 S_OK);
+			CHECK_EQ(result.ResultCode, record->code);
+			CHECK_EQ(gpa, record->gpa);
 		}
 	}
 	n_tried += n;
@@ -437,7 +436,7 @@ static void all_runs(enum mode which)
 		slots = test_pages((MAX_SLOTS * sizeof(*slots) + 4095) / 4096);
 		records = test_pages((MAX_CASES * sizeof(*records) + 4095) / 4096);
 	}
-	EXPECT(tables && lists && slots && records);
+	CHECK(tables && lists && slots && records);
 	if (check_has_failed())
 		return;
 	make_space();
@@ -461,31 +460,35 @@ static void all_runs(enum mode which)
 static void translate_is_the_processors_32_bit_paging(void)
 {
 	all_runs(NARROW);
-	EXPECT(n_tried > 96 * 40 && n_granted > n_tried / 8);
+	CHECK(n_tried > 96 * 40 && n_granted > n_tried / 8);
 }
 
 static void translate_is_the_processors_32_bit_paging_with_large_pages(void)
 {
 	all_runs(NARROW_PSE);
-	EXPECT(n_tried > 96 * 40 && n_granted > n_tried / 8);
+	CHECK(n_tried > 96 * 40 && n_granted > n_tried / 8);
 }
 
 static void translate_is_the_processors_pae_paging(void)
 {
 	all_runs(PAE);
-	EXPECT(n_tried > 192 * 100 && n_granted > n_tried / 8);
+	CHECK(n_tried > 192 * 100 && n_granted > n_tried / 8);
 }
 
 static void translate_is_the_processors_4_level_paging(void)
 {
 	all_runs(LONG);
-	EXPECT(n_tried > 200000 && n_granted > n_tried / 16);
+	CHECK(n_tried > 200000 && n_granted > n_tried / 16);
 }
 
 void walk_checks(void)
 {
-	RUN(translate_is_the_processors_32_bit_paging);
-	RUN(translate_is_the_processors_32_bit_paging_with_large_pages);
-	RUN(translate_is_the_processors_pae_paging);
-	RUN(translate_is_the_processors_4_level_paging);
+	static const struct test tests[] = {
+		TEST(translate_is_the_processors_32_bit_paging),
+		TEST(translate_is_the_processors_32_bit_paging_with_large_pages),
+		TEST(translate_is_the_processors_pae_paging),
+		TEST(translate_is_the_processors_4_level_paging),
+	};
+
+	RUN(tests);
 }
