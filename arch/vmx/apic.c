@@ -63,8 +63,9 @@ static bool has(uint8_t assist)
 
 void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t registers, spa_t access)
 {
-	uint32_t proc = (vp->proc & ~PROC_APIC) | PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING;
-	uint32_t proc2 = vp->proc2 & ~PROC2_APIC;
+	const struct vmx_vp *const vmx = vmx_vp(vp);
+	uint32_t proc = (vmx->proc & ~PROC_APIC) | PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING;
+	uint32_t proc2 = vmx->proc2 & ~PROC2_APIC;
 
 	vmcs_load(vp);
 	if (mode != VIRT_APIC_OFF && has(VIRT_APIC_TPR)) {
@@ -79,8 +80,8 @@ void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t regi
 	if (mode == VIRT_APIC_X2APIC && has(VIRT_APIC_X2)) {
 		proc |= PROC_MSR_BITMAPS;
 		proc2 |= PROC2_X2APIC_MODE;
-		fill_msr_bitmap(virt_ptr(vp->msr_bitmap));
-		vmwrite(VMCS_MSR_BITMAPS, vp->msr_bitmap.a);
+		fill_msr_bitmap(virt_ptr(vmx->msr_bitmap));
+		vmwrite(VMCS_MSR_BITMAPS, vmx->msr_bitmap.a);
 	}
 	if (proc2 & (PROC2_APIC_ACCESSES | PROC2_X2APIC_MODE)) {
 		proc2 |= has(VIRT_APIC_REGISTERS) ? PROC2_APIC_REGISTERS : 0;
@@ -95,7 +96,7 @@ void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t regi
 
 void virt_apic_set_vectors(struct virt_vp *vp, uint8_t requested, uint8_t in_service)
 {
-	if (!(vp->proc2 & PROC2_INTERRUPT_DELIVERY))
+	if (!(vmx_vp(vp)->proc2 & PROC2_INTERRUPT_DELIVERY))
 		return;
 	vmcs_load(vp);
 	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (uint64_t)in_service << 8 | requested);
@@ -110,14 +111,14 @@ void virt_apic_eoi_exits(struct virt_vp *vp, const uint64_t vectors[4])
 		vmwrite(VMCS_EOI_EXIT_BITMAP0 + 2 * i, vectors[i]);
 }
 
-static bool has_threshold(const struct virt_vp *vp)
+static bool has_threshold(const struct vmx_vp *vmx)
 {
-	return (vp->proc & PROC_TPR_SHADOW) && !(vp->proc2 & PROC2_INTERRUPT_DELIVERY);
+	return (vmx->proc & PROC_TPR_SHADOW) && !(vmx->proc2 & PROC2_INTERRUPT_DELIVERY);
 }
 
 void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class)
 {
-	if (!has_threshold(vp))
+	if (!has_threshold(vmx_vp(vp)))
 		return;
 	vmcs_load(vp);
 	vmwrite(VMCS_TPR_THRESHOLD, priority_class & 0xf);
@@ -128,7 +129,7 @@ bool apic_mend_threshold(struct virt_vp *vp)
 	const uint8_t *page;
 	uint8_t now;
 
-	if (!has_threshold(vp) || (vp->proc2 & PROC2_APIC_ACCESSES))
+	if (!has_threshold(vmx_vp(vp)) || (vmx_vp(vp)->proc2 & PROC2_APIC_ACCESSES))
 		return false;
 	page = virt_ptr(SPA(vmread(VMCS_VIRTUAL_APIC_ADDRESS)));
 	now = page[TPR_OFFSET] >> 4;

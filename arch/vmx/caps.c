@@ -9,7 +9,6 @@
 #include "arch/vmx/fields.h"
 #include "arch/x86/format.h"
 #include "x86/cr.h"
-#include "x86/fx.h"
 #include "x86/msr.h"
 
 /* The setting of a control in a kind of VMCS. */
@@ -315,37 +314,6 @@ unsigned int caps_key_bits(uint64_t tme_activate)
 	const uint64_t on = TME_ACTIVATE_LOCKED | TME_ACTIVATE_ENABLED;
 
 	return (tme_activate & on) == on ? (unsigned int)TME_ACTIVATE_KEY_BITS(tme_activate) : 0;
-}
-
-/*
- * Left out: MPX and AMX (its image is more than a page), and what has an effect of its own that
- * nobody looks after: PKRU on page walks, APX on the registers of exits. Supervisor components
- * (IA32_XSS) have no place in the standard form: none is given.
- */
-#define XCR0_AVX512  (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
-#define XCR0_OFFERED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
-
-uint64_t caps_xstate(uint64_t possible, const struct x86_cpuid leaf[static XSTATE_COMPONENTS],
-		     uint32_t *n_bytes)
-{
-	uint64_t chosen = possible & XCR0_OFFERED;
-
-	for (unsigned int i = 2; i < XSTATE_COMPONENTS; i++) {
-		const struct x86_cpuid *const at = &leaf[i];
-
-		if (at->ebx < X86_XSAVE_BASE_BYTES || at->ebx > XSTATE_BYTES ||
-		    at->eax > XSTATE_BYTES - at->ebx)
-			chosen &= ~(1ull << i);
-	}
-	if (!(chosen & XCR0_SSE))
-		chosen &= ~XCR0_AVX;
-	if (!(chosen & XCR0_AVX) || (chosen & XCR0_AVX512) != XCR0_AVX512)
-		chosen &= ~XCR0_AVX512;
-	*n_bytes = X86_XSAVE_BASE_BYTES;
-	for (unsigned int i = 2; i < XSTATE_COMPONENTS; i++)
-		if ((chosen >> i & 1) && leaf[i].ebx + leaf[i].eax > *n_bytes)
-			*n_bytes = leaf[i].ebx + leaf[i].eax;
-	return chosen;
 }
 
 /* ---- The report ------------------------------------------------------------------------- */

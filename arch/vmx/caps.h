@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "x86/cpuid.h"
-
 /* The values that decide. A capability MSR that does not exist is 0. */
 struct caps_raw {
 	bool has_vmx;		  /* CPUID.1:ECX.VMX */
@@ -52,25 +50,10 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 		    char missing[static CAPS_MISSING_BYTES]);
 
 /*
- * The most that an image of a child's extended state may take; in the root's page its FXSAVE image
- * comes behind.
- */
-#define XSTATE_BYTES 3072u
-
-/*
  * How many of the upper bits of a physical address choose a key of memory encryption, by
  * IA32_TME_ACTIVATE; keys that are kept for TDX are among them.
  */
 unsigned int caps_key_bits(uint64_t tme_activate);
-
-#define XSTATE_COMPONENTS 20u
-
-/*
- * Which of the possible components of XCR0 a child is given, by the subleaves of CPUID leaf 0Dh
- * that describe them (from 2 on), and the bytes of an image in standard form.
- */
-uint64_t caps_xstate(uint64_t possible, const struct x86_cpuid leaf[static XSTATE_COMPONENTS],
-		     uint32_t *n_bytes);
 
 /* Three lines for people: what is required, which options are there, which are lost. */
 void caps_report(const struct caps_raw *raw, char *text, size_t n_bytes);

@@ -57,12 +57,14 @@ void vmx_end_sti_shadow(struct virt_vp *vp)
 /* Asked for in the root only for the time of a held NMI, so keep it apart from virt_window(). */
 static void set_nmi_window(struct virt_vp *root, bool is_on)
 {
-	root->nmi_window = is_on;
-	root->pin &= ~(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
+	struct vmx_vp *const vmx = vmx_vp(root);
+
+	vmx->nmi_window = is_on;
+	vmx->pin &= ~(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
 	if (is_on)
-		root->pin |= PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
-	vmwrite(VMCS_PIN_CONTROLS, root->pin);
-	vmx_set_proc(root, is_on ? root->proc | PROC_NMI_WINDOW : root->proc & ~PROC_NMI_WINDOW);
+		vmx->pin |= PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	vmwrite(VMCS_PIN_CONTROLS, vmx->pin);
+	vmx_set_proc(root, is_on ? vmx->proc | PROC_NMI_WINDOW : vmx->proc & ~PROC_NMI_WINDOW);
 }
 
 /*
@@ -86,7 +88,7 @@ static void deliver_nmi(struct virt_vp *root)
 {
 	uint64_t blocking = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
 
-	if (root->nmi_window)
+	if (vmx_vp(root)->nmi_window)
 		return; /* one is on its way already, and the architecture keeps no third */
 	if (!is_entry_free() || (vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocking))
 		set_nmi_window(root, true);
@@ -182,7 +184,7 @@ void vmx_block_nmi(void)
 
 void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 {
-	uint32_t proc = vp->proc & ~(PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW);
+	uint32_t proc = vmx_vp(vp)->proc & ~(PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW);
 
 	if (interrupt)
 		proc |= PROC_INTERRUPT_WINDOW;
@@ -195,14 +197,16 @@ void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors)
 {
 	uint32_t always = 1u << EXC_MC | 1u << EXC_DB | 1u << EXC_AC;
 
-	vp->exceptions = vectors;
+	vmx_vp(vp)->exceptions = vectors;
 	vmcs_load(vp);
 	vmwrite(VMCS_EXCEPTION_BITMAP, vp->is_root ? vectors : vectors | always);
 }
 
 void virt_intercept_tsc(struct virt_vp *vp, bool exits)
 {
-	vmx_set_proc(vp, exits ? vp->proc | PROC_RDTSC_EXITING : vp->proc & ~PROC_RDTSC_EXITING);
+	const uint32_t proc = vmx_vp(vp)->proc;
+
+	vmx_set_proc(vp, exits ? proc | PROC_RDTSC_EXITING : proc & ~PROC_RDTSC_EXITING);
 }
 
 /* Loops, in ticks of the TSC: PAUSEs not further apart than this, for longer than that. */
@@ -211,13 +215,15 @@ void virt_intercept_tsc(struct virt_vp *vp, bool exits)
 
 void virt_intercept_spin(struct virt_vp *vp, bool exits)
 {
+	const uint32_t proc2 = vmx_vp(vp)->proc2;
+
 	if (!(vmx_caps.later.proc2 & PROC2_PAUSE_LOOP_EXITING))
 		return;
 	vmcs_load(vp);
 	vmwrite(VMCS_PLE_GAP, SPIN_GAP);
 	vmwrite(VMCS_PLE_WINDOW, SPIN_WINDOW);
-	vmx_set_proc2(vp, exits ? vp->proc2 | PROC2_PAUSE_LOOP_EXITING
-				: vp->proc2 & ~PROC2_PAUSE_LOOP_EXITING);
+	vmx_set_proc2(vp,
+		      exits ? proc2 | PROC2_PAUSE_LOOP_EXITING : proc2 & ~PROC2_PAUSE_LOOP_EXITING);
 }
 
 /* The effect of RF and TF on an instruction that is done. */

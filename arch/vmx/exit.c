@@ -88,7 +88,7 @@ static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info, u
 	event_of(info, VMCS_EXIT_INTERRUPTION_ERROR_CODE, VMCS_EXIT_INSTRUCTION_LENGTH, &event);
 	if (event.vector == EXC_DB)
 		vmx_note_debug(vp, vmx_debug_bits(type));
-	if (vp->n_reflected++ < MAX_REFLECTED) {
+	if (vmx_vp(vp)->n_reflected++ < MAX_REFLECTED) {
 		virt_inject(vp, &event);
 		return false;
 	}
@@ -120,7 +120,7 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 		vmx_block_nmi();
 	if (vector == EXC_DB && (vmx_debug_bits(type) & PENDING_DEBUG_BS))
 		vmx_end_sti_shadow(vp);
-	if (!(vp->exceptions & (1u << vector)))
+	if (!(vmx_vp(vp)->exceptions & (1u << vector)))
 		return reflect(vp, exit, info, type);
 	exit->reason = VIRT_EXIT_EXCEPTION;
 	exit->exception.vector = vector;
@@ -179,7 +179,7 @@ static bool decode_interrupt_window(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_nmi_window(struct virt_vp *vp, struct virt_exit *exit)
 {
-	if (vp->nmi_window) {
+	if (vmx_vp(vp)->nmi_window) {
 		vmx_nmi_window_opened(vp);
 		return false;
 	}
@@ -344,9 +344,9 @@ static bool decode_io(struct virt_vp *vp, struct virt_exit *exit)
  */
 static void after_refusal(struct virt_vp *vp)
 {
-	vmcs_clear(vp->vmcs);
+	vmcs_clear(vmx_vp(vp)->vmcs);
 	vmcs_select(vp);
-	vp->is_launched = false;
+	vmx_vp(vp)->is_launched = false;
 }
 
 static bool decode_invalid_state(struct virt_vp *vp, struct virt_exit *exit)

@@ -4,6 +4,7 @@
  * It has the real ports, interrupts, NMIs, debug registers, performance counters and MSRs.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/features.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
 #include "x86/cr.h"
@@ -62,7 +63,7 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	if (!vp)
 		return NULL;
 	vmx_write_controls(vp, &vmx_caps.root, space);
-	vmwrite(VMCS_MSR_BITMAPS, vp->msr_bitmap.a);
+	vmwrite(VMCS_MSR_BITMAPS, vmx_vp(vp)->msr_bitmap.a);
 	load_state(vp, state);
 	vmx_syscall_watch(vp);
 	percpu()->switched = vp;
@@ -74,7 +75,7 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
 {
-	uint8_t *bitmap = virt_ptr(root->msr_bitmap);
+	uint8_t *bitmap = virt_ptr(vmx_vp(root)->msr_bitmap);
 	uint32_t at = msr;
 
 	if (msr - MSR_BITMAP_HIGH < MSR_BITMAP_RANGE) {
@@ -98,7 +99,7 @@ void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
 	uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
 
 	vmx_reset_state(root, caching | CR0_ET);
-	root->regs.gpr[X86_RDX] = vmx_features.signature;
+	root->regs.gpr[X86_RDX] = x86_features.signature;
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
 		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);
 }

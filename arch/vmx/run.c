@@ -72,6 +72,7 @@ __attribute__((noreturn, cold)) static void entry_failed(uint64_t result)
 void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
 	struct percpu *cpu = percpu();
+	struct vmx_vp *const vmx = vmx_vp(vp);
 	bool is_launched;
 	bool has_run = false;
 	uint64_t result;
@@ -79,19 +80,19 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 
 	vmcs_load(vp);
 	vp->has_view = false;
-	vp->n_reflected = 0;
+	vmx->n_reflected = 0;
 again:
 	if (vp->regs.changed || unlikely(vp->regs.rflags & RFLAGS_TF))
 		write_changed(vp);
 	if (unlikely(vp->due) && !prepare(cpu, vp))
 		goto left;
-	is_launched = vp->is_launched;
-	vp->is_launched = true;
+	is_launched = vmx->is_launched;
+	vmx->is_launched = true;
 	result = vmx_enter(&vp->regs, is_launched);
 	if (unlikely(result != ENTER_OK)) {
 		if (result != ENTER_ABORTED && !apic_mend_threshold(vp))
 			entry_failed(result);
-		vp->is_launched = is_launched;
+		vmx->is_launched = is_launched;
 		if (!prepare_rare(cpu, vp))
 			goto left;
 		goto again;

@@ -6,6 +6,7 @@
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/xstate.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 
@@ -37,20 +38,20 @@ _Static_assert(VIRT_SHADOW_STI == INTERRUPTIBILITY_STI &&
 	       "VIRT_SHADOW is the VMCS field");
 
 /* The value that the hardware holds, with the guest's own view in the bits that it does not own. */
-static inline uint64_t get_cr0(const struct virt_vp *vp)
+static inline uint64_t get_cr0(const struct vmx_vp *vmx)
 {
-	return (vmread(VMCS_GUEST_CR0) & ~vp->cr0_mask) | (vp->cr0_shadow & vp->cr0_mask);
+	return (vmread(VMCS_GUEST_CR0) & ~vmx->cr0_mask) | (vmx->cr0_shadow & vmx->cr0_mask);
 }
 
-static inline uint64_t get_cr4(const struct virt_vp *vp)
+static inline uint64_t get_cr4(const struct vmx_vp *vmx)
 {
-	return (vmread(VMCS_GUEST_CR4) & ~vp->cr4_mask) | (vp->cr4_shadow & vp->cr4_mask);
+	return (vmread(VMCS_GUEST_CR4) & ~vmx->cr4_mask) | (vmx->cr4_shadow & vmx->cr4_mask);
 }
 
 void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask)
 {
-	vp->cr0_mask = cr0_mask;
-	vp->cr4_mask = cr4_mask;
+	vmx_vp(vp)->cr0_mask = cr0_mask;
+	vmx_vp(vp)->cr4_mask = cr4_mask;
 	vmwrite(VMCS_CR0_GUEST_HOST_MASK, cr0_mask);
 	vmwrite(VMCS_CR4_GUEST_HOST_MASK, cr4_mask);
 }
@@ -77,8 +78,8 @@ static void set_cr0(struct virt_vp *vp, uint64_t value)
 	else
 		real &= ~(CR0_CD | CR0_NW);
 	vmwrite(VMCS_GUEST_CR0, real);
-	vp->cr0_shadow = value | CR0_ET;
-	vmwrite(VMCS_CR0_READ_SHADOW, vp->cr0_shadow);
+	vmx_vp(vp)->cr0_shadow = value | CR0_ET;
+	vmwrite(VMCS_CR0_READ_SHADOW, vmx_vp(vp)->cr0_shadow);
 	vp->due |= DUE_FLUSH;
 }
 
@@ -90,7 +91,7 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 	if (!vp->is_root)
 		real |= CR4_MCE & virt_machine.cr4_possible;
 	vmwrite(VMCS_GUEST_CR4, real);
-	vp->cr4_shadow = value;
+	vmx_vp(vp)->cr4_shadow = value;
 	vmwrite(VMCS_CR4_READ_SHADOW, value);
 	vp->due |= DUE_FLUSH;
 	if (vp->is_root)
@@ -150,8 +151,8 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 {
 	vmcs_load(vp);
 	switch (reg) {
-	case VIRT_CR0: return get_cr0(vp);
-	case VIRT_CR4: return get_cr4(vp);
+	case VIRT_CR0: return get_cr0(vmx_vp(vp));
+	case VIRT_CR4: return get_cr4(vmx_vp(vp));
 	case VIRT_CR2: return percpu()->switched == vp ? x86_read_cr2() : vp->cr2;
 	case VIRT_DR0:
 	case VIRT_DR1:
@@ -228,7 +229,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_TSC_AUX: set_tsc_aux(vp, value); return;
 	case VIRT_SPEC_CTRL: vmx_spec_ctrl_set(vp, value); return;
 	case VIRT_CR3: vp->due |= DUE_FLUSH; break;
-	case VIRT_TSC_OFFSET: vmx_set_proc(vp, vp->proc | PROC_TSC_OFFSETTING); break;
+	case VIRT_TSC_OFFSET: vmx_set_proc(vp, vmx_vp(vp)->proc | PROC_TSC_OFFSETTING); break;
 	case VIRT_PENDING_DEBUG: value = pending_debug(value); break;
 	default: break;
 	}
@@ -302,9 +303,9 @@ static __attribute__((noinline)) void read_view(struct virt_vp *vp)
 	get_segment(SEG_CS, &vp->view.cs);
 	vp->view.dr7 = vmread(VMCS_GUEST_DR7);
 	vp->view.shadow = (uint8_t)(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS);
-	paging->cr0 = get_cr0(vp);
+	paging->cr0 = get_cr0(vmx_vp(vp));
 	paging->cr3 = vmread(VMCS_GUEST_CR3);
-	paging->cr4 = get_cr4(vp);
+	paging->cr4 = get_cr4(vmx_vp(vp));
 	paging->efer = vmread(VMCS_GUEST_EFER);
 	paging->cpl = (uint8_t)SEG_ATTR_DPL(vmread32(VMCS_GUEST_ACCESS_RIGHTS(SEG_SS)));
 	if ((paging->cr0 & CR0_PG) && (paging->cr4 & CR4_PAE) && !(paging->efer & EFER_LMA)) {
@@ -329,6 +330,6 @@ void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
 	/* MCE is real for a child, and OSXSAVE has to be noticed. */
 	if (!vp->is_root)
 		owned &= ~(CR4_MCE | CR4_OSXSAVE);
-	vmx_set_cr_masks(vp, vp->cr0_mask, ~owned);
+	vmx_set_cr_masks(vp, vmx_vp(vp)->cr0_mask, ~owned);
 	set_cr4(vp, shown);
 }

@@ -13,7 +13,9 @@
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/features.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/xstate.h"
 #include "x86/compiler.h"
 #include "x86/msr.h"
 
@@ -57,7 +59,7 @@ static void note_tsc_aux(struct virt_vp *root)
 void vmx_syscall_watch(struct virt_vp *root)
 {
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
-		if (i == SYSCALL_TSC_AUX && !vmx_features.has_rdtscp)
+		if (i == SYSCALL_TSC_AUX && !x86_features.has_rdtscp)
 			continue; /* all are zero, for ever */
 		percpu()->parked_syscall[i] = x86_rdmsr(syscall_msrs[i]);
 		if (i != SYSCALL_KERNEL_GS_BASE)
@@ -83,10 +85,10 @@ bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 /* The speculation of one partition is not to train that of another. The root is everybody's. */
 static void lay_speculation(struct percpu *cpu, struct virt_vp *child)
 {
-	if (vmx_features.has_ibpb && cpu->last_space != child->space.a)
+	if (x86_features.has_ibpb && cpu->last_space != child->space.a)
 		x86_wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
 	cpu->last_space = child->space.a;
-	if (!vmx_features.has_spec_ctrl)
+	if (!x86_features.has_spec_ctrl)
 		return;
 	cpu->parked_spec_ctrl = x86_rdmsr(MSR_SPEC_CTRL);
 	if (cpu->parked_spec_ctrl != child->spec_ctrl)
@@ -95,7 +97,7 @@ static void lay_speculation(struct percpu *cpu, struct virt_vp *child)
 
 static void lift_speculation(struct percpu *cpu, struct virt_vp *child)
 {
-	if (vmx_features.has_spec_ctrl && cpu->parked_spec_ctrl != child->spec_ctrl)
+	if (x86_features.has_spec_ctrl && cpu->parked_spec_ctrl != child->spec_ctrl)
 		x86_wrmsr(MSR_SPEC_CTRL, cpu->parked_spec_ctrl);
 }
 
@@ -204,7 +206,7 @@ void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
 {
 	bool is_over = is_laid_over(vp, OVERLAY_SYSCALL);
 
-	if (which == SYSCALL_TSC_AUX && !vmx_features.has_rdtscp)
+	if (which == SYSCALL_TSC_AUX && !x86_features.has_rdtscp)
 		return;
 	if (vp->is_root)
 		percpu()->parked_syscall[which] = value;
@@ -218,7 +220,7 @@ void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
 
 void vmx_spec_ctrl_set(struct virt_vp *child, uint64_t value)
 {
-	if (is_laid_over(child, OVERLAY_SPEC) && vmx_features.has_spec_ctrl)
+	if (is_laid_over(child, OVERLAY_SPEC) && x86_features.has_spec_ctrl)
 		x86_wrmsr(MSR_SPEC_CTRL, value);
 	child->spec_ctrl = value;
 }

@@ -15,14 +15,14 @@
 
 #define NEVER (~0ull)
 
-static bool has_timer(const struct virt_vp *child)
+static bool has_timer(struct virt_vp *child)
 {
-	return child->pin & PIN_PREEMPTION_TIMER;
+	return vmx_vp(child)->pin & PIN_PREEMPTION_TIMER;
 }
 
-static bool is_root_due(const struct virt_vp *child, uint64_t now)
+static bool is_root_due(struct virt_vp *child, uint64_t now)
 {
-	return (now - child->met_root) >> vmx_caps.timer_shift >= LONGEST;
+	return (now - vmx_vp(child)->met_root) >> vmx_caps.timer_shift >= LONGEST;
 }
 
 bool timer_is_for_root(struct virt_vp *child)
@@ -31,7 +31,7 @@ bool timer_is_for_root(struct virt_vp *child)
 
 	if ((child->due & DUE_TIMER) && now >= child->deadline && !is_root_due(child, now))
 		return false;
-	child->met_root = now;
+	vmx_vp(child)->met_root = now;
 	vmwrite(VMCS_PREEMPTION_TIMER_VALUE, LONGEST);
 	return true;
 }

@@ -25,11 +25,11 @@ static struct {
 
 void vpid_take(struct virt_vp *vp)
 {
-	vp->vpid = 0;
+	vmx_vp(vp)->vpid = 0;
 	if (!vmx_caps.has_vpid)
 		return;
 	lock_take(&vpids.lock);
-	for (uint32_t i = 0; i < N_VPIDS / 64 && !vp->vpid; i++) {
+	for (uint32_t i = 0; i < N_VPIDS / 64 && !vmx_vp(vp)->vpid; i++) {
 		uint32_t word = (vpids.hint + i) % (N_VPIDS / 64);
 		uint64_t is_free = ~vpids.taken[word] & (word ? ~0ull : ~1ull);
 		unsigned int bit;
@@ -39,7 +39,7 @@ void vpid_take(struct virt_vp *vp)
 		bit = (unsigned int)__builtin_ctzll(is_free);
 		vpids.taken[word] |= 1ull << bit;
 		vpids.hint = word;
-		vp->vpid = (uint16_t)(word * 64 + bit);
+		vmx_vp(vp)->vpid = (uint16_t)(word * 64 + bit);
 	}
 	lock_drop(&vpids.lock);
 	vp->due |= DUE_FLUSH; /* translations of an earlier owner */
@@ -47,17 +47,17 @@ void vpid_take(struct virt_vp *vp)
 
 void vpid_give(struct virt_vp *vp)
 {
-	if (!vp->vpid)
+	if (!vmx_vp(vp)->vpid)
 		return;
 	lock_take(&vpids.lock);
-	vpids.taken[vp->vpid / 64] &= ~(1ull << (vp->vpid % 64));
+	vpids.taken[vmx_vp(vp)->vpid / 64] &= ~(1ull << (vmx_vp(vp)->vpid % 64));
 	lock_drop(&vpids.lock);
 }
 
 void vpid_flush(struct virt_vp *vp)
 {
-	if (vp->vpid && !vmx_invvpid(INVVPID_SINGLE, vp->vpid, 0))
-		virt_panic("INVVPID of %u failed", vp->vpid);
+	if (vmx_vp(vp)->vpid && !vmx_invvpid(INVVPID_SINGLE, vmx_vp(vp)->vpid, 0))
+		virt_panic("INVVPID of %u failed", vmx_vp(vp)->vpid);
 }
 
 /* All of its translations: an address alone is rarely worth another form of INVVPID. */

@@ -39,9 +39,9 @@ void vmcs_select(struct virt_vp *vp)
 {
 	struct percpu *cpu = percpu();
 
-	if (vp->cpu != cpu->index)
-		virt_panic("VP %p belongs to processor %u", (void *)vp, vp->cpu);
-	vmcs_point(vp->vmcs);
+	if (vmx_vp(vp)->cpu != cpu->index)
+		virt_panic("VP %p belongs to processor %u", (void *)vp, vmx_vp(vp)->cpu);
+	vmcs_point(vmx_vp(vp)->vmcs);
 	cpu->current = vp;
 }
 
@@ -76,53 +76,44 @@ static void write_host_state(const struct percpu *cpu)
 
 struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 {
+	const bool has_bitmap = is_root || (virt_machine.apic & VIRT_APIC_X2);
 	struct percpu *cpu = percpu();
 	struct virt_vp *vp;
-	spa_t page;
+	struct vmx_vp *vmx;
 
-	const bool has_bitmap = is_root || (virt_machine.apic & VIRT_APIC_X2);
-
-	if (pages->count < (has_bitmap ? 4 : 3))
+	if (pages->count < VP_PAGES + (has_bitmap ? 2 : 1))
 		return NULL;
-	virt_pages_take(pages, &page);
-	vp = virt_ptr(page);
-	vp->self = page;
-	virt_pages_take(pages, &vp->vmcs);
-	virt_pages_take(pages, &vp->xstate);
-	vp->fpu = virt_ptr(vp->xstate);
+	vp = vp_alloc(pages, is_root);
+	vmx = vmx_vp(vp);
+	virt_pages_take(pages, &vmx->vmcs);
 	if (has_bitmap)
-		virt_pages_take(pages, &vp->msr_bitmap);
-	if (is_root) {
-		cpu->parked_xstate = vp->fpu;
-		vp->fpu = (uint8_t *)vp->fpu + XSTATE_BYTES;
-	}
-	vp->is_root = is_root;
-	vp->cpu = cpu->index;
-	vp->due = DUE_FIRST;
-	*(uint32_t *)virt_ptr(vp->vmcs) = vmx_caps.revision;
-	vmcs_clear(vp->vmcs);
+		virt_pages_take(pages, &vmx->msr_bitmap);
+	vmx->cpu = cpu->index;
+	*(uint32_t *)virt_ptr(vmx->vmcs) = vmx_caps.revision;
+	vmcs_clear(vmx->vmcs);
 	vmcs_select(vp);
 	write_host_state(cpu);
 	vpid_take(vp);
-	vp->regs.changed = true;
 	return vp;
 }
 
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space)
 {
-	vp->pin = controls->pin;
-	vp->proc = controls->proc;
+	struct vmx_vp *const vmx = vmx_vp(vp);
+
+	vmx->pin = controls->pin;
+	vmx->proc = controls->proc;
 	vmwrite(VMCS_PIN_CONTROLS, controls->pin);
 	vmwrite(VMCS_PROC_CONTROLS, controls->proc);
-	vp->proc2 = vp->vpid ? controls->proc2 : controls->proc2 & ~PROC2_VPID;
-	vmwrite(VMCS_PROC2_CONTROLS, vp->proc2);
+	vmx->proc2 = vmx->vpid ? controls->proc2 : controls->proc2 & ~PROC2_VPID;
+	vmwrite(VMCS_PROC2_CONTROLS, vmx->proc2);
 	vmwrite(VMCS_EXIT_CONTROLS, controls->exit);
 	vmwrite(VMCS_ENTRY_CONTROLS, controls->entry);
 	vp->space = space->root;
 	vmwrite(VMCS_EPT_POINTER, space->token);
-	if (vp->vpid)
-		vmwrite(VMCS_VPID, vp->vpid);
+	if (vmx->vpid)
+		vmwrite(VMCS_VPID, vmx->vpid);
 	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
 	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
@@ -152,37 +143,31 @@ void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
 
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc)
 {
-	if (vp->proc == proc)
+	if (vmx_vp(vp)->proc == proc)
 		return;
-	vp->proc = proc;
+	vmx_vp(vp)->proc = proc;
 	vmcs_load(vp);
 	vmwrite(VMCS_PROC_CONTROLS, proc);
 }
 
 void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2)
 {
-	if (vp->proc2 == proc2)
+	if (vmx_vp(vp)->proc2 == proc2)
 		return;
-	vp->proc2 = proc2;
+	vmx_vp(vp)->proc2 = proc2;
 	vmcs_load(vp);
 	vmwrite(VMCS_PROC2_CONTROLS, proc2);
 }
 
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
 {
-	struct percpu *cpu = percpu();
-	const spa_t page[] = { vp->vmcs, vp->xstate, vp->msr_bitmap, vp->self };
+	struct vmx_vp *const vmx = vmx_vp(vp);
+	const spa_t vmcs = vmx->vmcs, bitmap = vmx->msr_bitmap;
 
-	vmcs_clear(vp->vmcs);
-	if (cpu->current == vp)
-		cpu->current = NULL;
-	if (cpu->last_space == vp->space.a)
-		cpu->last_space = 0; /* the next owner of these tables is another one */
+	vmcs_clear(vmcs);
 	vpid_give(vp);
-	for (unsigned int i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
-		if (!page[i].a)
-			continue;
-		memset(virt_ptr(page[i]), 0, PAGE_SIZE);
-		virt_pages_give(pages, page[i]);
-	}
+	vp_free_page(pages, vmcs);
+	if (bitmap.a)
+		vp_free_page(pages, bitmap);
+	vp_free(pages, vp);
 }

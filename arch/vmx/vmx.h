@@ -1,65 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* Declarations that the files of arch/vmx share: struct virt_vp and the negotiated capabilities. */
+/* Declarations that the files of arch/vmx share: struct vmx_vp and the negotiated capabilities. */
 #ifndef ARCH_VMX_VMX_H
 #define ARCH_VMX_VMX_H
 
 #include "arch/virt.h"
 #include "arch/vmx/caps.h"
 #include "arch/vmx/vmcs.h"
-#include "arch/vmx/xstate.h"
-
-/* Work that is due before an entry. Mostly there is none, so one test covers all of it. */
-#define DUE_FIRST   (1u << 0) /* it has never run */
-#define DUE_FLUSH   (1u << 1) /* its translations are out of date */
-#define DUE_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
-#define DUE_HELD    (1u << 3) /* the root: `held` is not empty */
-#define DUE_TIMER   (1u << 4) /* it has a deadline; stays set while it has */
+#include "arch/x86/vp.h"
 
 /*
- * A virtual processor: one page. What is here and not in the VMCS is what VT-x does not switch, and
- * copies of control words that only Whit writes.
+ * A virtual processor on VT-x: one page. Control words that only Whit writes have copies here, for
+ * a VMREAD costs time.
  */
-struct virt_vp {
-	struct virt_regs regs; /* first: virt_regs() */
-	bool is_root;
+struct vmx_vp {
+	struct virt_vp vp;	   /* first: vmx_vp() */
 	bool is_launched;	   /* the launch state of the VMCS: VMRESUME, not VMLAUNCH */
-	uint8_t due;		   /* DUE_…, before the next entry */
-	uint8_t held;		   /* root: PENDING_… events not delivered yet */
 	bool nmi_window;	   /* root: open now, to deliver a held NMI */
-	uint8_t wants;		   /* child: OVERLAY_… that must be loaded while it runs */
-	uint8_t forces;		   /* root: OVERLAY_… that every child wants for its sake */
+	uint8_t n_reflected;	   /* exceptions, since virt_run() was called */
 	uint16_t vpid;		   /* 0: none */
 	uint32_t cpu;		   /* on which the VMCS is active */
 	uint32_t pin, proc, proc2; /* the control words as they stand in the VMCS */
 	uint32_t exceptions;	   /* vectors that hv/ intercepts */
-	uint64_t deadline;	   /* child: virt_set_deadline() */
 	uint64_t met_root;	   /* child: when the timer last let the root in, by the TSC */
-	spa_t self, vmcs, xstate, msr_bitmap; /* pages; a child's msr_bitmap is for an x2APIC */
-	spa_t space;			      /* the top of its nested page tables */
+	spa_t vmcs, msr_bitmap;	   /* pages; a child's msr_bitmap is for an x2APIC */
 	uint64_t cr0_mask, cr0_shadow, cr4_mask, cr4_shadow; /* as in the VMCS */
-	uint8_t n_reflected; /* exceptions, since virt_run() was called */
-	bool has_view;	     /* `view` is of the state as it stands, but for RFLAGS */
-	struct virt_view view;
-	void *fpu;    /* in the page `xstate`: an image of FXSAVE, a child's of XSAVE */
-	uint64_t cr2; /* while not switched in, as the image */
-	uint64_t xcr0, xss, spec_ctrl;	/* child: its values at all times */
-	uint64_t dr[4], dr6;		/* the same. root: see switch.c */
-	uint64_t syscall[SYSCALL_MSRS]; /* child: enum syscall_msr */
 };
 
-_Static_assert(offsetof(struct virt_vp, regs) == 0, "virt_regs()");
-_Static_assert(sizeof(struct virt_vp) <= PAGE_SIZE, "one page");
+_Static_assert(offsetof(struct vmx_vp, vp) == 0, "vmx_vp()");
+_Static_assert(sizeof(struct vmx_vp) <= PAGE_SIZE, "one page");
+
+static inline struct vmx_vp *vmx_vp(struct virt_vp *vp)
+{
+	return (struct vmx_vp *)(void *)vp;
+}
 
 extern struct caps vmx_caps; /* written once, before the first VP */
-
-/* Features of the processor by CPUID for which virt_machine has no word; written with it. */
-struct vmx_features {
-	bool has_rdtscp, has_spec_ctrl, has_ibpb;
-	uint32_t signature; /* leaf 1 EAX, what RDX holds after INIT */
-	uint32_t fpu_bytes; /* virt_fpu_bytes() */
-};
-
-extern struct vmx_features vmx_features;
 
 /* enter.asm */
 enum vmx_enter_result { ENTER_OK, ENTER_INVALID, ENTER_VALID, ENTER_ABORTED };

@@ -6,15 +6,13 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/features.h"
 #include "arch/x86/format.h"
 #include "arch/x86/insn.h"
 #include "x86/cr.h"
-#include "x86/fx.h"
 #include "x86/msr.h"
 
 struct caps vmx_caps;
-struct virt_machine virt_machine;
-struct vmx_features vmx_features;
 
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 #define MAY(bit)	    ((uint64_t)(bit) << 32)
@@ -56,7 +54,7 @@ static const struct {
 
 void virt_let_use(struct virt_vp *vp, uint32_t has)
 {
-	uint32_t proc2 = vp->proc2;
+	uint32_t proc2 = vmx_vp(vp)->proc2;
 
 	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
 		if (virt_machine.child_has & ~has & instructions[i].has)
@@ -64,34 +62,6 @@ void virt_let_use(struct virt_vp *vp, uint32_t has)
 		else if (virt_machine.child_has & instructions[i].has)
 			proc2 |= instructions[i].proc2;
 	vmx_set_proc2(vp, proc2);
-}
-
-static void fill_xstate(void)
-{
-	struct x86_cpuid leaf[XSTATE_COMPONENTS] = { 0 };
-
-	vmx_features.fpu_bytes = X86_XSAVE_LEGACY_BYTES;
-	/* Firmware may have limited CPUID to fewer leaves (IA32_MISC_ENABLE). */
-	if (!(x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE) || x86_cpuid(0, 0).eax < 0xd)
-		return;
-	for (uint32_t i = 0; i < XSTATE_COMPONENTS; i++)
-		leaf[i] = x86_cpuid(0xd, i);
-	virt_machine.xcr0_possible = (uint64_t)leaf[0].edx << 32 | leaf[0].eax;
-	virt_machine.xcr0_child =
-		caps_xstate(virt_machine.xcr0_possible, leaf, &vmx_features.fpu_bytes);
-}
-
-static void fill_features(uint32_t extended_edx)
-{
-	struct x86_cpuid leaf7 = { 0 };
-
-	if (x86_cpuid(0, 0).eax >= 7)
-		leaf7 = x86_cpuid(7, 0);
-	vmx_features.signature = x86_cpuid(1, 0).eax;
-	vmx_features.has_rdtscp = extended_edx & CPUID81_EDX_RDTSCP;
-	vmx_features.has_ibpb = leaf7.edx & CPUID7_EDX_SPEC_CTRL;
-	vmx_features.has_spec_ctrl =
-		leaf7.edx & (CPUID7_EDX_SPEC_CTRL | CPUID7_EDX_STIBP | CPUID7_EDX_SSBD);
 }
 
 /* SDM 4 "IA32_TME_ACTIVATE", which is there with TME; the root cannot write it any more. */
@@ -104,43 +74,22 @@ static uint8_t key_bits(void)
 
 static void fill_machine(const struct caps *caps)
 {
-	struct x86_cpuid extended = { 0 }, sizes = { .eax = 36 | 48 << 8 };
-	uint32_t last = x86_cpuid(0x80000000, 0).eax;
-	uint8_t physical_bits;
+	struct virt_machine *const machine = &virt_machine;
 
-	if (last >= 0x80000001)
-		extended = x86_cpuid(0x80000001, 0);
-	if (last >= 0x80000008)
-		sizes = x86_cpuid(0x80000008, 0);
-	physical_bits = (uint8_t)sizes.eax;
-	virt_machine = (struct virt_machine) {
-		.vendor = 1,
-		.physical_bits = physical_bits > 52   ? 52
-				 : physical_bits < 32 ? 32
-						      : physical_bits,
-		.linear_bits = (uint8_t)(sizes.eax >> 8),
-		.max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M,
-		.has_1g_pages = extended.edx & CPUID81_EDX_1G,
-		.has_execute_only = caps->has_execute_only,
-		.has_nested_ad = caps->has_ept_ad,
-		.has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER,
-		.apic = caps->apic,
-		.cr0_must_be_one = caps->cr0_must_be_one,
-		.cr4_must_be_one = caps->cr4_must_be_one,
-		.cr4_possible = caps->cr4_possible,
-	};
-	virt_machine.memory_bits = (uint8_t)(virt_machine.physical_bits - key_bits());
-	if (extended.edx & CPUID81_EDX_SYSCALL)
-		virt_machine.efer_possible |= EFER_SCE;
-	if (extended.edx & CPUID81_EDX_NX)
-		virt_machine.efer_possible |= EFER_NXE;
-	if (extended.edx & CPUID81_EDX_LM)
-		virt_machine.efer_possible |= EFER_LME | EFER_LMA;
-	fill_xstate();
-	fill_features(extended.edx);
+	features_read();
+	machine->vendor = 1;
+	machine->memory_bits = (uint8_t)(machine->physical_bits - key_bits());
+	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
+	machine->has_execute_only = caps->has_execute_only;
+	machine->has_nested_ad = caps->has_ept_ad;
+	machine->has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER;
+	machine->apic = caps->apic;
+	machine->cr0_must_be_one = caps->cr0_must_be_one;
+	machine->cr4_must_be_one = caps->cr4_must_be_one;
+	machine->cr4_possible = caps->cr4_possible;
 	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
 		if (caps->child.proc2 & instructions[i].proc2)
-			virt_machine.child_has |= instructions[i].has;
+			machine->child_has |= instructions[i].has;
 }
 
 static bool is_same(const struct caps_controls *a, const struct caps_controls *b)
@@ -200,7 +149,7 @@ void backend_off(void)
 	struct percpu *cpu = percpu();
 
 	if (cpu->current)
-		vmcs_clear(cpu->current->vmcs);
+		vmcs_clear(vmx_vp(cpu->current)->vmcs);
 	cpu->current = NULL;
 	vmx_vmxoff();
 	cpu->is_virt_on = false;

@@ -4,8 +4,10 @@
  * the guest's only from a list, and instructions that the controls can take away are taken away.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/features.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
+#include "arch/x86/xstate.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 #include "x86/msr.h"
@@ -98,7 +100,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 			 ~0ull);
 	vmx_reset_state(vp, RESET_CR0);
 	reset_child_only(vp);
-	if (vmx_features.has_spec_ctrl || vmx_features.has_ibpb)
+	if (x86_features.has_spec_ctrl || x86_features.has_ibpb)
 		vp->wants |= OVERLAY_SPEC;
 	virt_set_cr4_allowed(vp, CR4_SAFE);
 	virt_intercept_exceptions(vp, 0);

@@ -6,7 +6,7 @@
 #	make vtx-fuzz		runs the fuzzer for FUZZ_SECONDS; finds go to the build directory
 
 VTX_SOURCES := $(wildcard hv/*.c hv/*/*.c emu/*.c tests/vtx/*.c tests/fuzz/vtx_*.c) $(filter-out arch/vmx/offsets.c,$(wildcard arch/vmx/*.c)) \
-	$(addprefix arch/x86/,machine.c mtrr.c log.c format.c serial.c)
+	$(filter-out $(addprefix arch/x86/,start.c gdt.c idt.c panic.c string.c),$(wildcard arch/x86/*.c))
 VTX_OBJECTS := $(VTX_SOURCES:%.c=$(B)/vtx/%.o)
 VTX_FUZZ_OBJECTS := $(VTX_SOURCES:%.c=$(B)/vtx-fuzz/%.o)
 

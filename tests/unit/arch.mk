@@ -4,7 +4,7 @@
 ARCH_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
 
-$(B)/unit/arch_caps: tests/unit/caps.c arch/vmx/caps.c arch/x86/format.c
+$(B)/unit/arch_caps: tests/unit/caps.c arch/vmx/caps.c arch/x86/features.c arch/x86/format.c
 $(B)/unit/arch_mtrr: tests/unit/mtrr.c arch/x86/mtrr.c
 $(B)/unit/arch_ept: tests/unit/ept.c arch/vmx/ept.c
 $(B)/unit/arch_vmx_step: tests/unit/vmx_step.c

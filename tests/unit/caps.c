@@ -7,6 +7,8 @@
 
 #include "arch/virt.h"
 #include "arch/vmx/caps.h"
+#include "arch/x86/features.h"
+#include "arch/x86/xstate.h"
 #include "tests/check.h"
 
 #define FIXED .cr0_fixed0 = 0x80000021, .cr0_fixed1 = 0xffffffff, .cr4_fixed0 = 0x2000
@@ -361,18 +363,18 @@ static void children_get_the_extended_state_that_is_switched(void)
 	uint32_t n_bytes;
 
 	fill_xstate(leaf);
-	CHECK_EQ(caps_xstate(X87_SSE_AVX, leaf, &n_bytes), X87_SSE_AVX);
+	CHECK_EQ(features_xstate(X87_SSE_AVX, leaf, &n_bytes), X87_SSE_AVX);
 	CHECK_EQ(n_bytes, 832);
-	CHECK_EQ(caps_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), X87_SSE_AVX | AVX512);
+	CHECK_EQ(features_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), X87_SSE_AVX | AVX512);
 	CHECK_EQ(n_bytes, 2688);
-	CHECK_EQ(caps_xstate(~0ull, leaf, &n_bytes), X87_SSE_AVX | AVX512);
+	CHECK_EQ(features_xstate(~0ull, leaf, &n_bytes), X87_SSE_AVX | AVX512);
 	CHECK_EQ(n_bytes, 2688);
-	CHECK_EQ(caps_xstate(3, leaf, &n_bytes), 3);
+	CHECK_EQ(features_xstate(3, leaf, &n_bytes), 3);
 	CHECK_EQ(n_bytes, 576);
-	CHECK_EQ(caps_xstate(0, leaf, &n_bytes), 0);
+	CHECK_EQ(features_xstate(0, leaf, &n_bytes), 0);
 	/* A set that XSETBV would refuse is not given. */
 	for (uint64_t possible = 0; possible < 0x100; possible++) {
-		uint64_t got = caps_xstate(possible, leaf, &n_bytes);
+		uint64_t got = features_xstate(possible, leaf, &n_bytes);
 
 		CHECK_EQ(got & ~possible, 0);
 		CHECK(!(got & 4) || (got & 2));
@@ -397,11 +399,11 @@ static void extended_state_without_a_place_is_not_given(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		fill_xstate(leaf);
 		leaf[2] = bad[i];
-		CHECK_EQ(caps_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), 3);
+		CHECK_EQ(features_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), 3);
 		CHECK_EQ(n_bytes, 576);
 		fill_xstate(leaf);
 		leaf[7] = bad[i];
-		CHECK_EQ(caps_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), X87_SSE_AVX);
+		CHECK_EQ(features_xstate(X87_SSE_AVX | AVX512, leaf, &n_bytes), X87_SSE_AVX);
 		CHECK_EQ(n_bytes, 832);
 	}
 }

@@ -119,12 +119,12 @@ void vpid_flush(struct virt_vp *vp)
 
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc)
 {
-	vp->proc = proc;
+	vmx_vp(vp)->proc = proc;
 }
 
 void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2)
 {
-	vp->proc2 = proc2;
+	vmx_vp(vp)->proc2 = proc2;
 }
 
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
@@ -148,7 +148,8 @@ bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 #define MOV_SS INTERRUPTIBILITY_MOV_SS
 #define BS     PENDING_DEBUG_BS
 
-static struct virt_vp vp;
+static struct vmx_vp vmx;
+#define vp (vmx.vp)
 
 /* The exits to come, and what each entry had to deliver. */
 static struct step {
@@ -194,8 +195,8 @@ uint64_t vmx_enter(struct virt_regs *regs, uint64_t is_launched)
 static void begin(uint64_t debugctl, uint32_t exceptions)
 {
 	memset(vmcs, 0, sizeof(vmcs));
-	memset(&vp, 0, sizeof(vp));
-	vp.exceptions = exceptions;
+	memset(&vmx, 0, sizeof(vmx));
+	vmx.exceptions = exceptions;
 	vp.regs.rflags = RFLAGS_ONE;
 	vmcs[VMCS_GUEST_DEBUGCTL] = debugctl;
 	vmcs[VMCS_GUEST_CR0] = CR0_PE;

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The extended state of children, see xstate.c. */
-#ifndef ARCH_VMX_XSTATE_H
-#define ARCH_VMX_XSTATE_H
+#ifndef ARCH_X86_XSTATE_H
+#define ARCH_X86_XSTATE_H
 
 #include <stdint.h>
 
 struct percpu;
 struct virt_vp;
+
+/*
+ * The most that an image of a child's extended state may take; in the root's page its FXSAVE image
+ * comes behind.
+ */
+#define XSTATE_BYTES 3072u
 
 /* `child` is switched in: lay its components over the root's, take them off again. */
 void xstate_lay(struct percpu *cpu, struct virt_vp *child);

@@ -13,9 +13,11 @@
  *
  * x87, SSE and MXCSR are no part of this: virt_switch() has them.
  */
-#include "arch/vmx/vmx.h"
+#include "arch/x86/xstate.h"
+#include "arch/x86/features.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
+#include "arch/x86/vp.h"
 #include "x86/cr.h"
 #include "x86/fx.h"
 #include "x86/msr.h"
@@ -125,7 +127,7 @@ void *virt_fpu(struct virt_vp *vp)
 
 uint32_t virt_fpu_bytes(void)
 {
-	return vmx_features.fpu_bytes;
+	return x86_features.xstate_bytes;
 }
 
 void *virt_fpu_save(struct virt_vp *vp)
