@@ -8,6 +8,7 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/switch.h"
 #include "whit/log.h"
 #include "x86/apic.h"
 #include "x86/compiler.h"
@@ -244,7 +245,7 @@ static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 
 	read_length(exit);
 	exit->reason = VIRT_EXIT_WRMSR;
-	if (!vp->is_root || !vmx_syscall_written(vp, (uint32_t)gpr[X86_RCX], gpr_edx_eax(gpr)))
+	if (!vp->is_root || !switch_written(vp, (uint32_t)gpr[X86_RCX], gpr_edx_eax(gpr)))
 		return true;
 	virt_skip(vp, exit);
 	return false;

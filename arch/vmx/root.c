@@ -6,7 +6,9 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/features.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/reset.h"
 #include "arch/x86/string.h"
+#include "arch/x86/switch.h"
 #include "x86/cr.h"
 #include "x86/gpr.h"
 #include "x86/msr.h"
@@ -65,7 +67,7 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	vmx_write_controls(vp, &vmx_caps.root, space);
 	vmwrite(VMCS_MSR_BITMAPS, vmx_vp(vp)->msr_bitmap.a);
 	load_state(vp, state);
-	vmx_syscall_watch(vp);
+	switch_watch(vp);
 	percpu()->switched = vp;
 	return vp;
 }
@@ -98,7 +100,7 @@ void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
 {
 	uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
 
-	vmx_reset_state(root, caching | CR0_ET);
+	reset_registers(root, caching | CR0_ET);
 	root->regs.gpr[X86_RDX] = x86_features.signature;
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
 		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);

@@ -4,6 +4,7 @@
  * short.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/switch.h"
 #include "x86/compiler.h"
 #include "x86/gpr.h"
 #include "x86/rflags.h"
@@ -24,7 +25,7 @@ static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct vi
 	if (vp->due & DUE_FLUSH)
 		vpid_flush(vp);
 	if (vp->due & DUE_OVERLAY)
-		vmx_overlay_load(vp);
+		switch_lay(vp);
 	if (vp->due & DUE_TIMER)
 		timer_arm(vp);
 	vp->due &= DUE_TIMER;
@@ -40,7 +41,7 @@ static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp
 	}
 	if (unlikely(vp->due != DUE_OVERLAY || vp->wants != OVERLAY_SYSCALL))
 		return prepare_rare(cpu, vp);
-	vmx_syscall_lay(cpu, vp);
+	switch_lay_syscall(cpu, vp);
 	vp->due = 0;
 	return true;
 }

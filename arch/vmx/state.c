@@ -6,7 +6,7 @@
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
-#include "arch/x86/xstate.h"
+#include "arch/x86/switch.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 
@@ -94,25 +94,8 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 	vmx_vp(vp)->cr4_shadow = value;
 	vmwrite(VMCS_CR4_READ_SHADOW, value);
 	vp->due |= DUE_FLUSH;
-	if (vp->is_root)
-		return;
-	vp->wants &= (uint8_t)~OVERLAY_XSTATE;
-	if (value & CR4_OSXSAVE)
-		vp->wants |= OVERLAY_XSTATE;
-	vp->due |= DUE_OVERLAY;
-}
-
-/*
- * SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. RDTSCP needs nothing,
- * and without a value of its own the VP has zero (see also vmx_syscall_watch()).
- */
-static void want_syscall(struct virt_vp *vp, uint64_t efer)
-{
-	if (percpu()->switched != vp) /* else the root may have forced it */
-		vp->wants &= (uint8_t)~OVERLAY_SYSCALL;
-	if ((efer & (EFER_SCE | EFER_LME)) || vp->syscall[SYSCALL_TSC_AUX])
-		vp->wants |= OVERLAY_SYSCALL;
-	vp->due |= DUE_OVERLAY;
+	if (!vp->is_root)
+		switch_note_cr4(vp, value);
 }
 
 static void set_efer(struct virt_vp *vp, uint64_t value)
@@ -124,27 +107,15 @@ static void set_efer(struct virt_vp *vp, uint64_t value)
 	vmwrite(VMCS_ENTRY_CONTROLS, entry);
 	vmwrite(VMCS_GUEST_EFER, value);
 	vp->due |= DUE_FLUSH;
-	if (vp->is_root)
-		return;
-	want_syscall(vp, value);
-}
-
-static void set_tsc_aux(struct virt_vp *vp, uint64_t value)
-{
-	vmx_syscall_set(vp, SYSCALL_TSC_AUX, value);
 	if (!vp->is_root)
-		want_syscall(vp, vmread(VMCS_GUEST_EFER));
+		switch_note_efer(vp, value);
 }
 
 static void set_dr7(struct virt_vp *vp, uint64_t value)
 {
 	vmwrite(VMCS_GUEST_DR7, value);
-	if (vp->is_root)
-		return;
-	vp->wants &= (uint8_t)~OVERLAY_DEBUG;
-	if (value & DR7_ENABLED)
-		vp->wants |= OVERLAY_DEBUG;
-	vp->due |= DUE_OVERLAY;
+	if (!vp->is_root)
+		switch_note_dr7(vp, value);
 }
 
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
@@ -153,27 +124,13 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 	switch (reg) {
 	case VIRT_CR0: return get_cr0(vmx_vp(vp));
 	case VIRT_CR4: return get_cr4(vmx_vp(vp));
-	case VIRT_CR2: return percpu()->switched == vp ? x86_read_cr2() : vp->cr2;
-	case VIRT_DR0:
-	case VIRT_DR1:
-	case VIRT_DR2:
-	case VIRT_DR3: return vmx_dr_get(vp, reg - VIRT_DR0);
 	case VIRT_DR6: return vp->is_root ? x86_read_dr6() : vp->dr6;
-	case VIRT_STAR:
-	case VIRT_LSTAR:
-	case VIRT_CSTAR:
-	case VIRT_FMASK:
-	case VIRT_KERNEL_GS_BASE: return vmx_syscall_get(vp, SYSCALL_STAR + (reg - VIRT_STAR));
-	case VIRT_TSC_AUX: return vmx_syscall_get(vp, SYSCALL_TSC_AUX);
-	case VIRT_XCR0: return vp->xcr0;
-	case VIRT_XSS: return vp->xss;
-	case VIRT_SPEC_CTRL: return vp->spec_ctrl;
 	case VIRT_SHADOW: return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS;
 	default: break;
 	}
-	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
-		virt_panic("virt_get of register %u", reg);
-	return vmread(fields[reg]);
+	if (reg < VIRT_REG_COUNT && fields[reg] != NO_FIELD)
+		return vmread(fields[reg]);
+	return switch_get(vp, reg);
 }
 
 /*
@@ -199,43 +156,24 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_CR4: set_cr4(vp, value); return;
 	case VIRT_EFER: set_efer(vp, value); return;
 	case VIRT_DR7: set_dr7(vp, value); return;
-	case VIRT_CR2:
-		vp->cr2 = value;
-		if (percpu()->switched == vp)
-			x86_write_cr2(value);
-		return;
-	case VIRT_DR0:
-	case VIRT_DR1:
-	case VIRT_DR2:
-	case VIRT_DR3: vmx_dr_set(vp, reg - VIRT_DR0, value); return;
 	case VIRT_DR6:
 		vp->dr6 = value;
 		if (vp->is_root)
 			x86_write_dr6(value);
 		return;
-	case VIRT_STAR:
-	case VIRT_LSTAR:
-	case VIRT_CSTAR:
-	case VIRT_FMASK:
-	case VIRT_KERNEL_GS_BASE:
-		vmx_syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value);
-		return;
 	case VIRT_SHADOW:
 		value &= SHADOW_BITS;
 		vp->regs.changed = true; /* for vmx_match_single_step() */
 		break;
-	case VIRT_XCR0: xstate_set_xcr0(vp, value); return;
-	case VIRT_XSS: xstate_set_xss(vp, value); return;
-	case VIRT_TSC_AUX: set_tsc_aux(vp, value); return;
-	case VIRT_SPEC_CTRL: vmx_spec_ctrl_set(vp, value); return;
 	case VIRT_CR3: vp->due |= DUE_FLUSH; break;
 	case VIRT_TSC_OFFSET: vmx_set_proc(vp, vmx_vp(vp)->proc | PROC_TSC_OFFSETTING); break;
 	case VIRT_PENDING_DEBUG: value = pending_debug(value); break;
 	default: break;
 	}
-	if (reg >= VIRT_REG_COUNT || fields[reg] == NO_FIELD)
-		virt_panic("virt_set of register %u", reg);
-	vmwrite(fields[reg], value);
+	if (reg < VIRT_REG_COUNT && fields[reg] != NO_FIELD)
+		vmwrite(fields[reg], value);
+	else
+		switch_set(vp, reg, value);
 }
 
 /*

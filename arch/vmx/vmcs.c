@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* VMCS instructions, and the parts of a VMCS that root and children have alike. */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+
+/* VT-x switches none of them. */
+const uint32_t backend_by_hand = BY_HAND(SYSCALL_MSRS) - 1 + BY_HAND_CR2;
 
 void vmcs_read_failed(uint64_t field)
 {

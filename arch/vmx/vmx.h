@@ -55,9 +55,6 @@ void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2);
  */
 void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask);
 
-/* vp.c: registers as after INIT, those that only a reset changes left as they are. */
-void vmx_reset_state(struct virt_vp *vp, uint64_t cr0);
-
 /* exit.c: fill *exit for a VM exit with this reason. False: dealt with here, go on running. */
 bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit);
 
@@ -72,21 +69,6 @@ uint64_t vmx_debug_bits(uint32_t type); /* of a #DB that exited, by its interrup
 void vmx_note_debug(struct virt_vp *vp, uint64_t bits);
 void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
-
-/* switch.c */
-/*
- * `child` is switched in, and about to run. vmx_syscall_lay() does if SYSCALL is all that it wants.
- */
-void vmx_overlay_load(struct virt_vp *child);
-void vmx_syscall_lay(struct percpu *cpu, struct virt_vp *child);
-void vmx_syscall_watch(struct virt_vp *root); /* once, on its processor */
-void vmx_spec_ctrl_set(struct virt_vp *child, uint64_t value);
-/* The root's WRMSR: false if the MSR is none of these, or refused by the processor; else done. */
-bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value);
-uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which);
-void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value);
-uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number);
-void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value);
 
 /* timer.c: let the entry that is about to come last until the deadline at most. */
 void timer_arm(struct virt_vp *child);

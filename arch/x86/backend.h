@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "arch/x86/percpu.h"
 
 /*
  * May Whit run on this processor? If so the report is written and virt_machine filled in; if not,
@@ -23,6 +26,14 @@ void backend_off(void);
 
 /* Log the current VP's control structure. Must not panic. */
 void backend_dump(void);
+
+/*
+ * The registers that the vendor's processors do not switch with a VP, of those on which vendors
+ * differ. A bit for each MSR of enum syscall_msr, and one for CR2.
+ */
+#define BY_HAND(syscall_msr) (1u << (syscall_msr))
+#define BY_HAND_CR2	     (1u << SYSCALL_MSRS)
+extern const uint32_t backend_by_hand;
 
 /* The code between "nothing is pending" and the entry: an NMI in it goes to virt_enter_abort. */
 extern const char virt_enter_begin[], virt_enter_end[], virt_enter_abort[];

@@ -55,7 +55,7 @@ struct trace_exit {
 #define PENDING_NMI (1u << 0)
 #define PENDING_MC  (1u << 1) /* a machine check during a child's run */
 
-/* Registers of the root that a child's values stand in for, see arch/vmx/switch.c. */
+/* Registers of the root that a child's values stand in for, see arch/x86/switch.c. */
 #define OVERLAY_SYSCALL (1u << 0)
 #define OVERLAY_DEBUG	(1u << 1)
 #define OVERLAY_XSTATE	(1u << 2)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pages of a virtual processor that every vendor's has. */
 #include "arch/x86/vp.h"
+#include "arch/x86/features.h"
 #include "arch/x86/string.h"
 #include "arch/x86/xstate.h"
 
@@ -18,6 +19,8 @@ struct virt_vp *vp_alloc(struct virt_pages *pages, bool is_root)
 		percpu()->parked_xstate = vp->fpu;
 		vp->fpu = (uint8_t *)vp->fpu + XSTATE_BYTES;
 	}
+	if (!is_root && (x86_features.has_spec_ctrl || x86_features.has_ibpb))
+		vp->wants = OVERLAY_SPEC;
 	vp->is_root = is_root;
 	vp->due = DUE_FIRST;
 	vp->regs.changed = true;

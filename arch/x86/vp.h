@@ -24,6 +24,7 @@ struct virt_vp {
 	uint8_t held;	    /* root: PENDING_… events not delivered yet */
 	uint8_t wants;	    /* child: OVERLAY_… that must be loaded while it runs */
 	uint8_t forces;	    /* root: OVERLAY_… that every child wants for its sake */
+	bool has_syscall;   /* child: EFER lets it use the MSRs of SYSCALL */
 	bool has_view;	    /* `view` is of the state as it stands, but for RFLAGS */
 	uint64_t deadline;  /* child: virt_set_deadline() */
 	spa_t self, xstate; /* pages: of the structure, of extended state */

@@ -101,12 +101,12 @@ bool apic_mend_threshold(struct virt_vp *vp)
 	return false;
 }
 
-void vmx_overlay_load(struct virt_vp *child)
+void switch_lay(struct virt_vp *child)
 {
 	(void)child;
 }
 
-void vmx_syscall_lay(struct percpu *cpu, struct virt_vp *child)
+void switch_lay_syscall(struct percpu *cpu, struct virt_vp *child)
 {
 	(void)cpu;
 	(void)child;
@@ -134,7 +134,7 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 
 static bool syscall_is_legal;
 
-bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value)
+bool switch_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 {
 	(void)root;
 	(void)msr;

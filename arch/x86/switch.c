@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state that VT-x does not switch: x87/SSE, CR2, the MSRs of SYSCALL and SWAPGS, TSC_AUX,
- * DR0-3, extended state, speculation control.
+ * The state of a VP that a processor does not switch by itself: x87 and SSE, DR0-3, extended state,
+ * speculation control, TSC_AUX, and of CR2 and the MSRs of SYSCALL and SWAPGS those that the vendor
+ * names (backend_by_hand).
  *
  * The hypervisor uses none of them, so they hold the values of the VP that was switched in last.
  * x87, SSE and CR2 change hands in virt_switch(). The others are the root's, and a child's values
@@ -11,12 +12,15 @@
  * has it. A child cannot write these registers by itself, KERNEL_GS_BASE by SWAPGS excepted, and
  * its DR6 is never in hardware: its #DB all exit.
  */
-#include "arch/vmx/vmx.h"
+#include "arch/x86/switch.h"
+#include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/features.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/xstate.h"
 #include "x86/compiler.h"
+#include "x86/cr.h"
+#include "x86/dr.h"
 #include "x86/msr.h"
 
 static const uint32_t syscall_msrs[SYSCALL_MSRS] = {
@@ -27,6 +31,11 @@ static const uint32_t syscall_msrs[SYSCALL_MSRS] = {
 	[SYSCALL_KERNEL_GS_BASE] = MSR_KERNEL_GS_BASE,
 	[SYSCALL_TSC_AUX] = MSR_TSC_AUX,
 };
+
+static inline bool is_by_hand(enum syscall_msr which)
+{
+	return backend_by_hand & BY_HAND(which);
+}
 
 static void load_dr(const uint64_t dr[static 4])
 {
@@ -41,7 +50,7 @@ static inline void load_syscall(const uint64_t now[static SYSCALL_MSRS],
 {
 #pragma GCC unroll 6
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
-		if (now[i] != wanted[i])
+		if (is_by_hand(i) && now[i] != wanted[i])
 			x86_wrmsr(syscall_msrs[i], wanted[i]);
 	}
 }
@@ -56,11 +65,11 @@ static void note_tsc_aux(struct virt_vp *root)
  * The root's writes of these MSRs exit, but for KERNEL_GS_BASE, which SWAPGS writes too: so its
  * values are known without reading them at each switch.
  */
-void vmx_syscall_watch(struct virt_vp *root)
+void switch_watch(struct virt_vp *root)
 {
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
-		if (i == SYSCALL_TSC_AUX && !x86_features.has_rdtscp)
-			continue; /* all are zero, for ever */
+		if (!is_by_hand(i) || (i == SYSCALL_TSC_AUX && !x86_features.has_rdtscp))
+			continue; /* without RDTSCP all are zero, for ever */
 		percpu()->parked_syscall[i] = x86_rdmsr(syscall_msrs[i]);
 		if (i != SYSCALL_KERNEL_GS_BASE)
 			virt_root_guard_msr(root, syscall_msrs[i], false, true);
@@ -68,10 +77,10 @@ void vmx_syscall_watch(struct virt_vp *root)
 	note_tsc_aux(root);
 }
 
-bool vmx_syscall_written(struct virt_vp *root, uint32_t msr, uint64_t value)
+bool switch_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 {
 	for (unsigned int i = 0; i < SYSCALL_MSRS; i++) {
-		if (syscall_msrs[i] != msr || i == SYSCALL_KERNEL_GS_BASE)
+		if (!is_by_hand(i) || syscall_msrs[i] != msr || i == SYSCALL_KERNEL_GS_BASE)
 			continue;
 		if (!x86_wrmsr_safe(msr, value))
 			return false;
@@ -126,22 +135,23 @@ static void lift_rare(struct percpu *cpu, struct virt_vp *child)
 		xstate_lift(cpu, child);
 }
 
-void vmx_syscall_lay(struct percpu *cpu, struct virt_vp *child)
+void switch_lay_syscall(struct percpu *cpu, struct virt_vp *child)
 {
 	if (cpu->overlay & OVERLAY_SYSCALL)
 		return;
-	cpu->parked_syscall[SYSCALL_KERNEL_GS_BASE] = x86_rdmsr(MSR_KERNEL_GS_BASE);
+	if (is_by_hand(SYSCALL_KERNEL_GS_BASE))
+		cpu->parked_syscall[SYSCALL_KERNEL_GS_BASE] = x86_rdmsr(MSR_KERNEL_GS_BASE);
 	load_syscall(cpu->parked_syscall, child->syscall);
 	cpu->overlay |= OVERLAY_SYSCALL;
 }
 
-void vmx_overlay_load(struct virt_vp *child)
+void switch_lay(struct virt_vp *child)
 {
 	struct percpu *cpu = percpu();
 	uint8_t missing = child->wants & (uint8_t)~cpu->overlay;
 
 	if (missing & OVERLAY_SYSCALL)
-		vmx_syscall_lay(cpu, child);
+		switch_lay_syscall(cpu, child);
 	lay_rare(cpu, child, missing);
 	cpu->overlay |= missing;
 }
@@ -151,14 +161,17 @@ static inline void switch_usual(struct percpu *cpu, struct virt_vp *from, struct
 	uint8_t wants;
 
 	if (cpu->overlay & OVERLAY_SYSCALL) {
-		from->syscall[SYSCALL_KERNEL_GS_BASE] = x86_rdmsr(MSR_KERNEL_GS_BASE);
+		if (is_by_hand(SYSCALL_KERNEL_GS_BASE))
+			from->syscall[SYSCALL_KERNEL_GS_BASE] = x86_rdmsr(MSR_KERNEL_GS_BASE);
 		load_syscall(from->syscall, cpu->parked_syscall);
 	}
 	cpu->overlay = 0;
 	x86_fxsave(from->fpu);
 	x86_fxrstor(to->fpu);
-	from->cr2 = x86_read_cr2();
-	x86_write_cr2(to->cr2);
+	if (backend_by_hand & BY_HAND_CR2) {
+		from->cr2 = x86_read_cr2();
+		x86_write_cr2(to->cr2);
+	}
 	wants = to->wants | from->forces;
 	if (wants) {
 		to->wants = wants;
@@ -192,7 +205,7 @@ static bool is_laid_over(const struct virt_vp *vp, uint8_t overlay)
 	return (cpu->overlay & overlay) && (vp->is_root || cpu->switched == vp);
 }
 
-uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which)
+static uint64_t syscall_get(struct virt_vp *vp, enum syscall_msr which)
 {
 	if (vp->is_root)
 		return is_laid_over(vp, OVERLAY_SYSCALL) ? percpu()->parked_syscall[which]
@@ -202,7 +215,7 @@ uint64_t vmx_syscall_get(struct virt_vp *vp, enum syscall_msr which)
 	return vp->syscall[which];
 }
 
-void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
+static void syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
 {
 	bool is_over = is_laid_over(vp, OVERLAY_SYSCALL);
 
@@ -218,7 +231,7 @@ void vmx_syscall_set(struct virt_vp *vp, enum syscall_msr which, uint64_t value)
 		vp->syscall[which] = value;
 }
 
-void vmx_spec_ctrl_set(struct virt_vp *child, uint64_t value)
+static void spec_ctrl_set(struct virt_vp *child, uint64_t value)
 {
 	if (is_laid_over(child, OVERLAY_SPEC) && x86_features.has_spec_ctrl)
 		x86_wrmsr(MSR_SPEC_CTRL, value);
@@ -245,14 +258,14 @@ static void write_dr(unsigned int number, uint64_t value)
 	}
 }
 
-uint64_t vmx_dr_get(struct virt_vp *vp, unsigned int number)
+static uint64_t dr_get(struct virt_vp *vp, unsigned int number)
 {
 	if (!vp->is_root)
 		return vp->dr[number];
 	return is_laid_over(vp, OVERLAY_DEBUG) ? percpu()->parked_dr[number] : read_dr(number);
 }
 
-void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value)
+static void dr_set(struct virt_vp *vp, unsigned int number, uint64_t value)
 {
 	bool is_over = is_laid_over(vp, OVERLAY_DEBUG);
 
@@ -262,4 +275,95 @@ void vmx_dr_set(struct virt_vp *vp, unsigned int number, uint64_t value)
 		write_dr(number, value);
 	if (!vp->is_root)
 		vp->dr[number] = value;
+}
+
+/* ---- What a child can reach -------------------------------------------------------------- */
+
+static void want(struct virt_vp *child, uint8_t overlay, bool can_reach)
+{
+	child->wants &= (uint8_t)~overlay;
+	if (can_reach)
+		child->wants |= overlay;
+	child->due |= DUE_OVERLAY;
+}
+
+void switch_note_cr4(struct virt_vp *child, uint64_t cr4)
+{
+	want(child, OVERLAY_XSTATE, cr4 & CR4_OSXSAVE);
+}
+
+void switch_note_dr7(struct virt_vp *child, uint64_t dr7)
+{
+	want(child, OVERLAY_DEBUG, dr7 & DR7_ENABLED);
+}
+
+/*
+ * SYSCALL needs SCE, and SWAPGS 64-bit mode, for which LME must be set first. RDTSCP needs nothing,
+ * and without a value of its own the VP has zero (see also switch_watch()).
+ */
+static void want_syscall(struct virt_vp *child)
+{
+	/* While it is switched in, the root may have forced it. */
+	const bool is_forced = percpu()->switched == child && (child->wants & OVERLAY_SYSCALL);
+
+	want(child, OVERLAY_SYSCALL,
+	     is_forced || child->has_syscall || child->syscall[SYSCALL_TSC_AUX]);
+}
+
+void switch_note_efer(struct virt_vp *child, uint64_t efer)
+{
+	child->has_syscall = (efer & (EFER_SCE | EFER_LME)) && is_by_hand(SYSCALL_STAR);
+	want_syscall(child);
+}
+
+/* ---- Registers by name ------------------------------------------------------------------- */
+
+uint64_t switch_get(struct virt_vp *vp, enum virt_reg reg)
+{
+	switch (reg) {
+	case VIRT_CR2: return percpu()->switched == vp ? x86_read_cr2() : vp->cr2;
+	case VIRT_DR0:
+	case VIRT_DR1:
+	case VIRT_DR2:
+	case VIRT_DR3: return dr_get(vp, reg - VIRT_DR0);
+	case VIRT_STAR:
+	case VIRT_LSTAR:
+	case VIRT_CSTAR:
+	case VIRT_FMASK:
+	case VIRT_KERNEL_GS_BASE: return syscall_get(vp, SYSCALL_STAR + (reg - VIRT_STAR));
+	case VIRT_TSC_AUX: return syscall_get(vp, SYSCALL_TSC_AUX);
+	case VIRT_XCR0: return vp->xcr0;
+	case VIRT_XSS: return vp->xss;
+	case VIRT_SPEC_CTRL: return vp->spec_ctrl;
+	default: virt_panic("virt_get of register %u", reg);
+	}
+}
+
+void switch_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
+{
+	switch (reg) {
+	case VIRT_CR2:
+		vp->cr2 = value;
+		if (percpu()->switched == vp)
+			x86_write_cr2(value);
+		return;
+	case VIRT_DR0:
+	case VIRT_DR1:
+	case VIRT_DR2:
+	case VIRT_DR3: dr_set(vp, reg - VIRT_DR0, value); return;
+	case VIRT_STAR:
+	case VIRT_LSTAR:
+	case VIRT_CSTAR:
+	case VIRT_FMASK:
+	case VIRT_KERNEL_GS_BASE: syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value); return;
+	case VIRT_TSC_AUX:
+		syscall_set(vp, SYSCALL_TSC_AUX, value);
+		if (!vp->is_root)
+			want_syscall(vp);
+		return;
+	case VIRT_XCR0: xstate_set_xcr0(vp, value); return;
+	case VIRT_XSS: xstate_set_xss(vp, value); return;
+	case VIRT_SPEC_CTRL: spec_ctrl_set(vp, value); return;
+	default: virt_panic("virt_set of register %u", reg);
+	}
 }
