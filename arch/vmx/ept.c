@@ -1,299 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page tables. Every change becomes visible by one 8-byte write, to a table that was
- * complete before it: a processor that walks meanwhile finds the old translation or the new one. A
- * table that has been cut off may still be in a processor's paging-structure caches, so it is wiped
- * and given back only after a flush.
- *
- * Locks: the caller's; nothing here is entered twice for one space at a time.
+ * The format of EPT paging-structure entries, SDM 3C "EPT Translation Mechanism", for the tables of
+ * arch/x86/nested.c.
  */
-#include "arch/virt.h"
-#include "arch/vmx/ept.h"
-#include "x86/paging.h"
+#include "arch/x86/nested.h"
 
-static unsigned int index_of(uint64_t gpa, unsigned int level)
-{
-	return (unsigned int)(gpa >> LEVEL_SHIFT(level)) % EPT_ENTRIES;
-}
+#define EPT_READ       (1ull << 0)
+#define EPT_WRITE      (1ull << 1)
+#define EPT_EXECUTE    (1ull << 2)
+#define EPT_RIGHTS     (EPT_READ | EPT_WRITE | EPT_EXECUTE)
+#define EPT_TYPE_SHIFT 3
+#define EPT_TYPE       7ull
+#define EPT_DIRTY      (1ull << 9) /* the processor's own only with EPTP_DIRTY */
 
-static bool is_table(uint64_t entry, unsigned int level)
-{
-	return (entry & EPT_RIGHTS) && level > LEVEL_4K && !(entry & EPT_LEAF);
-}
+/* EPTP: write-back tables, walk length 4, accessed and dirty flags */
+#define EPTP_WRITE_BACK 6ull
+#define EPTP_WALK_4	(3ull << 3)
+#define EPTP_DIRTY	(1ull << 6)
 
-static uint64_t *table_of(uint64_t entry)
-{
-	return virt_ptr(SPA(entry & EPT_ADDR));
-}
+_Static_assert(EPT_READ == VIRT_READ && EPT_WRITE == VIRT_WRITE && EPT_EXECUTE == VIRT_EXECUTE,
+	       "rights stand as they are");
+_Static_assert(EPT_WRITE == NESTED_WRITE, "nested.h");
 
-/*
- * The entry of `gpa` in the deepest table that there is, down to level `stop`; its level by *level.
- */
-static uint64_t *walk(const struct virt_space *space, uint64_t gpa, unsigned int stop,
-		      unsigned int *level)
-{
-	uint64_t *entry = (uint64_t *)virt_ptr(space->root) + index_of(gpa, EPT_TOP_LEVEL);
-	unsigned int at = EPT_TOP_LEVEL, shift = LEVEL_SHIFT(EPT_TOP_LEVEL);
-
-	for (; at > stop; at--) {
-		const uint64_t value = *entry;
-
-		if (!(value & EPT_RIGHTS) || (value & EPT_LEAF))
-			break;
-		shift -= 9;
-		entry = table_of(value) + (gpa >> shift) % EPT_ENTRIES;
-	}
-	*level = at;
-	return entry;
-}
-
-static bool has_flags(const struct virt_space *space)
-{
-	return space->token & EPTP_DIRTY;
-}
-
-/*
- * Has a page whose writes are recorded been written to? EPT_DIRTY says so. Without the processor's
- * flags a page that is not dirty is write-protected; one that can be written to may have been.
- */
-static bool is_dirty(const struct virt_space *space, uint64_t entry)
-{
-	return entry & (has_flags(space) ? EPT_DIRTY : EPT_DIRTY | EPT_WRITE);
-}
+const struct nested_format nested_format = {
+	.present = EPT_RIGHTS,
+	.table = EPT_RIGHTS,
+	.dirty = EPT_DIRTY,
+};
 
 /*
  * A writable page cannot be unreadable in EPT, and on some processors neither an executable one:
  * what cannot be had is given read rights as well.
  */
-static uint64_t leaf_entry(const struct virt_space *space, const struct virt_leaf *leaf,
-			   unsigned int level)
+uint64_t nested_leaf(uint8_t rights, uint8_t type)
 {
-	uint64_t entry = 0;
+	uint64_t entry = rights & EPT_RIGHTS;
 
-	if (!leaf->rights)
-		return 0;
-	if (leaf->rights & VIRT_READ)
+	if ((rights & VIRT_WRITE) || !virt_machine.has_execute_only)
 		entry |= EPT_READ;
-	if (leaf->rights & VIRT_WRITE)
-		entry |= EPT_READ | EPT_WRITE;
-	if (leaf->rights & VIRT_EXECUTE)
-		entry |= EPT_EXECUTE | (virt_machine.has_execute_only ? 0 : EPT_READ);
-	if (level > LEVEL_4K)
-		entry |= EPT_LEAF;
-	if (leaf->rights & VIRT_TRACKED) {
-		entry |= EPT_TRACKED | (entry & EPT_WRITE ? EPT_MAY_WRITE : 0);
-		if (!has_flags(space))
-			entry &= ~EPT_WRITE;
-	}
-	return entry | (leaf->spa.a & EPT_ADDR) | (uint64_t)leaf->type << EPT_TYPE_SHIFT;
+	return entry | (uint64_t)type << EPT_TYPE_SHIFT;
 }
 
-/* The part `index` of leaf `entry` of `level`, as an entry one level below; a hole stays a hole. */
-static uint64_t part_of(uint64_t entry, unsigned int level, unsigned int index)
+uint8_t nested_rights(uint64_t entry)
 {
-	if (!entry)
-		return 0;
-	if (level - 1 == LEVEL_4K)
-		entry &= ~EPT_LEAF;
-	return entry + index * LEVEL_SIZE(level - 1);
+	return entry & EPT_RIGHTS;
 }
 
-static bool is_empty(const uint64_t *table, unsigned int start)
+uint8_t nested_type(uint64_t entry)
 {
-	/* From the entry behind the one just cleared: ranges are mostly unmapped in order. */
-	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
-		if (table[(start + i) % EPT_ENTRIES])
-			return false;
-	}
-	return true;
+	return entry >> EPT_TYPE_SHIFT & EPT_TYPE;
 }
 
-/* Wipe the table that `entry` of `level` pointed to, and those below it, and give them back. */
-static void free_tables(struct virt_space *space, uint64_t entry, unsigned int level)
+bool nested_has_flags(const struct virt_space *space)
 {
-	uint64_t *table = table_of(entry);
-
-	for (unsigned int i = 0; i < EPT_ENTRIES; i++) {
-		if (is_table(table[i], level - 1))
-			free_tables(space, table[i], level - 1);
-		table[i] = 0;
-	}
-	virt_pages_give(space->pages, SPA(entry & EPT_ADDR));
+	return space->token & EPTP_DIRTY;
 }
 
-/* After a hole has been made at `level`: cut off the tables around gpa that are empty now. */
-static void prune(struct virt_space *space, uint64_t gpa, unsigned int level)
+uint64_t nested_token(spa_t root)
 {
-	uint64_t cut = 0;
-	unsigned int cut_level = 0;
-
-	while (level < EPT_TOP_LEVEL) {
-		unsigned int at;
-		uint64_t old;
-		uint64_t *parent = walk(space, gpa, level + 1, &at);
-		uint64_t *table = table_of(*parent);
-
-		if (!is_empty(table, index_of(gpa, level) + 1))
-			break;
-		old = *parent;
-		ept_store(parent, 0);
-		/* The table that was cut off before is hung in again, for free_tables() to find. */
-		if (cut)
-			ept_store(&table[index_of(gpa, level)], cut);
-		cut = old;
-		cut_level = ++level;
-	}
-	if (!cut)
-		return;
-	virt_space_flush(space);
-	free_tables(space, cut, cut_level);
-}
-
-bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
-{
-	space->pages = pages;
-	if (!virt_pages_take(pages, &space->root))
-		return false;
-	space->token = space->root.a | EPTP_WRITE_BACK | EPTP_WALK_4;
-	return true;
-}
-
-void virt_space_destroy(struct virt_space *space)
-{
-	uint64_t top = space->root.a | EPT_RIGHTS;
-
-	/* Translations are cached by EPTP, and the next space may get this page as its root. */
-	virt_space_flush(space);
-	free_tables(space, top, EPT_TOP_LEVEL + 1);
-	space->root = SPA(0);
-	space->token = 0;
-}
-
-struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
-{
-	struct virt_leaf leaf = { .level = LEVEL_1G };
-	unsigned int level;
-	uint64_t entry;
-
-	if (gpa.a >> EPT_GPA_BITS)
-		return leaf;
-	entry = *walk(space, gpa.a, LEVEL_4K, &level);
-	leaf.level = (uint8_t)(level > LEVEL_1G ? LEVEL_1G : level);
-	if (!entry)
-		return leaf;
-	leaf.spa = SPA(entry & EPT_ADDR);
-	leaf.type = (uint8_t)((entry & EPT_TYPE) >> EPT_TYPE_SHIFT);
-	leaf.rights = (uint8_t)((entry & EPT_READ ? VIRT_READ : 0) |
-				(entry & (EPT_WRITE | EPT_MAY_WRITE) ? VIRT_WRITE : 0) |
-				(entry & EPT_EXECUTE ? VIRT_EXECUTE : 0) |
-				(entry & EPT_TRACKED ? VIRT_TRACKED : 0));
-	return leaf;
-}
-
-/*
- * Tables from `level` (where `old`, a leaf or a hole, stands) down to the one that holds an entry
- * of `stop`, filled with the parts of `old`, but for that entry. Returns what points to the first.
- */
-static uint64_t build_tables(struct virt_space *space, uint64_t gpa, uint64_t old,
-			     unsigned int level, unsigned int stop, uint64_t new_entry)
-{
-	uint64_t first = 0;
-	uint64_t *link = &first;
-
-	for (; level > stop; level--) {
-		uint64_t *table;
-		spa_t page = SPA(0);
-
-		virt_pages_take(space->pages, &page); /* the caller has counted */
-		table = virt_ptr(page);
-		for (unsigned int i = 0; old && i < EPT_ENTRIES; i++)
-			table[i] = part_of(old, level, i);
-		*link = page.a | EPT_RIGHTS;
-		link = &table[index_of(gpa, level - 1)];
-		old = *link;
-	}
-	*link = new_entry;
-	return first;
-}
-
-/* A page that stays tracked stays as dirty as it is. */
-static uint64_t keep_dirty(const struct virt_space *space, uint64_t old, uint64_t new_entry)
-{
-	if (!(old & new_entry & EPT_TRACKED) || (old ^ new_entry) & EPT_ADDR ||
-	    !is_dirty(space, old))
-		return new_entry;
-	return new_entry | EPT_DIRTY | (new_entry & EPT_MAY_WRITE ? EPT_WRITE : 0);
-}
-
-bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf)
-{
-	uint64_t new_entry = leaf_entry(space, &leaf, level);
-	uint64_t *entry;
-	uint64_t old;
-	unsigned int at;
-
-	if (gpa.a >> EPT_GPA_BITS)
-		return !leaf.rights;
-	entry = walk(space, gpa.a, level, &at);
-	old = *entry;
-	if (at > level) {
-		if (!old && !new_entry)
-			return true;
-		if (space->pages->count < at - level)
-			return false;
-		ept_store(entry, build_tables(space, gpa.a, old, at, level, new_entry));
-		return true;
-	}
-	new_entry = keep_dirty(space, old, new_entry);
-	if (old == new_entry)
-		return true;
-	/* The processor may have set bits in the meantime. */
-	old = ept_store(entry, new_entry);
-	if (keep_dirty(space, old, new_entry) != new_entry)
-		(void)ept_change(entry, 0, keep_dirty(space, old, new_entry));
-	if (is_table(old, level)) {
-		virt_space_flush(space);
-		free_tables(space, old, level);
-	}
-	if (!new_entry)
-		prune(space, gpa.a, level);
-	return true;
+	return root.a | EPTP_WRITE_BACK | EPTP_WALK_4;
 }
 
 void virt_space_use_flags(struct virt_space *space, bool are_used)
 {
 	space->token = (space->token & ~EPTP_DIRTY) | (are_used ? EPTP_DIRTY : 0);
-}
-
-bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
-		      uint64_t *dirty)
-{
-	const uint64_t mask = EPT_DIRTY | (has_flags(space) ? 0 : EPT_WRITE);
-	unsigned int level;
-	uint64_t *entry = walk(space, gpa.a, LEVEL_4K, &level);
-
-	*dirty = 0;
-	if (level != LEVEL_4K)
-		return false;
-	for (unsigned int i = 0; i < n; i++) {
-		const uint64_t value = __atomic_load_n(&entry[i], __ATOMIC_RELAXED);
-
-		if (!(value & EPT_TRACKED))
-			return false;
-		if (!(value & mask))
-			continue;
-		*dirty |= 1ull << i;
-		if (clear)
-			(void)ept_change(&entry[i], mask, 0);
-	}
-	return true;
-}
-
-void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
-{
-	unsigned int level;
-	uint64_t *entry = walk(space, gpa.a, LEVEL_4K, &level);
-
-	if (level == LEVEL_4K && (*entry & EPT_MAY_WRITE))
-		(void)ept_change(entry, 0, EPT_DIRTY | EPT_WRITE);
 }

@@ -6,11 +6,13 @@ ARCH_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize
 
 $(B)/unit/arch_caps: tests/unit/caps.c arch/vmx/caps.c arch/x86/features.c arch/x86/format.c
 $(B)/unit/arch_mtrr: tests/unit/mtrr.c arch/x86/mtrr.c
-$(B)/unit/arch_ept: tests/unit/ept.c arch/vmx/ept.c
+$(B)/unit/arch_ept: tests/unit/ept.c arch/x86/nested.c arch/vmx/ept.c
+$(B)/unit/arch_npt: tests/unit/npt.c arch/x86/nested.c
+$(B)/unit/arch_ept $(B)/unit/arch_npt: tests/unit/nested.h
 $(B)/unit/arch_vmx_step: tests/unit/vmx_step.c
 $(B)/unit/arch_log: tests/unit/log.c arch/x86/log.c arch/x86/format.c
 
-ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept log vmx_step)
+ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept npt log vmx_step)
 
 $(B)/unit/arch_vmx_step: ARCH_TEST_INCLUDED := $(addprefix arch/vmx/,run.c exit.c event.c)
 $(B)/unit/arch_vmx_step: $(addprefix arch/vmx/,run.c exit.c event.c)

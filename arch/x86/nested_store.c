@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The one way to write an entry of nested page tables (ept.h). */
-#include "arch/vmx/ept.h"
+/* The one way to write an entry of nested page tables. */
+#include "arch/x86/nested.h"
 
-#include <stdbool.h>
-
-uint64_t ept_store(uint64_t *entry, uint64_t value)
+uint64_t nested_store(uint64_t *entry, uint64_t value)
 {
 	return __atomic_exchange_n(entry, value, __ATOMIC_ACQ_REL);
 }
 
-uint64_t ept_change(uint64_t *entry, uint64_t clear, uint64_t set)
+uint64_t nested_change(uint64_t *entry, uint64_t clear, uint64_t set)
 {
 	uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED);
 
