@@ -29,7 +29,7 @@ void backend_dump(void);
 
 /*
  * The registers that the vendor's processors do not switch with a VP, of those on which vendors
- * differ. A bit for each MSR of enum syscall_msr, and one for CR2.
+ * differ: a bit for each MSR of enum syscall_msr (TSC_AUX always has it), and one for CR2.
  */
 #define BY_HAND(syscall_msr) (1u << (syscall_msr))
 #define BY_HAND_CR2	     (1u << SYSCALL_MSRS)

@@ -2,6 +2,7 @@
 /* A VP's registers after a reset and after INIT, SDM 3A "Processor State After Reset". */
 #include "arch/x86/reset.h"
 #include "arch/x86/string.h"
+#include "arch/x86/switch.h"
 #include "arch/x86/vp.h"
 #include "arch/x86/xstate.h"
 #include "x86/cr.h"
@@ -69,12 +70,9 @@ static void reset_child_only(struct virt_vp *vp)
 	virt_set(vp, VIRT_SYSENTER_ESP, 0);
 	virt_set(vp, VIRT_SYSENTER_EIP, 0);
 	virt_set(vp, VIRT_DEBUGCTL, 0);
-	virt_set(vp, VIRT_SPEC_CTRL, 0);
 	for (enum virt_reg reg = VIRT_PDPTE0; reg <= VIRT_PDPTE3; reg++)
 		virt_set(vp, reg, 0);
-	for (enum virt_reg reg = VIRT_STAR; reg <= VIRT_KERNEL_GS_BASE; reg++)
-		virt_set(vp, reg, 0);
-	virt_set(vp, VIRT_TSC_AUX, 0);
+	switch_reset(vp);
 	xstate_reset(vp);
 }
 

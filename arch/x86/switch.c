@@ -316,6 +316,19 @@ void switch_note_efer(struct virt_vp *child, uint64_t efer)
 	want_syscall(child);
 }
 
+/* The vendor keeps, and resets, those that the processor switches by itself. */
+void switch_reset(struct virt_vp *child)
+{
+	for (unsigned int i = 0; i < SYSCALL_TSC_AUX; i++)
+		if (is_by_hand(i))
+			syscall_set(child, i, 0);
+		else
+			virt_set(child, VIRT_STAR + i, 0);
+	syscall_set(child, SYSCALL_TSC_AUX, 0);
+	want_syscall(child);
+	spec_ctrl_set(child, 0);
+}
+
 /* ---- Registers by name ------------------------------------------------------------------- */
 
 uint64_t switch_get(struct virt_vp *vp, enum virt_reg reg)

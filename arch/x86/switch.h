@@ -24,6 +24,9 @@ void switch_note_cr4(struct virt_vp *child, uint64_t cr4);
 void switch_note_dr7(struct virt_vp *child, uint64_t dr7);
 void switch_note_efer(struct virt_vp *child, uint64_t efer);
 
+/* As after a reset, and not after INIT: the MSRs of SYSCALL, TSC_AUX, SPEC_CTRL. */
+void switch_reset(struct virt_vp *child);
+
 /*
  * virt_get() and virt_set() of what is kept here: CR2 and the MSRs of SYSCALL, if they are switched
  * by hand, DR0 to 3, TSC_AUX, XCR0, XSS, SPEC_CTRL. Any other register is a panic.
