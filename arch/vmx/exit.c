@@ -141,14 +141,14 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 
 static bool decode_timer(struct virt_vp *vp, struct virt_exit *exit)
 {
-	exit->reason = timer_is_for_root(vp) ? VIRT_EXIT_INTERRUPT : VIRT_EXIT_DEADLINE;
+	exit->reason = deadline_is_for_root(vp) ? VIRT_EXIT_INTERRUPT : VIRT_EXIT_DEADLINE;
 	return true;
 }
 
 static bool decode_interrupt(struct virt_vp *vp, struct virt_exit *exit)
 {
 	exit->reason = VIRT_EXIT_INTERRUPT;
-	if ((vp->due & DUE_TIMER) && x86_rdtsc() >= vp->deadline)
+	if (vp_is_past_deadline(vp, x86_rdtsc()))
 		exit->reason = VIRT_EXIT_DEADLINE;
 	return true;
 }

@@ -4,19 +4,11 @@
  * short.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/held.h"
 #include "arch/x86/switch.h"
 #include "x86/compiler.h"
 #include "x86/gpr.h"
 #include "x86/rflags.h"
-
-static inline void record_exit(struct percpu *cpu, const struct virt_vp *vp, uint32_t reason)
-{
-	struct trace_exit *entry = &cpu->trace[cpu->trace_next++ % TRACE_EXITS];
-
-	entry->rip = vp->regs.rip;
-	entry->reason = reason;
-	entry->is_root = vp->is_root;
-}
 
 /* The rare work before an entry. False: do not enter. */
 static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct virt_vp *vp)
@@ -27,16 +19,16 @@ static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct vi
 	if (vp->due & DUE_OVERLAY)
 		switch_lay(vp);
 	if (vp->due & DUE_TIMER)
-		timer_arm(vp);
+		deadline_arm(vp);
 	vp->due &= DUE_TIMER;
-	return vmx_deliver_held(vp);
+	return held_deliver(vp);
 }
 
 /* The two usual cases of it: a child with a deadline, and the first entry after a virt_switch(). */
 static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
 {
 	if (vp->due == DUE_TIMER) {
-		timer_arm(vp);
+		deadline_arm(vp);
 		return true;
 	}
 	if (unlikely(vp->due != DUE_OVERLAY || vp->wants != OVERLAY_SYSCALL))
@@ -102,7 +94,7 @@ again:
 	vp->regs.rip = vmread(VMCS_GUEST_RIP);
 	vp->regs.gpr[X86_RSP] = vmread(VMCS_GUEST_RSP);
 	vp->regs.rflags = vmread(VMCS_GUEST_RFLAGS);
-	record_exit(cpu, vp, reason);
+	trace_note(&cpu->trace, vp->regs.rip, reason, vp->is_root);
 	if (unlikely(!vmx_decode_exit(vp, reason, exit))) {
 		has_run = true;
 		goto again;

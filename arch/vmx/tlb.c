@@ -9,49 +9,25 @@
  * comes to another processor must be flushed there first.
  */
 #include "arch/vmx/vmx.h"
-#include "arch/lock.h"
+#include "arch/x86/tag.h"
 
 #define N_VPIDS	       65536u
 #define INVEPT_SINGLE  1ull
 #define INVEPT_ALL     2ull
 #define INVVPID_SINGLE 1ull
 
-/* One bit a VPID, by the lock; 0 is never given away. */
-static struct {
-	struct lock lock;
-	uint32_t hint; /* word to start the search at */
-	uint64_t taken[N_VPIDS / 64];
-} vpids;
+static struct tags vpids;
 
 void vpid_take(struct virt_vp *vp)
 {
-	vmx_vp(vp)->vpid = 0;
-	if (!vmx_caps.has_vpid)
-		return;
-	lock_take(&vpids.lock);
-	for (uint32_t i = 0; i < N_VPIDS / 64 && !vmx_vp(vp)->vpid; i++) {
-		uint32_t word = (vpids.hint + i) % (N_VPIDS / 64);
-		uint64_t is_free = ~vpids.taken[word] & (word ? ~0ull : ~1ull);
-		unsigned int bit;
-
-		if (!is_free)
-			continue;
-		bit = (unsigned int)__builtin_ctzll(is_free);
-		vpids.taken[word] |= 1ull << bit;
-		vpids.hint = word;
-		vmx_vp(vp)->vpid = (uint16_t)(word * 64 + bit);
-	}
-	lock_drop(&vpids.lock);
+	vmx_vp(vp)->vpid = vmx_caps.has_vpid ? tag_take(&vpids, N_VPIDS) : 0;
 	vp->due |= DUE_FLUSH; /* translations of an earlier owner */
 }
 
 void vpid_give(struct virt_vp *vp)
 {
-	if (!vmx_vp(vp)->vpid)
-		return;
-	lock_take(&vpids.lock);
-	vpids.taken[vmx_vp(vp)->vpid / 64] &= ~(1ull << (vmx_vp(vp)->vpid % 64));
-	lock_drop(&vpids.lock);
+	if (vmx_vp(vp)->vpid)
+		tag_give(&vpids, vmx_vp(vp)->vpid);
 }
 
 void vpid_flush(struct virt_vp *vp)

@@ -61,8 +61,7 @@ bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit
 /* exit.c: the event that the next entry would have delivered, which it no longer does. */
 void vmx_take_back(struct virt_event *event);
 
-/* event.c */
-bool vmx_deliver_held(struct virt_vp *vp); /* false: a child must be left for the root's event */
+/* inject.c */
 void vmx_nmi_window_opened(struct virt_vp *root);
 void vmx_end_sti_shadow(struct virt_vp *vp);
 uint64_t vmx_debug_bits(uint32_t type); /* of a #DB that exited, by its interruption type */
@@ -70,12 +69,12 @@ void vmx_note_debug(struct virt_vp *vp, uint64_t bits);
 void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
 
-/* timer.c: let the entry that is about to come last until the deadline at most. */
-void timer_arm(struct virt_vp *child);
-void timer_init(struct virt_vp *child);
+/* deadline.c: let the entry that is about to come last until the deadline at most. */
+void deadline_arm(struct virt_vp *child);
+void deadline_init(struct virt_vp *child);
 
 /* The timer has run out: for the root, that is, and not for the deadline? Then it starts anew. */
-bool timer_is_for_root(struct virt_vp *child);
+bool deadline_is_for_root(struct virt_vp *child);
 
 /* apic.c: an entry has failed: is it mended? */
 bool apic_mend_threshold(struct virt_vp *vp);

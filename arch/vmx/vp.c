@@ -28,6 +28,6 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	virt_vp_reset(vp, false);
 	virt_set_cr4_allowed(vp, CR4_SAFE);
 	virt_intercept_exceptions(vp, 0);
-	timer_init(vp);
+	deadline_init(vp);
 	return vp;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that arch/x86 needs of the backend (arch/vmx, later arch/svm) besides arch/virt.h:
- * the start of a processor, its end, and a dump.
+ * The functions that arch/x86 needs of the backend (arch/vmx, later arch/svm) besides arch/virt.h
+ * and the format of nested tables: the start of a processor, its end, a dump, events of the root.
  */
 #ifndef ARCH_X86_BACKEND_H
 #define ARCH_X86_BACKEND_H
@@ -26,6 +26,15 @@ void backend_off(void);
 
 /* Log the current VP's control structure. Must not panic. */
 void backend_dump(void);
+
+/* The root's next entry is to deliver a machine check. False: it delivers something else. */
+bool backend_give_mc(struct virt_vp *root);
+
+/*
+ * The root is to get an NMI, as soon as it can take one. Nothing, if one is on its way already: the
+ * architecture keeps no third.
+ */
+void backend_give_nmi(struct virt_vp *root);
 
 /*
  * The registers that the vendor's processors do not switch with a VP, of those on which vendors

@@ -65,7 +65,7 @@ void virt_reset(void)
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 {
-	return mtrr_type(&percpu()->mtrr, block.a, LEVEL_SIZE(level), type);
+	return memory_type(&percpu()->mtrr, block.a, LEVEL_SIZE(level), type);
 }
 
 void virt_memory_type_changed(void)

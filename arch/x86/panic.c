@@ -58,24 +58,11 @@ static void begin(struct percpu *cpu)
 	log_break_lock();
 }
 
-static void dump_exits(const struct percpu *cpu)
-{
-	uint32_t n = cpu->trace_next < TRACE_EXITS ? cpu->trace_next : TRACE_EXITS;
-
-	log_line(LOG_ERROR, "last exits, oldest first:");
-	for (uint32_t i = cpu->trace_next - n; i != cpu->trace_next; i++) {
-		const struct trace_exit *e = &cpu->trace[i % TRACE_EXITS];
-
-		log_line(LOG_ERROR, "  %s reason %x rip %llx", e->is_root ? "root " : "child",
-			 e->reason, (unsigned long long)e->rip);
-	}
-}
-
 static __attribute__((noreturn)) void end(const struct percpu *cpu)
 {
 	if (cpu->current)
 		backend_dump();
-	dump_exits(cpu);
+	trace_dump(&cpu->trace);
 	if (reset.seconds)
 		log_line(LOG_ERROR, "processor %u resets the machine in %u s", cpu->index,
 			 reset.seconds);

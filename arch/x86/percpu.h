@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #include "arch/x86/insn.h"
-#include "arch/x86/mtrr.h"
+#include "arch/x86/memory_type.h"
+#include "arch/x86/trace.h"
 #include "x86/page.h"
 #include "x86/seg.h"
 
@@ -41,14 +42,6 @@ struct x86_before {
 	uint64_t cr0, cr4, fs_base, gs_base;
 	struct x86_table gdtr, idtr;
 	uint16_t cs, ss, ds, es, fs, gs, tr, ldtr;
-};
-
-#define TRACE_EXITS 16
-
-struct trace_exit {
-	uint64_t rip;
-	uint32_t reason; /* the vendor's exit code */
-	uint32_t is_root;
 };
 
 /* Events that came for the root while the processor was not in it. */
@@ -90,8 +83,7 @@ struct percpu {
 	uint64_t parked_spec_ctrl;	       /* while OVERLAY_SPEC */
 	uint64_t last_space; /* the child's that ran last: its nested page tables, or 0 */
 
-	uint32_t trace_next;
-	struct trace_exit trace[TRACE_EXITS];
+	struct trace trace;
 
 	uint64_t gdt[GDT_SLOTS];
 	struct x86_tss tss;

@@ -5,17 +5,19 @@ ARCH_TEST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize
 	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -I. -Iinclude
 
 $(B)/unit/arch_caps: tests/unit/caps.c arch/vmx/caps.c arch/x86/features.c arch/x86/format.c
-$(B)/unit/arch_mtrr: tests/unit/mtrr.c arch/x86/mtrr.c
+$(B)/unit/arch_memory_type: tests/unit/memory_type.c arch/x86/memory_type.c
+$(B)/unit/arch_tag: tests/unit/tag.c arch/x86/tag.c
+$(B)/unit/arch_deadline: tests/unit/deadline.c arch/x86/deadline.c
 $(B)/unit/arch_ept: tests/unit/ept.c arch/x86/nested.c arch/vmx/ept.c
 $(B)/unit/arch_npt: tests/unit/npt.c arch/x86/nested.c
 $(B)/unit/arch_ept $(B)/unit/arch_npt: tests/unit/nested.h
 $(B)/unit/arch_vmx_step: tests/unit/vmx_step.c
 $(B)/unit/arch_log: tests/unit/log.c arch/x86/log.c arch/x86/format.c
 
-ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps mtrr ept npt log vmx_step)
+ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps memory_type ept npt log tag deadline vmx_step)
 
-$(B)/unit/arch_vmx_step: ARCH_TEST_INCLUDED := $(addprefix arch/vmx/,run.c exit.c event.c)
-$(B)/unit/arch_vmx_step: $(addprefix arch/vmx/,run.c exit.c event.c)
+$(B)/unit/arch_vmx_step: ARCH_TEST_INCLUDED := $(addprefix arch/vmx/,run.c exit.c inject.c) arch/x86/held.c
+$(B)/unit/arch_vmx_step: $(addprefix arch/vmx/,run.c exit.c inject.c) arch/x86/held.c
 
 $(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/check.h)
 	@mkdir -p $(@D)

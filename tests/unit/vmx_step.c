@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arch/vmx/{run,exit,event}.c on a VMCS in memory: whatever leads to an entry in a shadow, the processor's rule for
+ * arch/vmx/{run,exit,inject}.c on a VMCS in memory: whatever leads to an entry in a shadow, the processor's rule for
  * the pending single step is kept (SDM 3C "Checks on Guest Non-Register State"); INT1 tells of no step; and no fault
  * goes into a guest that hv/ has not raised.
  */
@@ -49,9 +49,10 @@ static bool vmx_vmread(uint64_t field, uint64_t *value)
 	return true;
 }
 
-#include "arch/vmx/event.c"
+#include "arch/vmx/inject.c"
 #include "arch/vmx/exit.c"
 #include "arch/vmx/run.c"
+#include "arch/x86/held.c"
 #include "tests/check.h"
 
 /* ---- What is not called, or does nothing here ---- */
@@ -84,13 +85,13 @@ void virt_panic(const char *format, ...)
 	exit(1);
 }
 
-bool timer_is_for_root(struct virt_vp *child)
+bool deadline_is_for_root(struct virt_vp *child)
 {
 	(void)child;
 	return true;
 }
 
-void timer_arm(struct virt_vp *child)
+void deadline_arm(struct virt_vp *child)
 {
 	(void)child;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Events into a guest: those that hv/ injects, exceptions that were intercepted for the processor's
- * sake only, and NMIs and machine checks that came for the root while it was not running.
+ * sake only, and NMIs and machine checks that were held for the root (arch/x86/held.c).
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/backend.h"
 #include "x86/compiler.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
@@ -84,7 +85,7 @@ static bool is_entry_free(void)
 	return !(vmread32(VMCS_ENTRY_INTERRUPTION_INFO) & INTR_VALID);
 }
 
-static void deliver_nmi(struct virt_vp *root)
+void backend_give_nmi(struct virt_vp *root)
 {
 	uint64_t blocking = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
 
@@ -96,27 +97,11 @@ static void deliver_nmi(struct virt_vp *root)
 		vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_NMI, (uint32_t)EXC_NMI));
 }
 
-/*
- * Called before an entry when an event may be pending. A child is then not entered: its caller must
- * turn to the root. The root gets the event by this entry, or as soon as it can take it.
- */
-bool vmx_deliver_held(struct virt_vp *vp)
+bool backend_give_mc(struct virt_vp *root)
 {
-	struct percpu *cpu = percpu();
-
-	if (!vp->is_root)
-		return !cpu->pending;
-	vp->held |= __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
-	if ((vp->held & PENDING_MC) && is_entry_free()) {
-		vp->held &= (uint8_t)~PENDING_MC;
-		vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_HARD_EXCEPTION, (uint32_t)EXC_MC));
-	}
-	if (vp->held & PENDING_NMI) {
-		vp->held &= (uint8_t)~PENDING_NMI;
-		deliver_nmi(vp);
-	}
-	if (vp->held)
-		vp->due |= DUE_HELD;
+	if (!is_entry_free())
+		return false;
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_HARD_EXCEPTION, (uint32_t)EXC_MC));
 	return true;
 }
 

@@ -3,8 +3,8 @@
  * Memory types out of the MTRRs, SDM 3A "Memory Type Range Registers (MTRRs)". The functions are
  * pure: they take the registers' values and do not know where these come from.
  */
-#ifndef ARCH_X86_MTRR_H
-#define ARCH_X86_MTRR_H
+#ifndef ARCH_X86_MEMORY_TYPE_H
+#define ARCH_X86_MEMORY_TYPE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +32,6 @@ uint64_t *mtrr_place(struct mtrr_state *mtrr, uint32_t msr);
  * The type of the naturally aligned block [base, base + n_bytes); n_bytes a power of two, 4 KiB at
  * least. False if it is not the same throughout; never for 4 KiB.
  */
-bool mtrr_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t n_bytes, uint8_t *type);
+bool memory_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t n_bytes, uint8_t *type);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/x86/mtrr.h"
+#include "arch/x86/memory_type.h"
 #include "tests/check.h"
 #include "x86/msr.h"
 #include "x86/page.h"
@@ -43,7 +43,7 @@ static int type_at(uint64_t base, uint64_t n_bytes)
 {
 	uint8_t type = 0xff;
 
-	return mtrr_type(&state, base, n_bytes, &type) ? type : -1;
+	return memory_type(&state, base, n_bytes, &type) ? type : -1;
 }
 
 /* SDM 3A "Base and Mask Calculations": 96 MiB and a hole, 36 bits. */

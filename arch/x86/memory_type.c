@@ -3,7 +3,7 @@
  * The merge of MTRRs into one type per block, SDM 3A "MTRR Precedences". Values that the manual
  * calls undefined or reserved give UC, which is slow but never wrong.
  */
-#include "arch/x86/mtrr.h"
+#include "arch/x86/memory_type.h"
 
 #include <stddef.h>
 
@@ -104,7 +104,7 @@ static bool variable_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t
 	return !is_partial || (is_covered && *type == MEMTYPE_UC);
 }
 
-bool mtrr_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t n_bytes, uint8_t *type)
+bool memory_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t n_bytes, uint8_t *type)
 {
 	bool has_fixed = (mtrr->def_type & MTRR_DEF_TYPE_FE) && (mtrr->cap & MTRRCAP_FIX);
 	uint8_t upper;
@@ -124,6 +124,6 @@ bool mtrr_type(const struct mtrr_state *mtrr, uint64_t base, uint64_t n_bytes, u
 	}
 	/* Both halves; at most 18 deep, for a 4 KiB block always has one type. */
 	n_bytes /= 2;
-	return mtrr_type(mtrr, base, n_bytes, type) &&
-	       mtrr_type(mtrr, base + n_bytes, n_bytes, &upper) && upper == *type;
+	return memory_type(mtrr, base, n_bytes, type) &&
+	       memory_type(mtrr, base + n_bytes, n_bytes, &upper) && upper == *type;
 }

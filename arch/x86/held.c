@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events of the machine that are the root's, and came while it was not running: the NMI handler and
+ * the exits of children note them in percpu.pending, and the root gets them one by one.
+ */
+#include "arch/x86/held.h"
+#include "arch/x86/backend.h"
+#include "arch/x86/vp.h"
+
+bool held_deliver(struct virt_vp *vp)
+{
+	struct percpu *cpu = percpu();
+
+	if (!vp->is_root)
+		return !cpu->pending;
+	vp->held |= __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	if ((vp->held & PENDING_MC) && backend_give_mc(vp))
+		vp->held &= (uint8_t)~PENDING_MC;
+	if (vp->held & PENDING_NMI) {
+		vp->held &= (uint8_t)~PENDING_NMI;
+		backend_give_nmi(vp);
+	}
+	if (vp->held)
+		vp->due |= DUE_HELD;
+	return true;
+}
