@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "arch/x86/deadline.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 /* The TSC at which a timer of so many ticks, started at `now`, has run out. */
 static uint64_t runs_out(uint64_t now, uint32_t ticks, unsigned int shift)
@@ -74,9 +74,13 @@ static void the_ends_of_the_range(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(the_timer_runs_out_at_the_deadline_and_not_before),
+		TEST(the_root_has_its_turn),
+		TEST(the_ends_of_the_range),
+	};
+
 	srand(9);
-	RUN(the_timer_runs_out_at_the_deadline_and_not_before);
-	RUN(the_root_has_its_turn);
-	RUN(the_ends_of_the_range);
-	return check_finish();
+
+	return RUN(tests);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "arch/x86/tag.h"
-#include "tests/emu/check.h"
+#include "tests/check.h"
 
 static struct tags tags;
 static bool is_owned[TAG_MAX];
@@ -90,9 +90,13 @@ static void owners_come_and_go(void)
 
 int main(void)
 {
+	static const struct test tests[] = {
+		TEST(every_tag_but_zero_is_given_once),
+		TEST(a_tag_that_comes_back_is_found),
+		TEST(owners_come_and_go),
+	};
+
 	srand(8);
-	RUN(every_tag_but_zero_is_given_once);
-	RUN(a_tag_that_comes_back_is_found);
-	RUN(owners_come_and_go);
-	return check_finish();
+
+	return RUN(tests);
 }
