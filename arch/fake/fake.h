@@ -28,6 +28,7 @@ struct virt_vp {
 	struct virt_event injected; /* by virt_inject(), not yet delivered */
 	bool wants_interrupt_window, wants_nmi_window;
 	bool is_root, is_switched_in;
+	uint32_t pkru, pkrs;	/* of a guest that has protection keys */
 	unsigned int n_flushes; /* virt_flush() */
 	uint32_t exceptions;	/* virt_intercept_exceptions() */
 	bool tsc_exits, spin_exits;

@@ -272,6 +272,8 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 	paging->cr4 = vp->reg[VIRT_CR4];
 	paging->efer = vp->reg[VIRT_EFER];
 	paging->rflags = vp->regs.rflags;
+	paging->pkru = vp->pkru;
+	paging->pkrs = vp->pkrs;
 	for (unsigned int i = 0; i < 4; i++)
 		paging->pdpte[i] = vp->reg[VIRT_PDPTE0 + i];
 	paging->cpl = (uint8_t)SEG_ATTR_DPL(vp->segment[SEG_SS].attributes);

@@ -8,25 +8,16 @@
  * Input: 64 bytes of registers (struct input), then records of 11 bytes: page, offset (2 bytes, of 8),
  * entry. Records with the top bit of the page set are kept for later: one is done before each look-up.
  */
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "hv/hv.h"
-#include "hv/vp.h"
-#include "hv/mem/walk.h"
+#include "tests/unit/walk_machine.h"
 #include "tests/unit/walk_reference.h"
-#include "x86/cr.h"
-#include "x86/paging.h"
-
-#include "hv/mem/walk.c"
-#include "hv/register/translate.c"
 
 #include <stdio.h>
 
+#include "hv/register/translate.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define N_PAGES	     16u
+#define FUZZ_PAGES   16u /* of guest memory */
 #define RECORD_BYTES 11u
 #define LATER	     0x80u
 
@@ -45,13 +36,10 @@ struct input {
 };
 _Static_assert(sizeof(struct input) == 64, "documented");
 
-static _Alignas(4096) uint8_t memory[N_PAGES][4096], twin[N_PAGES][4096];
+#define MEMORY_BYTES (FUZZ_PAGES * PAGE_SIZE)
+
 static struct input input;
 static const uint8_t *later, *later_end;
-
-const uint64_t virt_direct_base = 0;
-struct virt_machine virt_machine;
-struct hv hv;
 
 static void require(bool is_so, const char *what)
 {
@@ -64,25 +52,28 @@ static void require(bool is_so, const char *what)
 
 static uint8_t page_rights(uint64_t n)
 {
-	if (n >= N_PAGES || !(input.rights >> n & 1))
+	if (n >= FUZZ_PAGES || !(input.rights >> n & 1))
 		return 0;
 	if (input.rom >> n & 1)
 		return input.more & 4 ? VIRT_EXECUTE : VIRT_READ | VIRT_EXECUTE;
 	return VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
 }
 
-static void apply(const uint8_t *record, uint8_t where[N_PAGES][4096])
+static void apply(const uint8_t *record, uint8_t where[][PAGE_SIZE])
 {
 	unsigned int offset = ((unsigned int)record[1] | (unsigned int)record[2] << 8) & 0xff8;
 
-	memcpy(&where[record[0] % N_PAGES][offset], record + 3, 8);
+	memcpy(&where[record[0] % FUZZ_PAGES][offset], record + 3, 8);
 }
 
-struct gpa_page gpa_find_page(struct partition *asked, gpa_t gpa)
+/* Another processor changes memory whenever a page is looked up, and none is remembered. */
+struct gpa_page __real_gpa_find_page(struct partition *partition, gpa_t gpa);
+struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa);
+struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa)
 {
-	uint64_t n = gpa.a >> PAGE_SHIFT;
+	const struct gpa_page page = __real_gpa_find_page(partition, gpa);
 
-	(void)asked;
+	forget_pages();
 	while (later < later_end) {
 		const uint8_t *record = later;
 
@@ -93,46 +84,19 @@ struct gpa_page gpa_find_page(struct partition *asked, gpa_t gpa)
 			break;
 		}
 	}
-	if (!page_rights(n))
-		return (struct gpa_page) { NULL, 0 };
-	return (struct gpa_page) { memory[n], page_rights(n) };
+	return page;
 }
 
-void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
-{
-	(void)asked;
-	(void)gpa;
-}
-
-static struct virt_view view;
-static struct whit_translation records[WHIT_MAX_TRANSLATIONS];
-
-const struct virt_view *virt_view(struct virt_vp *vp)
-{
-	(void)vp;
-	return &view;
-}
-
-bool buffer_is_legal(uint64_t spa, uint64_t n_bytes)
-{
-	return spa == (uintptr_t)records && n_bytes <= sizeof(records);
-}
-
-void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
-{
-	(void)vp;
-	(void)seg;
-	(void)value;
-	abort();
-}
+static struct whit_translation *records;
+static uint64_t records_spa;
 
 static int ref_load(uint64_t gpa, unsigned int bytes, uint64_t *entry)
 {
-	uint8_t rights = page_rights(gpa >> 12);
+	const uint8_t here = page_rights(gpa >> 12);
 
-	if (!rights)
+	if (!here)
 		return 4;
-	if (!(rights & VIRT_READ))
+	if (!(here & VIRT_READ))
 		return 5;
 	*entry = 0;
 	memcpy(entry, &twin[gpa >> 12][gpa & 4095], bytes);
@@ -175,15 +139,15 @@ static void check_reference(const struct virt_paging *paging, const struct walk 
 			walk->level == out.level && walk->gpa.a == out.gpa &&
 			!((walk->entry ^ out.entry) & ~(PTE_A | PTE_D)),
 		"the walk differs from the reference");
-	require(!memcmp(memory, twin, sizeof(memory)), "memory differs from the reference");
+	require(!memcmp(memory, twin, MEMORY_BYTES), "memory differs from the reference");
 }
 
 /* Nothing but A and D bits may differ from what was put there. */
 static void check_bits(void)
 {
-	if (!memcmp(memory, twin, sizeof(memory)))
+	if (!memcmp(memory, twin, MEMORY_BYTES))
 		return;
-	for (unsigned int i = 0; i < sizeof(memory); i++) {
+	for (unsigned int i = 0; i < MEMORY_BYTES; i++) {
 		uint8_t now = memory[i / 4096][i % 4096], then = twin[i / 4096][i % 4096];
 
 		if (now == then)
@@ -199,21 +163,19 @@ static void check_bits(void)
  * A run from input.gva on, in memory as it is now. If nothing changes meanwhile, walks of its pages must say the
  * same afterwards: what the run has set changes no verdict.
  */
-static void check_run(const struct virt_paging *paging, struct partition *partition,
-		      bool has_changes)
+static void check_a_run(const struct virt_paging *paging, bool has_changes)
 {
-	static struct vp vp;
 	const unsigned int count = input.run % (WHIT_MAX_TRANSLATIONS + 1);
 	const unsigned int access = input.access & 0x7f;
 	const uint64_t flags = (access & 0x17) | (access & 0x60) << 3 | WHIT_TRANSLATE_RUN;
 
 	if (!count)
 		return;
-	vp.partition = partition;
-	view.paging = *paging;
-	view.paging.cpl = access & WALK_USER ? 3 : 0;
+	vp_paging = *paging;
+	vp_paging.cpl = access & WALK_USER ? 3 : 0;
+	use_registers();
 	records[0].gva = input.gva;
-	require(!translate_gvas(&vp, (uintptr_t)records, count, flags), "a run is refused");
+	require(!translate_gvas(guest_vp, records_spa, count, flags), "a run is refused");
 	require(!hv.lock.held, "the lock is held");
 	for (unsigned int i = 0; i < count; i++) {
 		const struct whit_translation *record = &records[i];
@@ -224,7 +186,7 @@ static void check_run(const struct virt_paging *paging, struct partition *partit
 			"a record that cannot be");
 		if (has_changes)
 			continue;
-		walk_gva(partition, paging, GVA(record->gva), access, &walk);
+		walk_gva(guest_partition, paging, GVA(record->gva), access, &walk);
 		require(walk.code == record->code && walk.gpa.a == record->gpa &&
 				walk.error_code == record->error_code &&
 				walk.level == record->level &&
@@ -233,13 +195,29 @@ static void check_run(const struct virt_paging *paging, struct partition *partit
 	}
 }
 
+/* The machine of the first input is that of all, with other rights. */
+static void begin(void)
+{
+	later = later_end = NULL;
+	if (!memory) {
+		clean();
+		records_spa = test_pages(2);
+		records = at(records_spa);
+		for (unsigned int i = FUZZ_PAGES; i < N_PAGES; i++)
+			set_rights(i, 0);
+	}
+	virt_machine.physical_bits = 40;
+	for (unsigned int i = 0; i < FUZZ_PAGES; i++)
+		set_rights(i, page_rights(i));
+	memset(memory, 0, MEMORY_BYTES);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct virt_paging paging = { 0 };
 	bool has_changes = false;
-	static struct partition partition;
 	struct walk walk;
-	size_t at;
+	size_t i;
 
 	if (size < sizeof(input))
 		return 0;
@@ -247,14 +225,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data += sizeof(input);
 	size -= sizeof(input);
 	size -= size % RECORD_BYTES;
-	memset(memory, 0, sizeof(memory));
-	for (at = 0; at < size; at += RECORD_BYTES) {
-		if (data[at] & LATER)
+	begin();
+	for (i = 0; i < size; i += RECORD_BYTES) {
+		if (data[i] & LATER)
 			has_changes = true;
 		else
-			apply(data + at, memory);
+			apply(data + i, memory);
 	}
-	memcpy(twin, memory, sizeof(memory));
+	memcpy(twin, memory, MEMORY_BYTES);
 	later = data;
 	later_end = data + size;
 
@@ -273,11 +251,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		paging.pkrs = (uint32_t)input.pdpte[1];
 	}
 
-	walk_gva(&partition, &paging, GVA(input.gva), input.access, &walk);
+	walk_gva(guest_partition, &paging, GVA(input.gva), input.access, &walk);
 	require(walk.code <= 6, "no such code");
 	if (!has_changes)
 		check_reference(&paging, &walk);
-	check_run(&paging, &partition, has_changes);
+	check_a_run(&paging, has_changes);
 	check_bits();
 	return 0;
 }

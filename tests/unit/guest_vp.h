@@ -20,20 +20,22 @@ static uint64_t guest_handle;
 static struct partition *guest_partition;
 static struct vp *guest_vp;
 static struct whit_vp_page *guest_shared;
-static uint8_t (*guest_memory)[PAGE_SIZE]; /* from GPA 0 on; the root's pages behind it */
+static uint8_t (*guest_memory)[PAGE_SIZE]; /* from GPA 0 on */
+static uint64_t guest_memory_spa;
 
 static inline struct virt_regs *guest_regs(void)
 {
 	return virt_regs(guest_vp->virt);
 }
 
-/* Other rights for page n of guest memory, which has all; 0: nothing is mapped there any more. */
+/* Other rights for page n of guest memory, which has all; 0: nothing is mapped there. */
 static inline void guest_protect(uint64_t n, uint64_t rights)
 {
 	const uint64_t gpa = n * PAGE_SIZE;
 
 	if (rights)
-		CHECK_EQ(CALL(WHIT_CALL_PROTECT_GPA_RANGE, guest_handle, gpa, PAGE_SIZE, rights),
+		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa + gpa, gpa,
+			      PAGE_SIZE, rights),
 			 S_OK);
 	else
 		CHECK_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, guest_handle, gpa, PAGE_SIZE), S_OK);
@@ -84,7 +86,7 @@ static inline void guest_begin(void)
 static inline void guest_new_with(uint32_t emulation, uint32_t apic_mode)
 {
 	const uint64_t n_bytes = GUEST_PAGES * PAGE_SIZE;
-	uint64_t memory, shared;
+	uint64_t shared;
 
 	fake_reset(32 * MIB);
 	machine_at(BLOCK_BASE, 4 * MIB);
@@ -97,16 +99,16 @@ static inline void guest_new_with(uint32_t emulation, uint32_t apic_mode)
 	CHECK_EQ(set_property(guest_handle, WhitPartitionPropertyCodeEmulation, emulation, 4),
 		 S_OK);
 	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, guest_handle), S_OK);
-	memory = test_pages(GUEST_PAGES);
+	guest_memory_spa = test_pages(GUEST_PAGES);
 	shared = test_pages(1);
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, memory, 0, n_bytes,
+	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa, 0, n_bytes,
 		      VIRT_READ | VIRT_WRITE | VIRT_EXECUTE),
 		 S_OK);
 	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, guest_handle, 0, 0, shared), S_OK);
 	guest_partition = partition_of(guest_handle);
 	guest_vp = vp_of(guest_handle, 0);
 	guest_shared = at(shared);
-	guest_memory = at(memory);
+	guest_memory = at(guest_memory_spa);
 	guest_begin();
 }
 

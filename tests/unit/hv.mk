@@ -5,7 +5,8 @@
 HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall hv_reserved \
 	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset event event_wait \
 	device device_apic device_move device_state device_string \
-	run_cr run_cpuid run_model run_msr run_msr_root run_entry run_exit run_loop run_event run_apic run_root run_docs
+	run_cr run_cpuid run_model run_msr run_msr_root run_entry run_exit run_loop run_event run_apic run_root run_docs \
+	walk walk_all translate
 
 HV_TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude \
 	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion \
@@ -27,22 +28,26 @@ $(B)/host/device: HV_LDFLAGS := -Wl,--wrap=gpa_find_page
 $(B)/host/run_msr_root: HV_LDFLAGS := -Wl,--wrap=virt_root_guard_msr,--wrap=root_memory_retype
 $(B)/host/run_root: HV_LDFLAGS := -Wl,--wrap=virt_inject,--wrap=hypercall,--wrap=root_memory_fault
 $(B)/host/run_apic: HV_LDFLAGS := -Wl,--wrap=vp_prepare_apic,--wrap=apic_exit,--wrap=device_memory
+$(B)/host/translate: HV_LDFLAGS := -Wl,--wrap=buffer_is_legal
+$(B)/host/walk: HV_LDFLAGS := -pthread
 $(B)/host/hv_register: HV_LDFLAGS := -Wl,--wrap=virt_set
 
 -include $(HV_TEST_OBJECTS:.o=.d)
 -include $(patsubst %,$(B)/host/hv/tests/unit/%.d,$(HV_TESTS))
 
-# The fuzz target of the GPA space: its corpus once through, with any compiler; and the fuzzer itself, clang only:
-# `$(B)/fuzz/gpa_fuzz tests/fuzz/gpa_corpus`
-HOST_TESTS += $(B)/host/gpa_replay
+# The fuzz targets of the GPA space and of the page walk: their corpus once through, with any compiler; and the fuzzers
+# themselves, clang only: `$(B)/fuzz/gpa_fuzz tests/fuzz/gpa_corpus`
+HOST_TESTS += $(B)/host/gpa_replay $(B)/host/walk_replay
 
-$(B)/host/gpa_replay: tests/fuzz/gpa_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/unit/*.h)
+$(B)/host/gpa_replay $(B)/host/walk_replay: $(B)/host/%_replay: tests/fuzz/%_fuzz.c $(HV_TEST_OBJECTS) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(HV_TEST_CFLAGS) -DFUZZ_REPLAY $< $(HV_TEST_OBJECTS) $(CHECK) -o $@
+	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) -DFUZZ_REPLAY $< $(HV_TEST_OBJECTS) $(CHECK) -o $@
 
-$(B)/fuzz/gpa_fuzz: tests/fuzz/gpa_fuzz.c $(wildcard hv/*.c hv/*.h hv/*/*.c hv/*/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
+$(B)/fuzz/gpa_fuzz $(B)/fuzz/walk_fuzz: $(B)/fuzz/%: tests/fuzz/%.c $(wildcard hv/*.c hv/*.h hv/*/*.c hv/*/*.h emu/*.c emu/*.h arch/*.h arch/fake/*)
 	@mkdir -p $(@D)
-	clang $(HV_TEST_CFLAGS) -fsanitize=fuzzer $(filter %.c,$^) $(CHECK) -o $@
+	clang $(HV_TEST_CFLAGS) $(HV_LDFLAGS) -fsanitize=fuzzer $(filter %.c,$^) $(CHECK) -o $@
+
+$(B)/host/walk_replay $(B)/fuzz/walk_fuzz: HV_LDFLAGS := -Wl,--wrap=gpa_find_page
 
 # The fuzz target of hv/ with emu/ whole: its corpus once through, with any compiler; and the fuzzer itself, clang only.
 HOST_TESTS += $(B)/host/hv_replay

@@ -3,32 +3,35 @@
  * hv/register/translate.c on the host: the flags of WHvTranslateGva, and lists and runs of translations, which must say what
  * walks of their own would say.
  */
-#include <stdlib.h>
+#include "tests/unit/walk_case.h"
 
-#include "arch/virt.h"
+#include "hv/register/translate.h"
 
-/* Between the reading and the writing of an entry; see tests/unit/walk.c. */
-static void (*before_exchange)(void *entry);
-static unsigned int n_loads, n_exchanges;
+static struct whit_translation *records; /* a page of the root's */
+static uint64_t records_spa;
 
-#define __atomic_load_n(from, order) (n_loads++, __atomic_load_n(from, order))
-#define __atomic_compare_exchange_n(at, old, new, weak, success, failure) \
-	(n_exchanges++, __atomic_compare_exchange_n(at, old, new, weak, success, failure))
-#include "hv/mem/walk.c"
-#include "hv/register/translate.c"
-#undef __atomic_load_n
-#undef __atomic_compare_exchange_n
+static void begin(void)
+{
+	clean();
+	if (!records) {
+		records_spa = test_pages(2);
+		records = at(records_spa);
+	}
+}
 
-#include "tests/unit/walk_machine.h"
+static void begin_four_levels(void)
+{
+	begin();
+	four_levels();
+}
 
-static _Alignas(4096) struct whit_translation records[WHIT_MAX_TRANSLATIONS + 1];
-static bool is_buffer_lent;
-
-bool buffer_is_legal(uint64_t spa, uint64_t n_bytes)
+/* The buffer stays the root's as long as it is written to. */
+bool __real_buffer_is_legal(uint64_t spa, uint64_t n_bytes);
+bool __wrap_buffer_is_legal(uint64_t spa, uint64_t n_bytes);
+bool __wrap_buffer_is_legal(uint64_t spa, uint64_t n_bytes)
 {
 	CHECK(hv.lock.held);
-	return !is_buffer_lent && !(spa & 7) && spa >= (uintptr_t)records &&
-	       spa + n_bytes <= (uintptr_t)records + sizeof(records);
+	return __real_buffer_is_legal(spa, n_bytes);
 }
 
 /* ---- WHvTranslateGva --------------------------------------------------------------------- */
@@ -37,12 +40,15 @@ static uint64_t code, gpa;
 
 static void ask(uint64_t flags)
 {
-	CHECK_EQ(translate_gva(&vp, 0x1234, flags, &code, &gpa), 0);
+	use_registers();
+	count_begin();
+	CHECK_EQ(translate_gva(guest_vp, 0x1234, flags, &code, &gpa), 0);
+	count_end();
 }
 
 static void translate_takes_privilege_from_cpl(void)
 {
-	four_levels();
+	begin_four_levels();
 	*entry_at(4, 1) &= ~PTE_U;
 	vp_paging.cpl = 3;
 	ask(WHvTranslateGvaFlagValidateRead);
@@ -54,9 +60,9 @@ static void translate_takes_privilege_from_cpl(void)
 	vp_paging.cpl = 2;
 	ask(WHvTranslateGvaFlagValidateWrite);
 	CHECK_EQ(code, 0);
-	CHECK_EQ(n_exchanges, 0);
+	CHECK_EQ(watch.n_writes, 0);
 	ask(WHvTranslateGvaFlagValidateWrite | WHvTranslateGvaFlagSetPageTableBits);
-	CHECK_EQ(n_exchanges, 4);
+	CHECK_EQ(watch.n_writes, 4);
 	*entry_at(4, 1) |= PTE_NX;
 	ask(WHvTranslateGvaFlagValidateExecute);
 	CHECK_EQ(code, WHvTranslateGvaResultPrivilegeViolation);
@@ -72,19 +78,21 @@ static void translate_takes_privilege_from_cpl(void)
 
 static void translate_refuses_unknown_flags(void)
 {
-	four_levels();
+	begin_four_levels();
 	code = gpa = 77;
+	count_begin();
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		const bool is_known = 0x31full >> bit & 1;
 
 		if (bit == 5) /* WHvTranslateGvaFlag… end with 0x10, and go on with 0x100 */
 			CHECK(!is_known);
 		if (!is_known)
-			CHECK_EQ(translate_gva(&vp, 0x1234, 1ull << bit, &code, &gpa),
+			CHECK_EQ(translate_gva(guest_vp, 0x1234, 1ull << bit, &code, &gpa),
 				 RESULT(E_INVALIDARG));
 	}
+	count_end();
 	CHECK_EQ(code + gpa, 154);
-	CHECK_EQ(n_loads, 0);
+	CHECK_EQ(watch.n_reads, 0);
 	ask(0x31f);
 	CHECK_EQ(code, 0);
 	CHECK_EQ(gpa, 0x40001234);
@@ -94,35 +102,42 @@ static void translate_refuses_unknown_flags(void)
 
 static uint32_t list(uint64_t count, uint64_t flags)
 {
-	uint32_t result = translate_gvas(&vp, (uintptr_t)records, count, flags);
+	uint32_t result;
 
+	use_registers();
+	result = translate_gvas(guest_vp, records_spa, count, flags);
 	CHECK(!hv.lock.held);
 	return result;
 }
 
 static void a_list_with_bad_parameters_is_refused(void)
 {
-	four_levels();
-	memset(records, 0x5a, sizeof(records));
+	uint64_t lent;
+
+	begin_four_levels();
+	lent = test_pages(1);
+	memset(records, 0x5a, 2 * PAGE_SIZE);
+	count_begin();
 	CHECK_EQ(list(0, 1), RESULT(E_INVALIDARG));
 	CHECK_EQ(list(WHIT_MAX_TRANSLATIONS + 1, 1), RESULT(E_INVALIDARG));
 	CHECK_EQ(list(1ull << 59, 1), RESULT(E_INVALIDARG));
 	CHECK_EQ(list(1, 0x400), RESULT(E_INVALIDARG));
 	CHECK_EQ(list(1, 1ull << 32), RESULT(E_INVALIDARG));
-	CHECK_EQ(translate_gvas(&vp, (uintptr_t)records + 4, 1, 1), RESULT(E_POINTER));
-	CHECK_EQ(translate_gvas(&vp, 0, 1, 1), RESULT(E_POINTER));
-	is_buffer_lent = true;
-	CHECK_EQ(list(1, 1), RESULT(E_POINTER));
-	is_buffer_lent = false;
-	for (unsigned int i = 0; i < sizeof(records); i++)
+	CHECK_EQ(translate_gvas(guest_vp, records_spa + 4, 1, 1), RESULT(E_POINTER));
+	CHECK_EQ(translate_gvas(guest_vp, 0, 1, 1), RESULT(E_POINTER));
+	/* A page that has been lent. */
+	CHECK_EQ(CALL(WHIT_CALL_LEND, guest_handle, lent, 1), 0);
+	CHECK_EQ(translate_gvas(guest_vp, lent, 1, 1), RESULT(E_POINTER));
+	count_end();
+	for (unsigned int i = 0; i < 2 * PAGE_SIZE; i++)
 		CHECK(((uint8_t *)records)[i] == 0x5a);
-	CHECK_EQ(n_loads, 0);
+	CHECK_EQ(watch.n_reads, 0);
 }
 
 static void a_list_tells_what_decided(void)
 {
-	four_levels();
-	memset(records, 0xff, sizeof(records));
+	begin_four_levels();
+	memset(records, 0xff, 2 * PAGE_SIZE);
 	*entry_at(4, 2) = 0x50002000 | PTE_P | PTE_U;
 	*entry_at(3, 7) = 0x123456789000; /* not present */
 	*entry_at(2, 3) = 0x200000 | RWU | 1ull << 45;
@@ -159,13 +174,15 @@ static void a_list_tells_what_decided(void)
 
 static void a_run_reads_one_entry_a_page(void)
 {
-	four_levels();
+	begin_four_levels();
 	for (unsigned int i = 0; i < 512; i++)
 		*entry_at(4, i) = (uint64_t)i << 20 | RWU | (i & 1 ? PTE_A | PTE_G : PTE_D);
 	records[0].gva = 0x100abc;
 	records[1].gva = 77;
+	count_begin();
 	CHECK_EQ(list(128, WHvTranslateGvaFlagValidateRead | WHIT_TRANSLATE_RUN), 0);
-	CHECK_EQ(n_loads, 4 + 127);
+	count_end();
+	CHECK_EQ(watch.n_reads, 4 + 127);
 	for (unsigned int i = 0; i < 128; i++) {
 		CHECK_EQ(records[i].gva, 0x100abc + i * 0x1000u);
 		CHECK_EQ(records[i].gpa, (0x100u + i) << 20 | 0xabc);
@@ -208,8 +225,8 @@ static void a_run_is_what_its_pages_are(void)
 	static uint8_t before[N_PAGES][4096];
 	unsigned int n_good = 0;
 
-	clean();
-	rng.state = 4711;
+	begin();
+	rng = (struct random) { 4711 };
 	for (unsigned int i = 0; i < 3000 && !check_has_failed(); i++) {
 		unsigned int access, count = 1 + (unsigned int)(random_next(&rng) % 128);
 		uint64_t flags, first;
@@ -226,15 +243,15 @@ static void a_run_is_what_its_pages_are(void)
 		access = case_access(&in);
 		flags = (access & 0x17) | (in.smap ? 0x100 : 0) | (in.no_smap ? 0x200 : 0);
 		first = in.gva - (random_chance(&rng, 50) ? 0 : (uint64_t)count << 11);
-		memcpy(before, memory, sizeof(memory));
+		memcpy(before, memory, sizeof(twin));
 		records[0].gva = first;
 		CHECK_EQ(list(count, flags | WHIT_TRANSLATE_RUN), 0);
 		memcpy(twin, memory, sizeof(twin));
-		memcpy(memory, before, sizeof(memory));
+		memcpy(memory, before, sizeof(twin));
 		for (unsigned int j = 0; j < count; j++) {
 			const uint64_t gva = first + j * 4096ull;
 
-			walk_gva(&partition, &vp_paging, GVA(gva), access, &walk);
+			walk_gva(guest_partition, &vp_paging, GVA(gva), access, &walk);
 			CHECK_EQ(records[j].gva, gva);
 			CHECK_EQ(records[j].code, walk.code);
 			CHECK_EQ(records[j].gpa, walk.gpa.a);
@@ -244,7 +261,7 @@ static void a_run_is_what_its_pages_are(void)
 			n_good += !walk.code;
 		}
 		CHECK(!memcmp(memory, twin, sizeof(twin)));
-		memcpy(memory, before, sizeof(memory));
+		memcpy(memory, before, sizeof(twin));
 		CHECK_EQ(list(count, flags), 0); /* the GVAs are those of the run */
 		CHECK(!memcmp(memory, twin, sizeof(twin)));
 		CHECK_EQ(records[count - 1].code, walk.code);

@@ -1,38 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv/mem/walk.c on the host: against the reference walk of tests/unit/walk_reference.h over random
- * tables and registers, and against the documents' own cases. walk.c is compiled into this file so that its
- * atomic accesses can be watched and disturbed.
+ * hv/mem/walk.c and hv/emulate/fetch.c on the host: against the reference walk of tests/unit/walk_reference.h over random
+ * tables and registers, and against the documents' own cases. Accesses to tables are counted and disturbed one by one.
  */
+#include "tests/unit/walk_case.h"
+
 #include <pthread.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "arch/virt.h"
-
-/* Between the reading and the writing of an entry. */
-static void (*before_exchange)(void *entry);
-static unsigned int n_loads, n_exchanges;
-
-static void note_exchange(void *entry)
-{
-	n_exchanges++;
-	if (before_exchange)
-		before_exchange(entry);
-}
-
-#define __atomic_load_n(from, order) (n_loads++, __atomic_load_n(from, order))
-#define __atomic_compare_exchange_n(at, old, new, weak, success, failure) \
-	(note_exchange(at), __atomic_compare_exchange_n(at, old, new, weak, success, failure))
-#include "hv/mem/walk.c"
-#include "hv/mem/walk_memo.c"
-#include "hv/emulate/fetch.c"
-#include "hv/emulate/fetch.h"
-#undef __atomic_load_n
-#undef __atomic_compare_exchange_n
-
-#include "tests/unit/walk_machine.h"
 
 static unsigned int seen[9], n_large, n_locked, n_levels_seen[6];
 
@@ -83,9 +56,9 @@ static void walk_both(const struct virt_paging *paging, uint64_t gva, unsigned i
 {
 	struct walk again, anew;
 
-	n_known += walk_is_known(&partition, paging, GVA(gva), access, memo);
-	walk_again(&partition, paging, GVA(gva), access, memo, &again);
-	walk_gva(&partition, paging, GVA(gva), access, &anew);
+	n_known += walk_is_known(guest_partition, paging, GVA(gva), access, memo);
+	walk_again(guest_partition, paging, GVA(gva), access, memo, &again);
+	walk_gva(guest_partition, paging, GVA(gva), access, &anew);
 	CHECK_EQ(again.code, anew.code);
 	CHECK_EQ(again.error_code, anew.error_code);
 	CHECK_EQ(again.gpa.a, anew.gpa.a);
@@ -142,18 +115,21 @@ static struct walk walk;
 
 static void go(uint64_t gva, unsigned int access)
 {
-	walk_gva(&partition, &vp_paging, GVA(gva), access, &walk);
+	count_begin();
+	walk_gva(guest_partition, &vp_paging, GVA(gva), access, &walk);
+	count_end();
 }
 
 static void no_paging_always_succeeds(void)
 {
 	clean();
-	memset(rights, 0, sizeof(rights));
+	for (unsigned int i = 0; i < N_PAGES; i++)
+		set_rights(i, 0);
 	go(0x1234567812345678, WALK_WRITE | WALK_USER);
 	CHECK_EQ(walk.code, 0);
 	CHECK_EQ(walk.gpa.a, 0x12345678);
 	CHECK_EQ(walk.level, 0);
-	CHECK_EQ(n_pages_asked, 0);
+	CHECK_EQ(pages_asked(), 0);
 }
 
 static void every_entry_is_read_once(void)
@@ -163,13 +139,13 @@ static void every_entry_is_read_once(void)
 	CHECK_EQ(walk.code, 0);
 	CHECK_EQ(walk.gpa.a, 0x40001234);
 	CHECK_EQ(walk.level, 1);
-	CHECK_EQ(n_loads, 4);
-	CHECK_EQ(n_pages_asked, 4); /* and none for the leaf, which is not there */
-	CHECK_EQ(n_exchanges, 4);
+	CHECK_EQ(watch.n_reads, 4);
+	CHECK_EQ(pages_asked(), 0x1e); /* and not the leaf, which is not there */
+	CHECK_EQ(watch.n_writes, 4);
 	CHECK_EQ(*entry_at(1, 0), 0x2000 | RWU | PTE_A);
 	CHECK_EQ(*entry_at(4, 1), 0x40001000 | RWU | PTE_A | PTE_D);
 	go(0x1234, WALK_READ | WALK_WRITE | WALK_SET_BITS);
-	CHECK_EQ(n_exchanges, 4);
+	CHECK_EQ(watch.n_writes, 4);
 }
 
 /* The fetch that remembers its walk: each piece of the evidence, changed alone, makes it walk again. */
@@ -181,42 +157,40 @@ static void fetch_walks_again_if_anything_changed(void)
 	*entry_at(4, 1) = 0x5000 | RWU;
 	number(5);
 	vp_cs.attributes = SEG_L | 0x9b;
-	vp_regs.rip = 0x1234;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
-	n_pages_asked = 0;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
-	CHECK_EQ(n_pages_asked, 0); /* remembered */
+	vp_rip = 0x1234;
+	CHECK_EQ(fetch(bytes, 15), 15);
+	forget_pages();
+	CHECK_EQ(fetch(bytes, 15), 15);
+	CHECK_EQ(pages_asked(), 0); /* remembered */
 	CHECK(!memcmp(bytes, &memory[5][0x234], 15));
 
 	number(6);
 	*entry_at(4, 1) = 0x6000 | RWU; /* the leaf points elsewhere */
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(fetch(bytes, 15), 15);
 	CHECK(!memcmp(bytes, &memory[6][0x234], 15));
 	*entry_at(2, 0) &= ~PTE_U; /* a right on the way goes */
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(fetch(bytes, 15), 15);
 	vp_paging.cpl = 3;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
 	vp_paging.cpl = 0;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(fetch(bytes, 15), 15);
 	*entry_at(3, 0) = 0; /* a table goes */
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
 	*entry_at(3, 0) = 0x4000 | RWU;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
-	rights[6] = 0; /* the page is unmapped */
-	partition.changes++;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
-	rights[6] = VIRT_READ | VIRT_EXECUTE;
-	partition.changes++;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(fetch(bytes, 15), 15);
+	set_rights(6, 0); /* the page is unmapped */
+	CHECK_EQ(fetch(bytes, 15), 0);
+	set_rights(6, VIRT_READ | VIRT_EXECUTE);
+	CHECK_EQ(fetch(bytes, 15), 15);
 	*entry_at(4, 1) |= PTE_NX;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
 	vp_paging.efer &= ~EFER_NXE; /* the bit is reserved now */
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
 	*entry_at(4, 1) &= ~PTE_NX;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	CHECK_EQ(fetch(bytes, 15), 15);
 	vp_paging.cr3 = 0x7000; /* another address space, with nothing in it */
 	memset(memory[7], 0, 4096);
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
 }
 
 static void nothing_is_written_unasked(void)
@@ -226,13 +200,13 @@ static void nothing_is_written_unasked(void)
 	go(0x1234, WALK_READ | WALK_WRITE | WALK_USER);
 	CHECK_EQ(walk.code, 0);
 	CHECK(!memcmp(memory, twin, sizeof(twin)));
-	CHECK_EQ(n_exchanges, 0);
+	CHECK_EQ(watch.n_writes, 0);
 }
 
 static void a_table_outside_memory_is_named(void)
 {
 	four_levels();
-	rights[3] = 0;
+	set_rights(3, 0);
 	go(0x1234, WALK_READ | WALK_SET_BITS);
 	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaUnmapped);
 	CHECK_EQ(walk.gpa.a, 0x3000);
@@ -242,7 +216,7 @@ static void a_table_outside_memory_is_named(void)
 	go(0x1ff << 21 | 0x1234, WALK_READ);
 	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaUnmapped);
 	CHECK_EQ(walk.gpa.a, 0xff12345ff8ull);
-	rights[3] = VIRT_EXECUTE;
+	set_rights(3, VIRT_EXECUTE);
 	*entry_at(2, 0) = 0x3000 | RWU;
 	go(0x1234, WALK_READ);
 	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaNoReadAccess);
@@ -252,7 +226,7 @@ static void a_table_outside_memory_is_named(void)
 static void a_table_in_rom_can_be_read_but_not_marked(void)
 {
 	four_levels();
-	rights[4] = VIRT_READ | VIRT_EXECUTE;
+	set_rights(4, VIRT_READ | VIRT_EXECUTE);
 	go(0x1234, WALK_READ);
 	CHECK_EQ(walk.code, 0);
 	go(0x1234, WALK_READ | WALK_SET_BITS);
@@ -266,26 +240,37 @@ static void a_table_in_rom_can_be_read_but_not_marked(void)
 	CHECK_EQ(walk.code, WHvTranslateGvaResultGpaNoWriteAccess);
 }
 
+/* The page of the last table is what the partition's dirty bits show. */
+static bool is_dirty(void)
+{
+	uint64_t dirty;
+
+	CHECK(virt_space_dirty(&guest_partition->space, GPA(0x4000), 1, false, &dirty));
+	return dirty;
+}
+
 static void is_recorded(void *entry)
 {
-	CHECK_EQ(dirty_page, entry == entry_at(4, 1) ? 5 : 0);
+	CHECK_EQ(is_dirty(), entry == entry_at(4, 1));
 }
 
 /* Setting a bit is a write to the table's page, and recorded before it is done. */
 static void a_marked_table_is_dirty(void)
 {
+	uint64_t dirty;
+
 	four_levels();
-	rights[4] |= VIRT_TRACKED;
-	before_exchange = is_recorded;
+	set_rights(4, ALL_RIGHTS | VIRT_TRACKED);
+	watch.before_write = is_recorded;
 	go(0x1234, WALK_READ);
-	CHECK_EQ(dirty_page, 0);
+	CHECK(!is_dirty());
 	go(0x1234, WALK_READ | WALK_SET_BITS);
 	CHECK_EQ(walk.code, 0);
-	CHECK_EQ(dirty_page, 5);
-	CHECK_EQ(n_exchanges, 4);
-	dirty_page = 0;
+	CHECK(is_dirty());
+	CHECK_EQ(watch.n_writes, 4);
+	CHECK(virt_space_dirty(&guest_partition->space, GPA(0x4000), 1, true, &dirty));
 	go(0x1234, WALK_READ | WALK_SET_BITS);
-	CHECK_EQ(dirty_page, 0);
+	CHECK(!is_dirty());
 }
 
 static void not_canonical_is_not_present(void)
@@ -295,7 +280,7 @@ static void not_canonical_is_not_present(void)
 	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
 	CHECK_EQ(walk.error_code, PF_U);
 	CHECK_EQ(walk.level, 0);
-	CHECK_EQ(n_pages_asked, 0);
+	CHECK_EQ(pages_asked(), 0);
 	vp_paging.cr4 |= CR4_LA57;
 	go(0x0000800000001234, WALK_READ);
 	CHECK_EQ(walk.level, 4); /* PML5E 0 is in page 1, PML4E 1 is not there */
@@ -410,7 +395,7 @@ static void tables_that_map_themselves(void)
 
 static void take_the_page_away(void *entry)
 {
-	before_exchange = NULL;
+	watch.before_write = NULL;
 	CHECK(entry == entry_at(4, 1));
 	*entry_at(4, 1) = 0xdead0000; /* not present; the software's own bits */
 }
@@ -421,17 +406,17 @@ static void a_page_that_goes_is_not_marked(void)
 	*entry_at(1, 0) |= PTE_A;
 	*entry_at(2, 0) |= PTE_A;
 	*entry_at(3, 0) |= PTE_A;
-	before_exchange = take_the_page_away;
+	watch.before_write = take_the_page_away;
 	go(0x1234, WALK_WRITE | WALK_SET_BITS);
 	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
 	CHECK_EQ(walk.level, 1);
 	CHECK_EQ(*entry_at(4, 1), 0xdead0000);
-	CHECK_EQ(n_exchanges, 1);
+	CHECK_EQ(watch.n_writes, 1);
 }
 
 static void move_the_page(void *entry)
 {
-	before_exchange = NULL;
+	watch.before_write = NULL;
 	*(uint64_t *)entry = 0x50005000 | RWU;
 }
 
@@ -441,7 +426,7 @@ static void a_page_that_moves_is_followed(void)
 	*entry_at(1, 0) |= PTE_A;
 	*entry_at(2, 0) |= PTE_A;
 	*entry_at(3, 0) |= PTE_A;
-	before_exchange = move_the_page;
+	watch.before_write = move_the_page;
 	go(0x1234, WALK_READ | WALK_SET_BITS);
 	CHECK_EQ(walk.code, 0);
 	CHECK_EQ(walk.gpa.a, 0x50005234);
@@ -457,11 +442,11 @@ static void change_for_ever(void *entry)
 static void a_walk_ends_though_memory_never_rests(void)
 {
 	four_levels();
-	before_exchange = change_for_ever;
+	watch.before_write = change_for_ever;
 	go(0x1234, WALK_READ | WALK_USER | WALK_SET_BITS);
 	CHECK_EQ(walk.code, WHvTranslateGvaResultPageNotPresent);
 	CHECK_EQ(walk.error_code, PF_U);
-	CHECK_EQ(n_exchanges, WALK_TRIES);
+	CHECK_EQ(watch.n_writes, 16); /* WALK_TRIES of hv/mem/walk.c */
 	CHECK(!(*entry_at(1, 0) & PTE_A));
 }
 
@@ -497,7 +482,8 @@ static void no_concurrent_update_is_lost(void)
 		return;
 	}
 	while (counter_runs) {
-		go(0x1234, WALK_WRITE | WALK_SET_BITS);
+		walk_gva(guest_partition, &vp_paging, GVA(0x1234), WALK_WRITE | WALK_SET_BITS,
+			 &walk);
 		CHECK(!walk.code || (walk.code == 1 && !walk.level));
 	}
 	pthread_join(thread, NULL);
@@ -513,25 +499,25 @@ static void fetch_real_mode_stops_at_the_limit(void)
 	clean();
 	number(2);
 	vp_cs = (struct x86_segment) { .base = 0x2000, .limit = 0xffff, .attributes = 0x9b };
-	vp_regs.rip = 0x123;
-	CHECK_EQ(walk_fetch(&vp, bytes, 16), 16);
+	vp_rip = 0x123;
+	CHECK_EQ(fetch(bytes, 16), 16);
 	CHECK(!memcmp(bytes, &memory[2][0x123], 16));
 	for (unsigned int n = 0; n <= 16; n++) {
 		memset(bytes, 0xee, sizeof(bytes));
-		CHECK_EQ(walk_fetch(&vp, bytes, n), n);
+		CHECK_EQ(fetch(bytes, n), n);
 		CHECK(!memcmp(bytes, &memory[2][0x123], n));
 		CHECK(n == 16 || bytes[n] == 0xee);
 	}
-	CHECK_EQ(walk_fetch(&vp, bytes, 99), 16);
+	CHECK_EQ(fetch(bytes, 99), 16);
 	vp_cs.limit = 0x125;
-	CHECK_EQ(walk_fetch(&vp, bytes, 16), 3);
+	CHECK_EQ(fetch(bytes, 16), 3);
 	vp_cs.limit = 0x122;
-	CHECK_EQ(walk_fetch(&vp, bytes, 16), 0);
+	CHECK_EQ(fetch(bytes, 16), 0);
 	vp_cs.limit = 0xffffffff;
-	vp_regs.rip = 0xdead0000ffffffffull; /* EIP; the linear address wraps */
+	vp_rip = 0xdead0000ffffffffull; /* EIP; the linear address wraps */
 	vp_cs.base = 0x3001;
 	number(3);
-	CHECK_EQ(walk_fetch(&vp, bytes, 16), 1);
+	CHECK_EQ(fetch(bytes, 16), 1);
 	CHECK_EQ(bytes[0], memory[3][0]);
 }
 
@@ -545,29 +531,25 @@ static void fetch_stops_at_a_page_that_cannot_be_read(void)
 	number(0x10);
 	number(0x11);
 	vp_cs.attributes = SEG_L | 0x9b;
-	vp_regs.rip = 0x1ff9;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	vp_rip = 0x1ff9;
+	CHECK_EQ(fetch(bytes, 15), 15);
 	CHECK(!memcmp(bytes, &memory[0x10][0xff9], 7) && !memcmp(bytes + 7, memory[0x11], 8));
-	rights[0x11] = VIRT_READ | VIRT_WRITE;
-	partition.changes++;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 7);
-	rights[0x11] = VIRT_EXECUTE;
-	partition.changes++;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 15);
+	set_rights(0x11, VIRT_READ | VIRT_WRITE);
+	CHECK_EQ(fetch(bytes, 15), 7);
+	set_rights(0x11, VIRT_EXECUTE);
+	CHECK_EQ(fetch(bytes, 15), 15);
 	*entry_at(4, 2) |= PTE_NX;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 7);
-	rights[0x10] = 0;
-	partition.changes++;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
-	CHECK_EQ(n_exchanges, 0);
-	rights[0x10] = 7;
-	partition.changes++;
+	CHECK_EQ(fetch(bytes, 15), 7);
+	set_rights(0x10, 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
+	CHECK_EQ(watch.n_writes, 0);
+	set_rights(0x10, 7);
 	vp_paging.cr4 |= CR4_SMEP;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 0);
 	vp_paging.cpl = 3;
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 7);
-	vp_regs.rip = 0x00007ffffffffffcull; /* the hole begins 4 bytes on */
-	CHECK_EQ(walk_fetch(&vp, bytes, 15), 0);
+	CHECK_EQ(fetch(bytes, 15), 7);
+	vp_rip = 0x00007ffffffffffcull; /* the hole begins 4 bytes on */
+	CHECK_EQ(fetch(bytes, 15), 0);
 }
 
 static void fetch_in_compatibility_mode_uses_the_segment(void)
@@ -578,8 +560,8 @@ static void fetch_in_compatibility_mode_uses_the_segment(void)
 	*entry_at(4, 1) = 0x10000 | RWU;
 	number(0x10);
 	vp_cs = (struct x86_segment) { .base = 0x1000, .limit = 0xffffffff, .attributes = 0xc09b };
-	vp_regs.rip = 0x55500000040ull;
-	CHECK_EQ(walk_fetch(&vp, bytes, 16), 16);
+	vp_rip = 0x55500000040ull;
+	CHECK_EQ(fetch(bytes, 16), 16);
 	CHECK_EQ(bytes[0], memory[0x10][0x40]);
 }
 

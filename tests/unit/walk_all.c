@@ -4,16 +4,7 @@
  * whole spaces instead of at random: rights at every level under every control, reserved bits at every level for every
  * width, 4 MiB pages, protection keys.
  */
-#include <stdlib.h>
-
-#include "arch/virt.h"
-
-static void (*before_exchange)(void *entry);
-static unsigned int n_loads, n_exchanges;
-
-#include "hv/mem/walk.c"
-
-#include "tests/unit/walk_machine.h"
+#include "tests/unit/walk_case.h"
 
 enum mode { NARROW, NARROW_PSE, PAE, LONG4, LONG5, MODES };
 
@@ -248,7 +239,7 @@ static void tables_in_every_kind_of_page(void)
 						if (marked >> (l - 1) & 1 &&
 						    !(mode == PAE && l == 3))
 							put(mode, l, read_entry(mode, l) | PTE_A);
-					rights[level] = kinds[kind];
+					set_rights(level, kinds[kind]);
 					accesses(mode, true);
 					accesses(mode, false);
 				}

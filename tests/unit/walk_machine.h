@@ -1,316 +1,126 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine of tests/unit/walk.c: a small guest memory with rights, a VP whose registers the test sets, and
- * random registers, tables and rights. Included once, after hv/mem/walk.c itself.
+ * Page walks on the machine of tests/unit/guest_vp.h: guest memory with rights and a twin of it, and the registers that a
+ * walk depends on. The machine is made once, and cleaned for each test.
  */
 #ifndef TESTS_UNIT_WALK_MACHINE_H
 #define TESTS_UNIT_WALK_MACHINE_H
 
-#include <string.h>
+#include "tests/unit/watch.h" /* before all others */
 
-#include "hv/vp.h"
+#include "hv/emulate/fetch.h"
 #include "hv/mem/walk.h"
-#include "tests/check.h"
-#include "tests/random.h"
-#include "tests/unit/walk_reference.h"
-#include "x86/cpuid.h"
-#include "x86/cr.h"
+#include "tests/unit/guest_vp.h"
+#include "whp/WinHvMemory.h"
+#include "x86/exc.h"
 #include "x86/paging.h"
-#include "x86/rflags.h"
 
 /* ---- The machine ------------------------------------------------------------------------- */
 
-#define N_PAGES 48u
+#define N_PAGES 48u /* of guest memory; there is nothing behind them */
 
-static struct random rng = { 1 };
+#define ALL_RIGHTS (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
 
-static _Alignas(1 << 21) uint8_t memory[N_PAGES][4096];
-static uint8_t twin[N_PAGES][4096];
+static uint8_t (*memory)[PAGE_SIZE];
+static uint8_t twin[N_PAGES][PAGE_SIZE];
 static uint8_t rights[N_PAGES]; /* 0: nothing there */
-static struct partition partition;
-static unsigned int n_pages_asked;
 
-const uint64_t virt_direct_base = 0;
-struct virt_machine virt_machine = { .physical_bits = 40, .linear_bits = 57, .has_1g_pages = true };
-struct hv hv;
-
+/* The VP's, for use_registers(); walks can be made by vp_paging alone. */
 static struct virt_paging vp_paging;
 static struct x86_segment vp_cs;
-static struct virt_regs vp_regs;
-static struct vp vp = { .partition = &partition, .virt = (struct virt_vp *)(void *)&vp_regs };
+static uint64_t vp_rip;
 
-struct gpa_page gpa_find_page(struct partition *asked, gpa_t gpa)
+static void set_rights(unsigned int page, uint8_t value)
 {
-	uint64_t n = gpa.a >> PAGE_SHIFT;
-
-	CHECK(asked == &partition);
-	n_pages_asked++;
-	if (n >= N_PAGES || !rights[n])
-		return (struct gpa_page) { NULL, 0 };
-	return (struct gpa_page) { memory[n], rights[n] };
+	if (rights[page] == value)
+		return;
+	rights[page] = value;
+	guest_protect(page, value);
 }
 
-/* The page whose bits were recorded as about to change last, + 1. */
-static uint64_t dirty_page;
-
-void gpa_set_dirty(const struct partition *asked, gpa_t gpa)
+/* Let the VP have the registers. */
+static inline void use_registers(void)
 {
-	CHECK(asked == &partition && rights[gpa.a >> PAGE_SHIFT] & VIRT_TRACKED);
-	dirty_page = (gpa.a >> PAGE_SHIFT) + 1;
+	struct virt_vp *const virt = guest_vp->virt;
+
+	virt_set(virt, VIRT_CR0, vp_paging.cr0);
+	virt_set(virt, VIRT_CR3, vp_paging.cr3);
+	virt_set(virt, VIRT_CR4, vp_paging.cr4);
+	virt_set(virt, VIRT_EFER, vp_paging.efer);
+	for (unsigned int i = 0; i < 4; i++)
+		virt_set(virt, (enum virt_reg)(VIRT_PDPTE0 + i), vp_paging.pdpte[i]);
+	virt->pkru = vp_paging.pkru;
+	virt->pkrs = vp_paging.pkrs;
+	virt_set_segment(virt, SEG_CS, &vp_cs);
+	virt_set_segment(
+		virt, SEG_SS,
+		&(struct x86_segment) { .limit = ~0u,
+					.attributes = (uint16_t)(0xc093 | vp_paging.cpl << 5) });
+	guest_regs()->rflags = vp_paging.rflags;
+	guest_regs()->rip = vp_rip;
 }
 
-const struct virt_view *virt_view(struct virt_vp *v)
-{
-	static struct virt_view view;
+/* The pages looked up since forget_pages(): bit n for page n, OTHER_PAGES for those from 16 on. */
+#define OTHER_PAGES (1u << GPA_CACHED)
 
-	(void)v;
-	view.paging = vp_paging;
-	view.cs = vp_cs;
-	return &view;
+static inline void forget_pages(void)
+{
+	memset(guest_partition->cache, 0, sizeof(guest_partition->cache));
 }
 
-void virt_get_segment(struct virt_vp *v, enum x86_seg seg, struct x86_segment *value)
+static inline unsigned int pages_asked(void)
 {
-	(void)v;
-	CHECK(seg == SEG_CS);
-	*value = vp_cs;
+	unsigned int pages = 0;
+
+	for (unsigned int i = 0; i < GPA_CACHED; i++)
+		if (guest_partition->cache[i].gpa)
+			pages |= guest_partition->cache[i].gpa >> PAGE_SHIFT == i ? 1u << i
+										  : OTHER_PAGES;
+	return pages;
+}
+
+/* Entries read, and entries written or tried to, between the two. */
+static inline void count_begin(void)
+{
+	watch_begin(memory, sizeof(twin));
+}
+
+static inline void count_end(void)
+{
+	watch_end();
+}
+
+static inline unsigned int fetch(uint8_t *bytes, unsigned int n)
+{
+	unsigned int n_fetched;
+
+	use_registers();
+	count_begin();
+	n_fetched = walk_fetch(guest_vp, bytes, n);
+	count_end();
+	return n_fetched;
 }
 
 static void clean(void)
 {
-	memset(memory, 0, sizeof(memory));
-	memset(rights, VIRT_READ | VIRT_WRITE | VIRT_EXECUTE, sizeof(rights));
+	virt_machine.physical_bits = 40;
+	if (!memory) {
+		guest_new();
+		virt_machine.has_execute_only = true;
+		memory = guest_memory;
+		memset(rights, ALL_RIGHTS, sizeof(rights));
+		for (uint64_t i = N_PAGES; i < GUEST_PAGES; i++)
+			guest_protect(i, 0);
+	}
+	virt_machine.has_1g_pages = true;
+	memset(memory, 0, sizeof(twin));
+	for (unsigned int i = 0; i < N_PAGES; i++)
+		set_rights(i, ALL_RIGHTS);
 	memset(&vp_paging, 0, sizeof(vp_paging));
 	memset(&vp_cs, 0, sizeof(vp_cs));
-	memset(&vp_regs, 0, sizeof(vp_regs));
-	virt_machine.physical_bits = 40;
-	virt_machine.has_1g_pages = true;
-	vp.fetched_page = NULL;
-	before_exchange = NULL;
-	dirty_page = 0;
-	n_loads = n_exchanges = n_pages_asked = 0;
-}
-
-static inline uint64_t *entry_at(unsigned int page, unsigned int index)
-{
-	return (uint64_t *)(void *)memory[page] + index;
-}
-
-static inline uint32_t *narrow_at(unsigned int page, unsigned int index)
-{
-	return (uint32_t *)(void *)memory[page] + index;
-}
-
-/* ---- Directed cases ----------------------------------------------------------------------- */
-
-#define RWU (PTE_P | PTE_W | PTE_U)
-
-/* Long mode, four levels in pages 1 to 4, gva 0x1234 maps to 0x40001234… of page 0x40001. */
-static inline void four_levels(void)
-{
-	clean();
-	vp_paging.cr0 = CR0_PG | CR0_PE | CR0_WP;
-	vp_paging.cr4 = CR4_PAE;
-	vp_paging.efer = EFER_LME | EFER_LMA | EFER_NXE;
-	vp_paging.cr3 = 0x1000;
-	*entry_at(1, 0) = 0x2000 | RWU;
-	*entry_at(2, 0) = 0x3000 | RWU;
-	*entry_at(3, 0) = 0x4000 | RWU;
-	*entry_at(4, 1) = 0x40001000 | RWU;
-}
-
-static inline void number(unsigned int page)
-{
-	for (unsigned int i = 0; i < 4096; i++)
-		memory[page][i] = (uint8_t)(i + page);
-}
-
-/* ---- Random cases against the reference -------------------------------------------------- */
-
-static int ref_load(uint64_t gpa, unsigned int bytes, uint64_t *entry)
-{
-	uint64_t n = gpa >> 12;
-	bool is_beyond = n >= N_PAGES;
-
-	*entry = 0;
-	if (is_beyond)
-		return 4;
-	if (!rights[n])
-		return 4;
-	if (!(rights[n] & VIRT_READ))
-		return 5;
-	memcpy(entry, &twin[n][gpa & 4095], bytes);
-	return 0;
-}
-
-static bool ref_can_write(uint64_t gpa)
-{
-	return rights[gpa >> 12] & VIRT_WRITE;
-}
-
-/* An entry that points to `address`, sane most of the time. */
-static uint64_t random_entry(uint64_t address, bool is_narrow, bool may_be_page)
-{
-	uint64_t entry =
-		address | (random_next(&rng) & (PTE_A | PTE_D | PTE_PWT | PTE_PCD | PTE_G));
-
-	entry |= random_chance(&rng, 95) ? PTE_P : 0;
-	entry |= random_chance(&rng, 75) ? PTE_W : 0;
-	entry |= random_chance(&rng, 70) ? PTE_U : 0;
-	entry |= random_chance(&rng, may_be_page ? 35 : 3) ? PTE_PS : 0;
-	entry |= random_next(&rng) & 0xe00; /* ignored */
-	if (random_chance(&rng, 4))
-		entry |= 1ull << (random_next(&rng) % 64);
-	if ((entry & PTE_PS) && random_chance(&rng, 70)) /* mostly well-formed large pages */
-		entry &= ~(is_narrow		     ? 0x3fe000ull
-			   : random_chance(&rng, 50) ? 0x1fe000ull
-						     : 0x3fffe000ull);
-	if (!is_narrow) {
-		entry |= random_chance(&rng, 15) ? PTE_NX : 0;
-		if (random_chance(&rng, 20))
-			entry |= random_next(&rng) & 0x7ff0000000000000ull;
-	}
-	return is_narrow ? (uint32_t)entry : entry;
-}
-
-static uint64_t random_table(void)
-{
-	if (random_chance(&rng, 2))
-		return (random_next(&rng) & 0xfffff000ull) >> (random_next(&rng) % 12) & PAGE_MASK;
-	return (random_next(&rng) % N_PAGES) << 12;
-}
-
-static uint64_t random_gva(void)
-{
-	uint64_t gva = random_next(&rng);
-	unsigned int keep = (unsigned int[]) { 47, 56, 32, 48, 64, 57 }[random_next(&rng) % 6];
-
-	if (keep < 64)
-		gva &= (1ull << keep) - 1;
-	if (random_chance(&rng, 40))
-		gva = (uint64_t)((int64_t)(gva << (64 - keep)) >> (64 - keep));
-	return gva;
-}
-
-static inline void random_registers(struct ref_in *in)
-{
-	memset(in, 0, sizeof(*in));
-	in->maxphyaddr = (unsigned int[]) { 32, 36, 39, 40, 46, 52 }[random_next(&rng) % 6];
-	in->has_1g = random_chance(&rng, 70);
-	in->cr0 = (random_chance(&rng, 98) ? CR0_PG : 0) | CR0_PE |
-		  (random_chance(&rng, 60) ? CR0_WP : 0);
-	in->cr4 =
-		(random_chance(&rng, 70) ? CR4_PSE : 0) | (random_chance(&rng, 75) ? CR4_PAE : 0) |
-		(random_chance(&rng, 40) ? CR4_SMEP : 0) | (random_chance(&rng, 40) ? CR4_SMAP : 0);
-	in->efer = random_chance(&rng, 70) ? EFER_NXE : 0;
-	if ((in->cr0 & CR0_PG) && (in->cr4 & CR4_PAE) && random_chance(&rng, 70)) {
-		in->efer |= EFER_LME | EFER_LMA;
-		in->cr4 |= random_chance(&rng, 35) ? CR4_LA57 : 0;
-	}
-	if (random_chance(&rng, 30))
-		in->cr4 |= random_next(&rng) & (CR4_PKE | CR4_PKS);
-	in->pkru = (uint32_t)(random_next(&rng) & random_next(&rng));
-	in->pkrs = (uint32_t)(random_next(&rng) & random_next(&rng));
-	in->rflags = RFLAGS_ONE | (random_chance(&rng, 50) ? RFLAGS_AC : 0);
-	in->cr3 = random_table() | (random_next(&rng) & 0xfff);
-	in->gva = random_gva();
-	in->read = random_chance(&rng, 50);
-	in->write = random_chance(&rng, 45);
-	in->execute = random_chance(&rng, 25);
-	in->user = random_chance(&rng, 50);
-	in->set_bits = random_chance(&rng, 60);
-	in->smap = random_chance(&rng, 15);
-	in->no_smap = random_chance(&rng, 15);
-	in->load = ref_load;
-	in->can_write = ref_can_write;
-}
-
-/* Write entries along the way that `in->gva` takes, and return how it went on. */
-static inline void random_tables(struct ref_in *in)
-{
-	enum ref_mode mode = ref_mode_of(in);
-	bool is_narrow = mode == REF_32;
-	unsigned int width = is_narrow ? 10 : 9, bytes = is_narrow ? 4 : 8;
-	int level = (int[]) { 0, 2, 2, 4, 5 }[mode];
-	uint64_t next = in->cr3 & PTE_ADDR, entry, offset;
-
-	for (unsigned int i = 0; i < 4; i++) {
-		in->pdpte[i] = random_table() | (random_chance(&rng, 95) ? PTE_P : 0);
-		if (random_chance(&rng, 3))
-			in->pdpte[i] |= 1ull << (random_next(&rng) % 64);
-	}
-	if (mode == REF_PAE)
-		next = in->pdpte[(in->gva >> 30) & 3] & PTE_ADDR;
-	for (; level >= 1; level--) {
-		if (next >> 12 >= N_PAGES)
-			return;
-		offset = ((in->gva >> (12 + (unsigned int)(level - 1) * width)) % (1u << width)) *
-			 bytes;
-		entry = random_entry(level > 1 ? random_table()
-					       : random_next(&rng) & 0xfffffff000ull,
-				     is_narrow, level == 2 || level == 3);
-		memcpy(&memory[next >> 12][offset], &entry, bytes);
-		next = entry & (is_narrow ? 0xfffff000ull : PTE_ADDR);
-	}
-}
-
-static inline void random_rights(void)
-{
-	for (unsigned int i = 0; i < N_PAGES; i++) {
-		rights[i] = VIRT_READ | VIRT_WRITE | VIRT_EXECUTE;
-		if (random_chance(&rng, 4))
-			rights[i] = 0;
-		else if (random_chance(&rng, 5))
-			rights[i] = VIRT_READ | VIRT_EXECUTE;
-		else if (random_chance(&rng, 3))
-			rights[i] = VIRT_EXECUTE;
-	}
-}
-
-/* ---- The walk beside the reference ------------------------------------------------------- */
-
-static inline unsigned int case_access(const struct ref_in *in)
-{
-	return (in->read ? WALK_READ : 0) | (in->write ? WALK_WRITE : 0) |
-	       (in->execute ? WALK_EXECUTE : 0) | (in->user ? WALK_USER : 0) |
-	       (in->set_bits ? WALK_SET_BITS : 0) | (in->smap ? WALK_SMAP : 0) |
-	       (in->no_smap ? WALK_NO_SMAP : 0);
-}
-
-/* The processor and the VP's registers of a case. */
-static inline void case_paging(const struct ref_in *in, struct virt_paging *paging)
-{
-	virt_machine.physical_bits = (uint8_t)in->maxphyaddr;
-	virt_machine.has_1g_pages = in->has_1g;
-	memset(paging, 0, sizeof(*paging));
-	paging->cr0 = in->cr0;
-	paging->cr3 = in->cr3;
-	paging->cr4 = in->cr4;
-	paging->efer = in->efer;
-	paging->rflags = in->rflags;
-	paging->pkru = in->pkru;
-	paging->pkrs = in->pkrs;
-	memcpy(paging->pdpte, in->pdpte, sizeof(paging->pdpte));
-}
-
-/* Both walk; the twin of memory has the bits that the reference sets. They must say the same. */
-static inline void case_check(const struct ref_in *in, struct ref_out *wanted)
-{
-	struct virt_paging paging;
-	struct walk found;
-
-	ref_walk(in, wanted);
-	for (unsigned int i = 0; i < wanted->n_sets; i++)
-		twin[wanted->sets[i].gpa >> 12][wanted->sets[i].gpa & 4095] |=
-			(uint8_t)wanted->sets[i].bits;
-	case_paging(in, &paging);
-	walk_gva(&partition, &paging, GVA(in->gva), case_access(in), &found);
-	CHECK_EQ(found.code, wanted->code);
-	CHECK_EQ(found.error_code, wanted->error_code);
-	CHECK_EQ(found.gpa.a, wanted->gpa);
-	CHECK_EQ(found.level, wanted->level);
-	/* What the walk has set itself it may see again, in a table that is its own entry. */
-	CHECK_EQ(found.entry & ~(PTE_A | PTE_D), wanted->entry & ~(PTE_A | PTE_D));
+	guest_vp->fetched_page = NULL;
+	memset(&watch, 0, sizeof(watch));
+	forget_pages();
 }
 
 #endif
