@@ -68,6 +68,7 @@ struct virt_machine {
 	bool has_1g_pages;	  /* in page tables that are not nested */
 	bool has_execute_only;	  /* nested mappings can allow execution alone */
 	bool has_nested_ad;	  /* nested page tables have accessed and dirty flags */
+	bool has_pdptes;	  /* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
 	bool has_deadline;	  /* virt_set_deadline() is exact; else an interrupt does it */
 	uint8_t apic;		  /* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
 	uint32_t child_has;	  /* VIRT_HAS_…: instructions that children can be let use */
@@ -240,7 +241,7 @@ enum virt_reg {
 	VIRT_FMASK,
 	VIRT_KERNEL_GS_BASE,
 	VIRT_TSC_OFFSET, /* the root's, too: added to the machine's TSC in all reads */
-	VIRT_PDPTE0,	 /* used while the guest runs with PAE paging */
+	VIRT_PDPTE0,	 /* with has_pdptes; used while the guest runs with PAE paging */
 	VIRT_PDPTE1,
 	VIRT_PDPTE2,
 	VIRT_PDPTE3,
@@ -261,7 +262,7 @@ enum virt_reg {
 /* All registers of a VP on which a page walk depends, in one call. */
 struct virt_paging {
 	uint64_t cr0, cr3, cr4, efer, rflags;
-	uint64_t pdpte[4];   /* only if PAE paging without long mode is on */
+	uint64_t pdpte[4];   /* only with has_pdptes, if PAE paging without long mode is on */
 	uint32_t pkru, pkrs; /* protection keys; 0 while CR4.PKE and CR4.PKS are not offered */
 	uint8_t cpl;	     /* SS.DPL; 3 in V86 mode, 0 in real mode */
 };
@@ -332,15 +333,24 @@ enum virt_exit_reason {
 	VIRT_EXIT_COUNT
 };
 
+#define VIRT_GPR_UNKNOWN 16u
+
 /*
  * An exit. Guest state is that before the instruction, but after it for TPR, APIC_WRITE and
  * APIC_EOI. insn_length is the processor's word on the instruction, exact for CPUID, HLT,
- * HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV, INVD, RDTSC, RDPMC, PAUSE, HIDDEN_INSN and software
+ * HYPERCALL, IO, RDMSR, WRMSR, CR, DR, XSETBV, INVD, INVLPG, RDTSC, RDPMC, PAUSE and software
  * exceptions, and 0 for every other reason.
+ *
+ * A processor need not tell all of it. Then a child's exit is_partial: insn_length is 0, cr.gpr and
+ * dr.gpr are VIRT_GPR_UNKNOWN, and cr.value means nothing, each where it is not told; so is the
+ * length of a software event that was interrupted. hv/ takes them from the guest's bytes
+ * (hv/emulate/completion.h). No exit of the root is partial: where the processor does not tell the
+ * length, it is that of the form without prefixes.
  */
 struct virt_exit {
 	enum virt_exit_reason reason;
 	uint8_t insn_length;
+	bool is_partial;
 	struct virt_event interrupted; /* type VIRT_EVENT_NONE, or what was being delivered */
 	union {
 		struct {
@@ -354,7 +364,7 @@ struct virt_exit {
 		struct {
 			uint64_t value; /* of a write */
 			uint8_t number; /* 0 3 4 8 */
-			uint8_t gpr; /* of a read: where it goes; of a write: where it came from */
+			uint8_t gpr;	/* of a read: where it goes; VIRT_GPR_UNKNOWN */
 		} cr;
 		struct {
 			uint8_t number, gpr;
@@ -363,7 +373,7 @@ struct virt_exit {
 		struct {
 			gpa_t gpa;
 			gva_t gva;
-			bool gva_valid; /* gva means something */
+			bool gva_valid; /* gva means something; not every processor tells it */
 			bool is_walk;	/* the access was to a page table of the guest */
 			bool is_read, is_write, is_fetch;
 		} memory;
@@ -565,10 +575,10 @@ void virt_root_init(struct virt_vp *root, bool wait_for_sipi);
 void virt_root_sipi(struct virt_vp *root, uint8_t vector);
 
 /*
- * Go past the instruction of the exit: RIP (cut to the mode's width), interrupt shadow and RF
- * cleared, TF honoured.
+ * Go past the instruction at RIP, of `length` bytes, which is done: RIP (cut to the mode's width),
+ * interrupt shadow and RF cleared, TF honoured.
  */
-void virt_skip(struct virt_vp *vp, const struct virt_exit *exit);
+void virt_skip(struct virt_vp *vp, unsigned int length);
 
 /*
  * An instruction that was begun with RFLAGS.TF set has been done without the processor: the

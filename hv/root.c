@@ -24,7 +24,7 @@
 static void root_skip_or_gp(struct root *root, const struct virt_exit *exit, bool is_done)
 {
 	if (is_done)
-		virt_skip(root->virt, exit);
+		virt_skip(root->virt, exit->insn_length);
 	else
 		root_raise(root, exit, EXC_GP);
 }
@@ -39,7 +39,7 @@ static void root_cpuid(struct root *root, const struct virt_exit *exit)
 	regs->gpr[X86_RCX] = result.ecx;
 	regs->gpr[X86_RDX] = result.edx;
 	regs->gpr[X86_RBX] = result.ebx;
-	virt_skip(root->virt, exit);
+	virt_skip(root->virt, exit->insn_length);
 }
 
 static void root_hypercall(struct root *root, const struct virt_exit *exit)
@@ -49,7 +49,7 @@ static void root_hypercall(struct root *root, const struct virt_exit *exit)
 		return;
 	}
 	hypercall(root);
-	virt_skip(root->virt, exit);
+	virt_skip(root->virt, exit->insn_length);
 }
 
 static void root_xsetbv(struct root *root, const struct virt_exit *exit)
@@ -66,7 +66,7 @@ static void root_xsetbv(struct root *root, const struct virt_exit *exit)
 		return;
 	}
 	root->xcr0 = value;
-	virt_skip(root->virt, exit);
+	virt_skip(root->virt, exit->insn_length);
 }
 
 static void root_rdmsr(struct root *root, const struct virt_exit *exit)
@@ -95,7 +95,7 @@ static void root_wrmsr(struct root *root, const struct virt_exit *exit)
 static void root_invd(struct root *root, const struct virt_exit *exit)
 {
 	virt_wbinvd();
-	virt_skip(root->virt, exit);
+	virt_skip(root->virt, exit->insn_length);
 }
 
 /* 32-bit code can do it, and VMX leaves the work to software: nobody has missed it yet. */

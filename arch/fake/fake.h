@@ -41,6 +41,17 @@ struct virt_vp {
 	spa_t second; /* the page beside this one: the XSAVE image */
 };
 
+/*
+ * The things that the processor does not tell of an exit, or does not hold, as some do not: all of
+ * hv/ has to work with any of them. They outlive fake_reset().
+ */
+#define FAKE_LACKS_GVA	    (1u << 0) /* memory.gva */
+#define FAKE_LACKS_LENGTH   (1u << 1) /* insn_length; the length of a software event */
+#define FAKE_LACKS_OPERANDS (1u << 2) /* of accesses to control and debug registers */
+#define FAKE_LACKS_PDPTES   (1u << 3)
+
+extern unsigned int fake_lacks;
+
 struct fake_exit {
 	struct virt_exit exit;
 	/* Called before virt_run() returns this exit, to play the guest. */
@@ -86,6 +97,12 @@ struct fake {
 	void (*play)(struct virt_vp *vp, struct virt_exit *exit);
 
 	/*
+	 * Puts the instruction of a child's exit at its RIP, before something that follows from it
+	 * is withheld (fake_lacks).
+	 */
+	void (*write_code)(struct virt_vp *vp, const struct virt_exit *exit);
+
+	/*
 	 * Another processor of the root, which may write to any of the root's memory: called
 	 * wherever hv/ calls in here.
 	 */
@@ -121,6 +138,9 @@ struct whit_handover *fake_handover(uint64_t block_base, uint64_t block_bytes);
 /* Let virt_run() return this next (after those already queued). */
 void fake_push(const struct virt_exit *exit,
 	       void (*hook)(struct virt_vp *vp, struct virt_exit *exit));
+
+/* Take from an exit of a child what the processor does not tell; virt_run() does so by itself. */
+void fake_withhold(struct virt_exit *exit);
 
 /* Let the machine answer this to CPUID and RDMSR. */
 void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value);

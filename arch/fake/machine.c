@@ -21,6 +21,7 @@
 const uint64_t virt_direct_base = 0x200000000000ull;
 struct virt_machine virt_machine;
 struct fake fake;
+unsigned int fake_lacks;
 
 static struct {
 	struct whit_handover handover;
@@ -63,6 +64,7 @@ static void default_machine(void)
 		.max_leaf_level = LEVEL_1G,
 		.has_1g_pages = true,
 		.has_nested_ad = true,
+		.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES),
 		.cr0_must_be_one = CR0_NE,
 		.cr4_must_be_one = CR4_VMXE,
 		.cr4_possible = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |

@@ -151,6 +151,39 @@ void virt_switch(struct virt_vp *from, struct virt_vp *to)
 	fake.n_switches++;
 }
 
+void fake_withhold(struct virt_exit *exit)
+{
+	const bool is_software = exit->interrupted.type >= VIRT_EVENT_SOFT_INTERRUPT;
+
+	if ((fake_lacks & FAKE_LACKS_LENGTH) && (exit->insn_length || is_software)) {
+		exit->is_partial = exit->reason != VIRT_EXIT_HIDDEN_INSN;
+		exit->insn_length = 0;
+		if (is_software)
+			exit->interrupted.length = 0;
+	}
+	switch (exit->reason) {
+	case VIRT_EXIT_MEMORY:
+		if (fake_lacks & FAKE_LACKS_GVA)
+			exit->memory.gva_valid = false;
+		break;
+	case VIRT_EXIT_CR_READ:
+	case VIRT_EXIT_CR_WRITE:
+		if (!(fake_lacks & FAKE_LACKS_OPERANDS))
+			break;
+		exit->is_partial = true;
+		exit->cr.gpr = VIRT_GPR_UNKNOWN;
+		exit->cr.value = ~0ull;
+		break;
+	case VIRT_EXIT_DR:
+		if (!(fake_lacks & FAKE_LACKS_OPERANDS))
+			break;
+		exit->is_partial = true;
+		exit->dr.gpr = VIRT_GPR_UNKNOWN;
+		break;
+	default: break;
+	}
+}
+
 /* The next exit of the script, or what the player makes up. */
 static void next_exit(struct virt_vp *vp, struct virt_exit *exit)
 {
@@ -184,6 +217,11 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 	next_exit(vp, exit);
 	if (exit->reason >= VIRT_EXIT_COUNT)
 		fake_scream("exit reason %d", (int)exit->reason);
+	if (fake_lacks && !vp->is_root) {
+		if (fake.write_code)
+			fake.write_code(vp, exit);
+		fake_withhold(exit);
+	}
 	if (exit->reason != VIRT_EXIT_INVALID_STATE && exit->reason != VIRT_EXIT_NOTHING)
 		memset(&vp->injected, 0, sizeof(vp->injected));
 }
@@ -200,6 +238,13 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	if ((unsigned int)reg >= VIRT_REG_COUNT)
 		fake_scream("virt_set %d", (int)reg);
 	switch (reg) {
+	case VIRT_PDPTE0:
+	case VIRT_PDPTE1:
+	case VIRT_PDPTE2:
+	case VIRT_PDPTE3:
+		if (!virt_machine.has_pdptes)
+			fake_scream("a PDPTE of a processor that holds none");
+		break;
 	case VIRT_SHADOW:
 		if (value & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI))
 			fake_scream("shadow %#llx", (unsigned long long)value);
@@ -275,7 +320,7 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 	paging->pkru = vp->pkru;
 	paging->pkrs = vp->pkrs;
 	for (unsigned int i = 0; i < 4; i++)
-		paging->pdpte[i] = vp->reg[VIRT_PDPTE0 + i];
+		paging->pdpte[i] = virt_machine.has_pdptes ? vp->reg[VIRT_PDPTE0 + i] : ~0ull;
 	paging->cpl = (uint8_t)SEG_ATTR_DPL(vp->segment[SEG_SS].attributes);
 	if (!(paging->cr0 & CR0_PE))
 		paging->cpl = 0;
@@ -346,12 +391,12 @@ void virt_step(struct virt_vp *vp, bool is_branch)
 		vp->reg[VIRT_PENDING_DEBUG] |= 1ull << 14;
 }
 
-void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
+void virt_skip(struct virt_vp *vp, unsigned int length)
 {
 	checked(vp);
-	if (!exit->insn_length || exit->insn_length > 15)
-		fake_scream("virt_skip of an instruction of %u bytes", exit->insn_length);
-	vp->regs.rip += exit->insn_length;
+	if (!length || length > 15)
+		fake_scream("virt_skip of an instruction of %u bytes", length);
+	vp->regs.rip += length;
 	if (!(vp->reg[VIRT_EFER] & EFER_LMA))
 		vp->regs.rip &= 0xffffffffu;
 	vp->regs.rflags &= ~(uint64_t)RFLAGS_RF;

@@ -247,7 +247,7 @@ static bool decode_wrmsr(struct virt_vp *vp, struct virt_exit *exit)
 	exit->reason = VIRT_EXIT_WRMSR;
 	if (!vp->is_root || !switch_written(vp, (uint32_t)gpr[X86_RCX], gpr_edx_eax(gpr)))
 		return true;
-	virt_skip(vp, exit);
+	virt_skip(vp, exit->insn_length);
 	return false;
 }
 
@@ -272,7 +272,7 @@ static bool decode_user_wait(struct virt_vp *vp, struct virt_exit *exit)
 	read_length(exit);
 	vp->regs.rflags &= ~(uint64_t)RFLAGS_STATUS;
 	vp->regs.changed = true;
-	virt_skip(vp, exit);
+	virt_skip(vp, exit->insn_length);
 	return false;
 }
 
@@ -514,6 +514,7 @@ bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit
 	uint32_t basic = reason & EXIT_REASON_BASIC;
 
 	exit->insn_length = 0;
+	exit->is_partial = false;
 	exit->interrupted.type = VIRT_EVENT_NONE;
 	if (unlikely(basic >= REASON_COUNT || !decoders[basic]))
 		return decode_unknown(exit, reason);

@@ -220,10 +220,10 @@ static __attribute__((noinline)) void skip_flags(struct virt_vp *vp)
 	vp->regs.changed = true;
 }
 
-void virt_skip(struct virt_vp *vp, const struct virt_exit *exit)
+void virt_skip(struct virt_vp *vp, unsigned int length)
 {
 	struct virt_regs *regs = &vp->regs;
-	uint64_t next = regs->rip + exit->insn_length;
+	uint64_t next = regs->rip + length;
 	uint64_t shadow;
 
 	vmcs_load(vp);

@@ -105,6 +105,7 @@ again:
 left:
 	exit->reason = VIRT_EXIT_NOTHING;
 	exit->insn_length = 0;
+	exit->is_partial = false;
 	exit->interrupted.type = VIRT_EVENT_NONE;
 	if (has_run) {
 		/*

@@ -82,6 +82,7 @@ static void fill_machine(const struct caps *caps)
 	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
 	machine->has_execute_only = caps->has_execute_only;
 	machine->has_nested_ad = caps->has_ept_ad;
+	machine->has_pdptes = true;
 	machine->has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER;
 	machine->apic = caps->apic;
 	machine->cr0_must_be_one = caps->cr0_must_be_one;

@@ -94,13 +94,15 @@ static bool read_pdptes(struct partition *partition, gpa_t table, uint64_t pdpte
 }
 
 /*
- * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root. False: a reserved
- * bit is set, or nothing is mapped there.
+ * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root, if the processor
+ * holds them. False: a reserved bit is set, or nothing is mapped there.
  */
 static bool load_pdptes(struct virt_vp *virt, struct partition *partition, uint64_t cr3)
 {
 	uint64_t pdpte[4];
 
+	if (!virt_machine.has_pdptes)
+		return true;
 	if (!read_pdptes(partition, GPA(cr3 & CR3_PAE_BASE), pdpte) || !cr_pdptes_are_legal(pdpte))
 		return false;
 	for (unsigned int i = 0; i < 4; i++)

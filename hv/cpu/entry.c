@@ -299,7 +299,8 @@ static struct refusal check_non_register(const struct state *s)
 
 static struct refusal check_pdptes(const struct state *s)
 {
-	if (!(s->paging.cr0 & CR0_PG) || !(s->paging.cr4 & CR4_PAE) || s->is_long)
+	if (!virt_machine.has_pdptes || !(s->paging.cr0 & CR0_PG) || !(s->paging.cr4 & CR4_PAE) ||
+	    s->is_long)
 		return nothing;
 	if (!cr_pdptes_are_legal(s->paging.pdpte))
 		return refuse(WHvX64RegisterCr3,

@@ -14,6 +14,7 @@
 #include "hv/vp/event.h"
 #include "hv/mem/walk.h"
 #include "hv/emulate/fetch.h"
+#include "whp/WinHvMemory.h"
 #include "x86/cr.h"
 #include "x86/gpr.h"
 #include "x86/rflags.h"
@@ -361,11 +362,9 @@ static enum device_outcome device_go(struct device_run *run)
 
 /* ---- Plain accesses: nothing is left to execute but a read's register ---------------------- */
 
-static void device_skip(struct vp *vp, unsigned int length)
+static inline void device_skip(struct vp *vp, unsigned int length)
 {
-	struct virt_exit exit = { .insn_length = (uint8_t)length };
-
-	virt_skip(vp->virt, &exit);
+	virt_skip(vp->virt, length);
 	device_count();
 }
 
@@ -437,6 +436,25 @@ static bool device_is_move(const struct device_run *run, const struct virt_exit 
 	       is_gva_of(exit, emu_move_offset(&device->insn, regs->gpr, regs->rip));
 }
 
+/*
+ * Where the processor has not told the address that it has translated, another processor may have
+ * replaced the instruction: a plain move is taken only at an address that leads to the access.
+ */
+static __attribute__((noinline)) bool device_leads_there(struct device_run *run,
+							 const struct virt_exit *exit)
+{
+	const struct emu_insn *insn = &run->vp->device.insn;
+	const struct virt_regs *regs = virt_regs(run->vp->virt);
+	struct walk walk;
+
+	walk_again(run->vp->partition, &run->view->paging,
+		   GVA(emu_move_offset(insn, regs->gpr, regs->rip)),
+		   (exit->memory.is_write ? WALK_WRITE : WALK_READ) |
+			   (run->view->paging.cpl == 3 ? WALK_USER : 0),
+		   &run->vp->device.walked, &walk);
+	return walk.code == WHvTranslateGvaResultSuccess && walk.gpa.a == exit->memory.gpa.a;
+}
+
 /* Such a move to or from the page of the APIC is done with this. */
 static enum device_outcome device_move_apic(struct vp *vp, const struct virt_exit *exit)
 {
@@ -479,7 +497,7 @@ enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 	struct device_run run;
 
 	if (exit->interrupted.type != VIRT_EVENT_NONE || exit->memory.is_fetch ||
-	    exit->memory.is_walk || (!exit->memory.gva_valid && !is_apic))
+	    exit->memory.is_walk)
 		return DEVICE_PLAIN;
 	if (device_was_stuck(&vp->device, virt_regs(vp->virt)->rip))
 		return DEVICE_PLAIN;
@@ -489,14 +507,30 @@ enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 	/* INS and OUTS exit for their port first: this is other code than the processor ran. */
 	if (vp->device.insn.is_port)
 		return DEVICE_PLAIN;
-	if (device_is_move(&run, exit))
-		return is_apic ? device_move_apic(vp, exit) : device_move(vp, exit);
+	if (device_is_move(&run, exit)) {
+		if (is_apic)
+			return device_move_apic(vp, exit);
+		if (exit->memory.gva_valid || device_leads_there(&run, exit))
+			return device_move(vp, exit);
+	}
 	run.exit_page = exit->memory.gpa.a & PAGE_MASK;
 	vp->device.gva_page = exit->memory.gva.a & PAGE_MASK;
 	vp->device.gpa_page = run.exit_page;
 	if (exit->memory.gva_valid)
 		vp->device.translated = (uint8_t)((exit->memory.is_read ? EMU_READ : 0) |
 						  (exit->memory.is_write ? EMU_WRITE : 0));
+	return device_go(&run);
+}
+
+enum device_outcome device_lmsw(struct vp *vp)
+{
+	const struct emu_insn *insn = &vp->device.insn;
+	struct device_run run;
+
+	device_begin(&run, vp);
+	if (!device_decode(&run) || insn->map != EMU_MAP_0F || insn->opcode != 0x01 ||
+	    (insn->modrm & 0x38) != 0x30)
+		return DEVICE_PLAIN;
 	return device_go(&run);
 }
 
@@ -531,8 +565,7 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit)
 		device->in_length = exit->insn_length;
 		return device_ask(vp, DEVICE_WAITS_IN, true, exit->io.port, exit->io.size);
 	}
-	virt_skip(vp->virt, exit);
-	device_count();
+	device_skip(vp, exit->insn_length);
 	return device_post(vp, true, exit->io.port, exit->io.size, (uint32_t)regs->gpr[X86_RAX]);
 }
 

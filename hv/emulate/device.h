@@ -32,6 +32,12 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit);
 enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit);
 
 /*
+ * A write to CR0 that is LMSW from memory, whose value nobody has told. DEVICE_PLAIN: the memory is
+ * not there, and nobody is to be told of its device; or the instruction is another one by now.
+ */
+enum device_outcome device_lmsw(struct vp *vp);
+
+/*
  * First thing in Run, before anything is written to the shared page's exit record: take the answer
  * of the waiting read over. It is the data of the record if vp->page->device_answered is set, else
  * ones; both are read once. So a Canceled exit between the answer and the instruction's end loses

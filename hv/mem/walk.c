@@ -333,14 +333,38 @@ static inline bool walk_start_long(struct walk_state *state, struct walk_start *
 }
 
 /*
- * PAE paging: the top level is in the processor, and its entries have neither rights nor accessed
- * bits.
+ * The entry of the top level of PAE paging, from memory; APM 2 "Nested Paging", "Legacy PAE Mode".
+ * False: the walk ends, because it cannot be read.
+ */
+static __attribute__((noinline)) bool walk_read_pdpte(struct walk_state *state, uint64_t *pdpte)
+{
+	const uint64_t at = (state->paging->cr3 & CR3_PAE_BASE) +
+			    sizeof(*pdpte) * (state->gva >> LEVEL_SHIFT(3));
+	const struct gpa_page page = gpa_page(state->partition, GPA(at));
+
+	if (!(page.rights & VIRT_READ)) {
+		(void)walk_no_table(state, page.rights, at, 3);
+		return false;
+	}
+	*pdpte = walk_load(page.ptr + PAGE_OFFSET(at), true);
+	if (state->trail)
+		walk_note(state->trail, page.ptr + PAGE_OFFSET(at), *pdpte, true);
+	return true;
+}
+
+/*
+ * PAE paging: the top level is in the processor, if that holds it, and its entries have neither
+ * rights nor accessed bits.
  */
 static inline bool walk_start_pae(struct walk_state *state, struct walk_start *start)
 {
 	const struct virt_paging *paging = state->paging;
-	uint64_t pdpte = paging->pdpte[state->gva >> LEVEL_SHIFT(3)];
+	uint64_t pdpte;
 
+	if (virt_machine.has_pdptes)
+		pdpte = paging->pdpte[state->gva >> LEVEL_SHIFT(3)];
+	else if (!walk_read_pdpte(state, &pdpte))
+		return false;
 	start->always = walk_beyond() | PTE_HIGH | (paging->efer & EFER_NXE ? 0 : PTE_NX);
 	start->table = pdpte & PTE_ADDR;
 	start->level = 2;
@@ -432,9 +456,10 @@ void walk_gva_noted(struct partition *partition, const struct virt_paging *pagin
 		state.trail = trail;
 		walk_on(&state, false);
 	}
-	/* The processor's PDPTEs and protection keys are part of a walk, and not of the trail. */
+	/* PDPTEs in the processor and protection keys are part of a walk, and not of the trail. */
 	trail->is_whole = !(paging->cr0 & CR0_PG) || !(paging->cr4 & CR4_PAE) ||
-			  ((paging->efer & EFER_LMA) && !(paging->cr4 & (CR4_PKE | CR4_PKS)));
+			  (paging->efer & EFER_LMA ? !(paging->cr4 & (CR4_PKE | CR4_PKS))
+						   : !virt_machine.has_pdptes);
 }
 
 /*

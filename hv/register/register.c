@@ -147,6 +147,8 @@ static void load_pdptes(struct vp *vp)
 {
 	struct virt_paging paging;
 
+	if (!virt_machine.has_pdptes)
+		return;
 	virt_get_paging(vp->virt, &paging);
 	if (!(paging.cr0 & CR0_PG) || !(paging.cr4 & CR4_PAE) || (paging.efer & EFER_LMA))
 		return;

@@ -10,6 +10,7 @@
 #include "hv/mem/gpa.h"
 #include "hv/cpu/time.h"
 #include "hv/mem/walk.h"
+#include "hv/emulate/completion.h"
 #include "hv/emulate/fetch.h"
 #include "whp/WinHvExits.h"
 #include "x86/cr.h"
@@ -129,18 +130,19 @@ void exit_memory(struct vp *vp, const struct virt_exit *exit)
 	const struct gpa_page page = gpa_page(vp->partition, exit->memory.gpa);
 	WHV_MEMORY_ACCESS_CONTEXT *memory;
 	uint32_t info = access_type(exit, &page);
+	gva_t gva = exit->memory.gva;
 
 	/* The length is not the hardware's to tell here; decode the bytes. */
 	memory = &begin(vp, WHvRunVpExitReasonMemoryAccess, 0)->MemoryAccess;
 	if (!page.ptr)
 		info |= MEMORY_GPA_UNMAPPED;
-	if (exit->memory.gva_valid)
+	if (exit->memory.gva_valid || completion_gva(vp, exit, &gva))
 		info |= MEMORY_GVA_VALID;
 
 	memory->InstructionByteCount = write_bytes(vp, memory->InstructionBytes);
 	memory->AccessInfo.AsUINT32 = info;
 	memory->Gpa = exit->memory.gpa.a;
-	memory->Gva = exit->memory.gva_valid ? exit->memory.gva.a : 0;
+	memory->Gva = info & MEMORY_GVA_VALID ? gva.a : 0;
 }
 
 void exit_io(struct vp *vp, const struct virt_exit *exit)

@@ -14,6 +14,7 @@
 
 #include "hv/cpu/cpuid.h"
 #include "hv/cpu/cr.h"
+#include "hv/emulate/completion.h"
 #include "hv/emulate/device.h"
 #include "hv/cpu/entry.h"
 #include "hv/vp/event.h"
@@ -25,6 +26,7 @@
 #include "hv/vp/page.h"
 #include "whit/log.h"
 #include "whp/WinHvExits.h"
+#include "x86/compiler.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 #include "x86/exc.h"
@@ -100,7 +102,7 @@ static enum next skip_or_gp(struct vp *vp, const struct virt_exit *exit, bool is
 {
 	if (!is_done)
 		return raise(vp, EXC_GP);
-	virt_skip(vp->virt, exit);
+	virt_skip(vp->virt, exit->insn_length);
 	return NEXT_ENTER;
 }
 
@@ -132,7 +134,7 @@ static enum next run_cpuid(struct vp *vp, const struct virt_exit *exit)
 	regs->gpr[X86_RCX] = result.ecx;
 	regs->gpr[X86_RDX] = result.edx;
 	regs->gpr[X86_RBX] = result.ebx;
-	virt_skip(vp->virt, exit);
+	virt_skip(vp->virt, exit->insn_length);
 	return NEXT_ENTER;
 }
 
@@ -157,7 +159,7 @@ static enum next run_msr(struct vp *vp, const struct virt_exit *exit)
 	}
 	if (outcome == MSR_FAULT)
 		return raise(vp, EXC_GP);
-	virt_skip(vp->virt, exit);
+	virt_skip(vp->virt, exit->insn_length);
 	return instruction_is_over(vp);
 }
 
@@ -169,13 +171,20 @@ static void set_gpr(struct vp *vp, unsigned int gpr, uint64_t value)
 	regs->changed = true;
 }
 
+/* The instruction of an exit is gone: the guest tries again, on its page tables as they stand. */
+static enum next run_anew(struct vp *vp)
+{
+	virt_flush(vp->virt);
+	return NEXT_AGAIN;
+}
+
 /* MOV from CR8; the others are not asked for. */
 static enum next run_cr_read(struct vp *vp, const struct virt_exit *exit)
 {
 	if (exit->cr.number != 8)
 		virt_panic("exit for a read of CR%u", exit->cr.number);
 	set_gpr(vp, exit->cr.gpr, vp_cr8(vp));
-	virt_skip(vp->virt, exit);
+	virt_skip(vp->virt, exit->insn_length);
 	return NEXT_ENTER;
 }
 
@@ -255,6 +264,31 @@ run_device(struct vp *vp, const struct virt_exit *exit, enum device_outcome outc
 	return NEXT_LEAVE;
 }
 
+/* LMSW from memory: the operand's exit is the client's, if the emulator leaves it. */
+static __attribute__((noinline)) enum next run_lmsw(struct vp *vp, const struct virt_exit *exit)
+{
+	const enum device_outcome outcome = device_lmsw(vp);
+	struct virt_exit operand = { .reason = VIRT_EXIT_MEMORY };
+
+	if (outcome != DEVICE_PLAIN)
+		return run_device(vp, exit, outcome);
+	operand.memory.is_read = true;
+	operand.memory.gva_valid =
+		completion_operand(vp, false, &operand.memory.gva, &operand.memory.gpa);
+	if (!operand.memory.gva_valid)
+		return run_anew(vp);
+	exit_memory(vp, &operand);
+	return NEXT_LEAVE;
+}
+
+/* MOV to a control register, LMSW, CLTS. */
+static enum next run_cr_write(struct vp *vp, const struct virt_exit *exit)
+{
+	if (exit->cr.gpr == VIRT_GPR_UNKNOWN)
+		return run_lmsw(vp, exit);
+	return skip_or_gp(vp, exit, cr_write(vp, exit->cr.number, exit->cr.value));
+}
+
 static enum next run_io(struct vp *vp, const struct virt_exit *exit)
 {
 	if (partition_emulates(vp->partition, WHIT_EMULATE_PORTS)) {
@@ -320,7 +354,7 @@ static enum next run_apic(struct vp *vp)
 /* Without an APIC the client is told, and sees the state after the instruction. */
 static enum next run_halt(struct vp *vp, const struct virt_exit *exit)
 {
-	virt_skip(vp->virt, exit);
+	virt_skip(vp->virt, exit->insn_length);
 	if (!vp->apic.page)
 		return leave(vp, WHvRunVpExitReasonX64Halt);
 	vp->activity |= ACTIVITY_HALT;
@@ -330,7 +364,7 @@ static enum next run_halt(struct vp *vp, const struct virt_exit *exit)
 /* A loop of PAUSE has used its time up. */
 static enum next run_pause(struct vp *vp, const struct virt_exit *exit)
 {
-	virt_skip(vp->virt, exit);
+	virt_skip(vp->virt, exit->insn_length);
 	if (!(vp->partition->properties.turn_exits & WHIT_TURN_SPIN))
 		return NEXT_ENTER;
 	exit_turn(vp, WHIT_TURN_SPIN, true);
@@ -445,8 +479,7 @@ static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
 	case VIRT_EXIT_IO: return run_io(vp, exit);
 	case VIRT_EXIT_RDMSR:
 	case VIRT_EXIT_WRMSR: return run_msr(vp, exit);
-	case VIRT_EXIT_CR_WRITE:
-		return skip_or_gp(vp, exit, cr_write(vp, exit->cr.number, exit->cr.value));
+	case VIRT_EXIT_CR_WRITE: return run_cr_write(vp, exit);
 	case VIRT_EXIT_CR_READ: return run_cr_read(vp, exit);
 	case VIRT_EXIT_DR: return run_dr(vp, exit);
 	case VIRT_EXIT_INVD: return run_invd(vp, exit);
@@ -502,6 +535,8 @@ static enum next run_once(struct vp *vp, struct root *root)
 	if (UNDELIVERED >> exit.reason & 1)
 		return run_failed(vp, &exit);
 	event_delivered(vp);
+	if (unlikely(exit.is_partial) && !completion_of(vp, &exit))
+		return run_anew(vp);
 	if (exit.interrupted.type != VIRT_EVENT_NONE)
 		event_interrupted(vp, &exit.interrupted);
 	return run_exit(vp, &exit);

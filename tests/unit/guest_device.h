@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "tests/unit/both_ways.h"
 #include "tests/unit/guest_vp.h"
 
 #include "hv/emulate/device.h"
@@ -66,12 +67,15 @@ static inline uint64_t record_number(unsigned int n)
 
 static inline struct virt_exit memory_exit(uint64_t gpa, bool is_write)
 {
-	return (struct virt_exit) { .reason = VIRT_EXIT_MEMORY,
-				    .memory = { .gpa = GPA(gpa),
-						.gva = GVA(gpa),
-						.gva_valid = true,
-						.is_read = !is_write,
-						.is_write = is_write } };
+	struct virt_exit exit = { .reason = VIRT_EXIT_MEMORY,
+				  .memory = { .gpa = GPA(gpa),
+					      .gva = GVA(gpa),
+					      .gva_valid = true,
+					      .is_read = !is_write,
+					      .is_write = is_write } };
+
+	fake_withhold(&exit);
+	return exit;
 }
 
 static inline enum device_outcome at_memory(uint64_t gpa, bool is_write)

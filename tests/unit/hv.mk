@@ -3,7 +3,7 @@
 # Tests of hv/ on the host, on the fake machine (arch/fake), under sanitizers. Needs B and CC.
 
 HV_TESTS := hv_frame hv_gpa hv_gpa_dirty hv_partition hv_root_memory hv_register hv_property hv_hypercall hv_reserved \
-	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset event event_wait \
+	hv_hostile hv_docs hv_apic hv_apic_timer hv_apic_restore hv_apic_ipi hv_state hv_time hv_counter hv_reset hv_completion event event_wait \
 	device device_apic device_move device_state device_string \
 	run_cr run_cpuid run_model run_msr run_msr_root run_entry run_exit run_loop run_event run_apic run_root run_docs \
 	walk walk_all translate

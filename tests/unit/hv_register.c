@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/both_ways.h"
 #include "tests/unit/machine.h"
 
 #include "x86/cr.h"
@@ -558,6 +559,7 @@ static void pae_pointers_follow_cr3(void)
 	uint64_t guest, *table;
 
 	vp_machine();
+	virt_machine.has_pdptes = true;
 	guest = test_pages(1);
 	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, guest, 0x4000, PAGE_SIZE, 7), S_OK);
 	table = at(guest + 0x20);
@@ -571,6 +573,19 @@ static void pae_pointers_follow_cr3(void)
 			   table[i]);
 	REQUIRE_EQ(set(R(Cr3), 0x8000, 0), S_OK); /* nothing is mapped there */
 	REQUIRE_EQ(virt_get(vp_of(handle, 0)->virt, VIRT_PDPTE0), 0);
+	delete_all(handle);
+	check_clean();
+}
+
+/* A processor that holds none reads them at each walk; here setting one would scream. */
+static void pae_pointers_stay_in_memory_without_registers(void)
+{
+	vp_machine();
+	virt_machine.has_pdptes = false;
+	REQUIRE_EQ(set(R(Cr4), CR4_PAE, 0), S_OK);
+	REQUIRE_EQ(set(R(Cr0), CR0_PE | CR0_PG, 0), S_OK);
+	REQUIRE_EQ(set(R(Cr3), 0x8000, 0), S_OK);
+	check_reads(R(Cr3), 0x8000, 0);
 	delete_all(handle);
 	check_clean();
 }
@@ -604,7 +619,7 @@ static void what_is_only_checked_is_not_written(void)
 	check_refuses(R(SpecCtrl), 1ull << 63, 0);
 }
 
-int main(void)
+static int run_table(void)
 {
 	static const struct test tests[] = {
 		TEST(state_after_creation),
@@ -619,8 +634,14 @@ int main(void)
 		TEST(counts_and_buffers),
 		TEST(shared_page_is_taken_over_once),
 		TEST(pae_pointers_follow_cr3),
+		TEST(pae_pointers_stay_in_memory_without_registers),
 		TEST(what_is_only_checked_is_not_written),
 	};
 
 	return RUN(tests);
+}
+
+int main(void)
+{
+	return both_ways(run_table);
 }

@@ -105,6 +105,7 @@ static void fill_pdpt(uint64_t at, uint64_t flags)
 static void pdptes_are_loaded_where_the_processor_loads_them(void)
 {
 	world_init();
+	virt_machine.has_pdptes = true;
 	world_protected_mode();
 	virt_set(child->virt, VIRT_CR4, CR4_PAE);
 	virt_set(child->virt, VIRT_CR3, PDPT_GPA + 0x20);
@@ -132,6 +133,7 @@ static void pdptes_are_loaded_where_the_processor_loads_them(void)
 static void pdptes_with_reserved_bits_are_refused_one_by_one(void)
 {
 	world_init();
+	virt_machine.has_pdptes = true;
 	world_protected_mode();
 	virt_set(child->virt, VIRT_CR4, CR4_PAE);
 	virt_set(child->virt, VIRT_CR3, PDPT_GPA);
@@ -154,6 +156,22 @@ static void pdptes_with_reserved_bits_are_refused_one_by_one(void)
 	}
 	virt_set(child->virt, VIRT_CR3, HOLE_GPA);
 	refused(0, CR0_PE | CR0_PG);
+}
+
+/* They are part of a walk then, and no reason for #GP; setting one would scream. */
+static void pdptes_that_the_processor_does_not_hold_are_not_loaded(void)
+{
+	world_init();
+	world_protected_mode();
+	virt_machine.has_pdptes = false;
+	virt_set(child->virt, VIRT_CR4, CR4_PAE);
+	virt_set(child->virt, VIRT_CR3, PDPT_GPA);
+	fill_pdpt(PDPT_GPA, PTE_P | PTE_W | 1ull << 63);
+	CHECK(cr_write(child, 0, CR0_PE | CR0_PG));
+	CHECK(cr_write(child, 4, CR4_PAE | CR4_PGE));
+	CHECK(cr_write(child, 3, PDPT_GPA + 0x20));
+	CHECK(cr_write(child, 3, HOLE_GPA));
+	CHECK_EQ(get(VIRT_PDPTE0), 0);
 }
 
 static void cr3_is_cut_to_the_physical_width(void)
@@ -364,6 +382,7 @@ static void root_pdptes_come_from_its_own_memory(void)
 	uint64_t pdpt[4] = { 0x5001, 0x6001, 0, 0x7001 };
 
 	world_init();
+	virt_machine.has_pdptes = true;
 	memcpy(virt_ptr(SPA(0x3020)), pdpt, sizeof(pdpt));
 	virt_set(test_root.virt, VIRT_EFER, 0);
 	virt_set(test_root.virt, VIRT_CR0, CR0_PE);
@@ -374,30 +393,33 @@ static void root_pdptes_come_from_its_own_memory(void)
 	CHECK(!cr_write_root(&test_root, 3, RAM_BYTES)); /* nothing is there */
 }
 
+static int run_table(void)
+{
+	RUN(cr0_reserved_bits_are_ignored_below_and_refused_above);
+	RUN(cr0_contradictions_are_refused);
+	RUN(cr0_et_stays);
+	RUN(long_mode_comes_with_pg_and_goes_with_it);
+	RUN(cr4_bits_without_a_feature_are_refused_one_by_one);
+	RUN(cr4_in_long_mode_keeps_pae_and_la57);
+	RUN(pdptes_are_loaded_where_the_processor_loads_them);
+	RUN(pdptes_with_reserved_bits_are_refused_one_by_one);
+	RUN(pdptes_that_the_processor_does_not_hold_are_not_loaded);
+	RUN(cr3_is_cut_to_the_physical_width);
+	RUN(cr8_takes_four_bits);
+	RUN(efer_rules);
+	RUN(refusals_of_a_value_by_itself_say_why);
+	RUN(xcr0_illegal_values_one_by_one);
+	RUN(xcr0_of_a_child_follows_its_model);
+	RUN(pcid_rules);
+	RUN(canonical_goes_by_the_width_that_the_model_has);
+	RUN(root_cannot_have_vmx_or_smx);
+	RUN(root_pcide_rules);
+	RUN(root_cet_needs_wp);
+	RUN(root_pdptes_come_from_its_own_memory);
+	return check_has_failed();
+}
+
 int main(void)
 {
-	static const struct test tests[] = {
-		TEST(cr0_reserved_bits_are_ignored_below_and_refused_above),
-		TEST(cr0_contradictions_are_refused),
-		TEST(cr0_et_stays),
-		TEST(long_mode_comes_with_pg_and_goes_with_it),
-		TEST(cr4_bits_without_a_feature_are_refused_one_by_one),
-		TEST(cr4_in_long_mode_keeps_pae_and_la57),
-		TEST(pdptes_are_loaded_where_the_processor_loads_them),
-		TEST(pdptes_with_reserved_bits_are_refused_one_by_one),
-		TEST(cr3_is_cut_to_the_physical_width),
-		TEST(cr8_takes_four_bits),
-		TEST(efer_rules),
-		TEST(refusals_of_a_value_by_itself_say_why),
-		TEST(xcr0_illegal_values_one_by_one),
-		TEST(xcr0_of_a_child_follows_its_model),
-		TEST(pcid_rules),
-		TEST(canonical_goes_by_the_width_that_the_model_has),
-		TEST(root_cannot_have_vmx_or_smx),
-		TEST(root_pcide_rules),
-		TEST(root_cet_needs_wp),
-		TEST(root_pdptes_come_from_its_own_memory),
-	};
-
-	return RUN(tests);
+	return both_ways(run_table);
 }

@@ -14,6 +14,8 @@
 #include "hv/run/run.h"
 #include "hv/vp/event.h"
 #include "hv/vp/signal.h"
+#include "tests/unit/both_ways.h"
+#include "tests/unit/exit_code.h"
 #include "tests/check.h"
 #include "tests/unit/machine.h"
 #include "whit/extension.h"
@@ -70,6 +72,15 @@ static inline void world_model(void)
 	model_build(part);
 }
 
+/* The instruction of an exit, in the first 2 MiB. */
+static inline void world_code(struct virt_vp *vp, const struct virt_exit *exit)
+{
+	const struct exit_code code = code_of_exit(vp, exit);
+
+	if (code.n)
+		memcpy(guest_ptr(virt_view(vp)->cs.base + virt_regs(vp)->rip), code.bytes, code.n);
+}
+
 /* The root runs 64-bit code. */
 static inline void world_root(void)
 {
@@ -103,6 +114,7 @@ static inline void world_partition(uint32_t apic_mode)
 static inline void world_init_with(uint32_t apic_mode)
 {
 	fake_reset(RAM_BYTES);
+	fake.write_code = world_code;
 	machine_at(BLOCK_BASE, 4 * MIB);
 	world_root();
 	world_partition(apic_mode);

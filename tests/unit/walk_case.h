@@ -157,6 +157,9 @@ static inline void random_tables(struct ref_in *in)
 		if (random_chance(&rng, 3))
 			in->pdpte[i] |= 1ull << (random_next(&rng) % 64);
 	}
+	if (mode == REF_PAE && (uint32_t)in->cr3 >> 12 < N_PAGES)
+		memcpy(&memory[(uint32_t)in->cr3 >> 12][in->cr3 & 0xfe0], in->pdpte,
+		       sizeof(in->pdpte));
 	if (mode == REF_PAE)
 		next = in->pdpte[(in->gva >> 30) & 3] & PTE_ADDR;
 	for (; level >= 1; level--) {
@@ -211,14 +214,18 @@ static inline void case_paging(const struct ref_in *in, struct virt_paging *pagi
 	paging->pkru = in->pkru;
 	paging->pkrs = in->pkrs;
 	memcpy(paging->pdpte, in->pdpte, sizeof(paging->pdpte));
+	if (!virt_machine.has_pdptes)
+		memset(paging->pdpte, 0xff, sizeof(paging->pdpte)); /* nobody's business */
 }
 
 /* Both walk; the twin of memory has the bits that the reference sets. They must say the same. */
-static inline void case_check(const struct ref_in *in, struct ref_out *wanted)
+static inline void case_check(struct ref_in *in, struct ref_out *wanted)
 {
 	struct virt_paging paging;
 	struct walk found;
 
+	virt_machine.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES);
+	in->reads_pdptes = !virt_machine.has_pdptes;
 	ref_walk(in, wanted);
 	for (unsigned int i = 0; i < wanted->n_sets; i++)
 		twin[wanted->sets[i].gpa >> 12][wanted->sets[i].gpa & 4095] |=

@@ -10,6 +10,7 @@
 
 #include "hv/emulate/fetch.h"
 #include "hv/mem/walk.h"
+#include "tests/unit/both_ways.h"
 #include "tests/unit/guest_vp.h"
 #include "whp/WinHvMemory.h"
 #include "x86/exc.h"
@@ -47,7 +48,7 @@ static inline void use_registers(void)
 	virt_set(virt, VIRT_CR3, vp_paging.cr3);
 	virt_set(virt, VIRT_CR4, vp_paging.cr4);
 	virt_set(virt, VIRT_EFER, vp_paging.efer);
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < 4 && virt_machine.has_pdptes; i++)
 		virt_set(virt, (enum virt_reg)(VIRT_PDPTE0 + i), vp_paging.pdpte[i]);
 	virt->pkru = vp_paging.pkru;
 	virt->pkrs = vp_paging.pkrs;
@@ -113,6 +114,7 @@ static void clean(void)
 			guest_protect(i, 0);
 	}
 	virt_machine.has_1g_pages = true;
+	virt_machine.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES);
 	memset(memory, 0, sizeof(twin));
 	for (unsigned int i = 0; i < N_PAGES; i++)
 		set_rights(i, ALL_RIGHTS);

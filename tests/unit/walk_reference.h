@@ -15,6 +15,7 @@ struct ref_in {
 	uint32_t pkru, pkrs;
 	unsigned int maxphyaddr;
 	bool has_1g;
+	bool reads_pdptes; /* from memory, at each walk */
 	uint64_t gva;
 	bool read, write, execute, user, set_bits, smap, no_smap;
 	/* 0: entry read; 4, 5: the result code of a table that cannot be read. */
@@ -135,12 +136,14 @@ static inline void ref_walk(const struct ref_in *in, struct ref_out *out)
 	}
 
 	/* Go down. */
-	next = mode == REF_32 ? in->cr3 & 0xfffff000 : in->cr3 & 0x000ffffffffff000;
+	next = mode == REF_32	 ? in->cr3 & 0xfffff000
+	       : mode == REF_PAE ? in->cr3 & 0xffffffe0
+				 : in->cr3 & 0x000ffffffffff000;
 	for (level = n_levels; level >= 1; level--) {
 		unsigned int shift = 12 + (level - 1) * width;
 
 		out->level = level;
-		if (mode == REF_PAE && level == 3) {
+		if (mode == REF_PAE && level == 3 && !in->reads_pdptes) {
 			entries[level] = in->pdpte[gva >> 30];
 		} else {
 			int trouble;

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits of which the processor has not told all (hv/emulate/completion.h). */
+#include "hv/emulate/completion.h"
+
+#include "hv/emulate/fetch.h"
+#include "hv/mem/walk.h"
+#include "whp/WinHvMemory.h"
+#include "x86/cr.h"
+#include "x86/exc.h"
+#include "x86/gpr.h"
+
+#define OPCODE_CLTS    0x06
+#define OPCODE_GROUP_7 0x01
+#define MODRM_REG      0x38
+#define MODRM_LMSW     0x30
+
+/* The instructions of a reason. Those of IO, CR and DR accesses have functions of their own. */
+struct form {
+	uint8_t reason; /* enum virt_exit_reason */
+	uint8_t map, opcode;
+	uint8_t modrm, mask; /* of the ModRM byte; mask 0: whatever it is, or there is none */
+	uint8_t prefix;	     /* EMU_PREFIX_… that it must have */
+};
+
+static const struct form forms[] = {
+	{ VIRT_EXIT_CPUID, EMU_MAP_0F, 0xa2, 0, 0, 0 },
+	{ VIRT_EXIT_HLT, EMU_MAP_ONE, 0xf4, 0, 0, 0 },
+	{ VIRT_EXIT_HYPERCALL, EMU_MAP_0F, 0x01, 0xc1, 0xff, 0 },
+	{ VIRT_EXIT_HYPERCALL, EMU_MAP_0F, 0x01, 0xd9, 0xff, 0 },
+	{ VIRT_EXIT_RDMSR, EMU_MAP_0F, 0x32, 0, 0, 0 },
+	{ VIRT_EXIT_WRMSR, EMU_MAP_0F, 0x30, 0, 0, 0 },
+	{ VIRT_EXIT_XSETBV, EMU_MAP_0F, 0x01, 0xd1, 0xff, 0 },
+	{ VIRT_EXIT_INVD, EMU_MAP_0F, 0x08, 0, 0, 0 },
+	{ VIRT_EXIT_INVD, EMU_MAP_0F, 0x09, 0, 0, 0 },
+	{ VIRT_EXIT_INVLPG, EMU_MAP_0F, 0x01, 0x38, MODRM_REG, 0 },
+	{ VIRT_EXIT_RDTSC, EMU_MAP_0F, 0x31, 0, 0, 0 },
+	{ VIRT_EXIT_RDTSC, EMU_MAP_0F, 0x01, 0xf9, 0xff, 0 },
+	{ VIRT_EXIT_RDPMC, EMU_MAP_0F, 0x33, 0, 0, 0 },
+	{ VIRT_EXIT_PAUSE, EMU_MAP_ONE, 0x90, 0, 0, EMU_PREFIX_REP },
+};
+
+static bool has_form(const struct emu_insn *insn, enum virt_exit_reason reason)
+{
+	for (unsigned int i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const struct form *form = &forms[i];
+
+		if (form->reason == reason && form->map == insn->map &&
+		    form->opcode == insn->opcode && (insn->modrm & form->mask) == form->modrm &&
+		    (insn->prefixes & form->prefix) == form->prefix)
+			return true;
+	}
+	return false;
+}
+
+/* IN, OUT, INS and OUTS: direction, size and port are those that the processor has told. */
+static bool is_io_of(struct vp *vp, const struct virt_exit *exit, const struct emu_insn *insn)
+{
+	const uint16_t dx = (uint16_t)virt_regs(vp->virt)->gpr[X86_RDX];
+	const bool is_immediate = (insn->opcode & 0xfc) == 0xe4;
+	const bool is_rep = insn->prefixes & (EMU_PREFIX_REP | EMU_PREFIX_REPNE);
+
+	return insn->is_port && insn->is_string == exit->io.is_string &&
+	       !(insn->opcode & 2) == exit->io.is_in && insn->operand_size == exit->io.size &&
+	       (is_immediate ? (uint8_t)insn->imm : dx) == exit->io.port &&
+	       (!insn->is_string || is_rep == exit->io.is_rep);
+}
+
+/* A general register as MOV to a control or debug register reads it. */
+static uint64_t source(struct vp *vp, enum emu_mode mode, unsigned int gpr)
+{
+	const uint64_t value = virt_regs(vp->virt)->gpr[gpr];
+
+	return mode == EMU_LONG64 ? value : value & LOW_32;
+}
+
+/* LMSW changes the low four bits, and cannot clear PE. CLTS is CR0 without TS. */
+static bool complete_cr0(struct vp *vp, struct virt_exit *exit, const struct emu_insn *insn)
+{
+	const uint64_t cr0 = virt_view(vp->virt)->paging.cr0;
+	uint64_t word;
+
+	if (exit->cr.number)
+		return false;
+	if (insn->opcode == OPCODE_CLTS) {
+		exit->cr.gpr = 0;
+		exit->cr.value = cr0 & ~CR0_TS;
+		return true;
+	}
+	exit->cr.gpr = VIRT_GPR_UNKNOWN;
+	if (insn->is_memory)
+		return true;
+	exit->cr.gpr = insn->rm;
+	word = virt_regs(vp->virt)->gpr[insn->rm] & (CR0_PE | CR0_MP | CR0_EM | CR0_TS);
+	exit->cr.value = (cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) | word;
+	return true;
+}
+
+static bool complete_cr(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
+			const struct emu_insn *insn)
+{
+	const bool is_write = exit->reason == VIRT_EXIT_CR_WRITE;
+
+	if (insn->map != EMU_MAP_0F)
+		return false;
+	if (is_write && (insn->opcode == OPCODE_CLTS || (insn->opcode == OPCODE_GROUP_7 &&
+							 (insn->modrm & MODRM_REG) == MODRM_LMSW)))
+		return complete_cr0(vp, exit, insn);
+	if (insn->opcode != (is_write ? 0x22 : 0x20) || insn->reg != exit->cr.number)
+		return false;
+	exit->cr.gpr = insn->rm;
+	exit->cr.value = is_write ? source(vp, mode, insn->rm) : 0;
+	return true;
+}
+
+static bool complete_dr(struct virt_exit *exit, const struct emu_insn *insn)
+{
+	if (insn->map != EMU_MAP_0F || insn->opcode != (exit->dr.is_read ? 0x21 : 0x23) ||
+	    insn->reg != exit->dr.number)
+		return false;
+	exit->dr.gpr = insn->rm;
+	return true;
+}
+
+/* INT3, INTO, INT1 and INT n, of which the first three are exceptions. */
+static bool is_software_event(const struct emu_insn *insn, uint8_t type, uint8_t vector)
+{
+	if (insn->map != EMU_MAP_ONE)
+		return false;
+	switch (insn->opcode) {
+	case 0xcc: return type == VIRT_EVENT_SOFT_EXCEPTION && vector == EXC_BP;
+	case 0xce: return type == VIRT_EVENT_SOFT_EXCEPTION && vector == EXC_OF;
+	case 0xf1: return type == VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION && vector == EXC_DB;
+	case 0xcd: return type == VIRT_EVENT_SOFT_INTERRUPT && vector == (uint8_t)insn->imm;
+	default: return false;
+	}
+}
+
+/* The exit's own instruction: is it this one? Its operands are written if so. */
+static bool complete(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
+		     const struct emu_insn *insn)
+{
+	switch (exit->reason) {
+	case VIRT_EXIT_IO: return is_io_of(vp, exit, insn);
+	case VIRT_EXIT_CR_READ:
+	case VIRT_EXIT_CR_WRITE: return complete_cr(vp, exit, mode, insn);
+	case VIRT_EXIT_DR: return complete_dr(exit, insn);
+	case VIRT_EXIT_INVLPG: return has_form(insn, exit->reason) && insn->is_memory;
+	case VIRT_EXIT_RDTSC:
+		return has_form(insn, exit->reason) && insn->has_modrm == exit->rdtsc.is_rdtscp;
+	case VIRT_EXIT_EXCEPTION:
+		return is_software_event(insn,
+					 exit->exception.vector == EXC_DB
+						 ? VIRT_EVENT_PRIVILEGED_SOFT_EXCEPTION
+						 : VIRT_EVENT_SOFT_EXCEPTION,
+					 exit->exception.vector);
+	default: return has_form(insn, exit->reason);
+	}
+}
+
+/* Decode the instruction at RIP. EMU_DECODE_MORE_BYTES, too, if nothing can be fetched. */
+static enum emu_decoded decode(struct vp *vp, struct emu_insn *insn, enum emu_mode *mode)
+{
+	const struct virt_view *const view = virt_view(vp->virt);
+	const struct virt_paging *const paging = &view->paging;
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+	const unsigned int n = walk_fetch(vp, bytes, sizeof(bytes));
+
+	*mode = emu_mode_of(paging->cr0, paging->efer, paging->rflags, view->cs.attributes);
+	return emu_decode(bytes, n, *mode, insn);
+}
+
+bool completion_of(struct vp *vp, struct virt_exit *exit)
+{
+	struct virt_event *const event = &exit->interrupted;
+	const bool is_event = event->type >= VIRT_EVENT_SOFT_INTERRUPT;
+	struct emu_insn insn;
+	enum emu_mode mode;
+
+	switch (decode(vp, &insn, &mode)) {
+	case EMU_DECODED:
+	case EMU_DECODE_UNIMPLEMENTED:
+	case EMU_DECODE_NO_ACCESS: break;
+	case EMU_DECODE_INVALID:
+		exit->reason = VIRT_EXIT_HIDDEN_INSN;
+		event->type = VIRT_EVENT_NONE;
+		return true;
+	default: return false;
+	}
+	if (is_event) {
+		event->length = insn.length;
+		return is_software_event(&insn, event->type, event->vector);
+	}
+	exit->insn_length = insn.length;
+	return complete(vp, exit, mode, &insn);
+}
+
+/* ---- Addresses --------------------------------------------------------------------------- */
+
+/* Where a linear address leads to, for this kind of access. */
+static bool translate(struct vp *vp, uint64_t gva, unsigned int access, gpa_t *gpa)
+{
+	const struct virt_paging *const paging = &virt_view(vp->virt)->paging;
+	struct walk walk;
+
+	walk_gva(vp->partition, paging, GVA(gva), access | (paging->cpl == 3 ? WALK_USER : 0),
+		 &walk);
+	*gpa = walk.gpa;
+	return walk.code == WHvTranslateGvaResultSuccess;
+}
+
+static uint64_t linear(struct vp *vp, enum emu_mode mode, enum x86_seg seg, uint64_t offset)
+{
+	struct x86_segment segment;
+
+	if (mode == EMU_LONG64 && seg < SEG_FS)
+		return offset;
+	virt_get_segment(vp->virt, seg, &segment);
+	return mode == EMU_LONG64 ? segment.base + offset : (uint32_t)(segment.base + offset);
+}
+
+bool completion_operand(struct vp *vp, bool is_write, gva_t *gva, gpa_t *gpa)
+{
+	const struct virt_regs *const regs = virt_regs(vp->virt);
+	struct emu_insn insn;
+	enum emu_mode mode;
+
+	if (decode(vp, &insn, &mode) != EMU_DECODED || !insn.is_memory)
+		return false;
+	*gva = GVA(linear(vp, mode, (enum x86_seg)insn.segment,
+			  emu_move_offset(&insn, regs->gpr, regs->rip)));
+	return translate(vp, gva->a, is_write ? WALK_WRITE : WALK_READ, gpa);
+}
+
+/* Code is fetched at RIP, or at the start of the next page. */
+static bool fetch_gva(struct vp *vp, gpa_t wanted, gva_t *gva)
+{
+	const struct virt_view *const view = virt_view(vp->virt);
+	const struct virt_paging *const paging = &view->paging;
+	const enum emu_mode mode =
+		emu_mode_of(paging->cr0, paging->efer, paging->rflags, view->cs.attributes);
+	gpa_t gpa;
+
+	*gva = GVA(linear(vp, mode, SEG_CS, virt_regs(vp->virt)->rip));
+	if (translate(vp, gva->a, WALK_EXECUTE, &gpa) && gpa.a == wanted.a)
+		return true;
+	*gva = GVA((gva->a | (PAGE_SIZE - 1)) + 1);
+	return translate(vp, gva->a, WALK_EXECUTE, &gpa) && gpa.a == wanted.a;
+}
+
+bool completion_gva(struct vp *vp, const struct virt_exit *exit, gva_t *gva)
+{
+	gpa_t gpa;
+
+	if (exit->interrupted.type != VIRT_EVENT_NONE || exit->memory.is_walk)
+		return false;
+	if (exit->memory.is_fetch)
+		return fetch_gva(vp, exit->memory.gpa, gva);
+	return completion_operand(vp, exit->memory.is_write, gva, &gpa) &&
+	       gpa.a == exit->memory.gpa.a;
+}
