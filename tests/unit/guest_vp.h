@@ -34,11 +34,11 @@ static inline void guest_protect(uint64_t n, uint64_t rights)
 	const uint64_t gpa = n * PAGE_SIZE;
 
 	if (rights)
-		CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa + gpa, gpa,
-			      PAGE_SIZE, rights),
-			 S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa + gpa, gpa,
+				PAGE_SIZE, rights),
+			   S_OK);
 	else
-		CHECK_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, guest_handle, gpa, PAGE_SIZE), S_OK);
+		REQUIRE_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, guest_handle, gpa, PAGE_SIZE), S_OK);
 }
 
 /* Has no page of guest memory been looked up since the last change of the map? What is found is remembered. */
@@ -92,19 +92,19 @@ static inline void guest_new_with(uint32_t emulation, uint32_t apic_mode)
 	machine_at(BLOCK_BASE, 4 * MIB);
 	hv.features = EMU_HAS_ALL;
 	guest_handle = created(32);
-	CHECK_EQ(set_property(guest_handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
-	CHECK_EQ(set_property(guest_handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
-			      apic_mode, 4),
-		 S_OK);
-	CHECK_EQ(set_property(guest_handle, WhitPartitionPropertyCodeEmulation, emulation, 4),
-		 S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, guest_handle), S_OK);
+	REQUIRE_EQ(set_property(guest_handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
+	REQUIRE_EQ(set_property(guest_handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
+				apic_mode, 4),
+		   S_OK);
+	REQUIRE_EQ(set_property(guest_handle, WhitPartitionPropertyCodeEmulation, emulation, 4),
+		   S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, guest_handle), S_OK);
 	guest_memory_spa = test_pages(GUEST_PAGES);
 	shared = test_pages(1);
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa, 0, n_bytes,
-		      VIRT_READ | VIRT_WRITE | VIRT_EXECUTE),
-		 S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, guest_handle, 0, 0, shared), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa, 0, n_bytes,
+			VIRT_READ | VIRT_WRITE | VIRT_EXECUTE),
+		   S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, guest_handle, 0, 0, shared), S_OK);
 	guest_partition = partition_of(guest_handle);
 	guest_vp = vp_of(guest_handle, 0);
 	guest_shared = at(shared);

@@ -98,16 +98,16 @@ static inline void world_partition(uint32_t apic_mode)
 {
 	part_handle = created(48);
 	part = partition_of(part_handle);
-	CHECK_EQ(set_property(part_handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
-	CHECK_EQ(set_property(part_handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
-			      apic_mode, 4),
-		 S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_SETUP_PARTITION, part_handle), S_OK);
+	REQUIRE_EQ(set_property(part_handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
+	REQUIRE_EQ(set_property(part_handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
+				apic_mode, 4),
+		   S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, part_handle), S_OK);
 	world_model();
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, part_handle, GUEST_SPA, 0, 2 * MIB, 7), S_OK);
-	CHECK_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, part_handle, ROM_SPA, ROM_GPA, PAGE_SIZE,
-		      VIRT_READ | VIRT_EXECUTE),
-		 S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, part_handle, GUEST_SPA, 0, 2 * MIB, 7), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, part_handle, ROM_SPA, ROM_GPA, PAGE_SIZE,
+			VIRT_READ | VIRT_EXECUTE),
+		   S_OK);
 }
 
 /* The child is in real mode; with an APIC, which is enabled, its timer does not run. */
@@ -118,7 +118,7 @@ static inline void world_init_with(uint32_t apic_mode)
 	machine_at(BLOCK_BASE, 4 * MIB);
 	world_root();
 	world_partition(apic_mode);
-	CHECK_EQ(CALL(WHIT_CALL_CREATE_VP, part_handle, 0, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, part_handle, 0, 0, test_pages(1)), S_OK);
 	child = vp_of(part_handle, 0);
 	child->misc_enable = 1;
 	for (unsigned int i = 0; i < 64; i++)
