@@ -18,6 +18,7 @@
 
 #include "tests/check.h"
 #include "tests/emu/decode_oracle.h"
+#include "tests/random.h"
 
 #define MAX_WORKERS 8
 #define CHUNK	    10000 /* random strings from one seed */
@@ -26,22 +27,7 @@ static struct tally *tallies; /* one of each worker, shared memory */
 static unsigned int n_workers, worker;
 static unsigned long n_random = 10000000, first_seed = 1;
 
-static uint64_t random_state;
-
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d;
-}
-
-static void seed_random(uint64_t seed)
-{
-	random_state = (seed + 1) * 0x9e3779b97f4a7c15;
-	for (unsigned int i = 0; i < 4; i++)
-		next_random();
-}
+static struct random rng;
 
 static void ask(unsigned int mode, const uint8_t *bytes)
 {
@@ -274,11 +260,11 @@ static void random_string(unsigned int *mode, uint8_t *bytes)
 {
 	static const uint8_t some[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67,
 					0x66, 0x67, 0xf0, 0xf2, 0xf3, 0xf0, 0xf2, 0xf3 };
-	uint64_t r = next_random(), more = next_random();
+	uint64_t r = random_next(&rng), more = random_next(&rng);
 	unsigned int kind = r % 10, n = 0;
 
 	for (unsigned int i = 0; i < 2; i++) {
-		uint64_t word = next_random();
+		uint64_t word = random_next(&rng);
 
 		memcpy(bytes + 7 * i, &word, 8);
 	}
@@ -334,7 +320,7 @@ static void random_strings(void)
 	for (unsigned long chunk = 0; chunk * CHUNK < n_random; chunk++) {
 		if (!is_mine(chunk))
 			continue;
-		seed_random(first_seed + chunk);
+		rng.state = first_seed + chunk;
 		for (unsigned long i = 0; i < CHUNK && chunk * CHUNK + i < n_random; i++) {
 			uint8_t bytes[EMU_MAX_INSN_BYTES + 1];
 			unsigned int mode;
@@ -429,7 +415,7 @@ static void random_strings_agree(void)
 /* More bytes than the longest instruction change nothing. */
 static void truncated_bytes_want_more(void)
 {
-	seed_random(first_seed);
+	rng.state = first_seed;
 	for (unsigned int i = 0; i < 300000; i++) {
 		uint8_t bytes[EMU_MAX_INSN_BYTES + 1];
 		struct emu_insn insn, part;

@@ -286,7 +286,7 @@ static void differ(const struct opinion *opinion, bool has_memory, struct tally 
 
 /*
  * What binutils takes for no instruction, and the two agree on: SALC, MPX without memory or with prefixes,
- * PREFETCH of a register, WBINVD, FWAIT and BSF with prefixes that they ignore.
+ * PREFETCH of a register, WBINVD, FWAIT, BSF and AMD's RDPRU with prefixes that they ignore.
  */
 static bool is_unknown_to_second(const struct opinion *opinion)
 {
@@ -299,6 +299,7 @@ static bool is_unknown_to_second(const struct opinion *opinion)
 	case ZYDIS_MNEMONIC_SFENCE:
 	case ZYDIS_MNEMONIC_BSF:
 	case ZYDIS_MNEMONIC_BSR:
+	case ZYDIS_MNEMONIC_RDPRU:
 	case ZYDIS_MNEMONIC_FWAIT: return true;
 	default: break;
 	}

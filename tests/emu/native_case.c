@@ -6,34 +6,28 @@
 #include <string.h>
 
 #include "tests/emu/native.h"
+#include "tests/random.h"
 #include "x86/exc.h"
 #include "x86/rflags.h"
 
 /* Cases begin below, branches lead above. */
 #define CASES_BYTES 0x8000u
 
-static uint64_t random_state = 1;
+static struct random rng = { 1 };
 
-/* A seed of any quality; each gives a sequence of its own. */
 void native_seed(uint64_t seed)
 {
-	seed += 0x9e3779b97f4a7c15;
-	seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9;
-	seed = (seed ^ seed >> 27) * 0x94d049bb133111eb;
-	random_state = (seed ^ seed >> 31) | 1;
+	rng.state = seed;
 }
 
 uint64_t native_random(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d;
+	return random_next(&rng);
 }
 
 unsigned int native_pick(unsigned int n)
 {
-	return (unsigned int)((native_random() >> 32) * n >> 32);
+	return (unsigned int)random_below(&rng, n);
 }
 
 #define pick native_pick

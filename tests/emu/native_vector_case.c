@@ -4,25 +4,23 @@
 #include <string.h>
 
 #include "tests/emu/native_vector.h"
+#include "tests/random.h"
 
-static uint64_t random_state = 0x5eed5eed;
+static struct random rng = { 0x5eed5eed };
 
 uint64_t next_random(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1d;
+	return random_next(&rng);
 }
 
 unsigned int pick(unsigned int n)
 {
-	return (unsigned int)(next_random() >> 33) % n;
+	return (unsigned int)random_below(&rng, n);
 }
 
 void seed(uint64_t value)
 {
-	random_state = value * 0x9e3779b97f4a7c15 | 1;
+	rng.state = value;
 }
 
 /* The forms: all encodings whose row has a meaning of x_vec.c or x_x87.c. */

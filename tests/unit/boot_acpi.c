@@ -5,6 +5,9 @@
 
 #include "boot/acpi.h"
 #include "tests/check.h"
+#include "tests/random.h"
+
+static struct random rng;
 
 /* The machine's memory: what is there is read in copies of exactly the size asked for. */
 #define BASE   0x7f000000ull
@@ -340,13 +343,14 @@ static void four_thousand_processors_are_counted(void)
 
 static void no_bytes_do_harm(void)
 {
-	srand(1);
+	rng.state = 1;
 	for (int round = 0; round < 20000; round++) {
 		tables(6, 3);
-		for (int i = rand() % 8; i; i--)
-			lapic((uint8_t)rand(), (uint32_t)rand() & 3);
-		for (int i = rand() % 4; i; i--)
-			memory[(i & 1 ? MADT : 0) + (uint32_t)rand() % 0x140] = (uint8_t)rand();
+		for (uint64_t i = random_below(&rng, 8); i; i--)
+			lapic((uint8_t)random_next(&rng), (uint32_t)random_next(&rng) & 3);
+		for (uint64_t i = random_below(&rng, 4); i; i--)
+			memory[(i & 1 ? MADT : 0) + (uint32_t)random_below(&rng, 0x140)] =
+				(uint8_t)random_next(&rng);
 		/* Checksums that are right let the rest be read. */
 		seal_rsdp();
 		seal(XSDT, 36 + 16, 9);

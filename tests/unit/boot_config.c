@@ -6,6 +6,9 @@
 
 #include "boot/config.h"
 #include "tests/check.h"
+#include "tests/random.h"
+
+static struct random rng = { 1 };
 
 static unsigned warned[16];
 static size_t n_warned;
@@ -198,14 +201,15 @@ static void no_bytes_do_harm(void)
 	static const char alphabet[] = "next=serial loglevel memory 0x3fG#\n\r\t\\\xef\xbb\xbf";
 	char text[80];
 
-	srand(1);
+	rng.state = 1;
 	for (int round = 0; round < 100000; round++) {
-		size_t n = (size_t)rand() % sizeof(text);
+		size_t n = random_below(&rng, sizeof(text));
 		struct config c;
 
 		for (size_t i = 0; i < n; i++)
-			text[i] = rand() % 8 ? alphabet[(size_t)rand() % sizeof(alphabet)]
-					     : (char)rand();
+			text[i] = random_below(&rng, 8)
+					  ? alphabet[random_below(&rng, sizeof(alphabet))]
+					  : (char)random_next(&rng);
 		c = parse_bytes(text, n);
 		CHECK(memchr(c.next, 0, sizeof(c.next)) && c.log_level <= 2);
 	}

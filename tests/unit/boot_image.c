@@ -7,7 +7,10 @@
 
 #include "boot/image.h"
 #include "tests/check.h"
+#include "tests/random.h"
 #include "whit/layout.h"
+
+static struct random rng;
 
 #define MIB (1ull << 20)
 
@@ -183,14 +186,14 @@ static void a_file_with_wrong_bytes_does_no_harm(void)
 {
 	int taken = 0;
 
-	srand(3);
+	rng.state = 3;
 	for (int round = 0; round < 3000; round++) {
 		unsigned char *memory;
 
 		good_file();
-		for (int i = 0; i < 1 + rand() % 3; i++)
-			((unsigned char *)&file)[(size_t)rand() % offsetof(struct file, bytes)] =
-				(unsigned char)rand();
+		for (uint64_t i = 1 + random_below(&rng, 3); i; i--)
+			((unsigned char *)&file)[random_below(&rng, offsetof(struct file, bytes))] =
+				(unsigned char)random_next(&rng);
 		if (check() || image.n_bytes > 64 * MIB)
 			continue;
 		taken++;

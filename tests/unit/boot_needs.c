@@ -14,7 +14,10 @@
 #include "hv/mem/frame.h"
 #include "hv/hv.h"
 #include "tests/check.h"
+#include "tests/random.h"
 #include "whit/layout.h"
+
+static struct random rng;
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
@@ -141,18 +144,18 @@ static void the_books_fit_what_is_reckoned_for_them(void)
 {
 	static struct whit_handover h;
 
-	srand(3);
+	rng.state = 3;
 	for (size_t i = 0; i < 40 * N_TOPS; i++) {
 		const uint64_t top = tops[i % N_TOPS];
 		const struct needs needs = needs_of(top);
 
-		h.n_ram = i < N_TOPS ? 1 : 1 + (uint32_t)rand() % WHIT_MAX_RAM_RANGES;
+		h.n_ram = i < N_TOPS ? 1 : 1 + (uint32_t)random_below(&rng, WHIT_MAX_RAM_RANGES);
 		for (uint32_t k = 0; k < h.n_ram; k++) {
 			const uint64_t part = top / h.n_ram & ~0xfffull;
 
 			h.ram[k].base = k * part;
 			h.ram[k].n_bytes = k + 1 == h.n_ram ? top - k * part
-							    : part - (uint64_t)rand() % 9 * 4096;
+							    : part - random_below(&rng, 9) * 4096;
 		}
 		CHECK(frames_bytes(&h) <= needs_books_bytes(&needs));
 		CHECK(i >= N_TOPS || frames_bytes(&h) == needs_books_bytes(&needs));

@@ -5,6 +5,9 @@
 
 #include "boot/option.h"
 #include "tests/check.h"
+#include "tests/random.h"
+
+static struct random rng;
 
 static uint8_t variable[2048];
 static size_t n_bytes, list_at;
@@ -382,13 +385,13 @@ static void no_bytes_do_harm(void)
 {
 	unsigned n_options = 0;
 
-	srand(1);
+	rng.state = 1;
 	for (int round = 0; round < 200000; round++) {
 		good();
 		put_name("data");
-		for (int i = rand() % 4; i; i--)
-			variable[(size_t)rand() % n_bytes] = (uint8_t)rand();
-		if (!parse_bytes(rand() % 2 ? n_bytes : (size_t)rand() % (n_bytes + 1)))
+		for (uint64_t i = random_below(&rng, 4); i; i--)
+			variable[random_below(&rng, n_bytes)] = (uint8_t)random_next(&rng);
+		if (!parse_bytes(random_below(&rng, 2) ? n_bytes : random_below(&rng, n_bytes + 1)))
 			continue;
 		n_options++;
 		CHECK(option.file[0] && !option.file[OPTION_FILE_CHARS - 1]);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* RAM out of firmware's memory maps: real ones, nonsense, and random ones against a page by page count. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "boot/ram.h"
 #include "tests/check.h"
+#include "tests/random.h"
 #include "x86/page.h"
+
+static struct random rng;
 
 /* Firmware's descriptors are longer than the header's. */
 #define STRIDE 48
@@ -155,18 +157,19 @@ static void too_many_pieces_are_refused(void)
 /* A world of 48 pages, and an array that knows each. */
 static void random_maps_agree_with_a_count_page_by_page(void)
 {
-	srand(7);
+	rng.state = 7;
 	for (int round = 0; round < 20000; round++) {
 		enum { N = 48 };
 		bool is_ram[N + 1] = { false }, is_other[N + 1] = { false };
-		uint64_t block = (uint64_t)(rand() % N), block_pages = (uint64_t)(rand() % 4);
+		uint64_t block = random_below(&rng, N), block_pages = random_below(&rng, 4);
 		size_t n, seen = 0;
 
 		map_clear();
-		for (int i = rand() % 12; i; i--) {
-			uint32_t type = rand() % 3 ? EfiConventionalMemory : EfiReservedMemoryType;
-			uint64_t base = (uint64_t)(rand() % N);
-			uint64_t pages = (uint64_t)rand() % (N - base + 1);
+		for (uint64_t i = random_below(&rng, 12); i; i--) {
+			uint32_t type = random_below(&rng, 3) ? EfiConventionalMemory
+							      : EfiReservedMemoryType;
+			uint64_t base = random_below(&rng, N);
+			uint64_t pages = random_below(&rng, N - base + 1);
 
 			map_add(type, base * PAGE_SIZE, pages);
 			for (uint64_t page = base; page < base + pages; page++)

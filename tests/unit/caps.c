@@ -2,7 +2,6 @@
 /* Capability negotiation on the MSRs of machines, on machines with one thing missing, and on nonsense. */
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/virt.h"
@@ -10,6 +9,9 @@
 #include "arch/x86/features.h"
 #include "arch/x86/xstate.h"
 #include "tests/check.h"
+#include "tests/random.h"
+
+static struct random rng;
 
 #define FIXED .cr0_fixed0 = 0x80000021, .cr0_fixed1 = 0xffffffff, .cr4_fixed0 = 0x2000
 
@@ -459,14 +461,15 @@ static void a_word_is_always_between_what_must_and_what_may(void)
 	static const enum which words[] = { PIN, PROC, PROC2, EXIT, ENTRY };
 	unsigned int n_accepted = 0;
 
-	srand(1);
+	rng.state = 1;
 	for (int i = 0; i < 200000; i++) {
 		struct caps_raw raw = haswell;
 		char missing[CAPS_MISSING_BYTES];
 		struct caps caps;
 
-		for (int flips = rand() % 5; flips > 0; flips--)
-			*word(&raw, (enum which)(rand() % 7)) ^= 1ull << (rand() % 64);
+		for (uint64_t flips = random_below(&rng, 5); flips > 0; flips--)
+			*word(&raw, (enum which)random_below(&rng, 7)) ^= 1ull
+									  << random_below(&rng, 64);
 		if (!negotiate(&raw, &caps, missing)) {
 			CHECK(memchr(missing, 0, sizeof(missing)) && missing[0]);
 			continue;

@@ -3,10 +3,12 @@
  * How long the timer that bounds a child's run is set for, against a timer that counts as SDM 3C "VMX-Preemption Timer"
  * says: down by one whenever the bit of the TSC at `shift` changes.
  */
-#include <stdlib.h>
 
 #include "arch/x86/deadline.h"
 #include "tests/check.h"
+#include "tests/random.h"
+
+static struct random rng;
 
 /* The TSC at which a timer of so many ticks, started at `now`, has run out. */
 static uint64_t runs_out(uint64_t now, uint32_t ticks, unsigned int shift)
@@ -14,19 +16,15 @@ static uint64_t runs_out(uint64_t now, uint32_t ticks, unsigned int shift)
 	return ticks ? ((now >> shift) + ticks) << shift : now;
 }
 
-static uint64_t random_64(void)
-{
-	return (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
-}
-
 static void the_timer_runs_out_at_the_deadline_and_not_before(void)
 {
 	unsigned int n_exact = 0;
 
 	for (int i = 0; i < 200000; i++) {
-		const unsigned int shift = (unsigned int)rand() % 32;
-		const uint64_t now = random_64() >> (2 + rand() % 30);
-		const uint64_t deadline = now + (random_64() >> (30 + rand() % 30));
+		const unsigned int shift = (unsigned int)random_below(&rng, 32);
+		const uint64_t now = random_next(&rng) >> (2 + random_below(&rng, 30));
+		const uint64_t deadline =
+			now + (random_next(&rng) >> (30 + random_below(&rng, 30)));
 		const uint32_t ticks = deadline_ticks(deadline, now, now, shift);
 		const uint64_t end = runs_out(now, ticks, shift);
 
@@ -80,7 +78,7 @@ int main(void)
 		TEST(the_ends_of_the_range),
 	};
 
-	srand(9);
+	rng.state = 9;
 
 	return RUN(tests);
 }

@@ -74,7 +74,7 @@ static void headers_are_judged(void)
 	for (unsigned int i = 0; i < 6; i++) {
 		h = (struct x86_xsave_header) { .xstate_bv = 3, .xcomp_bv = compacted | 3 };
 		REQUIRE(xsave_is_legal(&h, 3));
-		h.reserved[i] = 1ull << (random_below(&rng, 64));
+		h.reserved[i] = 1ull << random_below(&rng, 64);
 		REQUIRE(!xsave_is_legal(&h, 3));
 	}
 }

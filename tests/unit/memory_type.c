@@ -4,13 +4,15 @@
  * against an answer given page by page.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/memory_type.h"
 #include "tests/check.h"
+#include "tests/random.h"
 #include "x86/msr.h"
 #include "x86/page.h"
+
+static struct random rng;
 
 enum { UC = 0, WC = 1, WT = 4, WP = 5, WB = 6 };
 
@@ -288,35 +290,31 @@ static int block_type(uint64_t base, uint64_t n_bytes)
 	return type;
 }
 
-static uint64_t random64(void)
-{
-	return (uint64_t)rand() << 62 ^ (uint64_t)rand() << 31 ^ (uint64_t)rand();
-}
-
 static void random_registers(bool is_hostile)
 {
 	static const uint8_t types[] = { UC, WC, WT, WP, WB, WB, WB, UC };
 
-	start((rand() % 16 ? ENABLED : 0) | (rand() % 2 ? FIXED : 0) | types[rand() % 8],
-	      32 + (uint32_t)rand() % 21);
-	state.n_variable = (uint32_t)rand() % 9;
+	start((random_below(&rng, 16) ? ENABLED : 0) | (random_below(&rng, 2) ? FIXED : 0) |
+		      types[random_below(&rng, 8)],
+	      32 + (uint32_t)random_below(&rng, 21));
+	state.n_variable = (uint32_t)random_below(&rng, 9);
 	for (unsigned int i = 0; i < state.n_variable; i++) {
-		unsigned int shift = 12 + (unsigned int)rand() % 20;
+		unsigned int shift = 12 + (unsigned int)random_below(&rng, 20);
 		uint64_t mask = ~0ull << shift & ((1ull << state.physical_bits) - 1);
 
-		variable(i, (random64() & mask & 0x7fffffff) | types[rand() % 8],
-			 mask | (rand() % 4 ? VALID : 0));
-		if (is_hostile && rand() % 2)
-			state.mask[i] ^= random64() & random64() & 0xff7fffff;
-		if (is_hostile && rand() % 4 == 0)
-			state.base[i] = random64();
+		variable(i, (random_next(&rng) & mask & 0x7fffffff) | types[random_below(&rng, 8)],
+			 mask | (random_below(&rng, 4) ? VALID : 0));
+		if (is_hostile && random_below(&rng, 2))
+			state.mask[i] ^= random_next(&rng) & random_next(&rng) & 0xff7fffff;
+		if (is_hostile && random_below(&rng, 4) == 0)
+			state.base[i] = random_next(&rng);
 	}
 	for (unsigned int i = 0; i < MTRR_FIXED; i++) {
-		uint64_t type = types[rand() % 8];
+		uint64_t type = types[random_below(&rng, 8)];
 
 		state.fixed[i] = type * 0x0101010101010101;
-		if (rand() % 4 == 0)
-			state.fixed[i] = random64() & 0x0707070707070707;
+		if (random_below(&rng, 4) == 0)
+			state.fixed[i] = random_next(&rng) & 0x0707070707070707;
 	}
 }
 
@@ -327,8 +325,9 @@ static void compare(bool is_hostile, int rounds)
 	for (int i = 0; i < rounds; i++) {
 		random_registers(is_hostile);
 		for (int k = 0; k < 20; k++) {
-			uint64_t n_bytes = 4096ull << (rand() % 3 ? 9 : rand() % 14);
-			uint64_t base = rand() % 4 ? random64() & 0x7fffffff : 0;
+			uint64_t n_bytes = 4096ull
+					   << (random_below(&rng, 3) ? 9 : random_below(&rng, 14));
+			uint64_t base = random_below(&rng, 4) ? random_next(&rng) & 0x7fffffff : 0;
 			int expected, got;
 
 			base &= ~(n_bytes - 1);
@@ -344,19 +343,19 @@ static void compare(bool is_hostile, int rounds)
 
 static void random_ranges_agree_with_pages(void)
 {
-	srand(2);
+	rng.state = 2;
 	compare(false, 1500);
 }
 
 static void hostile_masks_agree_with_pages(void)
 {
-	srand(3);
+	rng.state = 3;
 	compare(true, 1500);
 }
 
 static void random_gibibytes_agree_with_pages(void)
 {
-	srand(4);
+	rng.state = 4;
 	for (int i = 0; i < 12; i++) {
 		random_registers(i % 2);
 		CHECK_EQ(type_at(0, GIB), block_type(0, GIB));

@@ -9,12 +9,14 @@
 #define TESTS_UNIT_NESTED_H
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/nested.h"
 #include "tests/check.h"
+#include "tests/random.h"
 #include "x86/paging.h"
+
+static struct random rng;
 
 /* ---- The processor's view of an entry, by the manual: ept.c, npt.c ------------------------------ */
 
@@ -189,8 +191,9 @@ static void tear_down(uint64_t n_pages)
 static uint64_t random_gpa(void)
 {
 	/* Few 2 MiB blocks and few pages, so that operations meet. */
-	return region_base[rand() % 2] + (uint64_t)(rand() % 3) * 0x0fe00000 +
-	       (uint64_t)(rand() % 4 ? rand() % 4 * 127 : rand() % 512) * PAGE_BYTES;
+	return region_base[random_below(&rng, 2)] + random_below(&rng, 3) * 0x0fe00000 +
+	       (random_below(&rng, 4) ? random_below(&rng, 4) * 127 : random_below(&rng, 512)) *
+		       PAGE_BYTES;
 }
 
 static struct virt_leaf random_leaf(unsigned int level)
@@ -198,15 +201,15 @@ static struct virt_leaf random_leaf(unsigned int level)
 	static const uint8_t rights[] = { 1, 3, 4, 5, 7, 7, 7, 0, 0, 0 };
 	static const uint8_t types[] = { MEMTYPE_UC, MEMTYPE_WC, MEMTYPE_WB };
 	struct virt_leaf leaf = {
-		.rights = rights[rand() % 10],
+		.rights = rights[random_below(&rng, 10)],
 		.level = (uint8_t)level,
-		.type = types[rand() % 3],
-		.spa = SPA(((uint64_t)(1 + rand() % 1000) << 31) & ~(LEVEL_SIZE(level) - 1)),
+		.type = types[random_below(&rng, 3)],
+		.spa = SPA((1 + random_below(&rng, 1000)) << 31 & ~(LEVEL_SIZE(level) - 1)),
 	};
 
 	if (!leaf.rights)
 		leaf.type = 0, leaf.spa = SPA(0);
-	else if (level == LEVEL_4K && rand() % 3 == 0)
+	else if (level == LEVEL_4K && random_below(&rng, 3) == 0)
 		leaf.rights |= VIRT_TRACKED;
 	return leaf;
 }
@@ -235,7 +238,7 @@ static void choose_witnesses(uint64_t gpa, uint64_t n_bytes, const struct virt_l
 		if (i < 6) /* in it, and at its edges; also just outside */
 			w->gpa = gpa + (i == 0	 ? 0
 					: i == 1 ? n_bytes - PAGE_BYTES
-						 : (uint64_t)rand() * PAGE_BYTES % n_bytes);
+						 : random_next(&rng) * PAGE_BYTES % n_bytes);
 		if (i == 6 && gpa % LEVEL_SIZE(LEVEL_1G))
 			w->gpa = gpa - PAGE_BYTES;
 		w->old = w->new = *model_at(w->gpa);
@@ -288,12 +291,14 @@ static void random_operations(int rounds, uint64_t n_pages)
 
 	set_up(n_pages);
 	for (int i = 0; i < rounds; i++) {
-		unsigned int level = rand() % 40 == 0 ? LEVEL_1G : rand() % 4 ? LEVEL_4K : LEVEL_2M;
+		unsigned int level = random_below(&rng, 40) == 0 ? LEVEL_1G
+				     : random_below(&rng, 4)	 ? LEVEL_4K
+								 : LEVEL_2M;
 		uint64_t gpa = random_gpa() & ~(LEVEL_SIZE(level) - 1);
 
 		n_refused += !set(gpa, level, random_leaf(level));
 		for (int k = 0; k < 3; k++)
-			check_lookup(random_gpa() + (uint64_t)(rand() % 4096));
+			check_lookup(random_gpa() + random_below(&rng, 4096));
 		check_lookup(gpa);
 	}
 	CHECK(n_pages > 20 ? !n_refused : n_refused > 0);
@@ -302,7 +307,7 @@ static void random_operations(int rounds, uint64_t n_pages)
 
 static void sets_splits_and_holes_agree_with_the_model_at_every_moment(void)
 {
-	srand(5);
+	rng.state = 5;
 	n_stores = n_flushes = 0;
 	random_operations(6000, N_PAGES);
 	CHECK(n_stores > 1000 && n_flushes > 50);
@@ -314,11 +319,11 @@ static void with_few_pages_a_refusal_changes_nothing(void)
 	static uint64_t before[N_PAGES][WORDS];
 	int n_refused = 0;
 
-	srand(6);
+	rng.state = 6;
 	for (uint64_t n_pages = 1; n_pages < 12; n_pages++) {
 		set_up(n_pages);
 		for (int i = 0; i < 200; i++) {
-			unsigned int level = 1 + (unsigned int)rand() % 2;
+			unsigned int level = 1 + (unsigned int)random_below(&rng, 2);
 			uint64_t gpa = random_gpa() & ~(LEVEL_SIZE(level) - 1);
 			struct virt_pages list = pages;
 

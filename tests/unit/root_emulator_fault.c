@@ -3,6 +3,7 @@
  * WinHvEmulation when something is in the way: malformed input, callbacks that fail, every status bit, faults of the
  * guest, instructions that are none or that do not belong to the exit.
  */
+#include "tests/random.h"
 #include "tests/unit/root_emulator.h"
 
 static struct client client;
@@ -509,29 +510,17 @@ static void emulator_refuses_strings_of_another_port(void)
 
 /* ---- Anything ---------------------------------------------------------------------------- */
 
-static uint64_t seed;
-
-/* SplitMix64. */
-static uint64_t random64(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 /* Any bytes, any registers, callbacks that fail: one answer, one Set at most, and that the last. */
 static void emulator_has_one_answer_to_anything(void)
 {
 	static struct client c;
 	unsigned int n_done = 0, n_ports = 0;
+	struct random rng = { 1 };
 
-	seed = 1;
 	client_begin(&c, LONG64);
 	c.is_folded = true;
 	for (unsigned int i = 0; i < 100000; i++) {
-		uint64_t dice = random64();
+		uint64_t dice = random_next(&rng);
 		uint8_t bytes[16];
 		UINT32 status;
 
@@ -542,18 +531,19 @@ static void emulator_has_one_answer_to_anything(void)
 		reg(&c, WHvX64RegisterXCr0)->Reg64 = dice >> 32 & 0xe7;
 		reg(&c, WHvX64RegisterSs)->Segment.DescriptorPrivilegeLevel = dice & 0x200 ? 3 : 0;
 		for (unsigned int k = 0; k < 16; k++)
-			reg(&c, WHvX64RegisterRax + k)->Reg64 = random64() >> (random64() & 63);
+			reg(&c, WHvX64RegisterRax + k)->Reg64 =
+				random_next(&rng) >> (random_next(&rng) & 63);
 		reg(&c, WHvX64RegisterRcx)->Reg64 &= 0xff;
 		for (unsigned int k = 0; k < 16; k++)
-			bytes[k] = (uint8_t)random64();
+			bytes[k] = (uint8_t)random_next(&rng);
 		c.n_pages = 1;
-		c.pages[0].gva = random64() & 0xf000;
+		c.pages[0].gva = random_next(&rng) & 0xf000;
 		c.pages[0].gpa = c.pages[0].gva;
 		c.pages[0].forbidden = dice >> 40 & 7;
 		c.pages[0].code = dice >> 44 & 7;
 		c.fail_at = dice & 0x400 ? (dice >> 16 & 31) : NONE;
 		if (dice & 0x1800) {
-			mmio_bytes(&c, bytes, 16, random64() % 17);
+			mmio_bytes(&c, bytes, 16, random_next(&rng) % 17);
 			status = try_mmio(&c);
 		} else {
 			bytes[0] = dice & 0x2000 ? 0xf3 : 0x66;

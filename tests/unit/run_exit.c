@@ -3,6 +3,8 @@
  * Exit records, byte by byte. The offsets are those of reference/whp-api.md, section 5.1, written as numbers:
  * the headers are not asked.
  */
+#include <stdio.h>
+
 #include "hv/run/record.h"
 #include "tests/unit/run_world.h"
 #include "x86/dr.h"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* Tags of cached translations: each has one owner, 0 has none, and those that come back are found again. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/tag.h"
 #include "tests/check.h"
+#include "tests/random.h"
+
+static struct random rng;
 
 static struct tags tags;
 static bool is_owned[TAG_MAX];
@@ -56,7 +58,7 @@ static void a_tag_that_comes_back_is_found(void)
 		while (take(n))
 			;
 		for (int k = 0; k < 100; k++) {
-			const uint16_t tag = (uint16_t)(1 + (uint32_t)rand() % (n - 1));
+			const uint16_t tag = (uint16_t)(1 + random_below(&rng, n - 1));
 
 			give(tag);
 			CHECK_EQ(take(n), tag);
@@ -73,7 +75,7 @@ static void owners_come_and_go(void)
 
 		begin();
 		for (int k = 0; k < 20000; k++) {
-			const uint16_t tag = (uint16_t)(1 + (uint32_t)rand() % (n - 1));
+			const uint16_t tag = (uint16_t)(1 + random_below(&rng, n - 1));
 
 			if (is_owned[tag]) {
 				give(tag);
@@ -96,7 +98,7 @@ int main(void)
 		TEST(owners_come_and_go),
 	};
 
-	srand(8);
+	rng.state = 8;
 
 	return RUN(tests);
 }

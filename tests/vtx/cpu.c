@@ -53,14 +53,9 @@ void virt_panic(const char *format, ...)
 	abort();
 }
 
-/* splitmix64 */
 uint64_t vtx_random(void)
 {
-	uint64_t z = vtx.junk += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	return random_next(&vtx.junk);
 }
 
 static void clear_memory(uint64_t ram_bytes)
@@ -87,7 +82,7 @@ void vtx_start(unsigned int set, uint64_t ram_bytes, uint64_t junk)
 	memset(&vtx, 0, sizeof(vtx));
 	vtx.set = set % VTX_SETS;
 	vtx.ram_bytes = ram_bytes;
-	vtx.junk = junk;
+	vtx.junk.state = junk;
 	vtx.tsc = 1000000;
 	vtx.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
 	vtx.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;

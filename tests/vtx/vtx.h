@@ -21,6 +21,7 @@
 #include "arch/virt.h"
 #include "arch/vmx/fields.h"
 #include "arch/x86/percpu.h"
+#include "tests/random.h"
 #include "x86/fx.h"
 
 #define VTX_SETS       4u /* processors to choose from, see sets.c */
@@ -54,7 +55,7 @@ struct vtx {
 
 	struct percpu *percpu;
 	uint64_t ram_bytes;
-	uint64_t junk; /* state of the generator for what a processor leaves undefined */
+	struct random junk; /* for what a processor leaves undefined */
 
 	/* The last entry that failed: what rule was broken, in words. */
 	const char *refusal;

@@ -109,15 +109,14 @@ struct vp *vp_at(unsigned int slot, unsigned int index)
 /* Another processor of the root writes to a page that the hypervisor may be reading. */
 static void meddle(void)
 {
-	uint64_t *const state = &world.meddle_state;
+	const uint64_t dice = random_next(&world.meddler);
 	uint64_t where, value;
 
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	if (*state >> 59)
+	if (dice >> 59)
 		return;
-	where = *state >> 24;
-	value = *state >> 16 & 7 ? *state >> 8 & 0xff : *state * 0x9e3779b97f4a7c15ull;
-	switch (*state >> 20 & 3) {
+	where = dice >> 24;
+	value = dice >> 16 & 7 ? dice >> 8 & 0xff : random_next(&world.meddler);
+	switch (dice >> 20 & 3) {
 	case 0: where = BUFFERS + where % (N_BUFFERS * PAGE_SIZE); break;
 	case 1: where = SHARED + where % (MAX_PARTITIONS * MAX_VPS * PAGE_SIZE); break;
 	case 2: where = SHARED + PAGE_SIZE * (where % 4) + (where >> 8) % 128; break;
@@ -213,7 +212,7 @@ static void machine_begin(void)
 	if (more & 2)
 		fake.uncached_base = 40 * MIB + PAGE_SIZE, fake.uncached_bytes = 5 * MIB;
 	world.has_other_cpu = more & 4;
-	world.meddle_state = more >> 3;
+	world.meddler.state = more >> 3;
 	set_msrs();
 	handover = fake_handover(BLOCK_BASE, block);
 	/* A heap that suffices, or one that is soon used up. */

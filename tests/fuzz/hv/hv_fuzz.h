@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "arch/fake/fake.h"
+#include "tests/random.h"
 #include "hv/mem/frame.h"
 #include "hv/mem/gpa.h"
 #include "hv/hv.h"
@@ -82,7 +83,7 @@ struct world {
 	bool has_other_cpu;    /* somebody writes to the root's memory at any time */
 	bool has_retyped;      /* memory types have changed: the root's map may lack something */
 	bool is_reset;	       /* the last exit of the root has reset the machine */
-	uint64_t meddle_state; /* of what the other processor does */
+	struct random meddler; /* what the other processor does */
 	struct virt_exit planned;
 	unsigned int n_root_exits, n_stuck, n_child_exits;
 	bool is_refused;	    /* the processor does not take the next entry */

@@ -2,6 +2,7 @@
 /*
  * The local APIC as state of a VP: the page that clients save and restore, both layouts, and its registers by name.
  */
+#include "tests/random.h"
 #include "tests/system/apps/conformance/apic.h"
 
 #include "root/call/platform.h"
@@ -239,14 +240,12 @@ static void apic_state_refuses_bad_calls(void)
 /* Whatever a page says, the answer is a result, and the guest goes on or is refused. */
 static void apic_state_bears_any_page(void)
 {
-	uint64_t random = 0x5eed;
+	struct random rng = { 0x5eed };
 
 	begin();
 	for (unsigned int round = 0; round < 50; round++) {
-		for (uint32_t i = 0; i < BYTES; i++) {
-			random = random * 6364136223846793005ull + 1442695040888963407ull;
-			state[i] = (uint8_t)(random >> 56);
-		}
+		for (uint32_t i = 0; i < BYTES; i++)
+			state[i] = (uint8_t)random_next(&rng);
 		(void)WHvSetVirtualProcessorInterruptControllerState2(apic_board.partition, 1,
 								      state, BYTES);
 		get(1, other);

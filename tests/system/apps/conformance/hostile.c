@@ -6,6 +6,7 @@
  * The random calls come from a generator with a fixed seed. What could harm the root itself by the root's own
  * will is left out: buffers and loans outside of our arena that are RAM.
  */
+#include "tests/random.h"
 #include "tests/system/apps/conformance/check.h"
 
 #include "root/call/hypercall.h"
@@ -36,23 +37,15 @@ DECLARE_GUEST(jump);
 DECLARE_GUEST(loop_forever);
 DECLARE_GUEST(ud2);
 
-static uint64_t random_state;
+static struct random rng;
 static uint8_t *arena;
 static uint64_t handles[MAX_HANDLES];
 static unsigned int n_handles;
 static uint64_t stale_handle; /* of a partition that has gone */
 
-static uint64_t random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
 static uint64_t pick(uint64_t n)
 {
-	return random() % n;
+	return random_below(&rng, n);
 }
 
 /* A number that is small, or on an edge, or anything. */
@@ -63,7 +56,7 @@ static uint64_t any_number(void)
 	case 1: return ~0ull;
 	case 2: return 1ull << pick(64);
 	case 3: return (1ull << pick(64)) - 1;
-	case 4: return random();
+	case 4: return random_next(&rng);
 	case 5: return pick(256) * 4096;
 	default: return pick(32);
 	}
@@ -259,26 +252,32 @@ static bool is_call(uint64_t code)
 	       (code >= WHIT_CALL_VERSION && code <= WHIT_CALL_SET_TSC);
 }
 
-static uint64_t any_code(void)
+static uint64_t pick_code(void)
 {
-	uint64_t code;
+	const uint64_t code = pick(37);
 
 	switch (pick(16)) {
 	case 0: return pick(2) ? any_number() : 36 + pick(32);
 	case 1: return 0x100 + pick(9);
-	case 5: return WHIT_CALL_MAP_GPA_RANGE;
-	case 2: return n_handles < MAX_HANDLES ? WHIT_CALL_CREATE_PARTITION : WHIT_CALL_LEND;
+	case 2: return WHIT_CALL_CREATE_PARTITION;
 	case 3: return WHIT_CALL_SETUP_PARTITION;
 	case 4: return WHIT_CALL_CREATE_VP;
+	case 5: return WHIT_CALL_MAP_GPA_RANGE;
 	default: break;
 	}
-	code = pick(37);
-	if (code == WHIT_CALL_CREATE_PARTITION && n_handles == MAX_HANDLES)
-		code = WHIT_CALL_LEND;
 	/* Rarely, so that there are partitions with something in them. */
 	if ((code == WHIT_CALL_DELETE_PARTITION || code == WHIT_CALL_DELETE_VP) && pick(32))
-		code = WHIT_CALL_GET_REGISTERS;
+		return WHIT_CALL_GET_REGISTERS;
 	return code;
+}
+
+/* No partition beyond those that are remembered, wherever the number of the call comes from. */
+static uint64_t any_code(void)
+{
+	const uint64_t code = pick_code();
+
+	return code == WHIT_CALL_CREATE_PARTITION && n_handles == MAX_HANDLES ? WHIT_CALL_LEND
+									      : code;
 }
 
 static void fill_arena(void)
@@ -309,7 +308,7 @@ static void hostile_hypercalls_by_the_ten_thousand(void)
 	CHECK_EQ(WhitGetStats(&before), S_OK);
 	if (check_has_failed())
 		return;
-	random_state = 0x57484954;
+	rng.state = 0x57484954;
 	fill_arena();
 	for (unsigned int i = 0; i < N_CALLS; i++) {
 		uint64_t code = any_code();

@@ -4,6 +4,7 @@
  * every kind, for some million instructions: `hostile=N` (options.h). Whatever dies is started again. Then a
  * neighbour has all that it had, the root lives, its pages are back, and the hypervisor has had nothing to say.
  */
+#include "tests/random.h"
 #include "tests/system/apps/conformance/fpu.h"
 
 #include "root/call/platform.h"
@@ -41,17 +42,9 @@ DECLARE_GUEST(hostile_16);
 
 static struct board board, neighbour;
 static struct fpu_layout layout;
-static uint64_t random_state;
+static struct random rng;
 static uint64_t n_actions, n_starts, n_exits, n_hangs;
 static uint32_t last_count;
-
-static uint64_t random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 static uint32_t *word(uint32_t address)
 {
@@ -104,7 +97,7 @@ static void fill_memory(enum mode mode)
 	*word(PATCH + 17) = base;
 	board.ram[PATCH + (mode == REAL ? 19 : 21)] = 0xc3;
 	if (!*word(SEED))
-		*word(SEED) = (uint32_t)random() | 1;
+		*word(SEED) = (uint32_t)random_next(&rng) | 1;
 }
 
 static WHV_REGISTER_VALUE segment(uint16_t selector, uint16_t attributes)
@@ -141,7 +134,7 @@ static void start(uint32_t vp)
 		WHvRegisterInterruptState,
 		WHvRegisterInternalActivityState,
 	};
-	const enum mode mode = (enum mode)(random() % 3);
+	const enum mode mode = (enum mode)(random_below(&rng, 3));
 	const bool is_long = mode == LONG, is_real = mode == REAL;
 	const uint16_t data_selector = is_real ? 0 : 16;
 	const WHV_REGISTER_VALUE data = segment(data_selector, is_real ? 0x8093 : 0xc093);
@@ -182,7 +175,7 @@ static void start(uint32_t vp)
 		       "one value each");
 	n_starts++;
 	fill_memory(mode);
-	if (random() % 64 == 0)
+	if (random_below(&rng, 64) == 0)
 		CHECK_EQ(WHvResetPartition(board.partition), S_OK);
 	CHECK_EQ(WHvSetVirtualProcessorRegisters(board.partition, vp, names,
 						 sizeof(names) / sizeof(names[0]), values),
@@ -240,15 +233,15 @@ static bool answer(uint32_t vp, uint32_t reason)
 			return false;
 		board_skip(&board, vp);
 		return true;
-	case WHvRunVpExitReasonMemoryAccess: go_on_elsewhere(vp); return random() % 8 != 0;
-	case WHvRunVpExitReasonX64Halt: return random() % 4 != 0;
+	case WHvRunVpExitReasonMemoryAccess: go_on_elsewhere(vp); return random_below(&rng, 8) != 0;
+	case WHvRunVpExitReasonX64Halt: return random_below(&rng, 4) != 0;
 	case WhitRunVpExitReasonTurn:
 		(void)WHvRequestInterrupt(
 			board.partition,
 			&(const WHV_INTERRUPT_CONTROL) { .Type = WHvX64InterruptTypeNmi,
 							 .Destination = vp },
 			sizeof(WHV_INTERRUPT_CONTROL));
-		return random() % 4 != 0;
+		return random_below(&rng, 4) != 0;
 	case WHvRunVpExitReasonCanceled: n_hangs++; return false; /* long without an exit to here */
 	default:
 		CHECK(reason == WHvRunVpExitReasonUnrecoverableException ||
@@ -277,7 +270,7 @@ static void run_turn(uint32_t vp, uint64_t until)
 		if (i >= 16 && count_of_turn[i] == count_of_turn[i - 16])
 			return;
 		if (!*word(SEED))
-			*word(SEED) = (uint32_t)random() | 1;
+			*word(SEED) = (uint32_t)random_next(&rng) | 1;
 	}
 }
 
@@ -379,7 +372,7 @@ static void hostile_guests_at_random_harm_nobody(void)
 	CHECK_EQ(WhitGetStats(&before), S_OK);
 	begin_neighbour();
 	log_before = log_end();
-	random_state = 0x57484954;
+	rng.state = 0x57484954;
 	n_actions = n_starts = n_exits = n_hangs = 0;
 	CHECK(timer_start(1, true, tick));
 	for (unsigned int kind = 0; kind < KINDS && !check_has_failed(); kind++) {

@@ -3,6 +3,7 @@
  * State of a VP in one piece: its XSAVE image in the compacted form, held against what the guest itself saves and
  * loads, and the counters of VPs and partitions. SDM 1 "Managing State Using the XSAVE Feature Set".
  */
+#include "tests/random.h"
 #include "tests/system/apps/conformance/fpu.h"
 
 #include "root/call/platform.h"
@@ -192,16 +193,17 @@ static void xsave_state_malformed_is_refused(void)
 
 static void xsave_state_bears_any_header(void)
 {
-	uint64_t random = 0xfeed;
+	struct random rng = { 0xfeed };
 
 	if (begin()) {
 		const UINT32 n_bytes = get_all();
 
 		for (unsigned int i = 0; i < 500; i++) {
 			for (uint32_t j = 0; j < n_bytes / 8; j++) {
-				random = random * 6364136223846793005ull + 1442695040888963407ull;
+				const uint64_t word = random_next(&rng);
+
 				if (i % 2 || j * 8 == FPU_XSTATE_BV || j * 8 == FPU_XCOMP_BV)
-					fpu_set_word(state, j * 8, random);
+					fpu_set_word(state, j * 8, word);
 			}
 			if (i % 4 == 0)
 				fpu_set_word(state, FPU_XCOMP_BV, layout.mask | FPU_COMPACTED);
