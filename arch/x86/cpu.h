@@ -30,7 +30,7 @@ void idt_table(struct x86_table *table);
 void x86_load_cs(uint16_t cs);
 void x86_unblock_nmi(void);
 
-/* msr.asm: false if the instruction gives #GP. The labels are for the fault handler. */
+/* safe.asm: false if the instruction gives #GP. The labels are for the fault handler. */
 bool x86_rdmsr_safe(uint32_t msr, uint64_t *value);
 bool x86_wrmsr_safe(uint32_t msr, uint64_t value);
 bool x86_xsetbv_safe(uint32_t index, uint64_t value);

@@ -19,7 +19,7 @@
 #define IMAGE_ALIGNMENT LEVEL_SIZE(LEVEL_2M)
 #define GDT_TSS_BUSY	(1ull << 41) /* in a TSS descriptor */
 
-/* Where start_run() is to run; entry.asm knows the order. */
+/* Where start_run() is to run; launch.asm knows the order. */
 struct start_world {
 	uint64_t cr3, rsp;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The instructions of the model's processor but VMX's. In the hypervisor a fault is a bug: it screams, but in the "safe" forms of
- * arch/x86/msr.asm.
+ * arch/x86/safe.asm.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
