@@ -371,7 +371,9 @@ void switch_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_KERNEL_GS_BASE: syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value); return;
 	case VIRT_TSC_AUX:
 		syscall_set(vp, SYSCALL_TSC_AUX, value);
-		if (!vp->is_root)
+		if (vp->is_root)
+			note_tsc_aux(vp);
+		else
 			want_syscall(vp);
 		return;
 	case VIRT_XCR0: xstate_set_xcr0(vp, value); return;
