@@ -6,7 +6,7 @@
 #	make vtx-fuzz		runs the fuzzer for FUZZ_SECONDS; finds go to the build directory
 
 VTX_SOURCES := $(wildcard hv/*.c hv/*/*.c emu/*.c tests/vtx/*.c tests/fuzz/vtx_*.c) $(filter-out arch/vmx/offsets.c,$(wildcard arch/vmx/*.c)) \
-	$(filter-out $(addprefix arch/x86/,start.c gdt.c idt.c panic.c string.c),$(wildcard arch/x86/*.c))
+	$(filter-out $(addprefix arch/x86/,start.c gdt.c idt.c string.c),$(wildcard arch/x86/*.c))
 VTX_OBJECTS := $(VTX_SOURCES:%.c=$(B)/vtx/%.o)
 VTX_FUZZ_OBJECTS := $(VTX_SOURCES:%.c=$(B)/vtx-fuzz/%.o)
 
@@ -23,6 +23,17 @@ host-tests: $(B)/tests/fuzz/vtx_fuzz
 $(B)/vtx/%.o: %.c tests/fuzz/vtx.mk
 	@mkdir -p $(@D)
 	$(CC) $(VTX_CFLAGS) -DFUZZ_REPLAY -MMD -MP -c $< -o $@
+
+# Unit tests of arch/vmx on the same model: $(B)/host/vmx_NAME.
+VMX_OBJECTS := $(filter $(B)/vtx/arch/% $(B)/vtx/tests/vtx/%,$(VTX_OBJECTS))
+VMX_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/vmx_*.c))
+HOST_TESTS += $(VMX_TESTS)
+
+$(VMX_TESTS): $(B)/host/%: $(B)/vtx/tests/unit/%.o $(VMX_OBJECTS) $(CHECK:%.c=$(B)/vtx/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(VTX_CFLAGS) $^ -o $@
+
+-include $(VMX_TESTS:$(B)/host/%=$(B)/vtx/tests/unit/%.d)
 
 $(B)/host/vtx_replay: $(VTX_OBJECTS)
 	@mkdir -p $(@D)

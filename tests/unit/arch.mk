@@ -11,16 +11,12 @@ $(B)/unit/arch_deadline: tests/unit/deadline.c arch/x86/deadline.c
 $(B)/unit/arch_ept: tests/unit/ept.c arch/x86/nested.c arch/vmx/ept.c
 $(B)/unit/arch_npt: tests/unit/npt.c arch/x86/nested.c
 $(B)/unit/arch_ept $(B)/unit/arch_npt: tests/unit/nested.h
-$(B)/unit/arch_vmx_step: tests/unit/vmx_step.c
 $(B)/unit/arch_log: tests/unit/log.c arch/x86/log.c arch/x86/format.c
 
-ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps memory_type ept npt log tag deadline vmx_step)
-
-$(B)/unit/arch_vmx_step: ARCH_TEST_INCLUDED := $(addprefix arch/vmx/,run.c exit.c inject.c) arch/x86/held.c
-$(B)/unit/arch_vmx_step: $(addprefix arch/vmx/,run.c exit.c inject.c) arch/x86/held.c
+ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps memory_type ept npt log tag deadline)
 
 $(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/check.h)
 	@mkdir -p $(@D)
-	$(CC) $(ARCH_TEST_CFLAGS) $(filter-out $(ARCH_TEST_INCLUDED),$(filter %.c,$^)) $(CHECK) -o $@
+	$(CC) $(ARCH_TEST_CFLAGS) $(filter %.c,$^) $(CHECK) -o $@
 
 HOST_TESTS += $(ARCH_TESTS)

@@ -18,6 +18,7 @@
 #include "tests/vtx/vtx.h"
 #include "arch/vmx/vmx.h"
 #include "whit/layout.h"
+#include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 #include "x86/msr.h"
@@ -36,20 +37,6 @@ void vtx_scream(const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
-	abort();
-}
-
-void virt_panic(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fputs("PANIC: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "%s%s\n", vtx.refusal ? "; the last entry was refused: " : "",
-		vtx.refusal ? vtx.refusal : "");
 	abort();
 }
 
@@ -301,9 +288,23 @@ void x86_int3(void)
 	vtx_scream("INT3 in the hypervisor");
 }
 
+void x86_cli(void)
+{
+}
+
+/* The hypervisor halts at the end of a panic alone: its last words are in the log. */
 void x86_hlt(void)
 {
-	vtx_scream("HLT in the hypervisor");
+	char text[4096];
+	uint64_t at = 0;
+	size_t n;
+
+	if (vtx.halted)
+		vtx.halted();
+	while ((n = log_read(at, text, sizeof(text), &at)))
+		fwrite(text, 1, n, stderr);
+	vtx_scream("HLT in the hypervisor%s%s", vtx.refusal ? "; the last entry was refused: " : "",
+		   vtx.refusal ? vtx.refusal : "");
 }
 
 /* ---- Extended state ---------------------------------------------------------------------- */

@@ -66,6 +66,7 @@ struct vtx {
 	void (*refused)(void); /* after an entry that failed for its guest state */
 	bool is_broken;	       /* the next entry fails with a machine check */
 	void (*reset)(void);   /* the machine is reset; it must not return */
+	void (*halted)(void);  /* a panic is over; it must not return */
 };
 
 extern struct vtx vtx;

@@ -34,6 +34,7 @@ uint8_t x86_inb(uint16_t port);
 uint64_t x86_rdtsc(void);
 void x86_wbinvd(void);
 void x86_pause(void);
+void x86_cli(void);
 void x86_lidt(const struct x86_table *table);
 void x86_int3(void);
 void x86_hlt(void);
