@@ -63,6 +63,7 @@ void reset_registers(struct virt_vp *vp, uint64_t cr0)
 	virt_inject(vp, &none);
 }
 
+/* PDPTEs are left: they are loaded whenever PAE paging is turned on. */
 static void reset_child_only(struct virt_vp *vp)
 {
 	virt_set(vp, VIRT_PAT, PAT_RESET);
@@ -70,8 +71,6 @@ static void reset_child_only(struct virt_vp *vp)
 	virt_set(vp, VIRT_SYSENTER_ESP, 0);
 	virt_set(vp, VIRT_SYSENTER_EIP, 0);
 	virt_set(vp, VIRT_DEBUGCTL, 0);
-	for (enum virt_reg reg = VIRT_PDPTE0; reg <= VIRT_PDPTE3; reg++)
-		virt_set(vp, reg, 0);
 	switch_reset(vp);
 	xstate_reset(vp);
 }
