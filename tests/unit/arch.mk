@@ -11,9 +11,12 @@ $(B)/unit/arch_deadline: tests/unit/deadline.c arch/x86/deadline.c
 $(B)/unit/arch_ept: tests/unit/ept.c arch/x86/nested.c arch/vmx/ept.c
 $(B)/unit/arch_npt: tests/unit/npt.c arch/x86/nested.c
 $(B)/unit/arch_ept $(B)/unit/arch_npt: tests/unit/nested.h
+# The instructions are the program's own.
+$(B)/unit/arch_switch_by_hand: tests/unit/switch_by_hand.c arch/x86/switch.c
+$(B)/unit/arch_switch_by_hand: ARCH_TEST_CFLAGS := -Itests/vtx/include $(ARCH_TEST_CFLAGS)
 $(B)/unit/arch_log: tests/unit/log.c arch/x86/log.c arch/x86/format.c
 
-ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps memory_type ept npt log tag deadline)
+ARCH_TESTS := $(addprefix $(B)/unit/arch_,caps memory_type ept npt log tag deadline switch_by_hand)
 
 $(ARCH_TESTS): $(wildcard arch/*.h arch/x86/*.h arch/vmx/*.h include/x86/*.h tests/check.h)
 	@mkdir -p $(@D)
