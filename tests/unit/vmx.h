@@ -150,6 +150,7 @@ static struct virt_exit run(struct virt_vp *vp)
 		virt_switch(vtx.percpu->switched, vp);
 	virt_run(vp, &exit);
 	CHECK_EQ(next_shot, n_shots);
+	CHECK(!exit.is_partial); /* VT-x tells all of it */
 	n_shots = next_shot = 0;
 	return exit;
 }

@@ -545,7 +545,10 @@ static void the_roots_syscall_msrs_are_written_through(void)
 	root->regs.gpr[X86_RDX] = 0x80000000;
 	CHECK_EQ(run_to(root, REASON_WRMSR, 0).reason, VIRT_EXIT_WRMSR);
 	CHECK_EQ(vtx_msr(MSR_LSTAR)->value, 0x1001);
-	/* A child's all exit. */
+	/* Another one, and a child's all, are for hv/. */
+	root->regs.gpr[X86_RCX] = MSR_PAT;
+	root->regs.gpr[X86_RDX] = 0;
+	CHECK_EQ(run_to(root, REASON_WRMSR, 0).reason, VIRT_EXIT_WRMSR);
 	child->regs.gpr[X86_RCX] = MSR_LSTAR;
 	CHECK_EQ(run_to(child, REASON_WRMSR, 0).reason, VIRT_EXIT_WRMSR);
 }

@@ -59,6 +59,35 @@ static void the_first_entry_launches_and_the_others_resume(void)
 	CHECK_EQ(vtx.n_refused, 0);
 }
 
+/* Cached translations of a VP with a VPID outlive an exit: they go when paging changes, by one INVVPID. */
+static void a_change_of_paging_flushes_once(void)
+{
+	static const enum virt_reg regs[] = { VIRT_CR0, VIRT_CR3, VIRT_CR4, VIRT_EFER };
+	uint64_t before;
+
+	machine(0);
+	run_to(child, REASON_CPUID, 0);
+	for (unsigned int i = 0; i <= COUNT(regs) + 1; i++) {
+		before = vtx.n_flushes;
+		if (i < COUNT(regs))
+			virt_set(child, regs[i], virt_get(child, regs[i]));
+		else if (i == COUNT(regs))
+			virt_flush(child);
+		run_to(child, REASON_CPUID, 0);
+		CHECK_EQ(vtx.n_flushes - before, i <= COUNT(regs));
+		run_to(child, REASON_CPUID, 0);
+		CHECK_EQ(vtx.n_flushes - before, i <= COUNT(regs));
+	}
+	/* A new owner of a VPID flushes what the last one has left. */
+	before = vtx.n_flushes;
+	virt_switch(child, root);
+	virt_vp_destroy(child, &pages);
+	child = virt_vp_create(&pages, &child_space);
+	REQUIRE(child);
+	run_to(child, REASON_CPUID, 0);
+	CHECK_EQ(vtx.n_flushes - before, 1);
+}
+
 /* ---- Entries that do not happen ---------------------------------------------------------- */
 
 /* A refused entry leaves the launch state as it was; the next one must be of the right kind. */
@@ -167,11 +196,6 @@ static void without_a_timer_an_interrupt_brings_the_deadline(void)
 
 /* ---- Going past an instruction ----------------------------------------------------------- */
 
-static void skip(unsigned int length)
-{
-	virt_skip(child, length);
-}
-
 static void rip_is_cut_to_the_width_of_the_mode(void)
 {
 	static const struct {
@@ -192,7 +216,7 @@ static void rip_is_cut_to_the_width_of_the_mode(void)
 		virt_set(child, VIRT_EFER, rows[i].efer);
 		virt_set_segment(child, SEG_CS, &cs);
 		child->regs.rip = rows[i].from;
-		skip(2);
+		virt_skip(child, 2);
 		CHECK_EQ(child->regs.rip, rows[i].to);
 		CHECK_EQ(vtx_get(VMCS_GUEST_RIP), rows[i].to);
 	}
@@ -210,7 +234,7 @@ static void an_instruction_that_is_skipped_ends_shadow_and_rf(void)
 		virt_set(child, VIRT_DEBUGCTL, by_branch ? DEBUGCTL_BTF : 0);
 		child->regs.rflags =
 			RFLAGS_ONE | (has_tf ? RFLAGS_TF : 0) | (has_rf ? RFLAGS_RF : 0);
-		skip(2);
+		virt_skip(child, 2);
 		CHECK_EQ(virt_get(child, VIRT_SHADOW), VIRT_SHADOW_NMI);
 		CHECK(!(child->regs.rflags & RFLAGS_RF));
 		CHECK_EQ(virt_get(child, VIRT_PENDING_DEBUG) & PENDING_DEBUG_BS,
@@ -375,6 +399,7 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(registers_go_in_and_come_back),
 		TEST(the_first_entry_launches_and_the_others_resume),
+		TEST(a_change_of_paging_flushes_once),
 		TEST(after_a_refusal_the_vp_can_be_entered),
 		TEST(a_machine_check_during_an_entry_is_the_roots),
 		TEST(a_threshold_above_the_tpr_is_mended),

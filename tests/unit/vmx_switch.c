@@ -355,6 +355,24 @@ static void a_reset_leaves_nothing(void)
 		}
 }
 
+/* SDM 3C "MSR-Bitmap Address": writes of the high range stand in the fourth kilobyte. */
+static void the_roots_writes_are_watched(void)
+{
+	for (unsigned int set = 0; set < VTX_SETS; set++) {
+		const uint8_t *bitmap;
+
+		machine(set);
+		bitmap = virt_ptr(vmx_vp(root)->msr_bitmap);
+		for (unsigned int i = 0; i < 6; i++) {
+			const uint32_t at = msrs[i] & 0x1fff;
+			const bool is_watched = msrs[i] != MSR_KERNEL_GS_BASE && vtx_msr(msrs[i]);
+
+			CHECK_EQ(bitmap[3072 + at / 8] >> at % 8 & 1, is_watched);
+			CHECK_EQ(bitmap[1024 + at / 8] >> at % 8 & 1, 0);
+		}
+	}
+}
+
 static uint64_t seen_aux;
 
 static void child_reads_aux(struct virt_regs *regs)
@@ -420,6 +438,7 @@ int main(void)
 		TEST(registers_can_be_set_while_they_are_loaded),
 		TEST(the_root_can_be_set_while_a_child_is_in),
 		TEST(a_reset_leaves_nothing),
+		TEST(the_roots_writes_are_watched),
 		TEST(the_roots_tsc_aux_is_hidden),
 		TEST(another_partition_finds_no_predictions),
 	};
