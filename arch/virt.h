@@ -6,7 +6,11 @@
  * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in
  * the other direction is hv_main(), the hypervisor's main function.
  *
- * A struct virt_vp belongs to the processor that created it. All functions run with interrupts off.
+ * 24 of its functions are the same for all vendors and stand in arch/x86, 20 are the vendor's own;
+ * each section says which.
+ *
+ * At most one processor uses a struct virt_vp at a time, and at most one changes a struct
+ * virt_space: hv/ sees to that. All functions run with interrupts off.
  */
 #ifndef ARCH_VIRT_H
 #define ARCH_VIRT_H
@@ -19,7 +23,7 @@
 #include "x86/cpuid.h"
 #include "x86/seg.h"
 
-/* ---- The machine ------------------------------------------------------------------------ */
+/* ---- The machine: arch/x86 --------------------------------------------------------------- */
 
 /* Added to a spa_t it gives the address at which the hypervisor sees that byte. */
 extern const uint64_t virt_direct_base;
@@ -60,25 +64,23 @@ static inline void virt_pages_give(struct virt_pages *pages, spa_t page)
 
 /* Facts of the processor that hv/ needs for its policies; the same on all processors. */
 struct virt_machine {
-	uint8_t vendor;		  /* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
-	uint8_t physical_bits;	  /* MAXPHYADDR, 32 to 52 */
-	uint8_t memory_bits;	  /* those that choose memory; the others choose its key (MKTME) */
-	uint8_t linear_bits;	  /* 48 or 57 */
-	uint8_t max_leaf_level;	  /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
-	bool has_1g_pages;	  /* in page tables that are not nested */
-	bool has_execute_only;	  /* nested mappings can allow execution alone */
-	bool has_nested_ad;	  /* nested page tables have accessed and dirty flags */
-	bool has_pdptes;	  /* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
-	bool has_deadline;	  /* virt_set_deadline() is exact; else an interrupt does it */
-	uint8_t apic;		  /* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
-	uint32_t child_has;	  /* VIRT_HAS_…: instructions that children can be let use */
-	uint64_t cr0_must_be_one; /* of a running VP, but for PE and PG */
-	uint64_t cr4_must_be_one;
-	uint64_t cr4_possible;	/* CR4 bits that the processor has, VMXE and SMXE taken off */
+	uint8_t vendor;		/* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
+	uint8_t physical_bits;	/* MAXPHYADDR, 32 to 52 */
+	uint8_t memory_bits;	/* those that choose memory; the others choose its key (MKTME) */
+	uint8_t linear_bits;	/* 48 or 57 */
+	uint8_t max_leaf_level; /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
+	bool has_1g_pages;	/* in page tables that are not nested */
+	bool has_execute_only;	/* nested mappings can allow execution alone */
+	bool has_pdptes;	/* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
+	bool has_deadline;	/* virt_set_deadline() is exact; else an interrupt does it */
+	uint8_t apic;		/* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
+	uint32_t child_has;	/* VIRT_HAS_…: instructions that children can be let use */
+	uint64_t cr4_possible;	/* CR4 bits that a guest can have */
 	uint64_t efer_possible; /* EFER bits that the processor has */
 	uint64_t xcr0_possible; /* XCR0 bits that the processor has; 0 without XSAVE */
 	uint64_t xcr0_child;	/* those that a child can be given: their state is switched */
 	uint64_t xss_child;	/* the same of IA32_XSS; 0 without XSAVES */
+	uint32_t fpu_bytes;	/* of the image of a child's extended state, virt_fpu_save() */
 };
 
 #define VIRT_HAS_RDTSCP	 (1u << 0)
@@ -86,7 +88,7 @@ struct virt_machine {
 #define VIRT_HAS_XSAVES	 (1u << 2)
 #define VIRT_HAS_UMWAIT	 (1u << 3)
 
-#define VIRT_APIC_TPR (1u << 0) /* CR8 and the TPR without exits, virt_apic_threshold() */
+#define VIRT_APIC_TPR (1u << 0) /* CR8 and the TPR without exits, but for VIRT_EXIT_TPR */
 #define VIRT_APIC_PAGE \
 	(1u << 1) /* accesses to the page of a child in xAPIC mode are its own exits */
 #define VIRT_APIC_REGISTERS (1u << 2) /* reads, and most writes, do not exit before they are done */
@@ -116,9 +118,11 @@ bool virt_mtrr_get(uint32_t msr, uint64_t *value);
 bool virt_mtrr_set(uint32_t msr, uint64_t value);
 
 /*
- * The memory type that the root's MTRRs give to the whole of a naturally aligned block of
- * LEVEL_SIZE(level); false if it is not the same throughout, which one of 4 KiB is. virt_mtrr_set()
- * has no effect on it before virt_memory_type_changed().
+ * The memory type that nested entries give to the whole of a naturally aligned block of
+ * LEVEL_SIZE(level), so that the root's MTRRs have their effect; false if it is not the same
+ * throughout, which one of 4 KiB is. virt_mtrr_set() has no effect on it before
+ * virt_memory_type_changed(). Where the machine's MTRRs apply behind the nested tables it is
+ * MEMTYPE_WB everywhere, for ever.
  */
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
 void virt_memory_type_changed(void);
@@ -132,12 +136,12 @@ __attribute__((noreturn)) void virt_reset(void);
  */
 __attribute__((noreturn, format(printf, 1, 2))) void virt_panic(const char *format, ...);
 
-/* ---- Nested page tables ------------------------------------------------------------------ */
+/* ---- Nested page tables: arch/x86, but for virt_space_flush() ----------------------------- */
 
 /* A guest-physical address space. Tables come from, and go back to, the list `pages`. */
 struct virt_space {
 	spa_t root;	/* the top table */
-	uint64_t token; /* vendor's, what a VP is pointed at (EPTP, nCR3) */
+	uint64_t token; /* the vendor's (EPTP, nCR3); a VP follows it at its next entry */
 	struct virt_pages *pages;
 };
 
@@ -150,7 +154,7 @@ struct virt_leaf {
 	spa_t spa;	/* of the block's start; meaningless if rights is 0 */
 	uint8_t rights; /* VIRT_READ …; 0: nothing is mapped */
 	uint8_t level;	/* LEVEL_4K to LEVEL_1G; of a hole: the largest empty block at gpa */
-	uint8_t type;	/* MEMTYPE_… */
+	uint8_t type;	/* MEMTYPE_…, by virt_memory_type() */
 };
 
 /* An empty space; false if `pages` is empty. */
@@ -172,7 +176,7 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
  */
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf);
 
-/* No processor uses a translation of this space that has been replaced. */
+/* No VP uses a translation of this space that was replaced before; how is the vendor's. */
 void virt_space_flush(const struct virt_space *space);
 
 /*
@@ -189,15 +193,19 @@ bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n,
 void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa);
 
 /*
- * Let the processor note writes in flags of the tables (virt_machine.has_nested_ad). Without that,
- * as at first, the first write to a VIRT_TRACKED page exits (VIRT_EXIT_MEMORY), for
- * virt_space_set_dirty() to be called. With the flags the processor counts every access to a page
- * table of the guest as a write. When they are given up, pages that are not known to be clean count
- * as written to. Call virt_vp_moved() for each VP of the space, and virt_space_flush(), after it.
+ * From now on writes to VIRT_TRACKED pages are recorded: by the processor, or by an exit
+ * (VIRT_EXIT_MEMORY) at the first of them.
  */
-void virt_space_use_flags(struct virt_space *space, bool are_used);
+void virt_space_track(struct virt_space *space);
 
-/* ---- Virtual processors ------------------------------------------------------------------ */
+/*
+ * An exit of a VP in the space, after virt_space_track(): a write to gpa, or the processor's own to
+ * a page table there (is_walk). True: it came of the recording alone, the write is recorded, and
+ * the guest is to try again.
+ */
+bool virt_space_resolve(struct virt_space *space, gpa_t gpa, bool is_walk);
+
+/* ---- Virtual processors: the vendor's, but for virt_switch(), _fpu_…() and _vp_reset() ----- */
 
 /*
  * The registers that every exit brings. rip, rflags, gpr[X86_RSP]: set `changed` after writing one.
@@ -246,7 +254,7 @@ enum virt_reg {
 	VIRT_PDPTE2,
 	VIRT_PDPTE3,
 	VIRT_SHADOW,	    /* VIRT_SHADOW_… */
-	VIRT_PENDING_DEBUG, /* bits 0-3 and 14 as in DR6 */
+	VIRT_PENDING_DEBUG, /* a #DB that is due: its bits 0-3 and 14 of DR6; 0: none is */
 	VIRT_XCR0,	    /* of a child; legal by xcr0_child */
 	VIRT_XSS,	    /* of a child; legal by xss_child */
 	VIRT_TSC_AUX,	    /* the value that RDTSCP and RDPID give */
@@ -255,6 +263,7 @@ enum virt_reg {
 	VIRT_REG_COUNT
 };
 
+/* A processor that knows one kind of shadow shows it as that of MOV SS. */
 #define VIRT_SHADOW_STI	   (1u << 0)
 #define VIRT_SHADOW_MOV_SS (1u << 1)
 #define VIRT_SHADOW_NMI	   (1u << 3) /* NMIs are blocked */
@@ -298,8 +307,8 @@ struct virt_event {
 };
 
 enum virt_exit_reason {
-	VIRT_EXIT_INTERRUPT,	    /* a physical interrupt is pending; it is not acknowledged */
-	VIRT_EXIT_NMI,		    /* a physical NMI arrived; NMIs are unblocked again */
+	VIRT_EXIT_INTERRUPT, /* a physical interrupt is pending; it is not acknowledged */
+	VIRT_EXIT_NMI, /* a physical NMI, INIT or machine check, which the root's next entry has */
 	VIRT_EXIT_INTERRUPT_WINDOW, /* virt_window() asked, and the guest can take one now */
 	VIRT_EXIT_NMI_WINDOW,
 	VIRT_EXIT_CPUID,
@@ -320,15 +329,13 @@ enum virt_exit_reason {
 	VIRT_EXIT_TASK_SWITCH,
 	VIRT_EXIT_HIDDEN_INSN,	 /* an instruction of VMX, SVM, SMX …: the guest is to get #UD */
 	VIRT_EXIT_INVALID_STATE, /* entry refused: guest state; nothing ran */
-	VIRT_EXIT_NOTHING, /* nothing ran: the root has an event; an injected one still waits */
-	VIRT_EXIT_INIT,
-	VIRT_EXIT_SIPI,
+	VIRT_EXIT_NOTHING,    /* nothing ran: the root has an event; an injected one still waits */
 	VIRT_EXIT_DEADLINE,   /* the TSC has come to that of virt_set_deadline() */
-	VIRT_EXIT_RDTSC,      /* rdtsc; virt_intercept_tsc() */
-	VIRT_EXIT_PAUSE,      /* the guest spins, virt_intercept_spin() */
-	VIRT_EXIT_TPR,	      /* after a write that took the TPR below virt_apic_threshold() */
+	VIRT_EXIT_RDTSC,      /* rdtsc; virt_config.tsc_exits */
+	VIRT_EXIT_PAUSE,      /* the guest spins; virt_config.spin_exits */
+	VIRT_EXIT_TPR,	      /* after a write that took the TPR below the threshold */
 	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the page that needs an effect */
-	VIRT_EXIT_APIC_EOI,   /* apic_eoi: after the EOI of a vector of virt_apic_eoi_exits() */
+	VIRT_EXIT_APIC_EOI,   /* apic_eoi: after the EOI of a vector whose EOI exits */
 	VIRT_EXIT_RDPMC,      /* of a child, which has no counters: the guest is to get #GP(0) */
 	VIRT_EXIT_COUNT
 };
@@ -384,9 +391,6 @@ struct virt_exit {
 			uint64_t address; /* #PF: not yet in CR2; #DB: the new bits of DR6 */
 		} exception;
 		struct {
-			uint8_t vector; /* the root's code starts at vector << 12 */
-		} sipi;
-		struct {
 			bool is_rdtscp;
 		} rdtsc;
 		struct {
@@ -404,9 +408,9 @@ struct virt_exit {
 
 /*
  * The root partition's VP of this processor, in the state of `state`, in `space`. Exits only for
- * what the architecture forces (CPUID, VMCALL, XSETBV, INVD, VMX instructions), for the MSRs of
- * virt_root_guard_msr(), for CR4.VMXE and what else VMX fixes in CR0 and CR4, and for memory. NULL
- * if `pages` is short.
+ * what the architecture forces (CPUID, the hypercall, XSETBV, INVD, instructions of VMX or SVM),
+ * for the MSRs of virt_root_guard_msr(), for bits of CR0 and CR4 that virtualisation fixes, and for
+ * memory. An INIT resets the machine inside virt_run(). NULL if `pages` is short.
  */
 struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
 				 const struct virt_space *space);
@@ -421,9 +425,6 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
  */
 struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space);
 
-/* The token of the VP's space has changed. */
-void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space);
-
 /*
  * Give the pages back to the list they came from. The VP is no processor's current one afterwards.
  */
@@ -435,18 +436,21 @@ void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages);
  */
 void virt_switch(struct virt_vp *from, struct virt_vp *to);
 
-/* Enter `vp`, whose registers virt_switch() has loaded, until the next exit. */
+/*
+ * Enter `vp`, whose registers virt_switch() has loaded, until the next exit. Changes of its space
+ * take effect with this entry at the latest.
+ */
 void virt_run(struct virt_vp *vp, struct virt_exit *exit);
 
 /* Any VP that no other processor runs. Setting checks nothing, because hv/ has done so. */
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg);
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
-/* Bits 8 to 11 of the attributes, where a descriptor has bits of its limit, are dropped. */
+/*
+ * SEG_GDTR and SEG_IDTR, too, with no selector and no attributes. Bits 8 to 11 of the attributes,
+ * where a descriptor has bits of its limit, are dropped.
+ */
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value);
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value);
-/* table: 0 GDTR, 1 IDTR */
-void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value);
-void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value);
 const struct virt_view *virt_view(struct virt_vp *vp);
 
 static inline void virt_get_paging(struct virt_vp *vp, struct virt_paging *paging)
@@ -454,13 +458,10 @@ static inline void virt_get_paging(struct virt_vp *vp, struct virt_paging *pagin
 	*paging = virt_view(vp)->paging;
 }
 
-/* The image of a VP's extended state (see virt_fpu_save()), of one that is not switched in. */
-void *virt_fpu(struct virt_vp *vp);
-
 /*
- * The same of any VP: virt_fpu_save() brings the image up to date if the registers are in the
- * processor, virt_fpu_load() takes a changed one back there. Bits of MXCSR outside the image's mask
- * would fault.
+ * The image of a VP's extended state. virt_fpu_save() brings it up to date if the registers are in
+ * the processor; virt_fpu_load() takes a changed one back there. Bits of MXCSR outside the image's
+ * mask would fault.
  *
  * The image is XSAVE's in the standard form: the FXSAVE area of 512 bytes, and for a child (with
  * xcr0_child) the header and every component of xcr0_child | xss_child at the offset that CPUID
@@ -470,19 +471,10 @@ void *virt_fpu(struct virt_vp *vp);
 void *virt_fpu_save(struct virt_vp *vp);
 void virt_fpu_load(struct virt_vp *vp);
 
-/* Bytes of that image of a child. */
-uint32_t virt_fpu_bytes(void);
-
 /*
  * The guest has asked for a translation of its own to be forgotten (INVLPG): before its next entry.
  */
 void virt_flush(struct virt_vp *vp);
-
-/*
- * CR0 and CR4 bits that the guest owns: reads and writes of the others exit or are answered from
- * what virt_set() stored. Set at creation to what is safe; hv/ narrows it by the features it shows.
- */
-void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed);
 
 /*
  * Deliver the event at the next entry, replacing one not yet delivered; VIRT_EVENT_NONE takes it
@@ -495,25 +487,16 @@ void virt_inject(struct virt_vp *vp, const struct virt_event *event);
  */
 void virt_window(struct virt_vp *vp, bool interrupt, bool nmi);
 
-/*
- * A child: let these exceptions exit (bit n: vector n). None do at creation. With bit 14 every page
- * fault exits.
- */
-void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors);
+/* The choices of hv/ for a child. At creation nothing of it exits, and all can be used. */
+struct virt_config {
+	uint32_t exceptions; /* bit n: vector n exits; with bit 14 every page fault does */
+	uint32_t has;	     /* VIRT_HAS_…; the others of virt_machine.child_has are #UD */
+	uint64_t cr4;	     /* bits that it can set; to set another one exits */
+	bool tsc_exits;	     /* RDTSC and RDTSCP do */
+	bool spin_exits;     /* loops of PAUSE do, if the processor can tell */
+};
 
-/* A child: let RDTSC and RDTSCP exit. They do not at creation. */
-void virt_intercept_tsc(struct virt_vp *vp, bool exits);
-
-/*
- * A child: let loops of PAUSE exit, if the processor can (else nothing). They do not at creation.
- */
-void virt_intercept_spin(struct virt_vp *vp, bool exits);
-
-/*
- * A child: VIRT_HAS_… that it can use; the others of virt_machine.child_has are #UD. All can be
- * used at creation.
- */
-void virt_let_use(struct virt_vp *vp, uint32_t has);
+void virt_configure(struct virt_vp *vp, const struct virt_config *config);
 
 /*
  * A child: leave the guest when the processor's own TSC (virt_tsc()) has come to `tsc`, with
@@ -529,7 +512,7 @@ void virt_set_deadline(struct virt_vp *vp, uint64_t tsc);
  */
 void virt_vp_reset(struct virt_vp *vp, bool is_init);
 
-/* ---- The local APIC of a child ----------------------------------------------------------- */
+/* ---- The local APIC of a child: the vendor's ---------------------------------------------- */
 
 /*
  * hv/apic/apic.c is the APIC; these functions control the processor's help for it. The register
@@ -551,28 +534,25 @@ enum virt_apic_mode {
 void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t registers,
 			spa_t access);
 
-/*
- * VIRT_APIC_DELIVERY: the highest vectors requested (IRR) and in service (ISR) of the register
- * page, 0 if none. To be called after hv/ has changed either; the processor keeps them from then
- * on.
- */
-void virt_apic_set_vectors(struct virt_vp *vp, uint8_t requested, uint8_t in_service);
-
-/* VIRT_APIC_DELIVERY: vectors (bit n: vector n) whose EOI is VIRT_EXIT_APIC_EOI. */
-void virt_apic_eoi_exits(struct virt_vp *vp, const uint64_t vectors[4]);
-
-/*
- * VIRT_APIC_TPR without VIRT_APIC_DELIVERY: VIRT_EXIT_TPR when bits 7 to 4 of the TPR fall below
- * it. 0: never.
- */
-void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class);
+/* The state of a local APIC, as far as the processor's help depends on it. */
+struct virt_apic_state {
+	uint8_t requested; /* the highest vector in IRR, 0 if there is none */
+	/*
+	 * Bits 7 to 4 of the TPR that hold it back: VIRT_EXIT_TPR when they fall below. 0: nothing.
+	 */
+	uint8_t threshold;
+	/* Only with VIRT_APIC_DELIVERY: the highest vector in ISR; vectors whose EOI exits. */
+	uint8_t in_service;
+	uint64_t eoi_exits[4]; /* bit n: vector n is VIRT_EXIT_APIC_EOI */
+};
 
 /*
- * The root's answers to VIRT_EXIT_INIT and VIRT_EXIT_SIPI, in the architecture's way: registers as
- * after INIT, and then the wait for a SIPI (or not, on the bootstrap processor); start at a SIPI.
+ * Tell the processor, which takes what it can use; after hv/ has changed one of them. It keeps
+ * requested and in_service itself from then on.
  */
-void virt_root_init(struct virt_vp *root, bool wait_for_sipi);
-void virt_root_sipi(struct virt_vp *root, uint8_t vector);
+void virt_apic_sync(struct virt_vp *vp, const struct virt_apic_state *state);
+
+/* ---- An instruction is done: the vendor's ------------------------------------------------- */
 
 /*
  * Go past the instruction at RIP, of `length` bytes, which is done: RIP (cut to the mode's width),

@@ -113,7 +113,6 @@ struct partition {
 	uint64_t gpa_end;		/* nothing is mapped from here on */
 	uint64_t gpa_cursor;		/* of a delete: what lies below has been unmapped */
 	bool is_tracked;		/* a page has been VIRT_TRACKED, once */
-	bool has_flags;			/* and the processor notes the writes */
 	uint64_t changes; /* of the map: what was found before the last one may be wrong */
 	/* Pages that gpa_page() has found, by their low bits. */
 	struct gpa_cached cache[GPA_CACHED];

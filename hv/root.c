@@ -108,15 +108,6 @@ static void root_task_switch(struct root *root, const struct virt_exit *exit)
 	root_raise(root, exit, EXC_GP);
 }
 
-/* It does not wait for one: the processor ignores it. */
-static void root_sipi(struct root *root)
-{
-	static bool is_logged;
-
-	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
-		log_line(LOG_NOTICE, "root: SIPI to processor %u ignored", root->cpu);
-}
-
 static void root_exit(struct root *root, const struct virt_exit *exit)
 {
 	switch (exit->reason) {
@@ -132,8 +123,6 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_MEMORY: root_memory_fault(root, exit); return;
 	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, exit, EXC_UD); return;
 	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root, exit); return;
-	case VIRT_EXIT_INIT: root_reset(root, "INIT");
-	case VIRT_EXIT_SIPI: root_sipi(root); return;
 	case VIRT_EXIT_TRIPLE_FAULT: root_reset(root, "shutdown (triple fault)");
 	case VIRT_EXIT_INTERRUPT:
 	case VIRT_EXIT_NMI:

@@ -14,23 +14,16 @@ void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t regi
 	vp->apic_mode = mode;
 	vp->apic_page = registers;
 	vp->apic_access = access;
+	vp->apic = (struct virt_apic_state) { 0 };
 }
 
-void virt_apic_set_vectors(struct virt_vp *vp, uint8_t requested, uint8_t in_service)
+void virt_apic_sync(struct virt_vp *vp, const struct virt_apic_state *state)
 {
-	vp->apic_requested = requested;
-	vp->apic_in_service = in_service;
-}
-
-void virt_apic_eoi_exits(struct virt_vp *vp, const uint64_t vectors[4])
-{
-	for (unsigned int i = 0; i < 4; i++)
-		vp->apic_eoi_exits[i] = vectors[i];
-}
-
-void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class)
-{
-	vp->apic_threshold = priority_class;
+	if ((state->in_service || state->eoi_exits[0] || state->eoi_exits[1] ||
+	     state->eoi_exits[2] || state->eoi_exits[3]) &&
+	    !(virt_machine.apic & VIRT_APIC_DELIVERY))
+		fake_scream("more of the APIC than the processor can use");
+	vp->apic = *state;
 }
 
 static uint32_t *word(const struct virt_vp *vp, unsigned int n)
@@ -49,30 +42,30 @@ static int highest(const struct virt_vp *vp, unsigned int n)
 /* SDM 3C "Virtual-Interrupt Delivery" */
 int fake_apic_deliver(struct virt_vp *vp)
 {
-	const uint8_t vector = vp->apic_requested;
+	const uint8_t vector = vp->apic.requested;
 	uint32_t priority = *word(vp, TPR);
 
 	if (vp->apic_mode == VIRT_APIC_OFF)
 		fake_scream("delivery by an APIC that is off");
-	if (vp->apic_requested != highest(vp, IRR) || vp->apic_in_service != highest(vp, ISR))
-		fake_scream("the processor was not told: %u %u", vector, vp->apic_in_service);
-	if (priority >> 4 < vp->apic_in_service >> 4)
-		priority = vp->apic_in_service;
+	if (vp->apic.requested != highest(vp, IRR) || vp->apic.in_service != highest(vp, ISR))
+		fake_scream("the processor was not told: %u %u", vector, vp->apic.in_service);
+	if (priority >> 4 < vp->apic.in_service >> 4)
+		priority = vp->apic.in_service;
 	if (vector >> 4 <= (uint8_t)priority >> 4)
 		return -1;
 	*word(vp, ISR + vector / 32u) |= 1u << vector % 32;
 	*word(vp, IRR + vector / 32u) &= ~(1u << vector % 32);
-	vp->apic_in_service = vector;
-	vp->apic_requested = (uint8_t)highest(vp, IRR);
+	vp->apic.in_service = vector;
+	vp->apic.requested = (uint8_t)highest(vp, IRR);
 	return vector;
 }
 
 /* SDM 3C "EOI Virtualization" */
 int fake_apic_eoi(struct virt_vp *vp)
 {
-	const uint8_t vector = vp->apic_in_service;
+	const uint8_t vector = vp->apic.in_service;
 
 	*word(vp, ISR + vector / 32u) &= ~(1u << vector % 32);
-	vp->apic_in_service = (uint8_t)highest(vp, ISR);
-	return vp->apic_eoi_exits[vector / 64] >> vector % 64 & 1 ? vector : -1;
+	vp->apic.in_service = (uint8_t)highest(vp, ISR);
+	return vp->apic.eoi_exits[vector / 64] >> vector % 64 & 1 ? vector : -1;
 }

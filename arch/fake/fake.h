@@ -20,24 +20,19 @@ struct virt_vp {
 	struct virt_regs regs;
 	uint64_t magic;
 	uint64_t reg[VIRT_REG_COUNT];
-	struct x86_segment segment[SEG_COUNT];
-	struct x86_table table[2];
-	uint64_t cr4_allowed;
+	struct x86_segment segment[SEG_AND_TABLE_COUNT];
+	struct virt_config config;
 	const struct virt_space *space;
-	uint64_t token;		    /* of the space, as the VP was told */
 	struct virt_event injected; /* by virt_inject(), not yet delivered */
 	bool wants_interrupt_window, wants_nmi_window;
 	bool is_root, is_switched_in;
 	uint32_t pkru, pkrs;	/* of a guest that has protection keys */
 	unsigned int n_flushes; /* virt_flush() */
-	uint32_t exceptions;	/* virt_intercept_exceptions() */
-	bool tsc_exits, spin_exits;
 	uint64_t deadline;
 	/* The APIC's side, arch/fake/apic.c. */
 	enum virt_apic_mode apic_mode;
 	spa_t apic_page, apic_access;
-	uint8_t apic_requested, apic_in_service, apic_threshold;
-	uint64_t apic_eoi_exits[4];
+	struct virt_apic_state apic;
 	spa_t second; /* the page beside this one: the XSAVE image */
 };
 
@@ -86,6 +81,8 @@ struct fake {
 	/* [base, base + bytes) is not write-back memory; the rest is. */
 	uint64_t uncached_base, uncached_bytes;
 
+	bool has_flags; /* the tables have dirty flags, which nobody need use */
+
 	uint64_t xcr0_refused; /* XSETBV of one of these bits gives #GP */
 
 	void (*reset_hook)(void); /* virt_reset() calls it; it must not return */
@@ -107,8 +104,6 @@ struct fake {
 	 * wherever hv/ calls in here.
 	 */
 	void (*meddle)(void);
-
-	uint32_t fpu_bytes; /* of a child's XSAVE image, at most a page */
 
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
 
@@ -155,6 +150,7 @@ uint64_t fake_count_pages(const struct virt_pages *pages);
  * A guest reads or writes a page, as a processor does it: false if that is a violation. A page that
  * was written to is marked, if the space is used with the processor's flags.
  */
+bool fake_notes_writes(const struct virt_space *space); /* is that how it is used? */
 bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write);
 
 /*

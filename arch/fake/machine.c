@@ -63,16 +63,14 @@ static void default_machine(void)
 		.linear_bits = 48,
 		.max_leaf_level = LEVEL_1G,
 		.has_1g_pages = true,
-		.has_nested_ad = true,
 		.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES),
-		.cr0_must_be_one = CR0_NE,
-		.cr4_must_be_one = CR4_VMXE,
 		.cr4_possible = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
 				CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |
 				CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP |
 				CR4_PKE,
 		.efer_possible = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
 		.xcr0_possible = XCR0_X87 | XCR0_SSE | XCR0_AVX,
+		.fpu_bytes = sizeof(struct x86_fxsave),
 	};
 }
 
@@ -106,7 +104,7 @@ void fake_reset(uint64_t ram_bytes)
 	fake.ram_bytes = ram_bytes;
 	fake.tsc = 1000000;
 	fake.xcr0 = 1;
-	fake.fpu_bytes = sizeof(struct x86_fxsave);
+	fake.has_flags = true;
 	default_machine();
 	default_mtrrs();
 }

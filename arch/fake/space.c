@@ -258,13 +258,36 @@ void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
 		*entry |= DIRTY;
 }
 
-void virt_space_use_flags(struct virt_space *space, bool are_used)
+bool fake_notes_writes(const struct virt_space *space)
+{
+	return (space->token ^ ~space->root.a) & FLAGS;
+}
+
+void virt_space_track(struct virt_space *space)
 {
 	check(space, GPA(0));
-	if (are_used && !virt_machine.has_nested_ad)
-		fake_scream("dirty flags that the processor does not have");
-	space->token = ~space->root.a ^ (are_used ? FLAGS : 0);
-	stale(space);
+	if (!fake.has_flags)
+		return;
+	space->token = ~space->root.a ^ FLAGS;
+	virt_space_flush(space);
+}
+
+/* With flags a walk through a page that cannot be written to is a violation. */
+bool virt_space_resolve(struct virt_space *space, gpa_t gpa, bool is_walk)
+{
+	const struct virt_leaf leaf = virt_space_lookup(space, gpa);
+
+	if (leaf.rights & VIRT_WRITE) {
+		if (!(leaf.rights & VIRT_TRACKED) || fake_notes_writes(space))
+			return false;
+		virt_space_set_dirty(space, gpa);
+		return true;
+	}
+	if (!fake_notes_writes(space) || !is_walk || !(leaf.rights & VIRT_READ))
+		return false;
+	space->token = ~space->root.a;
+	virt_space_flush(space);
+	return true;
 }
 
 bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write)
@@ -276,7 +299,7 @@ bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write)
 		return false;
 	if (!is_write || !(leaf.rights & VIRT_TRACKED) || (*entry & DIRTY))
 		return true;
-	if (!((space->token ^ ~space->root.a) & FLAGS))
+	if (!fake_notes_writes(space))
 		return false;
 	*entry |= DIRTY;
 	return true;

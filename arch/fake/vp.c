@@ -35,7 +35,6 @@ static struct virt_vp *create(struct virt_pages *pages, const struct virt_space 
 	vp->magic = VP_MAGIC;
 	vp->second = second;
 	vp->space = space;
-	vp->token = space->token;
 	*(uint16_t *)virt_ptr(second) = 0x37f;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 24) = 0x1f80;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 28) = 0xffff;
@@ -58,9 +57,11 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	vp->reg[VIRT_CR4] = state->cr4;
 	vp->reg[VIRT_DR7] = state->dr7;
 	vp->reg[VIRT_EFER] = EFER_LME | EFER_LMA | EFER_NXE;
-	memcpy(vp->segment, state->seg, sizeof(vp->segment));
-	vp->table[0] = state->gdtr;
-	vp->table[1] = state->idtr;
+	memcpy(vp->segment, state->seg, sizeof(state->seg));
+	vp->segment[SEG_GDTR] =
+		(struct x86_segment) { .base = state->gdtr.base, .limit = state->gdtr.limit };
+	vp->segment[SEG_IDTR] =
+		(struct x86_segment) { .base = state->idtr.base, .limit = state->idtr.limit };
 	vp->is_root = true;
 	vp->is_switched_in = true;
 	memcpy(fake.fpu, virt_ptr(vp->second), sizeof(fake.fpu));
@@ -91,7 +92,7 @@ static void reset(struct virt_vp *vp)
 	vp->segment[SEG_CS] = (struct x86_segment) { 0xffff0000u, 0xffff, 0xf000, 0x9b };
 	vp->segment[SEG_LDTR].attributes = 0x82;
 	vp->segment[SEG_TR].attributes = 0x8b;
-	vp->table[0].limit = vp->table[1].limit = 0xffff;
+	vp->segment[SEG_GDTR] = vp->segment[SEG_IDTR] = (struct x86_segment) { .limit = 0xffff };
 }
 
 struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
@@ -117,13 +118,6 @@ void virt_vp_reset(struct virt_vp *vp, bool is_init)
 		vp->reg[VIRT_PAT] = pat;
 	else
 		vp->reg[VIRT_SPEC_CTRL] = vp->reg[VIRT_DEBUGCTL] = 0;
-}
-
-void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
-{
-	if (checked(vp)->space != space)
-		fake_scream("not the VP's space");
-	vp->token = space->token;
 }
 
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
@@ -208,8 +202,6 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
 	if (!checked(vp)->is_switched_in)
 		fake_scream("virt_run of a VP that is not switched in");
-	if (vp->token != vp->space->token)
-		fake_scream("virt_run of a VP that points at what its space was");
 	for (unsigned int i = 0; i < fake.n_stale; i++)
 		if (fake.stale[i] == vp->space->root.a)
 			fake_scream("virt_run on translations that have been replaced");
@@ -275,31 +267,19 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
 {
-	if ((unsigned int)seg >= SEG_COUNT)
+	if ((unsigned int)seg >= SEG_AND_TABLE_COUNT)
 		fake_scream("segment %d", (int)seg);
 	*value = checked(vp)->segment[seg];
 }
 
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
 {
-	if ((unsigned int)seg >= SEG_COUNT)
+	if ((unsigned int)seg >= SEG_AND_TABLE_COUNT)
 		fake_scream("segment %d", (int)seg);
+	if (seg >= SEG_COUNT && (value->selector || value->attributes || value->limit > 0xffff))
+		fake_scream("table register with more than a base and a limit");
 	checked(vp)->segment[seg] = *value;
 	vp->segment[seg].attributes &= 0xf0ff;
-}
-
-void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value)
-{
-	if (table > 1)
-		fake_scream("table %u", table);
-	*value = checked(vp)->table[table];
-}
-
-void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value)
-{
-	if (table > 1)
-		fake_scream("table %u", table);
-	checked(vp)->table[table] = *value;
 }
 
 const struct virt_view *virt_view(struct virt_vp *vp)
@@ -329,13 +309,6 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 	return &view;
 }
 
-void *virt_fpu(struct virt_vp *vp)
-{
-	if (checked(vp)->is_switched_in)
-		fake_scream("virt_fpu of a VP whose registers are in the processor");
-	return virt_ptr(vp->second);
-}
-
 void *virt_fpu_save(struct virt_vp *vp)
 {
 	if (checked(vp)->is_switched_in)
@@ -356,13 +329,6 @@ void virt_fpu_load(struct virt_vp *vp)
 void virt_flush(struct virt_vp *vp)
 {
 	checked(vp)->n_flushes++;
-}
-
-void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
-{
-	if (allowed & ~virt_machine.cr4_possible)
-		fake_scream("CR4 bits %#llx that the machine has not", (unsigned long long)allowed);
-	checked(vp)->cr4_allowed = allowed;
 }
 
 void virt_inject(struct virt_vp *vp, const struct virt_event *event)
@@ -407,33 +373,17 @@ void virt_skip(struct virt_vp *vp, unsigned int length)
 	fake.n_skips++;
 }
 
-uint32_t virt_fpu_bytes(void)
+void virt_configure(struct virt_vp *vp, const struct virt_config *config)
 {
-	return fake.fpu_bytes;
-}
-
-void virt_intercept_tsc(struct virt_vp *vp, bool exits)
-{
-	checked(vp)->tsc_exits = exits;
-}
-
-void virt_let_use(struct virt_vp *vp, uint32_t has)
-{
-	(void)checked(vp);
-	(void)has;
-}
-
-void virt_intercept_spin(struct virt_vp *vp, bool exits)
-{
-	checked(vp)->spin_exits = exits;
+	if (checked(vp)->is_root)
+		fake_scream("virt_configure of the root");
+	if (config->cr4 & ~virt_machine.cr4_possible)
+		fake_scream("CR4 bits %#llx that the machine has not",
+			    (unsigned long long)config->cr4);
+	vp->config = *config;
 }
 
 void virt_set_deadline(struct virt_vp *vp, uint64_t tsc)
 {
 	checked(vp)->deadline = tsc;
-}
-
-void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors)
-{
-	checked(vp)->exceptions = vectors;
 }

@@ -61,6 +61,12 @@ static bool has(uint8_t assist)
 	return virt_machine.apic & assist;
 }
 
+static void set_eoi_exits(struct vmx_vp *vmx, unsigned int i, uint64_t vectors)
+{
+	vmx->eoi_exits[i] = vectors;
+	vmwrite(VMCS_EOI_EXIT_BITMAP0 + 2 * i, vectors);
+}
+
 void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t registers, spa_t access)
 {
 	const struct vmx_vp *const vmx = vmx_vp(vp);
@@ -87,28 +93,14 @@ void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t regi
 		proc2 |= has(VIRT_APIC_REGISTERS) ? PROC2_APIC_REGISTERS : 0;
 		proc2 |= has(VIRT_APIC_DELIVERY) ? PROC2_INTERRUPT_DELIVERY : 0;
 	}
-	if (proc2 & PROC2_INTERRUPT_DELIVERY)
+	if (proc2 & PROC2_INTERRUPT_DELIVERY) {
 		vmwrite(VMCS_GUEST_INTERRUPT_STATUS, 0);
+		for (unsigned int i = 0; i < 4; i++)
+			set_eoi_exits(vmx_vp(vp), i, 0);
+	}
 	vmx_set_proc(vp, proc);
 	vmx_set_proc2(vp, proc2);
 	vp->due |= DUE_FLUSH; /* translations to the page of the APIC are cached, too */
-}
-
-void virt_apic_set_vectors(struct virt_vp *vp, uint8_t requested, uint8_t in_service)
-{
-	if (!(vmx_vp(vp)->proc2 & PROC2_INTERRUPT_DELIVERY))
-		return;
-	vmcs_load(vp);
-	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (uint64_t)in_service << 8 | requested);
-}
-
-void virt_apic_eoi_exits(struct virt_vp *vp, const uint64_t vectors[4])
-{
-	if (!has(VIRT_APIC_DELIVERY))
-		return;
-	vmcs_load(vp);
-	for (unsigned int i = 0; i < 4; i++)
-		vmwrite(VMCS_EOI_EXIT_BITMAP0 + 2 * i, vectors[i]);
 }
 
 static bool has_threshold(const struct vmx_vp *vmx)
@@ -116,12 +108,19 @@ static bool has_threshold(const struct vmx_vp *vmx)
 	return (vmx->proc & PROC_TPR_SHADOW) && !(vmx->proc2 & PROC2_INTERRUPT_DELIVERY);
 }
 
-void virt_apic_threshold(struct virt_vp *vp, uint8_t priority_class)
+void virt_apic_sync(struct virt_vp *vp, const struct virt_apic_state *state)
 {
-	if (!has_threshold(vmx_vp(vp)))
-		return;
+	struct vmx_vp *const vmx = vmx_vp(vp);
+
 	vmcs_load(vp);
-	vmwrite(VMCS_TPR_THRESHOLD, priority_class & 0xf);
+	if (has_threshold(vmx))
+		vmwrite(VMCS_TPR_THRESHOLD, state->threshold & 0xf);
+	if (!(vmx->proc2 & PROC2_INTERRUPT_DELIVERY))
+		return;
+	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (uint64_t)state->in_service << 8 | state->requested);
+	for (unsigned int i = 0; i < 4; i++)
+		if (vmx->eoi_exits[i] != state->eoi_exits[i])
+			set_eoi_exits(vmx, i, state->eoi_exits[i]);
 }
 
 bool apic_mend_threshold(struct virt_vp *vp)

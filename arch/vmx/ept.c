@@ -3,6 +3,7 @@
  * The format of EPT paging-structure entries, SDM 3C "EPT Translation Mechanism", for the tables of
  * arch/x86/nested.c.
  */
+#include "arch/vmx/vmx.h"
 #include "arch/x86/nested.h"
 
 #define EPT_READ       (1ull << 0)
@@ -61,7 +62,10 @@ uint64_t nested_token(spa_t root)
 	return root.a | EPTP_WRITE_BACK | EPTP_WALK_4;
 }
 
-void virt_space_use_flags(struct virt_space *space, bool are_used)
+bool nested_set_flags(struct virt_space *space, bool are_used)
 {
+	if (!vmx_caps.has_ept_ad)
+		return false;
 	space->token = (space->token & ~EPTP_DIRTY) | (are_used ? EPTP_DIRTY : 0);
+	return true;
 }

@@ -159,17 +159,18 @@ static bool decode_triple_fault(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
+/* It is the root's, which gets it by its next entry. */
 static bool decode_init(struct virt_vp *vp, struct virt_exit *exit)
 {
-	exit->reason = VIRT_EXIT_INIT;
-	return true;
+	percpu()->pending |= PENDING_INIT;
+	exit->reason = VIRT_EXIT_NMI;
+	return !vp->is_root;
 }
 
+/* No processor waits for one: it is ignored. */
 static bool decode_sipi(struct virt_vp *vp, struct virt_exit *exit)
 {
-	exit->reason = VIRT_EXIT_SIPI;
-	exit->sipi.vector = (uint8_t)vmread(VMCS_EXIT_QUALIFICATION);
-	return true;
+	return false;
 }
 
 static bool decode_interrupt_window(struct virt_vp *vp, struct virt_exit *exit)

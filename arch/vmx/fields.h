@@ -160,14 +160,11 @@
 #define VMCS_HOST_RSP	       0x6c14
 #define VMCS_HOST_RIP	       0x6c16
 
-/* The fields of the segment registers stand in the order of enum x86_seg. */
+/* The fields of the segment registers stand in the order of enum x86_seg; GDTR and IDTR follow. */
 #define VMCS_GUEST_SELECTOR(seg)      (VMCS_GUEST_ES_SELECTOR + 2 * (unsigned int)(seg))
 #define VMCS_GUEST_LIMIT(seg)	      (VMCS_GUEST_ES_LIMIT + 2 * (unsigned int)(seg))
 #define VMCS_GUEST_ACCESS_RIGHTS(seg) (VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * (unsigned int)(seg))
 #define VMCS_GUEST_BASE(seg)	      (VMCS_GUEST_ES_BASE + 2 * (unsigned int)(seg))
-/* 0 GDTR, 1 IDTR */
-#define VMCS_GUEST_TABLE_LIMIT(table) (VMCS_GUEST_GDTR_LIMIT + 2 * (table))
-#define VMCS_GUEST_TABLE_BASE(table)  (VMCS_GUEST_GDTR_BASE + 2 * (table))
 
 /* SDM 3C "Pin-Based VM-Execution Controls" */
 #define PIN_EXTERNAL_INTERRUPT_EXITING (1u << 0)

@@ -178,39 +178,6 @@ void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 	vmx_set_proc(vp, proc);
 }
 
-void virt_intercept_exceptions(struct virt_vp *vp, uint32_t vectors)
-{
-	uint32_t always = 1u << EXC_MC | 1u << EXC_DB | 1u << EXC_AC;
-
-	vmx_vp(vp)->exceptions = vectors;
-	vmcs_load(vp);
-	vmwrite(VMCS_EXCEPTION_BITMAP, vp->is_root ? vectors : vectors | always);
-}
-
-void virt_intercept_tsc(struct virt_vp *vp, bool exits)
-{
-	const uint32_t proc = vmx_vp(vp)->proc;
-
-	vmx_set_proc(vp, exits ? proc | PROC_RDTSC_EXITING : proc & ~PROC_RDTSC_EXITING);
-}
-
-/* Loops, in ticks of the TSC: PAUSEs not further apart than this, for longer than that. */
-#define SPIN_GAP    128u
-#define SPIN_WINDOW 4096u
-
-void virt_intercept_spin(struct virt_vp *vp, bool exits)
-{
-	const uint32_t proc2 = vmx_vp(vp)->proc2;
-
-	if (!(vmx_caps.later.proc2 & PROC2_PAUSE_LOOP_EXITING))
-		return;
-	vmcs_load(vp);
-	vmwrite(VMCS_PLE_GAP, SPIN_GAP);
-	vmwrite(VMCS_PLE_WINDOW, SPIN_WINDOW);
-	vmx_set_proc2(vp,
-		      exits ? proc2 | PROC2_PAUSE_LOOP_EXITING : proc2 & ~PROC2_PAUSE_LOOP_EXITING);
-}
-
 /* The effect of RF and TF on an instruction that is done. */
 static __attribute__((noinline)) void skip_flags(struct virt_vp *vp)
 {

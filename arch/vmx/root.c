@@ -20,14 +20,21 @@ static const struct x86_segment no_task = {
 	.attributes = SEG_P | SEG_TYPE_TSS_BUSY,
 };
 
+static void set_table(struct virt_vp *vp, enum x86_seg seg, const struct x86_table *table)
+{
+	const struct x86_segment value = { .base = table->base, .limit = table->limit };
+
+	virt_set_segment(vp, seg, &value);
+}
+
 static void load_segments(struct virt_vp *vp, const struct whit_cpu_state *state)
 {
 	for (enum x86_seg seg = SEG_ES; seg < SEG_COUNT; seg++)
 		virt_set_segment(vp, seg, &state->seg[seg]);
 	if (!(state->seg[SEG_TR].attributes & SEG_P))
 		virt_set_segment(vp, SEG_TR, &no_task);
-	virt_set_table(vp, 0, &state->gdtr);
-	virt_set_table(vp, 1, &state->idtr);
+	set_table(vp, SEG_GDTR, &state->gdtr);
+	set_table(vp, SEG_IDTR, &state->idtr);
 }
 
 static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
@@ -41,8 +48,8 @@ static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
 	 * Whit owns what VMX fixes, and SMXE with VMXE: hidden at zero, an attempt to set one
 	 * exits. The rest is the root's.
 	 */
-	vmx_set_cr_masks(vp, virt_machine.cr0_must_be_one,
-			 virt_machine.cr4_must_be_one | CR4_VMXE | CR4_SMXE);
+	vmx_set_cr_masks(vp, vmx_caps.cr0_must_be_one,
+			 vmx_caps.cr4_must_be_one | CR4_VMXE | CR4_SMXE);
 	virt_set(vp, VIRT_CR0, state->cr0);
 	virt_set(vp, VIRT_CR3, state->cr3);
 	virt_set(vp, VIRT_CR4, state->cr4 & ~(CR4_VMXE | CR4_SMXE));
@@ -90,33 +97,4 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
 		bitmap[at / 8] |= (uint8_t)(1u << (at % 8));
 	if (writes)
 		bitmap[2 * BITMAP_BYTES + at / 8] |= (uint8_t)(1u << (at % 8));
-}
-
-/*
- * SDM 3A "Processor State After Reset", the column for INIT: as a reset, but caching, x87/SSE and
- * MSRs stay as they are. The root's code then waits for a SIPI.
- */
-void virt_root_init(struct virt_vp *root, bool wait_for_sipi)
-{
-	uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
-
-	reset_registers(root, caching | CR0_ET);
-	root->regs.gpr[X86_RDX] = x86_features.signature;
-	vmwrite(VMCS_GUEST_ACTIVITY_STATE,
-		wait_for_sipi ? ACTIVITY_WAIT_FOR_SIPI : ACTIVITY_ACTIVE);
-}
-
-void virt_root_sipi(struct virt_vp *root, uint8_t vector)
-{
-	struct x86_segment cs;
-
-	virt_get_segment(root, SEG_CS, &cs);
-	cs.selector = (uint16_t)(vector << 8);
-	cs.base = (uint64_t)vector << 12;
-	virt_set_segment(root, SEG_CS, &cs);
-	root->regs.rip = 0;
-	root->regs.changed = true;
-	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-	/* Bochs 2.7 leaves SMIs blocked in a SIPI exit, which no entry outside SMM accepts. */
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
 }

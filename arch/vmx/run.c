@@ -14,6 +14,8 @@
 static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct virt_vp *vp)
 {
 	cpu->has_run = true;
+	if (vp->due & DUE_SPACE)
+		vmx_follow_space(vp);
 	if (vp->due & DUE_FLUSH)
 		vpid_flush(vp);
 	if (vp->due & DUE_OVERLAY)

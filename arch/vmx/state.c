@@ -7,6 +7,7 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/switch.h"
+#include "x86/compiler.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 
@@ -30,12 +31,18 @@ static const uint16_t fields[VIRT_REG_COUNT] = {
 	[VIRT_DEBUGCTL] = VMCS_GUEST_DEBUGCTL,
 };
 
+_Static_assert(VMCS_GUEST_BASE(SEG_GDTR) == VMCS_GUEST_GDTR_BASE &&
+		       VMCS_GUEST_BASE(SEG_IDTR) == VMCS_GUEST_IDTR_BASE &&
+		       VMCS_GUEST_LIMIT(SEG_GDTR) == VMCS_GUEST_GDTR_LIMIT &&
+		       VMCS_GUEST_LIMIT(SEG_IDTR) == VMCS_GUEST_IDTR_LIMIT,
+	       "tables stand behind segments");
+
 #define SHADOW_BITS (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI)
 
 _Static_assert(VIRT_SHADOW_STI == INTERRUPTIBILITY_STI &&
 		       VIRT_SHADOW_MOV_SS == INTERRUPTIBILITY_MOV_SS &&
 		       VIRT_SHADOW_NMI == INTERRUPTIBILITY_NMI,
-	       "VIRT_SHADOW is the VMCS field");
+	       "VIRT_SHADOW_… are the bits of the VMCS field");
 
 /* The value that the hardware holds, with the guest's own view in the bits that it does not own. */
 static inline uint64_t get_cr0(const struct vmx_vp *vmx)
@@ -71,7 +78,7 @@ static void set_caching(uint64_t value)
 
 static void set_cr0(struct virt_vp *vp, uint64_t value)
 {
-	uint64_t real = value | virt_machine.cr0_must_be_one | CR0_ET;
+	uint64_t real = value | vmx_caps.cr0_must_be_one | CR0_ET;
 
 	if (vp->is_root)
 		set_caching(value);
@@ -85,7 +92,7 @@ static void set_cr0(struct virt_vp *vp, uint64_t value)
 
 static void set_cr4(struct virt_vp *vp, uint64_t value)
 {
-	uint64_t real = value | virt_machine.cr4_must_be_one;
+	uint64_t real = value | vmx_caps.cr4_must_be_one;
 
 	/* A machine check in a child must not be the shutdown that it is without MCE. */
 	if (!vp->is_root)
@@ -198,7 +205,11 @@ static inline void get_segment(enum x86_seg seg, struct x86_segment *value)
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
 {
 	vmcs_load(vp);
-	get_segment(seg, value);
+	if (likely(seg < SEG_COUNT))
+		get_segment(seg, value);
+	else
+		*value = (struct x86_segment) { .base = vmread(VMCS_GUEST_BASE(seg)),
+						.limit = vmread32(VMCS_GUEST_LIMIT(seg)) };
 }
 
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
@@ -208,27 +219,13 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 	if (!(rights & SEG_P))
 		rights |= ACCESS_RIGHTS_UNUSABLE;
 	vmcs_load(vp);
-	vp->has_view = false;
-	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
 	vmwrite(VMCS_GUEST_BASE(seg), value->base);
 	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
+	if (seg >= SEG_COUNT)
+		return;
+	vp->has_view = false;
+	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
 	vmwrite(VMCS_GUEST_SELECTOR(seg), value->selector);
-}
-
-void virt_get_table(struct virt_vp *vp, unsigned int table, struct x86_table *value)
-{
-	vmcs_load(vp);
-	*value = (struct x86_table) {
-		.limit = (uint16_t)vmread(VMCS_GUEST_TABLE_LIMIT(table)),
-		.base = vmread(VMCS_GUEST_TABLE_BASE(table)),
-	};
-}
-
-void virt_set_table(struct virt_vp *vp, unsigned int table, const struct x86_table *value)
-{
-	vmcs_load(vp);
-	vmwrite(VMCS_GUEST_TABLE_LIMIT(table), value->limit);
-	vmwrite(VMCS_GUEST_TABLE_BASE(table), value->base);
 }
 
 /* SS.DPL is the CPL in every mode, SDM 3C "Guest Register State". */
@@ -260,14 +257,12 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 	return &vp->view;
 }
 
-void virt_set_cr4_allowed(struct virt_vp *vp, uint64_t allowed)
+void vmx_set_cr4_owned(struct virt_vp *child, uint64_t allowed)
 {
-	uint64_t shown = virt_get(vp, VIRT_CR4);
-	uint64_t owned = allowed & virt_machine.cr4_possible & ~virt_machine.cr4_must_be_one;
+	const uint64_t shown = virt_get(child, VIRT_CR4);
+	const uint64_t owned = allowed & virt_machine.cr4_possible & ~vmx_caps.cr4_must_be_one;
 
 	/* MCE is real for a child, and OSXSAVE has to be noticed. */
-	if (!vp->is_root)
-		owned &= ~(CR4_MCE | CR4_OSXSAVE);
-	vmx_set_cr_masks(vp, vmx_vp(vp)->cr0_mask, ~owned);
-	set_cr4(vp, shown);
+	vmx_set_cr_masks(child, vmx_vp(child)->cr0_mask, ~(owned & ~(CR4_MCE | CR4_OSXSAVE)));
+	set_cr4(child, shown);
 }

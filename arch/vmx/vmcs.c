@@ -101,6 +101,12 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 	return vp;
 }
 
+void vmx_follow_space(struct virt_vp *vp)
+{
+	vp->token = vp->space->token;
+	vmwrite(VMCS_EPT_POINTER, vp->token);
+}
+
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space)
 {
@@ -114,8 +120,8 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 	vmwrite(VMCS_PROC2_CONTROLS, vmx->proc2);
 	vmwrite(VMCS_EXIT_CONTROLS, controls->exit);
 	vmwrite(VMCS_ENTRY_CONTROLS, controls->entry);
-	vp->space = space->root;
-	vmwrite(VMCS_EPT_POINTER, space->token);
+	vp->space = space;
+	vmx_follow_space(vp);
 	if (vmx->vpid)
 		vmwrite(VMCS_VPID, vmx->vpid);
 	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
@@ -136,13 +142,6 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
-}
-
-void virt_vp_moved(struct virt_vp *vp, const struct virt_space *space)
-{
-	vmcs_load(vp);
-	vp->space = space->root;
-	vmwrite(VMCS_EPT_POINTER, space->token);
 }
 
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc)

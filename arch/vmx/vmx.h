@@ -23,6 +23,7 @@ struct vmx_vp {
 	uint32_t exceptions;	   /* vectors that hv/ intercepts */
 	uint64_t met_root;	   /* child: when the timer last let the root in, by the TSC */
 	spa_t vmcs, msr_bitmap;	   /* pages; a child's msr_bitmap is for an x2APIC */
+	uint64_t eoi_exits[4];	   /* as in the VMCS */
 	uint64_t cr0_mask, cr0_shadow, cr4_mask, cr4_shadow; /* as in the VMCS */
 };
 
@@ -47,13 +48,18 @@ extern const char virt_enter_exit[];
 struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root);
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space);
+void vmx_follow_space(struct virt_vp *vp); /* the token of its space, to the VMCS */
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
 void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2);
+
+/* vp.c: VIRT_HAS_… that these secondary controls of a child let it use. */
+uint32_t vmx_child_has(uint32_t proc2);
 
 /*
  * state.c: the bits of CR0 and CR4 whose writes exit, and whose reads see what virt_set() stored.
  */
 void vmx_set_cr_masks(struct virt_vp *vp, uint64_t cr0_mask, uint64_t cr4_mask);
+void vmx_set_cr4_owned(struct virt_vp *child, uint64_t allowed); /* at most these are its own */
 
 /* exit.c: fill *exit for a VM exit with this reason. False: dealt with here, go on running. */
 bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit);

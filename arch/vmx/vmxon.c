@@ -42,28 +42,6 @@ static void read_caps(struct caps_raw *raw)
 		raw->ept_vpid = x86_rdmsr(MSR_VMX_EPT_VPID_CAP);
 }
 
-/* Controls that take an instruction away, unless they are on. */
-static const struct {
-	uint32_t proc2, has;
-} instructions[] = {
-	{ PROC2_RDTSCP, VIRT_HAS_RDTSCP },
-	{ PROC2_INVPCID, VIRT_HAS_INVPCID },
-	{ PROC2_XSAVES, VIRT_HAS_XSAVES },
-	{ PROC2_USER_WAIT_AND_PAUSE, VIRT_HAS_UMWAIT },
-};
-
-void virt_let_use(struct virt_vp *vp, uint32_t has)
-{
-	uint32_t proc2 = vmx_vp(vp)->proc2;
-
-	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
-		if (virt_machine.child_has & ~has & instructions[i].has)
-			proc2 &= ~instructions[i].proc2;
-		else if (virt_machine.child_has & instructions[i].has)
-			proc2 |= instructions[i].proc2;
-	vmx_set_proc2(vp, proc2);
-}
-
 /* SDM 4 "IA32_TME_ACTIVATE", which is there with TME; the root cannot write it any more. */
 static uint8_t key_bits(void)
 {
@@ -81,16 +59,11 @@ static void fill_machine(const struct caps *caps)
 	machine->memory_bits = (uint8_t)(machine->physical_bits - key_bits());
 	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
 	machine->has_execute_only = caps->has_execute_only;
-	machine->has_nested_ad = caps->has_ept_ad;
 	machine->has_pdptes = true;
 	machine->has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER;
 	machine->apic = caps->apic;
-	machine->cr0_must_be_one = caps->cr0_must_be_one;
-	machine->cr4_must_be_one = caps->cr4_must_be_one;
 	machine->cr4_possible = caps->cr4_possible;
-	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
-		if (caps->child.proc2 & instructions[i].proc2)
-			machine->child_has |= instructions[i].has;
+	machine->child_has = vmx_child_has(caps->child.proc2);
 }
 
 static bool is_same(const struct caps_controls *a, const struct caps_controls *b)

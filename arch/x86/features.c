@@ -45,7 +45,7 @@ static void fill_xstate(void)
 {
 	struct x86_cpuid leaf[XSTATE_COMPONENTS] = { 0 };
 
-	x86_features.xstate_bytes = X86_XSAVE_LEGACY_BYTES;
+	virt_machine.fpu_bytes = X86_XSAVE_LEGACY_BYTES;
 	/* Firmware may have limited CPUID to fewer leaves (IA32_MISC_ENABLE). */
 	if (!(x86_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE) || x86_cpuid(0, 0).eax < 0xd)
 		return;
@@ -53,7 +53,7 @@ static void fill_xstate(void)
 		leaf[i] = x86_cpuid(0xd, i);
 	virt_machine.xcr0_possible = (uint64_t)leaf[0].edx << 32 | leaf[0].eax;
 	virt_machine.xcr0_child =
-		features_xstate(virt_machine.xcr0_possible, leaf, &x86_features.xstate_bytes);
+		features_xstate(virt_machine.xcr0_possible, leaf, &virt_machine.fpu_bytes);
 }
 
 static void fill_features(uint32_t extended_edx)
@@ -62,7 +62,6 @@ static void fill_features(uint32_t extended_edx)
 
 	if (x86_cpuid(0, 0).eax >= 7)
 		leaf7 = x86_cpuid(7, 0);
-	x86_features.signature = x86_cpuid(1, 0).eax;
 	x86_features.has_rdtscp = extended_edx & CPUID81_EDX_RDTSCP;
 	x86_features.has_ibpb = leaf7.edx & CPUID7_EDX_SPEC_CTRL;
 	x86_features.has_spec_ctrl =

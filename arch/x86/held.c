@@ -6,6 +6,15 @@
 #include "arch/x86/held.h"
 #include "arch/x86/backend.h"
 #include "arch/x86/vp.h"
+#include "whit/log.h"
+
+/* A machine's answer to an INIT of its only processor is to start anew. */
+__attribute__((noreturn, cold)) static void init(const struct virt_vp *root)
+{
+	log_line(LOG_ERROR, "root: INIT at RIP %llx: the machine is reset",
+		 (unsigned long long)root->regs.rip);
+	virt_reset();
+}
 
 bool held_deliver(struct virt_vp *vp)
 {
@@ -14,6 +23,8 @@ bool held_deliver(struct virt_vp *vp)
 	if (!vp->is_root)
 		return !cpu->pending;
 	vp->held |= __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	if (vp->held & PENDING_INIT)
+		init(vp);
 	if ((vp->held & PENDING_MC) && backend_give_mc(vp))
 		vp->held &= (uint8_t)~PENDING_MC;
 	if (vp->held & PENDING_NMI) {

@@ -11,6 +11,7 @@
  * Locks: the caller's; nothing here is entered twice for one space at a time.
  */
 #include "arch/x86/nested.h"
+#include "arch/x86/switch.h"
 #include "x86/paging.h"
 
 static unsigned int index_of(uint64_t gpa, unsigned int level)
@@ -279,4 +280,40 @@ void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
 
 	if (level == LEVEL_4K && (*entry & NESTED_MAY_WRITE))
 		(void)nested_change(entry, 0, nested_format.dirty | NESTED_WRITE);
+}
+
+static void set_flags(struct virt_space *space, bool are_used)
+{
+	if (!nested_set_flags(space, are_used))
+		return;
+	switch_note_space(space);
+	virt_space_flush(space);
+}
+
+void virt_space_track(struct virt_space *space)
+{
+	set_flags(space, true);
+}
+
+/*
+ * With flags the processor counts its accesses to the guest's page tables as writes, also those to
+ * ROM: where the flags can be given up, they are when a guest turns out to walk through ROM. Then
+ * pages that are not known to be clean count as written to. Without flags only the first write to a
+ * page is a violation.
+ */
+bool virt_space_resolve(struct virt_space *space, gpa_t gpa, bool is_walk)
+{
+	const struct virt_leaf leaf = virt_space_lookup(space, gpa);
+	const bool has_flags = nested_has_flags(space);
+
+	if (leaf.rights & VIRT_WRITE) {
+		if (!(leaf.rights & VIRT_TRACKED) || has_flags)
+			return false;
+		virt_space_set_dirty(space, gpa);
+		return true;
+	}
+	if (!has_flags || !is_walk || !(leaf.rights & VIRT_READ))
+		return false;
+	set_flags(space, false);
+	return !nested_has_flags(space);
 }

@@ -49,6 +49,12 @@ uint8_t nested_type(uint64_t entry);
 /* Does the processor note writes in the dirty flags of this space? */
 bool nested_has_flags(const struct virt_space *space);
 
+/*
+ * Let it do so, or not, from the next entry of each VP on: by the space's token. False: there is no
+ * choice, and nothing has changed.
+ */
+bool nested_set_flags(struct virt_space *space, bool are_used);
+
 /* The word that points a VP at a space with this top table. */
 uint64_t nested_token(spa_t root);
 

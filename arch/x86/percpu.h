@@ -45,8 +45,9 @@ struct x86_before {
 };
 
 /* Events that came for the root while the processor was not in it. */
-#define PENDING_NMI (1u << 0)
-#define PENDING_MC  (1u << 1) /* a machine check during a child's run */
+#define PENDING_NMI  (1u << 0)
+#define PENDING_MC   (1u << 1) /* a machine check during a child's run */
+#define PENDING_INIT (1u << 2)
 
 /* Registers of the root that a child's values stand in for, see arch/x86/switch.c. */
 #define OVERLAY_SYSCALL (1u << 0)

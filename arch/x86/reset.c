@@ -21,7 +21,7 @@
 static void reset_segments(struct virt_vp *vp)
 {
 	struct x86_segment value = { .limit = RESET_LIMIT, .attributes = SEGMENT_DATA };
-	struct x86_table table = { .limit = RESET_LIMIT };
+	const struct x86_segment table = { .limit = RESET_LIMIT };
 
 	for (enum x86_seg seg = SEG_ES; seg <= SEG_GS; seg++)
 		virt_set_segment(vp, seg, &value);
@@ -36,8 +36,8 @@ static void reset_segments(struct virt_vp *vp)
 		.attributes = SEGMENT_DATA | SEG_TYPE_CODE,
 	};
 	virt_set_segment(vp, SEG_CS, &value);
-	virt_set_table(vp, 0, &table);
-	virt_set_table(vp, 1, &table);
+	virt_set_segment(vp, SEG_GDTR, &table);
+	virt_set_segment(vp, SEG_IDTR, &table);
 }
 
 void reset_registers(struct virt_vp *vp, uint64_t cr0)

@@ -94,9 +94,9 @@ bool switch_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 /* The speculation of one partition is not to train that of another. The root is everybody's. */
 static void lay_speculation(struct percpu *cpu, struct virt_vp *child)
 {
-	if (x86_features.has_ibpb && cpu->last_space != child->space.a)
+	if (x86_features.has_ibpb && cpu->last_space != child->space->root.a)
 		x86_wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
-	cpu->last_space = child->space.a;
+	cpu->last_space = child->space->root.a;
 	if (!x86_features.has_spec_ctrl)
 		return;
 	cpu->parked_spec_ctrl = x86_rdmsr(MSR_SPEC_CTRL);
@@ -177,7 +177,17 @@ static inline void switch_usual(struct percpu *cpu, struct virt_vp *from, struct
 		to->wants = wants;
 		to->due |= DUE_OVERLAY;
 	}
+	if (unlikely(to->token != to->space->token))
+		to->due |= DUE_SPACE;
 	cpu->switched = to;
+}
+
+void switch_note_space(const struct virt_space *space)
+{
+	struct virt_vp *const vp = percpu()->switched;
+
+	if (vp && vp->space == space)
+		vp->due |= DUE_SPACE;
 }
 
 static __attribute__((noinline)) void switch_rare(struct percpu *cpu, struct virt_vp *from,

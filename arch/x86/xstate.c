@@ -120,25 +120,21 @@ void xstate_set_xss(struct virt_vp *child, uint64_t value)
 	child->xss = value;
 }
 
-void *virt_fpu(struct virt_vp *vp)
+/* The registers are in the processor. */
+static __attribute__((noinline)) void save(struct virt_vp *vp)
 {
-	return vp->fpu;
-}
-
-uint32_t virt_fpu_bytes(void)
-{
-	return x86_features.xstate_bytes;
-}
-
-void *virt_fpu_save(struct virt_vp *vp)
-{
-	if (percpu()->switched == vp)
-		x86_fxsave(vp->fpu);
+	x86_fxsave(vp->fpu);
 	if (is_laid(vp) && components_of(vp)) {
 		change_xcr0(vp->xcr0, virt_machine.xcr0_child);
 		x86_xsave(vp->fpu, components_of(vp));
 		change_xcr0(virt_machine.xcr0_child, vp->xcr0);
 	}
+}
+
+void *virt_fpu_save(struct virt_vp *vp)
+{
+	if (percpu()->switched == vp)
+		save(vp);
 	return vp->fpu;
 }
 

@@ -403,33 +403,27 @@ void apic_set_cr8(struct vp *vp, uint64_t value)
 
 /* ---- To the processor -------------------------------------------------------------------- */
 
-/* The processor delivers: it needs to know what there is, and which EOIs are to exit. */
+/*
+ * Where the processor delivers it needs to know what there is, and which EOIs are to exit; else a
+ * write that makes way for what the TPR holds back is to exit.
+ */
 static void tell_processor(struct vp *vp)
 {
 	struct apic *const apic = &vp->apic;
 	const int requested = highest(apic, APIC_IRR, NULL);
-	const int in_service = highest(apic, APIC_ISR, NULL);
-	uint64_t level[4];
+	struct virt_apic_state state = { .requested = requested < 0 ? 0 : (uint8_t)requested };
 
-	virt_apic_set_vectors(vp->virt, requested < 0 ? 0 : (uint8_t)requested,
-			      in_service < 0 ? 0 : (uint8_t)in_service);
-	for (unsigned int i = 0; i < 4; i++)
-		level[i] = apic_get(apic, APIC_TMR + 2 * i) |
-			   (uint64_t)apic_get(apic, APIC_TMR + 2 * i + 1) << 32;
-	if (memcmp(level, apic->eoi_exits, sizeof(level)) == 0)
-		return;
-	memcpy(apic->eoi_exits, level, sizeof(level));
-	virt_apic_eoi_exits(vp->virt, level);
-}
+	if (apic->help & VIRT_APIC_DELIVERY) {
+		const int in_service = highest(apic, APIC_ISR, NULL);
 
-/* A write that makes way for what the TPR holds back is to exit. */
-static void set_threshold(struct vp *vp)
-{
-	const int requested = highest(&vp->apic, APIC_IRR, NULL);
-	const uint32_t tpr = apic_get(&vp->apic, APIC_TPR) >> 4;
-	const bool is_held = requested >= 0 && (uint32_t)requested >> 4 <= tpr;
-
-	virt_apic_threshold(vp->virt, is_held ? (uint8_t)(requested >> 4) : 0);
+		state.in_service = in_service < 0 ? 0 : (uint8_t)in_service;
+		for (unsigned int i = 0; i < 4; i++)
+			state.eoi_exits[i] = apic_get(apic, APIC_TMR + 2 * i) |
+					     (uint64_t)apic_get(apic, APIC_TMR + 2 * i + 1) << 32;
+	} else if (requested >= 0 && (uint32_t)requested >> 4 <= apic_get(apic, APIC_TPR) >> 4) {
+		state.threshold = (uint8_t)(requested >> 4);
+	}
+	virt_apic_sync(vp->virt, &state);
 }
 
 void apic_begin(struct vp *vp)
@@ -471,7 +465,7 @@ void apic_deliver(struct vp *vp, int vector, bool is_taken)
 		vp->pending_is_event = false;
 	}
 	if ((apic->help & (VIRT_APIC_TPR | VIRT_APIC_DELIVERY)) == VIRT_APIC_TPR)
-		set_threshold(vp);
+		tell_processor(vp);
 }
 
 void apic_exit(struct vp *vp, const struct virt_exit *exit)

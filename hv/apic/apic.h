@@ -60,7 +60,6 @@ struct apic {
 	uint32_t
 		fraction; /* of a tick, in parts of APIC_CLOCK_HZ, by which the deadline is early */
 	uint32_t errors;  /* for the ESR, when it is written */
-	uint64_t eoi_exits[4]; /* the vectors that virt_apic_eoi_exits() was last given */
 	uint32_t sent, sent_self, mmio, eois,
 		tprs;		  /* WHV_PROCESSOR_APIC_COUNTERS, by hv/vp/counter.c */
 	uint32_t posted[8];	  /* vectors from others; atomic */

@@ -55,10 +55,6 @@ static void enter_mode(struct vp *vp)
 		apic->help = 0;
 	virt_apic_set_mode(vp->virt, (enum virt_apic_mode)apic->mode, apic->page_spa,
 			   vp->partition->apic_access);
-	if (apic->help & VIRT_APIC_DELIVERY) {
-		memset(apic->eoi_exits, 0, sizeof(apic->eoi_exits));
-		virt_apic_eoi_exits(vp->virt, apic->eoi_exits);
-	}
 	gpa_apic_page(vp->partition);
 	apic_set_due(apic);
 }

@@ -240,7 +240,7 @@ static const char *check_segment(const struct state *s, unsigned int i)
 
 static struct refusal check_segments(const struct state *s)
 {
-	struct x86_table table;
+	struct x86_segment table;
 
 	for (unsigned int i = 0; i < SEG_COUNT; i++) {
 		const char *const text = check_segment(s, i);
@@ -248,10 +248,10 @@ static struct refusal check_segments(const struct state *s)
 		if (text)
 			return refuse(names[i], text);
 	}
-	virt_get_table(s->vp->virt, 0, &table);
+	virt_get_segment(s->vp->virt, SEG_GDTR, &table);
 	if (!is_canonical(table.base))
 		return refuse(WHvX64RegisterGdtr, "the base is not canonical");
-	virt_get_table(s->vp->virt, 1, &table);
+	virt_get_segment(s->vp->virt, SEG_IDTR, &table);
 	if (!is_canonical(table.base))
 		return refuse(WHvX64RegisterIdtr, "the base is not canonical");
 	return nothing;

@@ -299,16 +299,19 @@ static enum emu_outcome op_set_segment(void *ctx, enum x86_seg seg, const struct
 static enum emu_outcome op_table(void *ctx, enum emu_table table, struct x86_table *out)
 {
 	const struct device_run *run = ctx;
+	struct x86_segment value;
 
-	virt_get_table(run->vp->virt, table, out);
+	virt_get_segment(run->vp->virt, (enum x86_seg)(SEG_GDTR + table), &value);
+	*out = (struct x86_table) { .limit = (uint16_t)value.limit, .base = value.base };
 	return EMU_DONE;
 }
 
 static enum emu_outcome op_set_table(void *ctx, enum emu_table table, const struct x86_table *value)
 {
+	const struct x86_segment changed = { .base = value->base, .limit = value->limit };
 	struct device_run *run = ctx;
 
-	virt_set_table(run->vp->virt, table, value);
+	virt_set_segment(run->vp->virt, (enum x86_seg)(SEG_GDTR + table), &changed);
 	return EMU_DONE;
 }
 

@@ -16,28 +16,12 @@
 #define PER_WORD  64u
 #define PER_TABLE 512u
 
-/*
- * With the processor's flags its accesses to the guest's page tables count as writes, also those to
- * ROM: the flags are used from when they are needed on, and given up when a guest turns out to walk
- * through ROM.
- */
-static void use_flags(struct partition *partition, bool are_used)
-{
-	partition->has_flags = are_used;
-	virt_space_use_flags(&partition->space, are_used);
-	for (unsigned int i = 0; i < WHIT_MAX_VPS; i++)
-		if (partition->vps[i])
-			virt_vp_moved(partition->vps[i]->virt, &partition->space);
-	virt_space_flush(&partition->space);
-}
-
 void gpa_track(struct partition *partition)
 {
 	if (partition->is_tracked)
 		return;
 	partition->is_tracked = true;
-	if (virt_machine.has_nested_ad)
-		use_flags(partition, true);
+	virt_space_track(&partition->space);
 }
 
 void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
@@ -47,24 +31,8 @@ void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
 
 bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
 {
-	const struct gpa_page page = gpa_page(partition, exit->memory.gpa);
-
-	if (!exit->memory.is_write)
-		return false;
-	if (page.rights & VIRT_WRITE) {
-		/*
-		 * With flags this is no reason for a violation, and without only the first write is
-		 * one.
-		 */
-		if (!(page.rights & VIRT_TRACKED) || partition->has_flags)
-			return false;
-		virt_space_set_dirty(&partition->space, exit->memory.gpa);
-		return true;
-	}
-	if (!partition->has_flags || !exit->memory.is_walk || !(page.rights & VIRT_READ))
-		return false;
-	use_flags(partition, false);
-	return true;
+	return exit->memory.is_write &&
+	       virt_space_resolve(&partition->space, exit->memory.gpa, exit->memory.is_walk);
 }
 
 /*

@@ -56,8 +56,7 @@ static void set_rflags(REGISTER_SET)
 
 /* ---- Segments and tables ----------------------------------------------------------------- */
 
-_Static_assert(sizeof(WHV_X64_SEGMENT_REGISTER) == sizeof(struct x86_segment) &&
-		       sizeof(WHV_X64_TABLE_REGISTER) == sizeof(struct x86_table),
+_Static_assert(sizeof(WHV_X64_SEGMENT_REGISTER) == sizeof(struct x86_segment),
 	       "copied without conversion");
 
 static const char *get_segment(REGISTER_GET)
@@ -75,19 +74,19 @@ static void set_segment(REGISTER_SET)
 /* IDTR has the lower name. */
 static const char *get_table(REGISTER_GET)
 {
-	struct x86_table table;
+	struct x86_segment table;
 
-	virt_get_table(vp->virt, 1 - i, &table);
-	value->Table.Limit = table.limit;
+	virt_get_segment(vp->virt, (enum x86_seg)(SEG_IDTR - i), &table);
+	value->Table.Limit = (UINT16)table.limit;
 	value->Table.Base = table.base;
 	return NULL;
 }
 
 static void set_table(REGISTER_SET)
 {
-	const struct x86_table table = { .limit = value->Table.Limit, .base = value->Table.Base };
+	const struct x86_segment table = { .base = value->Table.Base, .limit = value->Table.Limit };
 
-	virt_set_table(vp->virt, 1 - i, &table);
+	virt_set_segment(vp->virt, (enum x86_seg)(SEG_IDTR - i), &table);
 }
 
 /* ---- Control and debug registers --------------------------------------------------------- */

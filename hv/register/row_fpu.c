@@ -17,7 +17,7 @@
 
 static uint8_t *fx(struct vp *vp, const struct register_row *row, uint32_t i)
 {
-	return (uint8_t *)virt_fpu(vp->virt) + row->arg + 16 * i;
+	return (uint8_t *)virt_fpu_save(vp->virt) + row->arg + 16 * i;
 }
 
 /* Two words: a client that reads one of these reads all. */
@@ -44,7 +44,7 @@ static void set_st(REGISTER_SET)
 /* FXRSTOR of a reserved bit would fault in the hypervisor. */
 static const char *check_mxcsr(REGISTER_SET)
 {
-	const struct x86_fxsave *const image = virt_fpu(vp->virt);
+	const struct x86_fxsave *const image = virt_fpu_save(vp->virt);
 	const uint32_t mask = image->mxcsr_mask ? image->mxcsr_mask : X86_MXCSR_DEFAULT_MASK;
 
 	return value->XmmControlStatus.XmmStatusControl & ~mask ? "MXCSR has a reserved bit set"

@@ -42,7 +42,7 @@ static uint32_t state_bytes(const struct vp *vp, uint64_t type, uint32_t *error)
 
 static bool has_header(void)
 {
-	return virt_fpu_bytes() > X86_XSAVE_LEGACY_BYTES;
+	return virt_machine.fpu_bytes > X86_XSAVE_LEGACY_BYTES;
 }
 
 static void get_xsave(struct vp *vp, uint8_t *to)

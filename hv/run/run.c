@@ -24,7 +24,6 @@
 #include "hv/cpu/msr.h"
 #include "hv/cpu/time.h"
 #include "hv/vp/page.h"
-#include "whit/log.h"
 #include "whp/WinHvExits.h"
 #include "x86/compiler.h"
 #include "x86/cr.h"
@@ -433,16 +432,6 @@ static enum next run_invd(struct vp *vp, const struct virt_exit *exit)
 	return skip_or_gp(vp, exit, !paging.cpl);
 }
 
-/* Meant for the root, and not yet passed on: one processor is all that Whit takes over today. */
-static enum next run_init_or_sipi(void)
-{
-	static bool is_logged;
-
-	if (!__atomic_exchange_n(&is_logged, true, __ATOMIC_RELAXED))
-		log_line(LOG_NOTICE, "INIT or SIPI while a child ran: ignored");
-	return NEXT_AGAIN;
-}
-
 /* Exits to be looked at before what was handed over counts as delivered. */
 #define UNDELIVERED                                                    \
 	(1ull << VIRT_EXIT_INVALID_STATE | 1ull << VIRT_EXIT_NOTHING | \
@@ -494,8 +483,6 @@ static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
 		exit_unsupported(vp, WHvUnsupportedFeatureTaskSwitchTss,
 				 exit->task_switch.selector);
 		return NEXT_LEAVE;
-	case VIRT_EXIT_INIT:
-	case VIRT_EXIT_SIPI: return run_init_or_sipi();
 	case VIRT_EXIT_RDTSC: return run_rdtsc(vp, exit);
 	case VIRT_EXIT_PAUSE: return run_pause(vp, exit);
 	case VIRT_EXIT_DEADLINE:

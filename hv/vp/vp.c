@@ -52,7 +52,6 @@ static void reset(struct vp *vp, bool is_init)
 	if (!is_init)
 		reset_alone(vp);
 	vp->cr8 = 0;
-	virt_set_cr4_allowed(vp->virt, vp->partition->model.cr4);
 	regs->gpr[X86_RDX] = cpuid_child(vp, 1, 0).eax;
 	regs->changed = true;
 }
@@ -128,12 +127,18 @@ void vp_configure(struct vp *vp)
 {
 	const struct properties *const properties = &vp->partition->properties;
 
-	virt_intercept_exceptions(vp->virt, properties->extended_exits & EXITS_EXCEPTION
-						    ? (uint32_t)properties->exception_exits
-						    : 0);
-	virt_intercept_tsc(vp->virt, properties->extended_exits & EXITS_RDTSC);
-	virt_intercept_spin(vp->virt, properties->turn_exits & WHIT_TURN_SPIN);
-	virt_let_use(vp->virt, model_instructions(&vp->partition->model));
+	const uint64_t exits = properties->extended_exits;
+
+	virt_configure(vp->virt,
+		       &(const struct virt_config) {
+			       .exceptions = exits & EXITS_EXCEPTION
+						     ? (uint32_t)properties->exception_exits
+						     : 0,
+			       .has = model_instructions(&vp->partition->model),
+			       .cr4 = vp->partition->model.cr4,
+			       .tsc_exits = exits & EXITS_RDTSC,
+			       .spin_exits = properties->turn_exits & WHIT_TURN_SPIN,
+		       });
 }
 
 /* Count the shared page as mapped, so that it cannot be lent. */

@@ -10,8 +10,24 @@
 
 #include "x86/static_assert.h"
 
-/* ModRM order, the order of the reg field of MOV Sreg; LDTR and TR follow. */
-enum x86_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+/*
+ * ModRM order, the order of the reg field of MOV Sreg; LDTR and TR follow. GDTR and IDTR are no
+ * segments, and have nothing but a base and a limit.
+ */
+enum x86_seg {
+	SEG_ES,
+	SEG_CS,
+	SEG_SS,
+	SEG_DS,
+	SEG_FS,
+	SEG_GS,
+	SEG_LDTR,
+	SEG_TR,
+	SEG_COUNT,
+	SEG_GDTR = SEG_COUNT,
+	SEG_IDTR,
+	SEG_AND_TABLE_COUNT
+};
 
 /* Of a selector: in the LDT. */
 #define SEG_SELECTOR_TI 0x4u

@@ -276,7 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memset(model, 0, sizeof(model));
 	fake_reset(RAM_BYTES);
-	virt_machine.has_nested_ad = data[0] & 1;
+	fake.has_flags = data[0] & 1;
 	virt_machine.has_execute_only = data[0] & 2;
 	virt_machine.max_leaf_level = data[0] & 4 ? LEVEL_1G : LEVEL_2M;
 	machine_of(RAM_BYTES, 4 * MIB);

@@ -558,8 +558,8 @@ static bool exit_by(uint32_t reason, struct virt_regs *regs)
 	switch (reason) {
 	case REASON_EXCEPTION_OR_NMI: exit_exception(false); return true;
 	case REASON_EXTERNAL_INTERRUPT:
-	case REASON_TRIPLE_FAULT:
-	case REASON_INIT: vtx_exit(reason, 0); return true;
+	case REASON_TRIPLE_FAULT: vtx_exit(reason, 0); return true;
+	case REASON_INIT: return false; /* the root's next entry would reset the machine */
 	case REASON_INTERRUPT_WINDOW:
 	case REASON_NMI_WINDOW: return exit_window(reason);
 	case REASON_TASK_SWITCH: vtx_exit(reason, in_n(4) & 0xc000ffff); return true;

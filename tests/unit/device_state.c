@@ -18,7 +18,7 @@ static struct x86_fxsave *begin(bool is_live)
 	memset(&run, 0, sizeof(run));
 	run.vp = guest_vp;
 	run.view = virt_view(guest_vp->virt);
-	image = virt_fpu(guest_vp->virt);
+	image = virt_fpu_save(guest_vp->virt);
 	if (!is_live)
 		return image;
 	virt_switch(test_root.virt, guest_vp->virt);
@@ -123,7 +123,8 @@ static void tables_are_read_and_loaded(void)
 	CHECK_EQ(device_ops.set_table(&run, EMU_GDTR, &value[0]), EMU_DONE);
 	CHECK_EQ(device_ops.set_table(&run, EMU_IDTR, &value[1]), EMU_DONE);
 	for (unsigned int i = 0; i < 2; i++) {
-		CHECK(!memcmp(&guest_vp->virt->table[i], &value[i], sizeof(value[i])));
+		CHECK_EQ(guest_vp->virt->segment[SEG_GDTR + i].limit, value[i].limit);
+		CHECK_EQ(guest_vp->virt->segment[SEG_GDTR + i].base, value[i].base);
 		CHECK_EQ(device_ops.table(&run, (enum emu_table)i, &out), EMU_DONE);
 		CHECK_EQ(out.limit, value[i].limit);
 		CHECK_EQ(out.base, value[i].base);
@@ -513,11 +514,11 @@ static void a_vector_over_two_devices_is_many_accesses(void)
 static void loading_ss_casts_a_shadow(void)
 {
 	static const uint64_t gdt[3] = { 0, 0x00cf9b000000ffff, 0x00cf93000000ffff };
-	const struct x86_table gdtr = { .limit = sizeof(gdt) - 1, .base = 0x8000 };
+	const struct x86_segment gdtr = { .limit = sizeof(gdt) - 1, .base = 0x8000 };
 
 	for (unsigned int is_ss = 0; is_ss < 2; is_ss++) {
 		begin(false);
-		virt_set_table(guest_vp->virt, 0, &gdtr);
+		virt_set_segment(guest_vp->virt, SEG_GDTR, &gdtr);
 		memcpy(guest_memory[8], gdt, sizeof(gdt));
 		if (is_ss)
 			CODE(0x8e, 0x13); /* mov ss, [ebx] */
@@ -537,10 +538,10 @@ static void loading_ss_casts_a_shadow(void)
 
 static void sgdt_to_a_device(void)
 {
-	const struct x86_table gdtr = { .limit = 0x1234, .base = 0x89abcdef };
+	const struct x86_segment gdtr = { .limit = 0x1234, .base = 0x89abcdef };
 
 	begin(false);
-	virt_set_table(guest_vp->virt, 0, &gdtr);
+	virt_set_segment(guest_vp->virt, SEG_GDTR, &gdtr);
 	CODE(0x0f, 0x01, 0x03);
 	guest_regs()->gpr[3] = DEVICE;
 	CHECK_EQ(at_memory(DEVICE, true), DEVICE_EXIT);

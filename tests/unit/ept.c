@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Nested page tables in EPT's format (arch/vmx/ept.c), as SDM 3C "EPT Translation Mechanism" reads them. */
+#include "arch/vmx/vmx.h"
 #include "tests/unit/nested.h"
+
+struct caps vmx_caps;
 
 static const uint64_t hw_accessed = 1 << 8, hw_dirty = 1 << 9;
 
@@ -51,7 +54,10 @@ static bool hw_has_flags(const struct virt_space *of)
 
 static void use_flags(bool are_used)
 {
-	virt_space_use_flags(&space, are_used);
+	n_notices = 0;
+	if (are_used)
+		virt_space_track(&space);
+	CHECK_EQ(n_notices, are_used);
 	CHECK_EQ(space.token & 0xfff, are_used ? 0x5e : 0x1e);
 }
 
@@ -80,8 +86,8 @@ static void without_flags_the_first_write_is_a_violation(void)
 	for (int i = 0; i < 2; i++) {
 		CHECK(!processor_writes(0x1000));
 		CHECK_EQ(dirty_of(0, 4, true), 0);
-		virt_space_set_dirty(&space, GPA(0x1000));
-		virt_space_set_dirty(&space, GPA(0x3000));
+		CHECK(virt_space_resolve(&space, GPA(0x1000), false));
+		CHECK(!virt_space_resolve(&space, GPA(0x3000), false));
 		CHECK(processor_writes(0x1000) && !processor_writes(0x3000));
 		CHECK_EQ(dirty_of(0, 4, false), 2);
 		CHECK_EQ(dirty_of(0, 4, true), 2);
@@ -94,7 +100,20 @@ static void giving_flags_up_loses_no_write(void)
 {
 	map_tracked(true);
 	CHECK(processor_writes(0x1000));
-	virt_space_use_flags(&space, false);
+	/* The processor was about to set a flag in a table of the guest that it cannot write to. */
+	CHECK(virt_space_set(&space, GPA(0x200000), LEVEL_4K,
+			     (struct virt_leaf) { SPA(0x7000), VIRT_READ, LEVEL_4K, MEMTYPE_WB }));
+	CHECK(!virt_space_resolve(&space, GPA(0x200000), false)); /* the guest's own write */
+	CHECK(!virt_space_resolve(&space, GPA(0x400000), true));  /* nothing is there */
+	CHECK(!virt_space_resolve(&space, GPA(0x1000), true));
+	CHECK(hw_has_flags(&space));
+	n_notices = 0;
+	CHECK(virt_space_resolve(&space, GPA(0x200000), true));
+	CHECK_EQ(n_notices, 1);
+	CHECK(!hw_has_flags(&space));
+	CHECK(!virt_space_resolve(&space, GPA(0x200000), true)); /* it is a write, then */
+	CHECK(virt_space_set(&space, GPA(0x200000), LEVEL_4K,
+			     (struct virt_leaf) { .level = LEVEL_4K }));
 	CHECK(processor_writes(0)); /* no flag is set any more */
 	CHECK_EQ(dirty_of(0, 4, true), 7);
 	CHECK(!processor_writes(0) && !processor_writes(0x1000));
@@ -119,5 +138,6 @@ int main(void)
 	};
 
 	virt_machine.has_execute_only = true;
+	vmx_caps.has_ept_ad = true;
 	return RUN(tests);
 }

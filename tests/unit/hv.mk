@@ -23,7 +23,6 @@ $(B)/host/hv/%.o: %.c
 $(addprefix $(B)/host/,$(HV_TESTS)): $(B)/host/%: $(B)/host/hv/tests/unit/%.o $(HV_TEST_OBJECTS)
 	$(CC) $(HV_TEST_CFLAGS) $(HV_LDFLAGS) $^ $(CHECK) -o $@
 
-$(B)/host/hv_state: HV_LDFLAGS := -Wl,--wrap=virt_fpu_bytes
 $(B)/host/device: HV_LDFLAGS := -Wl,--wrap=gpa_find_page
 $(B)/host/run_msr_root: HV_LDFLAGS := -Wl,--wrap=virt_root_guard_msr,--wrap=root_memory_retype
 $(B)/host/run_root: HV_LDFLAGS := -Wl,--wrap=virt_inject,--wrap=hypercall,--wrap=root_memory_fault

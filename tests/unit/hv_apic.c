@@ -345,7 +345,7 @@ static void guest_write_tpr(struct vp *vp, struct reference *model, uint32_t tpr
 	model->tpr = tpr;
 	if (vp->apic.help & VIRT_APIC_TPR) {
 		apic_put(&vp->apic, APIC_TPR, tpr);
-		if (tpr >> 4 < vp->virt->apic_threshold)
+		if (tpr >> 4 < vp->virt->apic.threshold)
 			apic_exit(vp, &(struct virt_exit) { .reason = VIRT_EXIT_TPR });
 	} else if (by_cr8) {
 		vp_set_cr8(vp, tpr >> 4);

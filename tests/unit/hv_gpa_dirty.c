@@ -74,7 +74,7 @@ static struct virt_leaf leaf_at(uint64_t gpa)
 static void start(bool has_flags)
 {
 	fake_reset(4 * GIB);
-	virt_machine.has_nested_ad = has_flags;
+	fake.has_flags = has_flags;
 	machine_of(4 * GIB, 32 * MIB);
 	handle = set_up(64, 2);
 	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, test_pages(1)), S_OK);
@@ -485,17 +485,17 @@ static void a_walk_through_rom_ends_the_use_of_flags(void)
 	start(true);
 	REQUIRE_EQ(map(2 * GIB, GPA0 + 2 * MIB, PAGE_SIZE, VIRT_READ), S_OK);
 	REQUIRE_EQ(map(1 * GIB, GPA0, 2 * PAGE_SIZE, RWX | TRACK), S_OK);
-	REQUIRE(partition_of(handle)->has_flags);
+	REQUIRE(fake_notes_writes(&partition_of(handle)->space));
 	REQUIRE(guest_write(GPA0));
 	REQUIRE(gpa_resolve(partition_of(handle), &walk));
-	REQUIRE(!partition_of(handle)->has_flags);
+	REQUIRE(!fake_notes_writes(&partition_of(handle)->space));
 	REQUIRE_EQ(fake.n_stale, 0);
 	REQUIRE(!gpa_resolve(partition_of(handle), &walk)); /* it is a write, then */
 	REQUIRE_EQ(query(GPA0, 1, 0), S_OK);
 	REQUIRE_EQ(words[0], 1);
 	/* Not again. */
 	REQUIRE_EQ(map(1 * GIB, GPA0 + 4 * MIB, PAGE_SIZE, RWX | TRACK), S_OK);
-	REQUIRE(!partition_of(handle)->has_flags);
+	REQUIRE(!fake_notes_writes(&partition_of(handle)->space));
 	REQUIRE(guest_write(GPA0 + 4 * MIB));
 	REQUIRE_EQ(query(GPA0 + 4 * MIB, 1, 0), S_OK);
 	REQUIRE_EQ(words[0], 1);
@@ -516,7 +516,7 @@ static void flags_are_no_reason_for_a_violation(void)
 	REQUIRE(!gpa_resolve(partition_of(handle), &exit));
 	exit = violation(8 * GIB, true, true);
 	REQUIRE(!gpa_resolve(partition_of(handle), &exit));
-	REQUIRE(partition_of(handle)->has_flags);
+	REQUIRE(fake_notes_writes(&partition_of(handle)->space));
 	finish();
 }
 

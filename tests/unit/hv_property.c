@@ -481,17 +481,17 @@ static void late_changes_configure_every_vp(void)
 	for (uint32_t i = 0; i < 3; i += 2)
 		REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, i, 0, test_pages(1)), S_OK);
 	REQUIRE_EQ(set_property(handle, P(ExceptionExitBitmap), 0x4002, 8), S_OK);
-	REQUIRE_EQ(vp_of(handle, 2)->virt->exceptions, 0);
+	REQUIRE_EQ(vp_of(handle, 2)->virt->config.exceptions, 0);
 	REQUIRE_EQ(set_property(handle, P(ExtendedVmExits), 0xc, 8), S_OK); /* exceptions, RDTSC */
 	for (uint32_t i = 0; i < 3; i += 2) {
-		REQUIRE_EQ(vp_of(handle, i)->virt->exceptions, 0x4002);
-		REQUIRE(vp_of(handle, i)->virt->tsc_exits);
+		REQUIRE_EQ(vp_of(handle, i)->virt->config.exceptions, 0x4002);
+		REQUIRE(vp_of(handle, i)->virt->config.tsc_exits);
 	}
 	REQUIRE_EQ(set_property(handle, P(ExceptionExitBitmap), 0, 8), S_OK);
 	REQUIRE_EQ(set_property(handle, P(ExtendedVmExits), 0, 8), S_OK);
 	for (uint32_t i = 0; i < 3; i += 2) {
-		REQUIRE_EQ(vp_of(handle, i)->virt->exceptions, 0);
-		REQUIRE(!vp_of(handle, i)->virt->tsc_exits);
+		REQUIRE_EQ(vp_of(handle, i)->virt->config.exceptions, 0);
+		REQUIRE(!vp_of(handle, i)->virt->config.tsc_exits);
 	}
 	delete_all(handle);
 	check_clean();
@@ -521,7 +521,7 @@ static void properties_shape_the_processor(void)
 	REQUIRE_EQ(shown(handle, 0, 1, 0, 1) >> 8 & 0xff, 4);
 	REQUIRE_EQ(shown(handle, 0, 0x80000008, 0, 0) & 0xff, 36);
 	REQUIRE_EQ(partition_of(handle)->model.cr4 & (1ull << 20 | 1ull << 18), 0);
-	REQUIRE_EQ(vp_of(handle, 0)->virt->cr4_allowed & 1ull << 20, 0);
+	REQUIRE_EQ(vp_of(handle, 0)->virt->config.cr4 & 1ull << 20, 0);
 	delete_all(handle);
 	check_clean();
 }

@@ -137,7 +137,7 @@ static void registers_round_trip(void)
 		check_takes(R(Es) + i, 0x1000 * i, 0xc093001000000fffull + i);
 	check_takes(R(Idtr), 0x0fff000000000000ull, canonical);
 	check_takes(R(Gdtr), 0x007f000000000000ull, 0x8000);
-	REQUIRE_EQ(vp_of(handle, 0)->virt->table[0].limit, 0x7f); /* GDTR is the vendor's table 0 */
+	REQUIRE_EQ(vp_of(handle, 0)->virt->segment[SEG_GDTR].limit, 0x7f);
 	check_takes(R(Cr0), CR0_PE | CR0_PG | CR0_ET | CR0_NE, 0);
 	check_takes(R(Cr2), ~0ull, 0);
 	check_takes(R(Cr3), 0xfffffff000ull, 0);
@@ -272,14 +272,14 @@ static void mxcsr_takes_what_the_processor_takes(void)
 		static const uint32_t masks[] = { 0, 0xffbf, 0xffff, 0x2ffff };
 		const uint32_t legal = masks[i] ? masks[i] : 0xffbf;
 
-		memcpy((char *)virt_fpu(vp_of(handle, 0)->virt) + 28, &masks[i], 4);
+		memcpy((char *)virt_fpu_save(vp_of(handle, 0)->virt) + 28, &masks[i], 4);
 		for (unsigned int bit = 0; bit < 32; bit++) {
 			if (legal >> bit & 1)
 				REQUIRE_EQ(set(R(XmmControlStatus), 0, 1ull << bit), S_OK);
 			else
 				check_refuses(R(XmmControlStatus), 0, 1ull << bit);
 		}
-		memcpy(&mask, (char *)virt_fpu(vp_of(handle, 0)->virt) + 28, 4);
+		memcpy(&mask, (char *)virt_fpu_save(vp_of(handle, 0)->virt) + 28, 4);
 		REQUIRE_EQ(mask, masks[i]); /* not the client's to change */
 	}
 	delete_all(handle);

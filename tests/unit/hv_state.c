@@ -153,21 +153,13 @@ static void absent_components_become_initial(void)
 
 /* ---- The calls ---- */
 
-static uint32_t fpu_bytes = 512;
-
-uint32_t __wrap_virt_fpu_bytes(void);
-uint32_t __wrap_virt_fpu_bytes(void)
-{
-	return fpu_bytes;
-}
-
 static uint64_t handle, page, buffer;
 
 /* The fake machine has AVX, and its image a header, if so asked. */
 static void state_machine(bool has_xsave)
 {
-	fpu_bytes = has_xsave ? 0x240 + 0x100 : 512;
 	fake_reset(256 * MIB);
+	virt_machine.fpu_bytes = has_xsave ? 0x240 + 0x100 : 512;
 	virt_machine.xcr0_child = has_xsave ? 7 : 0;
 	machine_of(256 * MIB, 32 * MIB);
 	/* The root has limited CPUID to leaf 3 since, and the processor answers with something else. */
@@ -178,7 +170,7 @@ static void state_machine(bool has_xsave)
 	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 0, 0, page), S_OK);
 	partition_of(handle)->model.xcr0 = has_xsave ? 7 : 0;
 	if (has_xsave)
-		*((uint8_t *)virt_fpu(vp_of(handle, 0)->virt) + 512) = 3;
+		*((uint8_t *)virt_fpu_save(vp_of(handle, 0)->virt) + 512) = 3;
 }
 
 static uint32_t get(uint32_t type, uint64_t n)
@@ -201,7 +193,7 @@ static void xsave_state_with_and_without_xsave(void)
 		uint8_t saved[832];
 
 		state_machine(has_xsave);
-		image = virt_fpu(vp_of(handle, 0)->virt);
+		image = virt_fpu_save(vp_of(handle, 0)->virt);
 		b = at(buffer);
 		REQUIRE_EQ(CALL(WHIT_CALL_GET_VP_STATE, handle, 0, XSAVE, 0, 0),
 			   WHV_E_INSUFFICIENT_BUFFER);
@@ -320,7 +312,6 @@ static void apic_state_goes_through(void)
 	const uint32_t type = WHvVirtualProcessorStateTypeInterruptControllerState2;
 	uint32_t *b;
 
-	fpu_bytes = 512;
 	machine(256 * MIB);
 	handle = created(64);
 	REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);

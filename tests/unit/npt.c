@@ -44,6 +44,13 @@ bool nested_has_flags(const struct virt_space *of)
 	return true;
 }
 
+bool nested_set_flags(struct virt_space *of, bool are_used)
+{
+	(void)of;
+	(void)are_used;
+	return false;
+}
+
 uint64_t nested_token(spa_t root)
 {
 	return root.a;

@@ -130,7 +130,8 @@ static void tables_are_named(void)
 	for (unsigned int table = 0; table < 2; table++) {
 		world_init();
 		world_long_mode();
-		virt_set_table(child->virt, table, &(struct x86_table) { .base = 1ull << 50 });
+		virt_set_segment(child->virt, (enum x86_seg)(SEG_GDTR + table),
+				 &(struct x86_segment) { .base = 1ull << 50 });
 		CHECK_EQ(blamed(), table ? WHvX64RegisterIdtr : WHvX64RegisterGdtr);
 	}
 }

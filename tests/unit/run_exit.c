@@ -403,7 +403,7 @@ static void hypercall_record_is_complete(void)
 
 	init();
 	part->properties.extended_exits = EXITS_HYPERCALL;
-	fpu = virt_fpu(child->virt);
+	fpu = virt_fpu_save(child->virt);
 	for (unsigned int i = 0; i < sizeof(fpu->xmm); i++)
 		(&fpu->xmm[0][0])[i] = (uint8_t)(i + 1);
 	run_for_record(&(struct virt_exit) { .reason = VIRT_EXIT_HYPERCALL, .insn_length = 3 });

@@ -667,15 +667,6 @@ static void waiting_instruction_goes_on_before_the_guest(void)
 	}
 }
 
-static void init_and_sipi_are_not_the_childs(void)
-{
-	world_init();
-	push_reason(VIRT_EXIT_INIT, 0);
-	CHECK_EQ(run_child(), WHIT_S_AGAIN);
-	push_reason(VIRT_EXIT_SIPI, 0);
-	CHECK_EQ(run_child(), WHIT_S_AGAIN);
-}
-
 /* An exit for each reason: none is unhandled, and each counts. */
 static void every_reason_is_handled(void)
 {
@@ -730,7 +721,6 @@ static int run_table(void)
 	RUN(emulator_is_asked_only_for_its_property);
 	RUN(emulator_outcomes);
 	RUN(waiting_instruction_goes_on_before_the_guest);
-	RUN(init_and_sipi_are_not_the_childs);
 	RUN(every_reason_is_handled);
 	return check_has_failed();
 }

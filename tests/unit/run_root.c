@@ -20,7 +20,7 @@ static void jump_out(struct virt_vp *vp, struct virt_exit *exit)
 static void root_meets(const struct virt_exit *exit)
 {
 	fake_push(exit, NULL);
-	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_SIPI }, jump_out);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_CPUID }, jump_out);
 	memset(&test_root.virt->injected, 0, sizeof(test_root.virt->injected));
 	if (!setjmp(out))
 		root_run(&test_root);
@@ -48,8 +48,7 @@ static void meet(const struct virt_exit *exit)
 	root_meets(exit);
 	is_skipped = fake.n_skips != skips;
 	CHECK_EQ(virt_regs(test_root.virt)->rip, rip_before + (is_skipped ? exit->insn_length : 0));
-	CHECK(is_skipped != (seen.type != VIRT_EVENT_NONE) || exit->reason == VIRT_EXIT_MEMORY ||
-	      exit->reason == VIRT_EXIT_SIPI);
+	CHECK(is_skipped != (seen.type != VIRT_EVENT_NONE) || exit->reason == VIRT_EXIT_MEMORY);
 }
 
 static void faults(const struct virt_exit *exit, uint8_t vector)
@@ -274,38 +273,27 @@ static void memory_faults_go_to_root_memory(void)
 		 VIRT_EVENT_NONE); /* to deliver the event again is root_memory_fault()'s */
 }
 
-static void sipi_is_ignored(void)
-{
-	world_init();
-	meet(&(struct virt_exit) { .reason = VIRT_EXIT_SIPI });
-	CHECK_EQ(fake.n_resets, 0);
-}
-
 static void jump_out_of_reset(void)
 {
 	longjmp(out, 1);
 }
 
 /* No panic, and no next entry: the fake screams of an exit that was not queued. */
-static void triple_fault_and_init_reset_the_machine(void)
+static void triple_fault_resets_the_machine(void)
 {
-	static const enum virt_exit_reason reasons[] = { VIRT_EXIT_TRIPLE_FAULT, VIRT_EXIT_INIT };
+	char text[WHIT_LOG_BYTES + 1] = "";
+	uint64_t next;
 
-	for (unsigned int i = 0; i < 2; i++) {
-		char text[WHIT_LOG_BYTES + 1] = "";
-		uint64_t next;
-
-		world_init();
-		fake.reset_hook = jump_out_of_reset;
-		virt_regs(test_root.virt)->rip = 0xabc100 + i;
-		fake_push(&(struct virt_exit) { .reason = reasons[i] }, NULL);
-		if (!setjmp(out))
-			root_run(&test_root);
-		CHECK_EQ(fake.n_resets, 1);
-		CHECK_EQ(test_root.root_exits[reasons[i]], 1);
-		(void)log_read(0, text, WHIT_LOG_BYTES, &next);
-		CHECK(strstr(text, i ? "INIT at RIP abc101" : "(triple fault) at RIP abc100"));
-	}
+	world_init();
+	fake.reset_hook = jump_out_of_reset;
+	virt_regs(test_root.virt)->rip = 0xabc100;
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_TRIPLE_FAULT }, NULL);
+	if (!setjmp(out))
+		root_run(&test_root);
+	CHECK_EQ(fake.n_resets, 1);
+	CHECK_EQ(test_root.root_exits[VIRT_EXIT_TRIPLE_FAULT], 1);
+	(void)log_read(0, text, WHIT_LOG_BYTES, &next);
+	CHECK(strstr(text, "(triple fault) at RIP abc100"));
 }
 
 static void a_fault_in_the_delivery_of_a_double_fault_resets_the_machine(void)
@@ -352,8 +340,7 @@ int main(void)
 		TEST(task_switch_gives_gp),
 		TEST(a_fault_in_a_delivery_is_combined),
 		TEST(memory_faults_go_to_root_memory),
-		TEST(sipi_is_ignored),
-		TEST(triple_fault_and_init_reset_the_machine),
+		TEST(triple_fault_resets_the_machine),
 		TEST(a_fault_in_the_delivery_of_a_double_fault_resets_the_machine),
 		TEST(exits_are_counted_by_reason),
 	};

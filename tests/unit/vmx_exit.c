@@ -307,7 +307,7 @@ static void a_hypercall_says_who_makes_it(void)
 static void an_exception_that_is_asked_for_is_told(void)
 {
 	machine(0);
-	virt_intercept_exceptions(child, ~0u);
+	intercept(child, ~0u);
 	for (unsigned int vector = 0; vector < 32; vector++) {
 		struct virt_exit exit;
 
@@ -343,7 +343,7 @@ static void a_software_exception_has_its_length(void)
 		     { INTR_PRIVILEGED_SOFT, EXC_DB, 1 } };
 
 	machine(0);
-	virt_intercept_exceptions(child, ~0u);
+	intercept(child, ~0u);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct virt_exit exit;
 
@@ -449,7 +449,7 @@ static void an_interrupted_event_is_told(void)
 					    REASON_TASK_SWITCH, REASON_EXCEPTION_OR_NMI };
 
 	machine(0);
-	virt_intercept_exceptions(child, ~0u);
+	intercept(child, ~0u);
 	for (size_t r = 0; r < COUNT(reasons); r++)
 		for (size_t i = 0; i < COUNT(events); i++) {
 			struct virt_exit exit;
@@ -482,7 +482,7 @@ static void an_iret_that_faulted_leaves_nmis_blocked(void)
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		machine(0);
-		virt_intercept_exceptions(child, ~0u);
+		intercept(child, ~0u);
 		then(REASON_EXCEPTION_OR_NMI, 0);
 		with(VMCS_EXIT_INTERRUPTION_INFO,
 		     INFO(INTR_HARD_EXCEPTION, rows[i].vector) | INTR_NMI_UNBLOCKED);

@@ -145,10 +145,10 @@ static void some_exceptions_of_a_child_always_exit(void)
 
 	machine(0);
 	for (uint32_t vectors = 1; vectors; vectors <<= 1) {
-		virt_intercept_exceptions(child, vectors);
+		intercept(child, vectors);
 		CHECK_EQ(vtx_get(VMCS_EXCEPTION_BITMAP), vectors | always);
 	}
-	virt_intercept_exceptions(child, 0);
+	intercept(child, 0);
 	CHECK_EQ(vtx_get(VMCS_EXCEPTION_BITMAP), always);
 	virt_get(root, VIRT_CR3);
 	CHECK_EQ(vtx_get(VMCS_EXCEPTION_BITMAP), 0);

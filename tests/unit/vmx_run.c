@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Entries: launched and resumed, aborted, refused, broken; the deadline; and the last words when one must not fail. */
 #include "tests/unit/vmx.h"
+
+#include "x86/paging.h"
 #include "whit/log.h"
 
 /* ---- Registers --------------------------------------------------------------------------- */
@@ -138,7 +140,8 @@ static void a_threshold_above_the_tpr_is_mended(void)
 	for (unsigned int tpr = 0; tpr < 16; tpr++)
 		for (unsigned int threshold = 0; threshold < 16; threshold++) {
 			page[0x80] = (uint8_t)(tpr << 4);
-			virt_apic_threshold(vp, (uint8_t)threshold);
+			virt_apic_sync(vp, &(const struct virt_apic_state) {
+						   .threshold = (uint8_t)threshold });
 			CHECK_EQ(run_to(vp, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
 			CHECK_EQ(vtx_get(VMCS_TPR_THRESHOLD), threshold > tpr ? tpr : threshold);
 		}
@@ -394,6 +397,54 @@ static void without_enough_pages_there_is_no_vp(void)
 		}
 }
 
+/* An INIT is the root's: a child is left for it, and the root's next entry resets the machine. */
+static void init_and_sipi_are_not_the_childs(void)
+{
+	for (unsigned int is_root = 0; is_root < 2; is_root++) {
+		const uint64_t from = log_end();
+
+		machine(0);
+		then(REASON_SIPI, 0x12); /* nobody waits for one */
+		then(REASON_INIT, 0);
+		if (!is_root) {
+			CHECK_EQ(run(child).reason, VIRT_EXIT_NMI);
+			CHECK_EQ(vtx.percpu->pending, PENDING_INIT);
+			CHECK_EQ(run(child).reason, VIRT_EXIT_NOTHING);
+		}
+		vtx.reset = halted;
+		if (!setjmp(over)) {
+			run(root);
+			FAIL("the machine goes on");
+		}
+		vtx.reset = NULL;
+		REQUIRE(read_words(from));
+		CHECK(strstr(words, "root: INIT at RIP 8000: the machine is reset"));
+	}
+}
+
+/* The VP that is switched in, and the one that comes later. */
+static void a_changed_space_is_noticed_at_the_next_entry(void)
+{
+	uint64_t before;
+
+	machine(0);
+	REQUIRE(vmx_caps.has_ept_ad);
+	run_to(child, REASON_CPUID, 0);
+	before = vtx_get(VMCS_EPT_POINTER);
+	virt_space_track(&child_space);
+	CHECK(child_space.token != before);
+	CHECK_EQ(run_to(child, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
+	CHECK_EQ(vtx_get(VMCS_EPT_POINTER), child_space.token);
+	run_to(root, REASON_CPUID, 0);
+	REQUIRE(virt_space_set(
+		&child_space, GPA(0), LEVEL_4K,
+		(struct virt_leaf) { SPA(0x7000), VIRT_READ, LEVEL_4K, MEMTYPE_WB }));
+	REQUIRE(virt_space_resolve(&child_space, GPA(0), true));
+	CHECK_EQ(run_to(child, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
+	CHECK_EQ(vtx_get(VMCS_EPT_POINTER), child_space.token);
+	CHECK_EQ(child_space.token, before);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -402,6 +453,8 @@ int main(void)
 		TEST(a_change_of_paging_flushes_once),
 		TEST(after_a_refusal_the_vp_can_be_entered),
 		TEST(a_machine_check_during_an_entry_is_the_roots),
+		TEST(init_and_sipi_are_not_the_childs),
+		TEST(a_changed_space_is_noticed_at_the_next_entry),
 		TEST(a_threshold_above_the_tpr_is_mended),
 		TEST(a_deadline_sets_the_timer),
 		TEST(deadlines_do_not_keep_the_root_out),

@@ -286,10 +286,10 @@ static void no_child_owns_what_must_be_noticed(void)
 	const uint64_t noticed = CR4_VMXE | CR4_SMXE | CR4_MCE | CR4_OSXSAVE;
 
 	machine(0);
-	virt_set_cr4_allowed(child, ~0ull);
+	virt_configure(child, &(const struct virt_config) { .cr4 = ~0ull });
 	CHECK_EQ(vtx_get(VMCS_CR4_GUEST_HOST_MASK) & noticed, noticed);
 	CHECK_EQ(~vtx_get(VMCS_CR4_GUEST_HOST_MASK), virt_machine.cr4_possible & ~noticed);
-	virt_set_cr4_allowed(child, 0);
+	virt_configure(child, &(const struct virt_config) { .cr4 = 0 });
 	CHECK_EQ(~vtx_get(VMCS_CR4_GUEST_HOST_MASK), 0);
 }
 

@@ -26,7 +26,8 @@ static void begin_with(bool is_root, uint64_t debugctl, uint32_t exceptions)
 	machine(0);
 	vp = is_root ? root : child;
 	virt_set(vp, VIRT_DEBUGCTL, debugctl);
-	virt_intercept_exceptions(vp, exceptions);
+	if (!is_root)
+		intercept(vp, exceptions);
 }
 
 static void begin(uint64_t debugctl, uint32_t exceptions)

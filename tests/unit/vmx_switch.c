@@ -132,8 +132,8 @@ static void load_child(struct registers *r, unsigned int can)
 	virt_set(child, VIRT_EFER, can & SYSCALL ? EFER_SCE : 0);
 	virt_set(child, VIRT_CR4, can & OSXSAVE && has_xsave() ? CR4_OSXSAVE : 0);
 	memcpy(image, &r->fx, sizeof(r->fx));
-	if (virt_fpu_bytes() > 576) {
-		memcpy(bytes + 576, r->extended, virt_fpu_bytes() - 576);
+	if (virt_machine.fpu_bytes > 576) {
+		memcpy(bytes + 576, r->extended, virt_machine.fpu_bytes - 576);
 		memcpy(bytes + 512, &virt_machine.xcr0_child, 8);
 	}
 	virt_fpu_load(child);
@@ -146,13 +146,13 @@ static unsigned int can;
 
 static bool has_components(void)
 {
-	return (can & OSXSAVE) && (can & AVX) && virt_fpu_bytes() > 576;
+	return (can & OSXSAVE) && (can & AVX) && virt_machine.fpu_bytes > 576;
 }
 
 /* Bytes of the components that a child has, where the model keeps them. */
 static size_t component_bytes(void)
 {
-	return virt_fpu_bytes() - 576;
+	return virt_machine.fpu_bytes - 576;
 }
 
 static void check_child(void)
@@ -222,7 +222,7 @@ static void check_child_by_name(void)
 	if (has_xsave())
 		CHECK_EQ(virt_get(child, VIRT_XCR0), of_child.xcr0);
 	CHECK(!memcmp(image, &of_child.fx, sizeof(of_child.fx)));
-	if (virt_fpu_bytes() > 576)
+	if (virt_machine.fpu_bytes > 576)
 		CHECK(!memcmp(image + 576, of_child.extended, component_bytes()));
 }
 

@@ -290,8 +290,10 @@ static const char *check_system(const struct guest *g)
 			return text;
 	}
 	for (unsigned int table = 0; table < 2; table++) {
-		MUST(is_canonical(vtx_get(VMCS_GUEST_TABLE_BASE(table))), "base of GDTR or IDTR");
-		MUST(vtx_get(VMCS_GUEST_TABLE_LIMIT(table)) <= 0xffff, "limit of GDTR or IDTR");
+		MUST(is_canonical(vtx_get(VMCS_GUEST_BASE(SEG_GDTR + table))),
+		     "base of GDTR or IDTR");
+		MUST(vtx_get(VMCS_GUEST_LIMIT(SEG_GDTR + table)) <= 0xffff,
+		     "limit of GDTR or IDTR");
 	}
 	return NULL;
 }

@@ -175,7 +175,7 @@ static void choose_xsave(unsigned int kind)
 		return;
 	virt_machine.xcr0_child = XCR0_X87 | XCR0_SSE | XCR0_AVX;
 	virt_machine.child_has = VIRT_HAS_RDTSCP | VIRT_HAS_INVPCID | VIRT_HAS_XSAVES;
-	fake.fpu_bytes = 0x340;
+	virt_machine.fpu_bytes = 0x340;
 	if (kind == 1)
 		return;
 	fake_set_cpuid(7, 0, (struct x86_cpuid) { 0, 0xdfef6fbb, 0x1a40573e, 0xac000010 });
@@ -184,7 +184,7 @@ static void choose_xsave(unsigned int kind)
 	virt_machine.xcr0_possible = virt_machine.xcr0_child = 0xe7;
 	virt_machine.child_has |= VIRT_HAS_UMWAIT;
 	virt_machine.cr4_possible |= CR4_LA57;
-	fake.fpu_bytes = 0xa80;
+	virt_machine.fpu_bytes = 0xa80;
 }
 
 /* What another processor's type or the loader's options change, by four bytes of the input. */
@@ -203,7 +203,7 @@ static void machine_begin(void)
 
 	memset(&world, 0, sizeof(world));
 	fake_reset(RAM_BYTES);
-	virt_machine.has_nested_ad = !(facts & 1);
+	fake.has_flags = !(facts & 1);
 	virt_machine.has_execute_only = facts & 2;
 	virt_machine.max_leaf_level = facts & 4 ? LEVEL_2M : LEVEL_1G;
 	virt_machine.has_deadline = facts & 8;

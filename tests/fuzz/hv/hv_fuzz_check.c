@@ -177,7 +177,8 @@ static uint64_t digest_partition(const struct partition *partition)
 	hash = mix(hash, partition->time_start);
 	hash = mix(hash, partition->reference);
 	hash = mix_bytes(hash, partition->mapped_pages, sizeof(partition->mapped_pages));
-	hash = mix(hash, partition->is_tracked | (uint64_t)partition->has_flags << 1);
+	hash = mix(hash, partition->is_tracked);
+	hash = mix(hash, partition->space.token);
 	hash = mix_bytes(hash, partition->vps, sizeof(partition->vps));
 	if (partition->lists)
 		hash = mix_bytes(hash, partition->lists, sizeof(*partition->lists));
@@ -200,7 +201,7 @@ static uint64_t digest_vp(const struct vp *vp)
 	virt.regs.changed = false;
 	hash = mix_bytes(0, &copy, sizeof(copy));
 	hash = mix_bytes(hash, &virt, sizeof(virt));
-	hash = mix_bytes(hash, virt_ptr(virt.second), fake.fpu_bytes);
+	hash = mix_bytes(hash, virt_ptr(virt.second), virt_machine.fpu_bytes);
 	if (vp->apic.page)
 		hash = mix_bytes(hash, vp->apic.page, 0x400);
 	return hash;

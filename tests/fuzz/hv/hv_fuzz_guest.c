@@ -474,25 +474,12 @@ static void exit_of_apic(struct virt_vp *vp, struct virt_exit *exit)
 static void exit_plainly(struct virt_vp *vp, struct virt_exit *exit)
 {
 	static const uint8_t reasons[] = {
-		VIRT_EXIT_INTERRUPT,
-		VIRT_EXIT_NMI,
-		VIRT_EXIT_CPUID,
-		VIRT_EXIT_HLT,
-		VIRT_EXIT_HYPERCALL,
-		VIRT_EXIT_INVD,
-		VIRT_EXIT_INVLPG,
-		VIRT_EXIT_HIDDEN_INSN,
-		VIRT_EXIT_TRIPLE_FAULT,
-		VIRT_EXIT_TASK_SWITCH,
-		VIRT_EXIT_INVALID_STATE,
-		VIRT_EXIT_NOTHING,
-		VIRT_EXIT_INIT,
-		VIRT_EXIT_SIPI,
-		VIRT_EXIT_RDTSC,
-		VIRT_EXIT_PAUSE,
-		VIRT_EXIT_INTERRUPT_WINDOW,
-		VIRT_EXIT_NMI_WINDOW,
-		VIRT_EXIT_EXCEPTION,
+		VIRT_EXIT_INTERRUPT,   VIRT_EXIT_NMI,		VIRT_EXIT_CPUID,
+		VIRT_EXIT_HLT,	       VIRT_EXIT_HYPERCALL,	VIRT_EXIT_INVD,
+		VIRT_EXIT_INVLPG,      VIRT_EXIT_HIDDEN_INSN,	VIRT_EXIT_TRIPLE_FAULT,
+		VIRT_EXIT_TASK_SWITCH, VIRT_EXIT_INVALID_STATE, VIRT_EXIT_NOTHING,
+		VIRT_EXIT_RDTSC,       VIRT_EXIT_PAUSE,		VIRT_EXIT_INTERRUPT_WINDOW,
+		VIRT_EXIT_NMI_WINDOW,  VIRT_EXIT_EXCEPTION,
 	};
 
 	exit->reason = (enum virt_exit_reason)PICK(reasons);
@@ -511,7 +498,8 @@ static void exit_plainly(struct virt_vp *vp, struct virt_exit *exit)
 	case VIRT_EXIT_RDTSC:
 	case VIRT_EXIT_PAUSE:
 		exit->insn_length = 2;
-		if (!(exit->reason == VIRT_EXIT_PAUSE ? vp->spin_exits : vp->tsc_exits))
+		if (!(exit->reason == VIRT_EXIT_PAUSE ? vp->config.spin_exits
+						      : vp->config.tsc_exits))
 			exit->reason = VIRT_EXIT_INTERRUPT;
 		return;
 	case VIRT_EXIT_INTERRUPT_WINDOW:
@@ -524,7 +512,7 @@ static void exit_plainly(struct virt_vp *vp, struct virt_exit *exit)
 		return;
 	case VIRT_EXIT_EXCEPTION:
 		exit->exception.vector = draw8() & 31;
-		if (!(vp->exceptions >> exit->exception.vector & 1)) {
+		if (!(vp->config.exceptions >> exit->exception.vector & 1)) {
 			exit->reason = VIRT_EXIT_INTERRUPT;
 			return;
 		}

@@ -60,14 +60,15 @@ static bool delivery_exits(struct virt_vp *vp, struct virt_exit *exit)
 {
 	const uint64_t mask = (1ull << virt_machine.physical_bits) - 1;
 	const uint64_t tables = vp->reg[VIRT_CR3] & PTE_ADDR & mask;
-	const uint64_t gate = vp->table[1].base & mask, stack = (vp->regs.gpr[4] - 8) & mask;
+	const uint64_t gate = vp->segment[SEG_IDTR].base & mask,
+		       stack = (vp->regs.gpr[4] - 8) & mask;
 
 	exit->insn_length = 0;
 	if ((vp->reg[VIRT_CR0] & CR0_PG) && !(look(tables).rights & VIRT_READ)) {
 		memory_exit(exit, tables);
 		exit->memory.gva = GVA(gate);
 		exit->memory.is_walk = exit->memory.is_read = true;
-		exit->memory.is_write = virt_machine.has_nested_ad;
+		exit->memory.is_write = fake.has_flags;
 		return true;
 	}
 	if ((vp->reg[VIRT_CR0] & CR0_PG) && is_foreign(tables)) {
@@ -213,7 +214,7 @@ void root_begin(const struct whit_handover *handover)
 		virt->segment[i] = (struct x86_segment) { 0, ~0u, 0x10, 0xc093 };
 	virt->segment[SEG_CS] = (struct x86_segment) { 0, ~0u, 8, 0xa09b };
 	virt->segment[SEG_TR] = (struct x86_segment) { 0, 0x67, 0x18, 0x8b };
-	virt->table[1] = (struct x86_table) { .base = ROOT_IDT, .limit = 0xfff };
+	virt->segment[SEG_IDTR] = (struct x86_segment) { .base = ROOT_IDT, .limit = 0xfff };
 	virt->regs.rip = ROOT_CODE;
 	virt->regs.rflags = RFLAGS_ONE;
 	virt->regs.gpr[4] = ROOT_STACK;
@@ -386,15 +387,13 @@ static void instruction_exit(void)
 	*virt = restored;
 }
 
-/* From outside, or the end of the root; not an instruction. */
+/* The end of the root; not an instruction. */
 static void plain_exit(void)
 {
-	static const enum virt_exit_reason reasons[] = { VIRT_EXIT_SIPI, VIRT_EXIT_INIT,
-							 VIRT_EXIT_TRIPLE_FAULT };
-	struct virt_exit exit = { .reason = PICK(reasons) };
+	struct virt_exit exit = { .reason = VIRT_EXIT_TRIPLE_FAULT };
 
 	root_leave(&exit);
-	PROMISE(world.is_reset == (exit.reason != VIRT_EXIT_SIPI));
+	PROMISE(world.is_reset);
 }
 
 static void set_pointers(struct virt_vp *virt, enum emu_mode mode, uint64_t address)
@@ -426,7 +425,7 @@ static void hide_structures(struct virt_vp *virt, uint64_t address)
 		virt->reg[VIRT_CR3] =
 			address & PTE_ADDR & ((1ull << virt_machine.physical_bits) - 1);
 	if (choice / 16 == 15)
-		virt->table[1].base = address & PAGE_MASK;
+		virt->segment[SEG_IDTR].base = address & PAGE_MASK;
 	if (choice / 16 == 14)
 		virt->regs.gpr[4] = address;
 }
