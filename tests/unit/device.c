@@ -674,37 +674,40 @@ static void single_step_and_shadows(void)
 
 static int run_table(void)
 {
-	RUN(a_store_is_one_round_trip);
-	RUN(a_load_is_one_round_trip);
-	RUN(what_is_not_answered_reads_as_ones);
-	RUN(the_shared_page_is_not_trusted);
-	RUN(a_cancel_between_loses_no_answer);
-	RUN(the_answer_may_come_by_register);
-	RUN(a_client_that_moves_rip_gives_it_up);
-	RUN(a_client_that_changes_the_mode_gives_it_up);
-	RUN(read_and_write_are_two_round_trips);
-	RUN(two_reads_are_answered_in_order);
-	RUN(a_store_to_rom_goes_to_the_root);
-	RUN(rom_is_read_whatever_the_exit_says);
-	RUN(an_operand_half_in_ram_is_split);
-	RUN(posted_writes_come_even_if_rip_moves);
-	RUN(what_is_not_ours_is_left_alone);
-	RUN(an_instruction_cut_off_by_its_page_is_left_alone);
-	RUN(a_mismatch_with_the_exit_is_not_acted_upon);
-	RUN(a_spurious_exit_completes_in_ram);
-	RUN(locked_sizes);
-	RUN(guest_memory_that_changes_is_read_again);
-	RUN(memory_that_never_rests_ends_in_the_plain_exit);
-	RUN(a_fault_is_raised_and_nothing_changes);
-	RUN(rights_are_those_of_the_cpl);
-	RUN(the_translation_of_the_exit_is_used);
-	RUN(an_access_without_its_address_is_emulated);
-	RUN(equal_bytes_in_another_mode_are_decoded_anew);
-	RUN(a_page_table_that_is_a_device_is_left_alone);
-	RUN(an_instruction_that_fails_late_is_given_up);
-	RUN(an_answer_for_another_address_is_not_used);
-	RUN(single_step_and_shadows);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(a_store_is_one_round_trip),
+		TEST(a_load_is_one_round_trip),
+		TEST(what_is_not_answered_reads_as_ones),
+		TEST(the_shared_page_is_not_trusted),
+		TEST(a_cancel_between_loses_no_answer),
+		TEST(the_answer_may_come_by_register),
+		TEST(a_client_that_moves_rip_gives_it_up),
+		TEST(a_client_that_changes_the_mode_gives_it_up),
+		TEST(read_and_write_are_two_round_trips),
+		TEST(two_reads_are_answered_in_order),
+		TEST(a_store_to_rom_goes_to_the_root),
+		TEST(rom_is_read_whatever_the_exit_says),
+		TEST(an_operand_half_in_ram_is_split),
+		TEST(posted_writes_come_even_if_rip_moves),
+		TEST(what_is_not_ours_is_left_alone),
+		TEST(an_instruction_cut_off_by_its_page_is_left_alone),
+		TEST(a_mismatch_with_the_exit_is_not_acted_upon),
+		TEST(a_spurious_exit_completes_in_ram),
+		TEST(locked_sizes),
+		TEST(guest_memory_that_changes_is_read_again),
+		TEST(memory_that_never_rests_ends_in_the_plain_exit),
+		TEST(a_fault_is_raised_and_nothing_changes),
+		TEST(rights_are_those_of_the_cpl),
+		TEST(the_translation_of_the_exit_is_used),
+		TEST(an_access_without_its_address_is_emulated),
+		TEST(equal_bytes_in_another_mode_are_decoded_anew),
+		TEST(a_page_table_that_is_a_device_is_left_alone),
+		TEST(an_instruction_that_fails_late_is_given_up),
+		TEST(an_answer_for_another_address_is_not_used),
+		TEST(single_step_and_shadows),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

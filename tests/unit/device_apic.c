@@ -143,13 +143,16 @@ static void a_trap_is_there_when_the_instruction_is_over(void)
 
 static int run_table(void)
 {
-	RUN(moves_are_done_at_once);
-	RUN(any_instruction_will_do);
-	RUN(a_rep_gives_the_guest_its_turns);
-	RUN(what_is_no_data_access_is_not_for_the_apic);
-	RUN(a_root_that_emulates_nothing_hears_of_no_device);
-	RUN(a_trap_is_there_when_the_instruction_is_over);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(moves_are_done_at_once),
+		TEST(any_instruction_will_do),
+		TEST(a_rep_gives_the_guest_its_turns),
+		TEST(what_is_no_data_access_is_not_for_the_apic),
+		TEST(a_root_that_emulates_nothing_hears_of_no_device),
+		TEST(a_trap_is_there_when_the_instruction_is_over),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

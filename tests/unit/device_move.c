@@ -166,11 +166,14 @@ static void a_move_of_the_other_direction_is_executed(void)
 
 static int run_table(void)
 {
-	RUN(a_plain_move_is_as_the_emulator_does_it);
-	RUN(a_move_over_the_page_is_executed);
-	RUN(a_move_is_given_up_when_the_mode_changes);
-	RUN(a_move_of_the_other_direction_is_executed);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(a_plain_move_is_as_the_emulator_does_it),
+		TEST(a_move_over_the_page_is_executed),
+		TEST(a_move_is_given_up_when_the_mode_changes),
+		TEST(a_move_of_the_other_direction_is_executed),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

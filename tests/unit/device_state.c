@@ -583,29 +583,32 @@ static void an_instruction_that_the_processor_lacks_is_undefined(void)
 
 static int run_table(void)
 {
-	RUN(features_are_those_of_the_processor);
-	RUN(features_are_asked_of_leaves_that_exist);
-	RUN(the_vendor_is_the_machines);
-	RUN(segments_are_read_and_loaded_whole);
-	RUN(tables_are_read_and_loaded);
-	RUN(cr0_goes_the_way_of_mov);
-	RUN(invlpg_flushes_the_vp);
-	RUN(vectors_are_those_of_the_vp);
-	RUN(wider_vectors_are_refused);
-	RUN(wide_vectors_are_in_the_image);
-	RUN(opmasks_are_in_the_image);
-	RUN(vectors_are_as_wide_as_the_machine);
-	RUN(the_vp_says_which_vectors_there_are);
-	RUN(x87_is_that_of_the_vp);
-	RUN(x87_has_no_reserved_bits);
-	RUN(a_vector_load_goes_where_the_registers_are);
-	RUN(a_vector_store_is_one_access);
-	RUN(a_vector_over_two_devices_is_many_accesses);
-	RUN(loading_ss_casts_a_shadow);
-	RUN(sgdt_to_a_device);
-	RUN(lmsw_from_a_device);
-	RUN(an_instruction_that_the_processor_lacks_is_undefined);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(features_are_those_of_the_processor),
+		TEST(features_are_asked_of_leaves_that_exist),
+		TEST(the_vendor_is_the_machines),
+		TEST(segments_are_read_and_loaded_whole),
+		TEST(tables_are_read_and_loaded),
+		TEST(cr0_goes_the_way_of_mov),
+		TEST(invlpg_flushes_the_vp),
+		TEST(vectors_are_those_of_the_vp),
+		TEST(wider_vectors_are_refused),
+		TEST(wide_vectors_are_in_the_image),
+		TEST(opmasks_are_in_the_image),
+		TEST(vectors_are_as_wide_as_the_machine),
+		TEST(the_vp_says_which_vectors_there_are),
+		TEST(x87_is_that_of_the_vp),
+		TEST(x87_has_no_reserved_bits),
+		TEST(a_vector_load_goes_where_the_registers_are),
+		TEST(a_vector_store_is_one_access),
+		TEST(a_vector_over_two_devices_is_many_accesses),
+		TEST(loading_ss_casts_a_shadow),
+		TEST(sgdt_to_a_device),
+		TEST(lmsw_from_a_device),
+		TEST(an_instruction_that_the_processor_lacks_is_undefined),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -272,20 +272,23 @@ static void other_code_than_the_processor_ran_is_refused(void)
 
 static int run_table(void)
 {
-	RUN(a_rep_store_comes_in_runs);
-	RUN(a_rep_copy_from_a_device);
-	RUN(a_rep_copy_between_devices);
-	RUN(a_rep_that_leaves_the_device_goes_on_in_the_guest);
-	RUN(a_rep_stops_for_events);
-	RUN(a_16_bit_count_keeps_its_upper_half);
-	RUN(a_scan_asks_element_by_element);
-	RUN(out_is_not_decoded);
-	RUN(in_is_not_decoded);
-	RUN(an_in_given_up_leaves_nothing_behind);
-	RUN(rep_outs_is_one_round_trip);
-	RUN(rep_ins_is_one_round_trip);
-	RUN(other_code_than_the_processor_ran_is_refused);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(a_rep_store_comes_in_runs),
+		TEST(a_rep_copy_from_a_device),
+		TEST(a_rep_copy_between_devices),
+		TEST(a_rep_that_leaves_the_device_goes_on_in_the_guest),
+		TEST(a_rep_stops_for_events),
+		TEST(a_16_bit_count_keeps_its_upper_half),
+		TEST(a_scan_asks_element_by_element),
+		TEST(out_is_not_decoded),
+		TEST(in_is_not_decoded),
+		TEST(an_in_given_up_leaves_nothing_behind),
+		TEST(rep_outs_is_one_round_trip),
+		TEST(rep_ins_is_one_round_trip),
+		TEST(other_code_than_the_processor_ran_is_refused),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

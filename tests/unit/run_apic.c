@@ -515,24 +515,27 @@ static void run_lets_the_time_go_on(void)
 
 static int run_table(void)
 {
-	RUN(apic_is_asked_only_when_it_is_due);
-	RUN(its_interrupt_is_delivered_by_the_same_entry);
-	RUN(its_window_stays_inside);
-	RUN(apic_exits_go_to_it);
-	RUN(its_page_goes_to_the_emulator);
-	RUN(traps_leave_when_the_instruction_is_over);
-	RUN(hlt_sleeps_inside);
-	RUN(sleep_ends_by_the_roots_own_time);
-	RUN(hlt_does_not_sleep_on_what_is_there);
-	RUN(what_the_client_sets_wakes);
-	RUN(single_step_over_hlt_does_not_sleep);
-	RUN(only_a_sipi_starts_a_vp_that_waits);
-	RUN(a_window_ends_a_run_that_sleeps);
-	RUN(what_the_guest_cannot_take_does_not_wake);
-	RUN(with_turns_nothing_blocks);
-	RUN(spinning_gives_a_turn_if_asked_for);
-	RUN(run_lets_the_time_go_on);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(apic_is_asked_only_when_it_is_due),
+		TEST(its_interrupt_is_delivered_by_the_same_entry),
+		TEST(its_window_stays_inside),
+		TEST(apic_exits_go_to_it),
+		TEST(its_page_goes_to_the_emulator),
+		TEST(traps_leave_when_the_instruction_is_over),
+		TEST(hlt_sleeps_inside),
+		TEST(sleep_ends_by_the_roots_own_time),
+		TEST(hlt_does_not_sleep_on_what_is_there),
+		TEST(what_the_client_sets_wakes),
+		TEST(single_step_over_hlt_does_not_sleep),
+		TEST(only_a_sipi_starts_a_vp_that_waits),
+		TEST(a_window_ends_a_run_that_sleeps),
+		TEST(what_the_guest_cannot_take_does_not_wake),
+		TEST(with_turns_nothing_blocks),
+		TEST(spinning_gives_a_turn_if_asked_for),
+		TEST(run_lets_the_time_go_on),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -395,28 +395,31 @@ static void root_pdptes_come_from_its_own_memory(void)
 
 static int run_table(void)
 {
-	RUN(cr0_reserved_bits_are_ignored_below_and_refused_above);
-	RUN(cr0_contradictions_are_refused);
-	RUN(cr0_et_stays);
-	RUN(long_mode_comes_with_pg_and_goes_with_it);
-	RUN(cr4_bits_without_a_feature_are_refused_one_by_one);
-	RUN(cr4_in_long_mode_keeps_pae_and_la57);
-	RUN(pdptes_are_loaded_where_the_processor_loads_them);
-	RUN(pdptes_with_reserved_bits_are_refused_one_by_one);
-	RUN(pdptes_that_the_processor_does_not_hold_are_not_loaded);
-	RUN(cr3_is_cut_to_the_physical_width);
-	RUN(cr8_takes_four_bits);
-	RUN(efer_rules);
-	RUN(refusals_of_a_value_by_itself_say_why);
-	RUN(xcr0_illegal_values_one_by_one);
-	RUN(xcr0_of_a_child_follows_its_model);
-	RUN(pcid_rules);
-	RUN(canonical_goes_by_the_width_that_the_model_has);
-	RUN(root_cannot_have_vmx_or_smx);
-	RUN(root_pcide_rules);
-	RUN(root_cet_needs_wp);
-	RUN(root_pdptes_come_from_its_own_memory);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(cr0_reserved_bits_are_ignored_below_and_refused_above),
+		TEST(cr0_contradictions_are_refused),
+		TEST(cr0_et_stays),
+		TEST(long_mode_comes_with_pg_and_goes_with_it),
+		TEST(cr4_bits_without_a_feature_are_refused_one_by_one),
+		TEST(cr4_in_long_mode_keeps_pae_and_la57),
+		TEST(pdptes_are_loaded_where_the_processor_loads_them),
+		TEST(pdptes_with_reserved_bits_are_refused_one_by_one),
+		TEST(pdptes_that_the_processor_does_not_hold_are_not_loaded),
+		TEST(cr3_is_cut_to_the_physical_width),
+		TEST(cr8_takes_four_bits),
+		TEST(efer_rules),
+		TEST(refusals_of_a_value_by_itself_say_why),
+		TEST(xcr0_illegal_values_one_by_one),
+		TEST(xcr0_of_a_child_follows_its_model),
+		TEST(pcid_rules),
+		TEST(canonical_goes_by_the_width_that_the_model_has),
+		TEST(root_cannot_have_vmx_or_smx),
+		TEST(root_pcide_rules),
+		TEST(root_cet_needs_wp),
+		TEST(root_pdptes_come_from_its_own_memory),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -237,17 +237,20 @@ static void a_refusal_that_nobody_understands_names_a_register(void)
 
 static int run_table(void)
 {
-	RUN(a_step_that_does_not_fit_its_shadow_is_named);
-	RUN(a_refusal_that_nobody_understands_names_a_register);
-	RUN(legal_states_break_no_rule);
-	RUN(control_registers_are_named);
-	RUN(segments_are_named);
-	RUN(tables_are_named);
-	RUN(rip_and_rflags_are_named);
-	RUN(v86_rules_are_named);
-	RUN(pcid_needs_long_mode);
-	RUN(pdptes_blame_cr3);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(a_step_that_does_not_fit_its_shadow_is_named),
+		TEST(a_refusal_that_nobody_understands_names_a_register),
+		TEST(legal_states_break_no_rule),
+		TEST(control_registers_are_named),
+		TEST(segments_are_named),
+		TEST(tables_are_named),
+		TEST(rip_and_rflags_are_named),
+		TEST(v86_rules_are_named),
+		TEST(pcid_needs_long_mode),
+		TEST(pdptes_blame_cr3),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -276,18 +276,21 @@ static void rdtsc_leaves(void)
 
 static int run_table(void)
 {
-	RUN(page_fault_given_back_has_its_address);
-	RUN(general_detect_given_back_is_what_it_was);
-	RUN(exception_in_a_delivery_leaves_the_event_pending);
-	RUN(software_exceptions_stand_at_their_instruction);
-	RUN(what_the_emulator_raises_is_seen_too);
-	RUN(a_vector_that_is_not_asked_for_goes_to_the_guest);
-	RUN(triple_fault_is_explained);
-	RUN(client_hears_of_its_own_windows_alone);
-	RUN(hypercalls_are_for_the_kernel_of_who_asked);
-	RUN(xsetbv_obeys_its_rules);
-	RUN(rdtsc_leaves);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(page_fault_given_back_has_its_address),
+		TEST(general_detect_given_back_is_what_it_was),
+		TEST(exception_in_a_delivery_leaves_the_event_pending),
+		TEST(software_exceptions_stand_at_their_instruction),
+		TEST(what_the_emulator_raises_is_seen_too),
+		TEST(a_vector_that_is_not_asked_for_goes_to_the_guest),
+		TEST(triple_fault_is_explained),
+		TEST(client_hears_of_its_own_windows_alone),
+		TEST(hypercalls_are_for_the_kernel_of_who_asked),
+		TEST(xsetbv_obeys_its_rules),
+		TEST(rdtsc_leaves),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -585,26 +585,29 @@ static void interrupted_delivery_shows_as_pending(void)
 
 static int run_table(void)
 {
-	RUN(io_record_is_complete);
-	RUN(memory_record_is_complete);
-	RUN(instruction_bytes_stop_where_fetching_stops);
-	RUN(bytes_of_the_record_before_do_not_show);
-	RUN(msr_record_is_complete);
-	RUN(cpuid_record_is_complete);
-	RUN(exception_record_is_complete);
-	RUN(window_records_are_complete_and_used_up);
-	RUN(unsupported_feature_record_is_complete);
-	RUN(halt_record_is_past_the_hlt);
-	RUN(canceled_record_has_reason_user);
-	RUN(device_record_keeps_the_access);
-	RUN(rdtsc_record_is_complete);
-	RUN(hypercall_record_is_complete);
-	RUN(apic_records_are_complete);
-	RUN(turn_record_is_complete);
-	RUN(raised_exception_record_is_complete);
-	RUN(execution_state_bits);
-	RUN(interrupted_delivery_shows_as_pending);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(io_record_is_complete),
+		TEST(memory_record_is_complete),
+		TEST(instruction_bytes_stop_where_fetching_stops),
+		TEST(bytes_of_the_record_before_do_not_show),
+		TEST(msr_record_is_complete),
+		TEST(cpuid_record_is_complete),
+		TEST(exception_record_is_complete),
+		TEST(window_records_are_complete_and_used_up),
+		TEST(unsupported_feature_record_is_complete),
+		TEST(halt_record_is_past_the_hlt),
+		TEST(canceled_record_has_reason_user),
+		TEST(device_record_keeps_the_access),
+		TEST(rdtsc_record_is_complete),
+		TEST(hypercall_record_is_complete),
+		TEST(apic_records_are_complete),
+		TEST(turn_record_is_complete),
+		TEST(raised_exception_record_is_complete),
+		TEST(execution_state_bits),
+		TEST(interrupted_delivery_shows_as_pending),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -688,41 +688,44 @@ static void every_reason_is_handled(void)
 
 static int run_table(void)
 {
-	RUN(cancel_before_run_does_not_enter);
-	RUN(cancel_is_used_up_by_one_exit);
-	RUN(cancel_is_seen_between_exits_that_are_answered_inside);
-	RUN(cancel_that_races_a_natural_exit_is_kept_for_the_next_run);
-	RUN(canceled_run_takes_and_shows_the_clients_registers);
-	RUN(cancel_keeps_the_answer_of_a_device_read);
-	RUN(physical_interrupts_are_unseen_by_the_client);
-	RUN(interrupt_shows_the_registers_as_they_are_now);
-	RUN(event_outlives_an_entry_that_did_not_take_place);
-	RUN(exits_are_counted_by_reason);
-	RUN(cpuid_is_answered_inside);
-	RUN(cpuid_list_decides_which_leaves_exit);
-	RUN(msrs_are_answered_inside);
-	RUN(unknown_msrs_give_gp);
-	RUN(hidden_instructions_give_ud);
-	RUN(rdpmc_gives_gp);
-	RUN(invd_is_for_cpl_0);
-	RUN(cr_accesses_are_answered_inside);
-	RUN(debug_registers_keep_what_they_can);
-	RUN(debug_registers_are_32_bits_wide_outside_64_bit_mode);
-	RUN(debug_register_faults_come_in_order);
-	RUN(exception_of_an_instruction_is_delivered_by_the_next_entry);
-	RUN(interrupted_event_is_delivered_again);
-	RUN(event_that_cannot_be_taken_is_held);
-	RUN(event_that_lacks_its_error_code_is_refused_with_words);
-	RUN(third_fault_in_a_row_is_unrecoverable);
-	RUN(refused_entry_names_the_register);
-	RUN(suspended_vp_halts_without_running);
-	RUN(event_wakes_a_halted_vp);
-	RUN(a_halted_vp_sleeps_on_what_the_guest_cannot_take);
-	RUN(emulator_is_asked_only_for_its_property);
-	RUN(emulator_outcomes);
-	RUN(waiting_instruction_goes_on_before_the_guest);
-	RUN(every_reason_is_handled);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(cancel_before_run_does_not_enter),
+		TEST(cancel_is_used_up_by_one_exit),
+		TEST(cancel_is_seen_between_exits_that_are_answered_inside),
+		TEST(cancel_that_races_a_natural_exit_is_kept_for_the_next_run),
+		TEST(canceled_run_takes_and_shows_the_clients_registers),
+		TEST(cancel_keeps_the_answer_of_a_device_read),
+		TEST(physical_interrupts_are_unseen_by_the_client),
+		TEST(interrupt_shows_the_registers_as_they_are_now),
+		TEST(event_outlives_an_entry_that_did_not_take_place),
+		TEST(exits_are_counted_by_reason),
+		TEST(cpuid_is_answered_inside),
+		TEST(cpuid_list_decides_which_leaves_exit),
+		TEST(msrs_are_answered_inside),
+		TEST(unknown_msrs_give_gp),
+		TEST(hidden_instructions_give_ud),
+		TEST(rdpmc_gives_gp),
+		TEST(invd_is_for_cpl_0),
+		TEST(cr_accesses_are_answered_inside),
+		TEST(debug_registers_keep_what_they_can),
+		TEST(debug_registers_are_32_bits_wide_outside_64_bit_mode),
+		TEST(debug_register_faults_come_in_order),
+		TEST(exception_of_an_instruction_is_delivered_by_the_next_entry),
+		TEST(interrupted_event_is_delivered_again),
+		TEST(event_that_cannot_be_taken_is_held),
+		TEST(event_that_lacks_its_error_code_is_refused_with_words),
+		TEST(third_fault_in_a_row_is_unrecoverable),
+		TEST(refused_entry_names_the_register),
+		TEST(suspended_vp_halts_without_running),
+		TEST(event_wakes_a_halted_vp),
+		TEST(a_halted_vp_sleeps_on_what_the_guest_cannot_take),
+		TEST(emulator_is_asked_only_for_its_property),
+		TEST(emulator_outcomes),
+		TEST(waiting_instruction_goes_on_before_the_guest),
+		TEST(every_reason_is_handled),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -628,27 +628,30 @@ static void child_constants(void)
 
 static int run_table(void)
 {
-	RUN(child_msrs_are_denied_by_default);
-	RUN(child_msr_never_reaches_the_machine);
-	RUN(child_addresses_must_be_canonical);
-	RUN(child_segment_bases_are_the_segments);
-	RUN(child_pat_types);
-	RUN(child_mtrrs_keep_legal_values);
-	RUN(child_efer_follows_cr_rules);
-	RUN(child_fmask_upper_half_is_ignored);
-	RUN(child_tsc_is_the_machines_with_an_offset);
-	RUN(child_tsc_and_tsc_adjust_move_each_other);
-	RUN(child_speculation_msrs);
-	RUN(child_msrs_that_cpuid_announces);
-	RUN(child_apic_msrs_are_the_apics);
-	RUN(outcomes_for_every_configuration);
-	RUN(child_apic_base_has_no_x2apic);
-	RUN(child_misc_enable_bit_by_bit);
-	RUN(child_misc_enable_takes_effect);
-	RUN(child_has_what_no_cpuid_bit_announces);
-	RUN(child_debugctl_has_btf);
-	RUN(child_constants);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(child_msrs_are_denied_by_default),
+		TEST(child_msr_never_reaches_the_machine),
+		TEST(child_addresses_must_be_canonical),
+		TEST(child_segment_bases_are_the_segments),
+		TEST(child_pat_types),
+		TEST(child_mtrrs_keep_legal_values),
+		TEST(child_efer_follows_cr_rules),
+		TEST(child_fmask_upper_half_is_ignored),
+		TEST(child_tsc_is_the_machines_with_an_offset),
+		TEST(child_tsc_and_tsc_adjust_move_each_other),
+		TEST(child_speculation_msrs),
+		TEST(child_msrs_that_cpuid_announces),
+		TEST(child_apic_msrs_are_the_apics),
+		TEST(outcomes_for_every_configuration),
+		TEST(child_apic_base_has_no_x2apic),
+		TEST(child_misc_enable_bit_by_bit),
+		TEST(child_misc_enable_takes_effect),
+		TEST(child_has_what_no_cpuid_bit_announces),
+		TEST(child_debugctl_has_btf),
+		TEST(child_constants),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

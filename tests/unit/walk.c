@@ -567,30 +567,33 @@ static void fetch_in_compatibility_mode_uses_the_segment(void)
 
 static int run_table(void)
 {
-	RUN(no_paging_always_succeeds);
-	RUN(every_entry_is_read_once);
-	RUN(fetch_walks_again_if_anything_changed);
-	RUN(nothing_is_written_unasked);
-	RUN(a_table_outside_memory_is_named);
-	RUN(a_table_in_rom_can_be_read_but_not_marked);
-	RUN(a_marked_table_is_dirty);
-	RUN(not_canonical_is_not_present);
-	RUN(a_fault_leaves_accessed_bits_above);
-	RUN(presence_goes_before_rights);
-	RUN(smep_and_smap);
-	RUN(large_pages);
-	RUN(pse_36);
-	RUN(tables_that_map_themselves);
-	RUN(a_page_that_goes_is_not_marked);
-	RUN(a_page_that_moves_is_followed);
-	RUN(a_walk_ends_though_memory_never_rests);
-	RUN(no_concurrent_update_is_lost);
-	RUN(fetch_real_mode_stops_at_the_limit);
-	RUN(fetch_stops_at_a_page_that_cannot_be_read);
-	RUN(fetch_in_compatibility_mode_uses_the_segment);
-	RUN(walk_agrees_with_the_reference);
-	RUN(a_walk_is_known_only_if_nothing_has_changed);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(no_paging_always_succeeds),
+		TEST(every_entry_is_read_once),
+		TEST(fetch_walks_again_if_anything_changed),
+		TEST(nothing_is_written_unasked),
+		TEST(a_table_outside_memory_is_named),
+		TEST(a_table_in_rom_can_be_read_but_not_marked),
+		TEST(a_marked_table_is_dirty),
+		TEST(not_canonical_is_not_present),
+		TEST(a_fault_leaves_accessed_bits_above),
+		TEST(presence_goes_before_rights),
+		TEST(smep_and_smap),
+		TEST(large_pages),
+		TEST(pse_36),
+		TEST(tables_that_map_themselves),
+		TEST(a_page_that_goes_is_not_marked),
+		TEST(a_page_that_moves_is_followed),
+		TEST(a_walk_ends_though_memory_never_rests),
+		TEST(no_concurrent_update_is_lost),
+		TEST(fetch_real_mode_stops_at_the_limit),
+		TEST(fetch_stops_at_a_page_that_cannot_be_read),
+		TEST(fetch_in_compatibility_mode_uses_the_segment),
+		TEST(walk_agrees_with_the_reference),
+		TEST(a_walk_is_known_only_if_nothing_has_changed),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)

@@ -276,19 +276,22 @@ static void tables_at_the_edges(void)
 static void the_spaces_are_whole(void)
 {
 	CHECK_EQ(n_cases, 7685506);
+	n_cases = 0;
 }
 
 static int run_table(void)
 {
-	n_cases = 0;
-	RUN(rights_at_every_level);
-	RUN(reserved_bits_at_every_level);
-	RUN(four_mib_pages);
-	RUN(protection_keys);
-	RUN(tables_in_every_kind_of_page);
-	RUN(tables_at_the_edges);
-	RUN(the_spaces_are_whole);
-	return check_has_failed();
+	static const struct test tests[] = {
+		TEST(rights_at_every_level),
+		TEST(reserved_bits_at_every_level),
+		TEST(four_mib_pages),
+		TEST(protection_keys),
+		TEST(tables_in_every_kind_of_page),
+		TEST(tables_at_the_edges),
+		TEST(the_spaces_are_whole),
+	};
+
+	return RUN(tests);
 }
 
 int main(void)
