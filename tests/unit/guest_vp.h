@@ -91,14 +91,7 @@ static inline void guest_new_with(uint32_t emulation, uint32_t apic_mode)
 	fake_reset(32 * MIB);
 	machine_at(BLOCK_BASE, 4 * MIB);
 	hv.features = EMU_HAS_ALL;
-	guest_handle = created(32);
-	REQUIRE_EQ(set_property(guest_handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
-	REQUIRE_EQ(set_property(guest_handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
-				apic_mode, 4),
-		   S_OK);
-	REQUIRE_EQ(set_property(guest_handle, WhitPartitionPropertyCodeEmulation, emulation, 4),
-		   S_OK);
-	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, guest_handle), S_OK);
+	guest_handle = set_up_with(32, 1, apic_mode, emulation);
 	guest_memory_spa = test_pages(GUEST_PAGES);
 	shared = test_pages(1);
 	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, guest_handle, guest_memory_spa, 0, n_bytes,

@@ -25,10 +25,7 @@ static inline void apic_world(uint8_t help, uint32_t mode, uint32_t n_vps)
 	machine(256 * MIB);
 	hv.tsc_hz = TSC_HZ;
 	virt_machine.apic = help;
-	apics = created(32 + 16 * n_vps);
-	REQUIRE_EQ(set_property(apics, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
-	partition_of(apics)->properties.apic_mode = mode;
-	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, apics), S_OK);
+	apics = set_up_with(32 + 16 * n_vps, n_vps, mode, 0);
 	for (uint32_t i = 0; i < n_vps; i++)
 		REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, apics, i, 0, test_pages(1)), S_OK);
 }

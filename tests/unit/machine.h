@@ -17,6 +17,8 @@
 #include "hv/call/partition.h"
 #include "hv/call/hypercall.h"
 #include "tests/check.h"
+#include "whit/extension.h"
+#include "whp/WinHvEvents.h"
 #include "whp/WinHvPlatformDefs.h"
 
 #define KIB 1024ull
@@ -155,14 +157,28 @@ static inline uint32_t set_property(uint64_t handle, uint32_t code, uint64_t val
 	return CALL(WHIT_CALL_SET_PROPERTY, handle, code, buffer, size);
 }
 
-/* A partition that is set up for n_vps. */
-static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
+/* A partition that is set up for n_vps, which have APICs of this mode; emulation: WHIT_EMULATE_… */
+static inline uint64_t set_up_with(uint64_t n_lent, uint32_t n_vps, uint32_t apic_mode,
+				   uint32_t emulation)
 {
 	const uint64_t handle = created(n_lent);
 
 	REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeProcessorCount, n_vps, 4), S_OK);
+	if (apic_mode)
+		REQUIRE_EQ(set_property(handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
+					apic_mode, 4),
+			   S_OK);
+	if (emulation)
+		REQUIRE_EQ(set_property(handle, WhitPartitionPropertyCodeEmulation, emulation, 4),
+			   S_OK);
 	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, handle), S_OK);
 	return handle;
+}
+
+/* A partition that is set up for n_vps: without an APIC, and the client emulates. */
+static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
+{
+	return set_up_with(n_lent, n_vps, WHvX64LocalApicEmulationModeNone, 0);
 }
 
 static inline struct partition *partition_of(uint64_t handle)

@@ -48,8 +48,7 @@ static void compare(void)
 {
 	for (unsigned int i = 0; i < RECORD_BYTES; i++)
 		if (child->page->exit[i] != wanted[i]) {
-			printf("  byte %u is %02x, not %02x\n", i, child->page->exit[i], wanted[i]);
-			CHECK(false);
+			FAIL("byte %u is %x, not %x", i, child->page->exit[i], wanted[i]);
 			return;
 		}
 }

@@ -96,13 +96,8 @@ static inline void world_root(void)
 /* A partition that shows all features, with this WHvPartitionPropertyCodeLocalApicEmulationMode. */
 static inline void world_partition(uint32_t apic_mode)
 {
-	part_handle = created(48);
+	part_handle = set_up_with(48, 1, apic_mode, 0);
 	part = partition_of(part_handle);
-	REQUIRE_EQ(set_property(part_handle, WHvPartitionPropertyCodeProcessorCount, 1, 4), S_OK);
-	REQUIRE_EQ(set_property(part_handle, WHvPartitionPropertyCodeLocalApicEmulationMode,
-				apic_mode, 4),
-		   S_OK);
-	REQUIRE_EQ(CALL(WHIT_CALL_SETUP_PARTITION, part_handle), S_OK);
 	world_model();
 	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, part_handle, GUEST_SPA, 0, 2 * MIB, 7), S_OK);
 	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, part_handle, ROM_SPA, ROM_GPA, PAGE_SIZE,
