@@ -69,6 +69,18 @@ static void suspended_time_leaves_no_gap(void)
 	check_clean();
 }
 
+static void a_vp_made_after_a_pause_has_the_time_of_the_others(void)
+{
+	time_machine();
+	REQUIRE_EQ(CALL(WHIT_CALL_SUSPEND_TIME, handle), S_OK);
+	fake.tsc += 777777;
+	REQUIRE_EQ(CALL(WHIT_CALL_RESUME_TIME, handle), S_OK);
+	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 2, 0, test_pages(1)), S_OK);
+	REQUIRE_EQ(tsc_of(2), tsc_of(0));
+	delete_all(handle);
+	check_clean();
+}
+
 static void timers_of_the_apics_move_along(void)
 {
 	struct vp *vp;
@@ -292,6 +304,7 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(time_begins_with_the_set_up),
 		TEST(suspended_time_leaves_no_gap),
+		TEST(a_vp_made_after_a_pause_has_the_time_of_the_others),
 		TEST(timers_of_the_apics_move_along),
 		TEST(one_call_sets_every_tsc),
 		TEST(tsc_adjust_follows_the_guest),
