@@ -6,7 +6,6 @@
 #include "arch/vmx/vmx.h"
 #include "arch/x86/features.h"
 #include "arch/x86/insn.h"
-#include "arch/x86/reset.h"
 #include "arch/x86/string.h"
 #include "arch/x86/switch.h"
 #include "x86/cr.h"

@@ -345,15 +345,9 @@ uint64_t switch_get(struct virt_vp *vp, enum virt_reg reg)
 {
 	switch (reg) {
 	case VIRT_CR2: return percpu()->switched == vp ? x86_read_cr2() : vp->cr2;
-	case VIRT_DR0:
-	case VIRT_DR1:
-	case VIRT_DR2:
-	case VIRT_DR3: return dr_get(vp, reg - VIRT_DR0);
-	case VIRT_STAR:
-	case VIRT_LSTAR:
-	case VIRT_CSTAR:
-	case VIRT_FMASK:
-	case VIRT_KERNEL_GS_BASE: return syscall_get(vp, SYSCALL_STAR + (reg - VIRT_STAR));
+	case VIRT_DR0 ... VIRT_DR3: return dr_get(vp, reg - VIRT_DR0);
+	case VIRT_STAR ... VIRT_KERNEL_GS_BASE:
+		return syscall_get(vp, SYSCALL_STAR + (reg - VIRT_STAR));
 	case VIRT_TSC_AUX: return syscall_get(vp, SYSCALL_TSC_AUX);
 	case VIRT_XCR0: return vp->xcr0;
 	case VIRT_XSS: return vp->xss;
@@ -370,15 +364,10 @@ void switch_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		if (percpu()->switched == vp)
 			x86_write_cr2(value);
 		return;
-	case VIRT_DR0:
-	case VIRT_DR1:
-	case VIRT_DR2:
-	case VIRT_DR3: dr_set(vp, reg - VIRT_DR0, value); return;
-	case VIRT_STAR:
-	case VIRT_LSTAR:
-	case VIRT_CSTAR:
-	case VIRT_FMASK:
-	case VIRT_KERNEL_GS_BASE: syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value); return;
+	case VIRT_DR0 ... VIRT_DR3: dr_set(vp, reg - VIRT_DR0, value); return;
+	case VIRT_STAR ... VIRT_KERNEL_GS_BASE:
+		syscall_set(vp, SYSCALL_STAR + (reg - VIRT_STAR), value);
+		return;
 	case VIRT_TSC_AUX:
 		syscall_set(vp, SYSCALL_TSC_AUX, value);
 		if (vp->is_root)

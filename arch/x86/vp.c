@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The pages of a virtual processor that every vendor's has. */
+/*
+ * The pages of a virtual processor that every vendor's has, and its registers after a reset and
+ * after INIT, SDM 3A "Processor State After Reset".
+ */
 #include "arch/x86/vp.h"
 #include "arch/x86/features.h"
 #include "arch/x86/string.h"
+#include "arch/x86/switch.h"
 #include "arch/x86/xstate.h"
+#include "x86/cr.h"
+#include "x86/dr.h"
+#include "x86/msr.h"
+#include "x86/rflags.h"
 
 struct virt_vp *vp_alloc(struct virt_pages *pages, bool is_root)
 {
@@ -44,4 +52,80 @@ void vp_free(struct virt_pages *pages, struct virt_vp *vp)
 		cpu->last_space = 0; /* the next owner of these tables is another one */
 	vp_free_page(pages, xstate);
 	vp_free_page(pages, self);
+}
+
+/* ---- Reset --------------------------------------------------------------------------------- */
+
+#define RESET_CS_SELECTOR 0xf000
+#define RESET_CS_BASE	  0xffff0000
+#define RESET_RIP	  0xfff0
+#define RESET_LIMIT	  0xffff
+#define RESET_CR0	  (CR0_CD | CR0_NW | CR0_ET)
+
+#define SEGMENT_DATA (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
+
+static void reset_segments(struct virt_vp *vp)
+{
+	struct x86_segment value = { .limit = RESET_LIMIT, .attributes = SEGMENT_DATA };
+	const struct x86_segment table = { .limit = RESET_LIMIT };
+
+	for (enum x86_seg seg = SEG_ES; seg <= SEG_GS; seg++)
+		virt_set_segment(vp, seg, &value);
+	value.attributes = SEG_P | SEG_TYPE_LDT;
+	virt_set_segment(vp, SEG_LDTR, &value);
+	value.attributes = SEG_P | SEG_TYPE_TSS_BUSY;
+	virt_set_segment(vp, SEG_TR, &value);
+	value = (struct x86_segment) {
+		.base = RESET_CS_BASE,
+		.limit = RESET_LIMIT,
+		.selector = RESET_CS_SELECTOR,
+		.attributes = SEGMENT_DATA | SEG_TYPE_CODE,
+	};
+	virt_set_segment(vp, SEG_CS, &value);
+	virt_set_segment(vp, SEG_GDTR, &table);
+	virt_set_segment(vp, SEG_IDTR, &table);
+}
+
+void vp_reset_registers(struct virt_vp *vp, uint64_t cr0)
+{
+	const struct virt_event none = { .type = VIRT_EVENT_NONE };
+
+	memset(vp->regs.gpr, 0, sizeof(vp->regs.gpr));
+	vp->regs.rip = RESET_RIP;
+	vp->regs.rflags = RFLAGS_ONE;
+	vp->regs.changed = true;
+	reset_segments(vp);
+	virt_set(vp, VIRT_CR0, cr0);
+	virt_set(vp, VIRT_CR2, 0);
+	virt_set(vp, VIRT_CR3, 0);
+	virt_set(vp, VIRT_CR4, 0);
+	virt_set(vp, VIRT_EFER, 0);
+	for (unsigned int i = 0; i < 4; i++)
+		virt_set(vp, VIRT_DR0 + i, 0);
+	virt_set(vp, VIRT_DR6, DR6_INIT);
+	virt_set(vp, VIRT_DR7, DR7_INIT);
+	virt_set(vp, VIRT_SHADOW, 0);
+	virt_set(vp, VIRT_PENDING_DEBUG, 0);
+	virt_inject(vp, &none);
+}
+
+/* PDPTEs are left: they are loaded whenever PAE paging is turned on. */
+static void reset_child_only(struct virt_vp *vp)
+{
+	virt_set(vp, VIRT_PAT, PAT_RESET);
+	virt_set(vp, VIRT_SYSENTER_CS, 0);
+	virt_set(vp, VIRT_SYSENTER_ESP, 0);
+	virt_set(vp, VIRT_SYSENTER_EIP, 0);
+	virt_set(vp, VIRT_DEBUGCTL, 0);
+	switch_reset(vp);
+	xstate_reset(vp);
+}
+
+void virt_vp_reset(struct virt_vp *vp, bool is_init)
+{
+	const uint64_t caching = virt_get(vp, VIRT_CR0) & (CR0_CD | CR0_NW);
+
+	vp_reset_registers(vp, is_init ? caching | CR0_ET : RESET_CR0);
+	if (!is_init)
+		reset_child_only(vp);
 }

@@ -59,4 +59,7 @@ struct virt_vp *vp_alloc(struct virt_pages *pages, bool is_root);
 void vp_free_page(struct virt_pages *pages, spa_t page);
 void vp_free(struct virt_pages *pages, struct virt_vp *vp);
 
+/* Registers as after INIT: those that only a reset changes stay as they are. */
+void vp_reset_registers(struct virt_vp *vp, uint64_t cr0);
+
 #endif
