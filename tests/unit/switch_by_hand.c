@@ -145,6 +145,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 /* ---- Tests ------------------------------------------------------------------------------- */
 
 static struct virt_vp root, child;
+static struct virt_space space;
 static struct x86_fxsave images[2];
 
 static void begin(void)
@@ -154,6 +155,7 @@ static void begin(void)
 	memset(&child, 0, sizeof(child));
 	x86_features = (struct x86_features) { .has_rdtscp = true };
 	root.is_root = true;
+	root.space = child.space = &space;
 	root.fpu = &images[0];
 	child.fpu = &images[1];
 	cpu.switched = &root;
