@@ -182,7 +182,7 @@ static void change_rest(bool is_root)
 		if (vtx_msr(MSR_EFER)->value & EFER_LME)
 			vtx_msr(MSR_KERNEL_GS_BASE)->value = in_n(4);
 		return;
-	case 1: vtx_put(VMCS_GUEST_TABLE_BASE(in8() % 2), in_value()); return;
+	case 1: vtx_put(VMCS_GUEST_BASE(SEG_GDTR + in8() % 2), in_value()); return;
 	case 2:
 		if (!is_root && (proc() & PROC_TPR_SHADOW))
 			((uint8_t *)virt_ptr(SPA(vtx_get(VMCS_VIRTUAL_APIC_ADDRESS))))[0x80] =

@@ -188,7 +188,7 @@ void root_change(struct virt_regs *regs)
 		vtx_put(VMCS_GUEST_RSP, hidden_address() & ~0xfull);
 		regs->gpr[4] = vtx_get(VMCS_GUEST_RSP);
 		break;
-	case 2: vtx_put(VMCS_GUEST_TABLE_BASE(1), hidden_address() & ~0xfull); break;
+	case 2: vtx_put(VMCS_GUEST_IDTR_BASE, hidden_address() & ~0xfull); break;
 	case 3:
 		if (vtx.xcr0 & XCR0_AVX)
 			memset(vtx.extended, 0xa5, 256), vtx.in_use |= XCR0_AVX;
@@ -236,7 +236,7 @@ static unsigned int class_of(uint32_t info)
 static bool deliver(uint32_t info, uint64_t code)
 {
 	for (;;) {
-		uint64_t gate = vtx_get(VMCS_GUEST_TABLE_BASE(1)) + 16 * (info & INTR_VECTOR);
+		uint64_t gate = vtx_get(VMCS_GUEST_IDTR_BASE) + 16 * (info & INTR_VECTOR);
 		uint32_t fault;
 
 		gate &= 0xffffffffff;

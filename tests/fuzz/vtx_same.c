@@ -28,10 +28,10 @@ static const struct {
 	{ VMCS_GUEST_DR7, "DR7" },
 	{ VMCS_GUEST_RSP, "RSP" },
 	{ VMCS_GUEST_ACTIVITY_STATE, "activity state" },
-	{ VMCS_GUEST_TABLE_BASE(0), "GDTR base" },
-	{ VMCS_GUEST_TABLE_BASE(1), "IDTR base" },
-	{ VMCS_GUEST_TABLE_LIMIT(0), "GDTR limit" },
-	{ VMCS_GUEST_TABLE_LIMIT(1), "IDTR limit" },
+	{ VMCS_GUEST_GDTR_BASE, "GDTR base" },
+	{ VMCS_GUEST_IDTR_BASE, "IDTR base" },
+	{ VMCS_GUEST_GDTR_LIMIT, "GDTR limit" },
+	{ VMCS_GUEST_IDTR_LIMIT, "IDTR limit" },
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
