@@ -3,6 +3,8 @@
  * Exits of which the processor has not told all (hv/emulate/completion.h): each instruction that exits, and only
  * that one, completes its exit; what has become another is tried again by the guest.
  */
+#include <stdio.h>
+
 #include "hv/emulate/completion.h"
 #include "hv/emulate/device.h"
 #include "tests/unit/machine.h"
