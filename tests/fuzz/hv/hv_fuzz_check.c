@@ -132,7 +132,6 @@ void check_root(const struct virt_vp *before, const uint8_t *fpu_before, uint32_
 	for (unsigned int i = 0; i < VIRT_REG_COUNT; i++)
 		PROMISE(registers >> i & 1 || now->reg[i] == before->reg[i]);
 	PROMISE(!memcmp(now->segment, before->segment, sizeof(now->segment)));
-	PROMISE(!memcmp(now->table, before->table, sizeof(now->table)));
 	PROMISE(now->is_root && now->is_switched_in && now->space == &hv.root_space);
 	PROMISE(!memcmp(fake.fpu, fpu_before, sizeof(fake.fpu)));
 }
