@@ -169,7 +169,8 @@ static enum emu_decoded decode(struct vp *vp, struct emu_insn *insn, enum emu_mo
 	return emu_decode(bytes, n, *mode, insn);
 }
 
-bool completion_of(struct vp *vp, struct virt_exit *exit)
+/* Out of line, all of it: exits that are complete go past it. */
+__attribute__((noinline, cold)) bool completion_of(struct vp *vp, struct virt_exit *exit)
 {
 	struct virt_event *const event = &exit->interrupted;
 	const bool is_event = event->type >= VIRT_EVENT_SOFT_INTERRUPT;
@@ -218,7 +219,8 @@ static uint64_t linear(struct vp *vp, enum emu_mode mode, enum x86_seg seg, uint
 	return mode == EMU_LONG64 ? segment.base + offset : (uint32_t)(segment.base + offset);
 }
 
-bool completion_operand(struct vp *vp, bool is_write, gva_t *gva, gpa_t *gpa)
+__attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_write, gva_t *gva,
+							gpa_t *gpa)
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
 	struct emu_insn insn;
@@ -247,7 +249,8 @@ static bool fetch_gva(struct vp *vp, gpa_t wanted, gva_t *gva)
 	return translate(vp, gva->a, WALK_EXECUTE, &gpa) && gpa.a == wanted.a;
 }
 
-bool completion_gva(struct vp *vp, const struct virt_exit *exit, gva_t *gva)
+__attribute__((noinline, cold)) bool completion_gva(struct vp *vp, const struct virt_exit *exit,
+						    gva_t *gva)
 {
 	gpa_t gpa;
 

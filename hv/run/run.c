@@ -171,7 +171,7 @@ static void set_gpr(struct vp *vp, unsigned int gpr, uint64_t value)
 }
 
 /* The instruction of an exit is gone: the guest tries again, on its page tables as they stand. */
-static enum next run_anew(struct vp *vp)
+static __attribute__((noinline, cold)) enum next run_anew(struct vp *vp)
 {
 	virt_flush(vp->virt);
 	return NEXT_AGAIN;
