@@ -23,7 +23,7 @@ uint8_t emu_cpl_of(enum emu_mode mode, unsigned int ss_attributes)
 		return 0;
 	if (mode == EMU_V86)
 		return 3;
-	return SEG_ATTR_DPL(ss_attributes);
+	return (uint8_t)SEG_ATTR_DPL(ss_attributes);
 }
 
 /* ---- Features ---------------------------------------------------------------------------- */

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The tests. Host programs by folder; then the machine tests, which boot disk images.
 
-# The frame of the tests, in every host program that has some.
-CHECK := tests/check.c tests/check_host.c
-
-include $(wildcard tests/unit/*.mk) tests/emu/rules.mk tests/system/rules.mk tests/bench/emu.mk
+include tests/system/rules.mk tests/bench/emu.mk
 
 # Scripts that boot machines, the longest first, and what they need.
 MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one seabios refusals svam shutdown panic/run)
@@ -12,13 +9,12 @@ MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FI
 	$(B)/panic/whit.efi $(LINUX_GUEST)
 
 # Scripts that run on the host, and the programs that they need.
-HOST_SCRIPTS := tests/system/options tests/emu/install tests/fuzz/emu_run tests/fuzz/hv_run \
-	tests/unit/whp_headers/run tests/unit/whp_client/run
+HOST_SCRIPTS := tests/system/options tests/emu/install tests/unit/whp_headers/run tests/unit/whp_client/run
 
-include tests/fuzz/vtx.mk
+include tests/unit/rules.mk tests/emu/rules.mk tests/fuzz/rules.mk
 
 .PHONY: host-tests
-host-tests: $(HOST_TESTS) $(B)/libwhitemu.a $(B)/tests/fuzz/emu_fuzz $(B)/fuzz/hv_fuzz
+host-tests: $(HOST_TESTS) $(B)/libwhitemu.a $(addprefix $(B)/fuzz/,emu_fuzz hv_fuzz vtx_fuzz)
 
 .PHONY: test
 test: deps ## everything: lint, both compilers, host tests, machine tests; ends with `N passed, N failed`
@@ -58,11 +54,10 @@ print-hv-cflags:
 	@echo $(HV_CFLAGS)
 	@echo $(HV_LTO)
 
-# The host tests of hv/, in stages, the quickest first.
+# The host tests of hv/, for tests/mutants/run.
 .PHONY: print-hv-tests mutants
 print-hv-tests:
-	@echo $(filter $(B)/host/%,$(HOST_TESTS))
-	@echo $(filter $(B)/tests/unit/%,$(HOST_TESTS))
+	@echo $(HV_TESTS) $(B)/host/hv_replay
 
 mutants: ## break hv/ in 35 ways, and see that the host tests notice
 	@B=$(B) tests/mutants/run

@@ -143,7 +143,7 @@ static void every_modrm_and_sib(void)
 				memcpy(bytes + 1, opcodes[opcode] + 1, n);
 				bytes[1 + n] = (uint8_t)i;
 				bytes[2 + n] = (uint8_t)(i >> 8);
-				ask(piece % EMU_MODE_COUNT, bytes);
+				ask((unsigned int)(piece % EMU_MODE_COUNT), bytes);
 			}
 	}
 }
@@ -261,7 +261,7 @@ static void random_string(unsigned int *mode, uint8_t *bytes)
 	static const uint8_t some[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67,
 					0x66, 0x67, 0xf0, 0xf2, 0xf3, 0xf0, 0xf2, 0xf3 };
 	uint64_t r = random_next(&rng), more = random_next(&rng);
-	unsigned int kind = r % 10, n = 0;
+	unsigned int kind = (unsigned int)(r % 10), n = 0;
 
 	for (unsigned int i = 0; i < 2; i++) {
 		uint64_t word = random_next(&rng);

@@ -543,7 +543,7 @@ static void emulator_has_one_answer_to_anything(void)
 		c.pages[0].code = dice >> 44 & 7;
 		c.fail_at = dice & 0x400 ? (dice >> 16 & 31) : NONE;
 		if (dice & 0x1800) {
-			mmio_bytes(&c, bytes, 16, random_next(&rng) % 17);
+			mmio_bytes(&c, bytes, 16, (unsigned int)random_below(&rng, 17));
 			status = try_mmio(&c);
 		} else {
 			bytes[0] = dice & 0x2000 ? 0xf3 : 0x66;

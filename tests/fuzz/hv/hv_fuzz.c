@@ -268,7 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	for (unsigned int slot = 0; slot < MAX_PARTITIONS; slot++)
 		if (world.handles[slot])
 			delete_slot(slot);
-	check_end();
+	check_at_the_end();
 	return 0;
 }
 

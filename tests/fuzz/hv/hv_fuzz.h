@@ -194,6 +194,6 @@ void check_root(const struct virt_vp *before, const uint8_t *fpu_before, uint32_
 		uint64_t registers);
 
 /* All has been deleted. */
-void check_end(void);
+void check_at_the_end(void);
 
 #endif

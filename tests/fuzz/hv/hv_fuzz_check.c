@@ -236,7 +236,7 @@ void check_digest_take(struct digest *digest)
 
 /* ---- The end ----------------------------------------------------------------------------- */
 
-void check_end(void)
+void check_at_the_end(void)
 {
 	fake.meddle = NULL;
 	check_world();

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+#
+# Programs that run on the host, $(B)/host/NAME, under sanitizers. Each source is compiled once for all of them, to
+# $(B)/host/FILE.o, and what is tested stands in archives, out of which a program takes what it needs. A file of
+# tests/unit/ is a program; the beginning of its name says what it is linked with:
+#
+#   arch_…          arch/x86 and arch/vmx
+#   vmx_…           arch/ on the model of VT-x, tests/vtx: see tests/fuzz/rules.mk
+#   x86_…           arch/x86 alone, with instructions of the program's own: there as well
+#   boot_…          the loader's parts that know no firmware, and hv/
+#   root_… vmm_…    all of root/, less what knows UEFI, and emu/
+#   all others      hv/, emu/ and the fake machine
+#
+# A function __wrap_X() in a test stands in for X() of what it is linked with.
+
+TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude -isystem $(EFI_INCDIR) -isystem $(EFI_INCDIR)/x86_64 -pthread \
+	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wno-sign-conversion \
+	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+$(B)/host/%.o: %.c tests/unit/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(TEST_DEFINES) -MMD -MP -c $< -o $@
+
+$(B)/host/%.o: %.asm
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -I./ -o $@ $<
+
+# $(call archive,NAME,SOURCES): the rule of $(B)/host/NAME.a
+define archive_rules
+$(B)/host/$(1).a: $(patsubst %,$(B)/host/%.o,$(basename $(2)))
+	rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+archive = $(eval $(call archive_rules,$(1),$(2)))
+
+$(call archive,libcheck,tests/check.c tests/check_host.c)
+$(call archive,libemu,$(wildcard emu/*.c))
+$(call archive,libhv,$(wildcard hv/*.c hv/*/*.c arch/fake/*.c) tests/guest/forms.asm)
+$(call archive,libarch,$(filter-out arch/vmx/offsets.c,$(wildcard arch/x86/*.c arch/vmx/*.c)))
+$(call archive,libboot,$(shell grep -L efilib.h $(wildcard boot/*.c)))
+$(call archive,libroot,$(wildcard root/lib/*.c root/call/*.c root/vmm/*.c))
+
+$(B)/host/tests/guest/forms.o: tests/guest/forms.inc tests/guest/guest.inc
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/*.c))
+ARCH_TESTS := $(filter $(B)/host/arch_%,$(UNIT_TESTS))
+BOOT_TESTS := $(filter $(B)/host/boot_%,$(UNIT_TESTS))
+ROOT_TESTS := $(filter $(B)/host/root_% $(B)/host/vmm_%,$(UNIT_TESTS))
+VTX_TESTS  := $(filter $(B)/host/vmx_% $(B)/host/x86_%,$(UNIT_TESTS))
+HV_TESTS   := $(filter-out $(ARCH_TESTS) $(BOOT_TESTS) $(ROOT_TESTS) $(VTX_TESTS),$(UNIT_TESTS))
+HOST_TESTS += $(UNIT_TESTS)
+
+$(ARCH_TESTS): $(B)/host/libarch.a
+$(BOOT_TESTS): $(B)/host/libboot.a $(B)/host/libhv.a
+$(ROOT_TESTS): $(B)/host/libroot.a $(B)/host/libemu.a
+$(HV_TESTS): $(B)/host/libhv.a $(B)/host/libemu.a
+
+# A program of its objects and archives, in the order in which they were named.
+TEST_LINK = $(CC) $(TEST_CFLAGS) $$(nm $(filter %.o,$^) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p') $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+
+$(filter-out $(VTX_TESTS),$(UNIT_TESTS)): $(B)/host/%: $(B)/host/tests/unit/%.o
+$(UNIT_TESTS): $(B)/host/libcheck.a
+	$(TEST_LINK)
+
+-include $(shell find $(B)/host -name '*.d' 2>/dev/null)
