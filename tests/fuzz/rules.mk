@@ -18,7 +18,8 @@ HV_FUZZ_SOURCES := $(wildcard tests/fuzz/hv/*.c)
 $(B)/host/emu_replay: $(B)/host/tests/fuzz/emu_fuzz.o $(B)/host/libemu.a
 $(B)/host/gpa_replay $(B)/host/walk_replay: $(B)/host/%_replay: $(B)/host/tests/fuzz/%_fuzz.o
 $(B)/host/hv_replay: $(HV_FUZZ_SOURCES:%.c=$(B)/host/%.o)
-$(addprefix $(B)/host/,gpa_replay walk_replay hv_replay): $(addprefix $(B)/host/,libcheck.a libhv.a libemu.a)
+$(addprefix $(B)/host/,gpa_replay walk_replay): $(B)/host/libcheck.a
+$(addprefix $(B)/host/,gpa_replay walk_replay hv_replay): $(B)/host/libhv.a $(B)/host/libemu.a
 $(addprefix $(B)/host/,emu_replay gpa_replay walk_replay hv_replay vtx_replay):
 	$(TEST_LINK)
 
@@ -40,10 +41,10 @@ $(B)/fuzz/bytes/%.o: %.c tests/fuzz/rules.mk
 
 $(B)/fuzz/arch/%.o $(B)/fuzz/tests/fuzz/hv/hv_fuzz_check.o: FUZZ_COVERAGE := -O2 -fno-sanitize=all
 
-FUZZ_HV := $(patsubst %.c,$(B)/fuzz/%.o,$(wildcard hv/*.c hv/*/*.c arch/fake/*.c emu/*.c) tests/check.c tests/check_host.c)
+FUZZ_HV := $(patsubst %.c,$(B)/fuzz/%.o,$(wildcard hv/*.c hv/*/*.c arch/fake/*.c emu/*.c))
 
 $(B)/fuzz/emu_fuzz: $(patsubst %.c,$(B)/fuzz/bytes/%.o,tests/fuzz/emu_fuzz.c $(wildcard emu/*.c))
-$(B)/fuzz/gpa_fuzz $(B)/fuzz/walk_fuzz: $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(FUZZ_HV)
+$(B)/fuzz/gpa_fuzz $(B)/fuzz/walk_fuzz: $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(FUZZ_HV) $(B)/fuzz/tests/check.o $(B)/fuzz/tests/check_host.o
 $(B)/fuzz/hv_fuzz: $(HV_FUZZ_SOURCES:%.c=$(B)/fuzz/%.o) $(FUZZ_HV) $(B)/host/tests/guest/forms.o
 $(FUZZERS):
 	$(FUZZ_LINK)
