@@ -418,12 +418,22 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 /* Let the root's accesses to an MSR exit: reads, writes. Without it they go to the hardware. */
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes);
 
+/* The choices of hv/ for a child. */
+struct virt_config {
+	uint32_t exceptions; /* bit n: vector n exits; with bit 14 every page fault does */
+	uint32_t has;	     /* VIRT_HAS_…; the others of virt_machine.child_has are #UD */
+	uint64_t cr4;	     /* bits that it can set; to set another one exits */
+	bool tsc_exits;	     /* RDTSC and RDTSCP do */
+	bool spin_exits;     /* loops of PAUSE do, if the processor can tell */
+};
+
 /*
  * A child's VP, in the state after reset (SDM 3A "Processor State After Reset"). Everything exits
  * that can: all ports, all MSRs, HLT, CR8, debug registers, interrupts, NMIs. NULL if `pages` is
  * short.
  */
-struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space);
+struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space,
+			       const struct virt_config *config);
 
 /*
  * Give the pages back to the list they came from. The VP is no processor's current one afterwards.
@@ -486,15 +496,6 @@ void virt_inject(struct virt_vp *vp, const struct virt_event *event);
  * Exit as soon as the guest can take an interrupt (an NMI); stays asked for until it is taken back.
  */
 void virt_window(struct virt_vp *vp, bool interrupt, bool nmi);
-
-/* The choices of hv/ for a child. At creation nothing of it exits, and all can be used. */
-struct virt_config {
-	uint32_t exceptions; /* bit n: vector n exits; with bit 14 every page fault does */
-	uint32_t has;	     /* VIRT_HAS_…; the others of virt_machine.child_has are #UD */
-	uint64_t cr4;	     /* bits that it can set; to set another one exits */
-	bool tsc_exits;	     /* RDTSC and RDTSCP do */
-	bool spin_exits;     /* loops of PAUSE do, if the processor can tell */
-};
 
 void virt_configure(struct virt_vp *vp, const struct virt_config *config);
 

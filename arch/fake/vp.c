@@ -95,7 +95,8 @@ static void reset(struct virt_vp *vp)
 	vp->segment[SEG_GDTR] = vp->segment[SEG_IDTR] = (struct x86_segment) { .limit = 0xffff };
 }
 
-struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
+struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space,
+			       const struct virt_config *config)
 {
 	struct virt_vp *vp = create(pages, space);
 
@@ -104,6 +105,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	reset(vp);
 	vp->deadline = ~0ull;
 	vp->reg[VIRT_XCR0] = 1;
+	virt_configure(vp, config);
 	return vp;
 }
 

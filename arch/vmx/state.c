@@ -259,10 +259,14 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 
 void vmx_set_cr4_owned(struct virt_vp *child, uint64_t allowed)
 {
-	const uint64_t shown = virt_get(child, VIRT_CR4);
 	const uint64_t owned = allowed & virt_machine.cr4_possible & ~vmx_caps.cr4_must_be_one;
-
 	/* MCE is real for a child, and OSXSAVE has to be noticed. */
-	vmx_set_cr_masks(child, vmx_vp(child)->cr0_mask, ~(owned & ~(CR4_MCE | CR4_OSXSAVE)));
+	const uint64_t mask = ~(owned & ~(CR4_MCE | CR4_OSXSAVE));
+	uint64_t shown;
+
+	if (vmx_vp(child)->cr4_mask == mask)
+		return;
+	shown = virt_get(child, VIRT_CR4);
+	vmx_set_cr_masks(child, vmx_vp(child)->cr0_mask, mask);
 	set_cr4(child, shown);
 }

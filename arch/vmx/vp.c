@@ -7,14 +7,6 @@
 #include "x86/cr.h"
 #include "x86/exc.h"
 
-/*
- * Safe because neither their setting nor their use touches state that is not switched. Left out:
- * OSXSAVE, PKE, PKS, CET (their registers are the root's), MCE (host-owned).
- */
-#define CR4_SAFE                                                                        \
-	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | \
-	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP)
-
 /* Controls that take an instruction away, unless they are on. */
 static const struct {
 	uint32_t proc2, has;
@@ -67,7 +59,8 @@ void virt_configure(struct virt_vp *vp, const struct virt_config *config)
 	vmx_set_cr4_owned(vp, config->cr4);
 }
 
-struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space)
+struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space *space,
+			       const struct virt_config *config)
 {
 	struct virt_vp *vp = vmx_vp_alloc(pages, false);
 
@@ -79,7 +72,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 				 vmx_caps.cr0_must_be_one,
 			 ~0ull);
 	virt_vp_reset(vp, false);
-	virt_configure(vp, &(const struct virt_config) { .has = ~0u, .cr4 = CR4_SAFE });
+	virt_configure(vp, config);
 	deadline_init(vp);
 	return vp;
 }

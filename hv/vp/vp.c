@@ -123,22 +123,25 @@ uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *nex
 	return RESULT(S_OK);
 }
 
-void vp_configure(struct vp *vp)
+static struct virt_config config_of(const struct partition *partition)
 {
-	const struct properties *const properties = &vp->partition->properties;
-
+	const struct properties *const properties = &partition->properties;
 	const uint64_t exits = properties->extended_exits;
 
-	virt_configure(vp->virt,
-		       &(const struct virt_config) {
-			       .exceptions = exits & EXITS_EXCEPTION
-						     ? (uint32_t)properties->exception_exits
-						     : 0,
-			       .has = model_instructions(&vp->partition->model),
-			       .cr4 = vp->partition->model.cr4,
-			       .tsc_exits = exits & EXITS_RDTSC,
-			       .spin_exits = properties->turn_exits & WHIT_TURN_SPIN,
-		       });
+	return (struct virt_config) {
+		.exceptions = exits & EXITS_EXCEPTION ? (uint32_t)properties->exception_exits : 0,
+		.has = model_instructions(&partition->model),
+		.cr4 = partition->model.cr4,
+		.tsc_exits = exits & EXITS_RDTSC,
+		.spin_exits = properties->turn_exits & WHIT_TURN_SPIN,
+	};
+}
+
+void vp_configure(struct vp *vp)
+{
+	const struct virt_config config = config_of(vp->partition);
+
+	virt_configure(vp->virt, &config);
 }
 
 /* Count the shared page as mapped, so that it cannot be lent. */
@@ -174,6 +177,7 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 		   uint64_t *needed)
 {
 	const uint32_t error = check(partition, index, flags, page, needed);
+	const struct virt_config config = config_of(partition);
 	struct vp *vp;
 	spa_t own;
 
@@ -188,13 +192,12 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 	vp->index = (uint32_t)index;
 	vp->page_spa = SPA(page);
 	vp->page = virt_ptr(SPA(page));
-	vp->virt = virt_vp_create(&partition->pages, &partition->space);
+	vp->virt = virt_vp_create(&partition->pages, &partition->space, &config);
 	if (!vp->virt)
 		virt_panic("vp_create: %u pages do not suffice", VIRT_VP_PAGES);
 	virt_set(vp->virt, VIRT_TSC_OFFSET, partition->tsc_offset);
 	apic_create(vp);
 	reset(vp, false);
-	vp_configure(vp);
 	memset(vp->page, 0, sizeof(*vp->page));
 	vp_page_publish(vp);
 	vp_page_error(vp, ~0u, "");

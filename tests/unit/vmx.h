@@ -123,6 +123,14 @@ static struct whit_cpu_state root_state(void)
 	return state;
 }
 
+/* Of a child: nothing of it exits that need not, and it has no PCIDE, protection keys or CET. */
+static const struct virt_config permissive = {
+	.has = ~0u,
+	.cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE |
+	       CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_SMEP |
+	       CR4_SMAP,
+};
+
 static void machine(unsigned int set)
 {
 	const struct whit_cpu_state state = root_state();
@@ -135,7 +143,7 @@ static void machine(unsigned int set)
 		virt_pages_give(&pages, SPA(FIRST_PAGE + i * PAGE_SIZE));
 	REQUIRE(virt_space_create(&root_space, &pages) && virt_space_create(&child_space, &pages));
 	root = virt_root_create(&pages, &state, &root_space);
-	child = virt_vp_create(&pages, &child_space);
+	child = virt_vp_create(&pages, &child_space, &permissive);
 	REQUIRE(root && child);
 	n_shots = next_shot = 0;
 }

@@ -84,7 +84,7 @@ static void a_change_of_paging_flushes_once(void)
 	before = vtx.n_flushes;
 	virt_switch(child, root);
 	virt_vp_destroy(child, &pages);
-	child = virt_vp_create(&pages, &child_space);
+	child = virt_vp_create(&pages, &child_space, &permissive);
 	REQUIRE(child);
 	run_to(child, REASON_CPUID, 0);
 	CHECK_EQ(vtx.n_flushes - before, 1);
@@ -353,7 +353,7 @@ static void a_vp_gives_its_pages_back_wiped(void)
 		machine(set);
 		n_pages = pages.count;
 		for (unsigned int i = 0; i < COUNT(more); i++) {
-			more[i] = virt_vp_create(&pages, &child_space);
+			more[i] = virt_vp_create(&pages, &child_space, &permissive);
 			REQUIRE(more[i]);
 			run_to(more[i], REASON_CPUID, 0);
 		}
@@ -388,7 +388,7 @@ static void without_enough_pages_there_is_no_vp(void)
 				REQUIRE(virt_pages_take(&pages, &page));
 				virt_pages_give(&few, page);
 			}
-			vp = virt_vp_create(&few, &child_space);
+			vp = virt_vp_create(&few, &child_space, &permissive);
 			if (vp)
 				CHECK_EQ(run_to(vp, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
 			else

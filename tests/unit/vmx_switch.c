@@ -411,8 +411,8 @@ static void another_partition_finds_no_predictions(void)
 
 	machine(0);
 	REQUIRE(virt_space_create(&other_space, &pages));
-	other = virt_vp_create(&pages, &other_space);
-	second = virt_vp_create(&pages, &child_space);
+	other = virt_vp_create(&pages, &other_space, &permissive);
+	second = virt_vp_create(&pages, &child_space, &permissive);
 	REQUIRE(other && second);
 	for (unsigned int i = 0; i < 3; i++) {
 		const uint64_t before = vtx.n_ibpb;
