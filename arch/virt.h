@@ -228,14 +228,24 @@ static inline struct virt_regs *virt_regs(struct virt_vp *vp)
 
 /* The rest, one 64-bit value each, by virt_get() and virt_set(). */
 enum virt_reg {
-	VIRT_CR0, /* as the guest sees them */
+	/* First those that a processor need not switch by itself: arch/x86/switch.c. */
 	VIRT_CR2,
-	VIRT_CR3,
-	VIRT_CR4,
 	VIRT_DR0,
 	VIRT_DR1,
 	VIRT_DR2,
 	VIRT_DR3,
+	VIRT_STAR,
+	VIRT_LSTAR,
+	VIRT_CSTAR,
+	VIRT_FMASK,
+	VIRT_KERNEL_GS_BASE,
+	VIRT_TSC_AUX,	/* the value that RDTSCP and RDPID give */
+	VIRT_XCR0,	/* of a child; legal by xcr0_child */
+	VIRT_XSS,	/* of a child; legal by xss_child */
+	VIRT_SPEC_CTRL, /* IA32_SPEC_CTRL while the VP runs; only bits that the processor has */
+	VIRT_CR0,	/* as the guest sees them */
+	VIRT_CR3,
+	VIRT_CR4,
 	VIRT_DR6,
 	VIRT_DR7,
 	VIRT_EFER, /* LMA included; sets the entry mode */
@@ -243,11 +253,6 @@ enum virt_reg {
 	VIRT_SYSENTER_CS,
 	VIRT_SYSENTER_ESP,
 	VIRT_SYSENTER_EIP,
-	VIRT_STAR,
-	VIRT_LSTAR,
-	VIRT_CSTAR,
-	VIRT_FMASK,
-	VIRT_KERNEL_GS_BASE,
 	VIRT_TSC_OFFSET, /* the root's, too: added to the machine's TSC in all reads */
 	VIRT_PDPTE0,	 /* with has_pdptes; used while the guest runs with PAE paging */
 	VIRT_PDPTE1,
@@ -255,10 +260,6 @@ enum virt_reg {
 	VIRT_PDPTE3,
 	VIRT_SHADOW,	    /* VIRT_SHADOW_… */
 	VIRT_PENDING_DEBUG, /* a #DB that is due: its bits 0-3 and 14 of DR6; 0: none is */
-	VIRT_XCR0,	    /* of a child; legal by xcr0_child */
-	VIRT_XSS,	    /* of a child; legal by xss_child */
-	VIRT_TSC_AUX,	    /* the value that RDTSCP and RDPID give */
-	VIRT_SPEC_CTRL,	    /* IA32_SPEC_CTRL while the VP runs; only bits that the processor has */
 	VIRT_DEBUGCTL,	    /* IA32_DEBUGCTL: BTF alone */
 	VIRT_REG_COUNT
 };

@@ -11,8 +11,6 @@
 #include "x86/cr.h"
 #include "x86/dr.h"
 
-#define NO_FIELD 0u /* no register is the VPID field */
-
 static const uint16_t fields[VIRT_REG_COUNT] = {
 	[VIRT_CR3] = VMCS_GUEST_CR3,
 	[VIRT_DR7] = VMCS_GUEST_DR7,
@@ -125,19 +123,26 @@ static void set_dr7(struct virt_vp *vp, uint64_t value)
 		switch_note_dr7(vp, value);
 }
 
+/* Of a register that is one, and not CR0, CR4 or DR6. */
+static inline uint16_t field_of(enum virt_reg reg)
+{
+	if (unlikely(reg >= VIRT_REG_COUNT))
+		virt_panic("register %u", reg);
+	return fields[reg];
+}
+
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 {
 	vmcs_load(vp);
+	if (switch_has(reg))
+		return switch_get(vp, reg);
 	switch (reg) {
 	case VIRT_CR0: return get_cr0(vmx_vp(vp));
 	case VIRT_CR4: return get_cr4(vmx_vp(vp));
 	case VIRT_DR6: return vp->is_root ? x86_read_dr6() : vp->dr6;
 	case VIRT_SHADOW: return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & SHADOW_BITS;
-	default: break;
+	default: return vmread(field_of(reg));
 	}
-	if (reg < VIRT_REG_COUNT && fields[reg] != NO_FIELD)
-		return vmread(fields[reg]);
-	return switch_get(vp, reg);
 }
 
 /*
@@ -157,6 +162,10 @@ static uint64_t pending_debug(uint64_t value)
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 {
 	vmcs_load(vp);
+	if (switch_has(reg)) {
+		switch_set(vp, reg, value);
+		return;
+	}
 	vp->has_view = false;
 	switch (reg) {
 	case VIRT_CR0: set_cr0(vp, value); return;
@@ -177,10 +186,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_PENDING_DEBUG: value = pending_debug(value); break;
 	default: break;
 	}
-	if (reg < VIRT_REG_COUNT && fields[reg] != NO_FIELD)
-		vmwrite(fields[reg], value);
-	else
-		switch_set(vp, reg, value);
+	vmwrite(field_of(reg), value);
 }
 
 /*
@@ -212,20 +218,29 @@ void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *
 						.limit = vmread32(VMCS_GUEST_LIMIT(seg)) };
 }
 
-void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
+static inline void set_segment(struct virt_vp *vp, enum x86_seg seg,
+			       const struct x86_segment *value)
 {
 	uint32_t rights = value->attributes & ATTRIBUTES;
 
 	if (!(rights & SEG_P))
 		rights |= ACCESS_RIGHTS_UNUSABLE;
-	vmcs_load(vp);
-	vmwrite(VMCS_GUEST_BASE(seg), value->base);
-	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
-	if (seg >= SEG_COUNT)
-		return;
 	vp->has_view = false;
 	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
+	vmwrite(VMCS_GUEST_BASE(seg), value->base);
+	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
 	vmwrite(VMCS_GUEST_SELECTOR(seg), value->selector);
+}
+
+void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
+{
+	vmcs_load(vp);
+	if (likely(seg < SEG_COUNT)) {
+		set_segment(vp, seg, value);
+	} else {
+		vmwrite(VMCS_GUEST_BASE(seg), value->base);
+		vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
+	}
 }
 
 /* SS.DPL is the CPL in every mode, SDM 3C "Guest Register State". */

@@ -352,7 +352,7 @@ uint64_t switch_get(struct virt_vp *vp, enum virt_reg reg)
 	case VIRT_XCR0: return vp->xcr0;
 	case VIRT_XSS: return vp->xss;
 	case VIRT_SPEC_CTRL: return vp->spec_ctrl;
-	default: virt_panic("virt_get of register %u", reg);
+	default: virt_panic("register %u", reg);
 	}
 }
 
@@ -378,6 +378,6 @@ void switch_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_XCR0: xstate_set_xcr0(vp, value); return;
 	case VIRT_XSS: xstate_set_xss(vp, value); return;
 	case VIRT_SPEC_CTRL: spec_ctrl_set(vp, value); return;
-	default: virt_panic("virt_set of register %u", reg);
+	default: virt_panic("register %u", reg);
 	}
 }

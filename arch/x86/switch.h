@@ -34,9 +34,14 @@ void switch_note_efer(struct virt_vp *child, uint64_t efer);
 void switch_reset(struct virt_vp *child);
 
 /*
- * virt_get() and virt_set() of what is kept here: CR2 and the MSRs of SYSCALL, if they are switched
- * by hand, DR0 to 3, TSC_AUX, XCR0, XSS, SPEC_CTRL. Any other register is a panic.
+ * virt_get() and virt_set() of what is kept here: DR0 to 3, TSC_AUX, XCR0, XSS, SPEC_CTRL, and of
+ * CR2 and the MSRs of SYSCALL those that are switched by hand (backend_by_hand).
  */
+static inline bool switch_has(enum virt_reg reg)
+{
+	return reg <= VIRT_SPEC_CTRL;
+}
+
 uint64_t switch_get(struct virt_vp *vp, enum virt_reg reg);
 void switch_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value);
 
