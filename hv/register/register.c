@@ -66,10 +66,18 @@ const char *register_check_low(REGISTER_SET)
 	return value->Reg64 >> 32 ? "the upper 32 bits are reserved" : NULL;
 }
 
-static uint32_t refuse_name(struct vp *vp, uint32_t name, const char *why)
+/* Out of line, so that the loops around it keep their registers. */
+static __attribute__((noinline, cold)) uint32_t refuse(struct vp *vp, uint32_t name,
+						       const char *why, uint32_t error)
 {
-	vp_page_error(vp, name, why ? why : "there is no such register");
-	return RESULT(WHV_E_INVALID_VP_REGISTER_NAME);
+	vp_page_error(vp, name, why);
+	return error;
+}
+
+static inline uint32_t refuse_name(struct vp *vp, uint32_t name, const char *why)
+{
+	return refuse(vp, name, why ? why : "there is no such register",
+		      RESULT(WHV_E_INVALID_VP_REGISTER_NAME));
 }
 
 /*
@@ -136,10 +144,7 @@ static uint32_t check_one(struct vp *vp, struct batch *batch, uint32_t i)
 		return refuse_name(vp, name, why);
 	if (row->check)
 		why = row->check(vp, row, name - row->first, &batch->values[i]);
-	if (!why)
-		return RESULT(S_OK);
-	vp_page_error(vp, name, why);
-	return WHIT_E_REGISTER_VALUE;
+	return why ? refuse(vp, name, why, WHIT_E_REGISTER_VALUE) : RESULT(S_OK);
 }
 
 /* PAE paging runs on copies of the page-directory pointers: take them from memory anew. */
