@@ -103,20 +103,16 @@ void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t regi
 	vp->due |= DUE_FLUSH; /* translations to the page of the APIC are cached, too */
 }
 
-static bool has_threshold(const struct vmx_vp *vmx)
-{
-	return (vmx->proc & PROC_TPR_SHADOW) && !(vmx->proc2 & PROC2_INTERRUPT_DELIVERY);
-}
-
 void virt_apic_sync(struct virt_vp *vp, const struct virt_apic_state *state)
 {
 	struct vmx_vp *const vmx = vmx_vp(vp);
 
 	vmcs_load(vp);
-	if (has_threshold(vmx))
-		vmwrite(VMCS_TPR_THRESHOLD, state->threshold & 0xf);
-	if (!(vmx->proc2 & PROC2_INTERRUPT_DELIVERY))
+	if (!(vmx->proc2 & PROC2_INTERRUPT_DELIVERY)) {
+		if (vmx->proc & PROC_TPR_SHADOW)
+			vmwrite(VMCS_TPR_THRESHOLD, state->threshold & 0xf);
 		return;
+	}
 	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (uint64_t)state->in_service << 8 | state->requested);
 	for (unsigned int i = 0; i < 4; i++)
 		if (vmx->eoi_exits[i] != state->eoi_exits[i])
@@ -125,10 +121,12 @@ void virt_apic_sync(struct virt_vp *vp, const struct virt_apic_state *state)
 
 bool apic_mend_threshold(struct virt_vp *vp)
 {
+	const struct vmx_vp *const vmx = vmx_vp(vp);
 	const uint8_t *page;
 	uint8_t now;
 
-	if (!has_threshold(vmx_vp(vp)) || (vmx_vp(vp)->proc2 & PROC2_APIC_ACCESSES))
+	if (!(vmx->proc & PROC_TPR_SHADOW) ||
+	    (vmx->proc2 & (PROC2_INTERRUPT_DELIVERY | PROC2_APIC_ACCESSES)))
 		return false;
 	page = virt_ptr(SPA(vmread(VMCS_VIRTUAL_APIC_ADDRESS)));
 	now = page[TPR_OFFSET] >> 4;

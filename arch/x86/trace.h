@@ -13,7 +13,7 @@ struct trace {
 	struct trace_exit {
 		uint64_t rip;
 		uint32_t reason; /* the vendor's exit code */
-		uint32_t is_root;
+		bool is_root;
 	} exits[TRACE_EXITS];
 };
 
