@@ -40,7 +40,7 @@ static void add_count(struct text *text, const char *who, uint64_t total, uint64
 	text_add(text, ")");
 }
 
-bool census_is_one(const struct census *c, struct text *why)
+bool census_is_whole(const struct census *c, uint64_t n, struct text *why)
 {
 	const uint64_t in_acpi = (uint64_t)c->acpi.n_enabled + c->acpi.n_disabled;
 
@@ -58,10 +58,14 @@ bool census_is_one(const struct census *c, struct text *why)
 			 "how many processors there are is unknown: the firmware does not say");
 		return false;
 	}
-	if (c->mp_total <= 1 && in_acpi <= 1 && c->package <= 1)
+	if (c->mp_total <= n && in_acpi <= n && c->package <= n)
 		return true;
-	text_add(why, "there is more than one processor, or there may be, and Whit takes over one "
-		      "only, so far:");
+	if (n == 1)
+		text_add(why, "there is more than one processor, or there may be, and Whit takes "
+			      "over one only, so far:");
+	else
+		text_add(why,
+			 "there are more processors than Whit can take over, or there may be:");
 	if (c->has_mp)
 		add_count(why, " the firmware has ", c->mp_total, c->mp_total - c->mp_enabled,
 			  " disabled");

@@ -28,7 +28,10 @@ struct census {
  */
 uint32_t census_package(struct x86_cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf));
 
-/* True if there is exactly one processor and none can come; else `why` says what was found. */
-bool census_is_one(const struct census *census, struct text *why);
+/*
+ * True if the machine has the n processors that will be taken over, and no other can come; else
+ * `why` says what was found.
+ */
+bool census_is_whole(const struct census *census, uint64_t n, struct text *why);
 
 #endif

@@ -2,8 +2,6 @@
 /* See config.h. */
 #include "config.h"
 
-#include <stdbool.h>
-
 /* A piece of the text, not terminated. */
 struct span {
 	const char *at;
@@ -135,6 +133,16 @@ static const char *set_assist(struct config *config, struct span value)
 							 : "assist: not all, registers or off";
 }
 
+static const char *set_processors(struct config *config, struct span value)
+{
+	const bool is_all = equals(value, "all");
+
+	if (!is_all && !equals(value, "one"))
+		return "processors: neither one nor all";
+	config->all_processors = is_all;
+	return NULL;
+}
+
 static const char *set_panic(struct config *config, struct span value)
 {
 	static const char bad[] = "panic: neither stop nor reset and 1 to 3600 seconds";
@@ -179,8 +187,13 @@ static const struct {
 	const char *key;
 	const char *(*set)(struct config *config, struct span value);
 } keys[] = {
-	{ "next", set_next },	  { "serial", set_serial }, { "loglevel", set_loglevel },
-	{ "memory", set_memory }, { "assist", set_assist }, { "panic", set_panic },
+	{ "next", set_next },
+	{ "serial", set_serial },
+	{ "loglevel", set_loglevel },
+	{ "memory", set_memory },
+	{ "assist", set_assist },
+	{ "panic", set_panic },
+	{ "processors", set_processors },
 };
 
 /* A text that says why the line is wrong, or NULL. */

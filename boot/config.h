@@ -7,6 +7,7 @@
  *   loglevel = error | notice | debug
  *   memory   = 16M			heap of the hypervisor, 8M to 64G
  *   assist   = all | registers | off	what the processor is let do of a child's local APIC
+ *   processors = one | all		how many are taken over, see README
  *   panic    = stop | reset 10	after a panic: the machine stands, or is reset after so many seconds
  *
  * Pure: text in, options out. A line that is not understood is reported and has no effect.
@@ -14,6 +15,7 @@
 #ifndef BOOT_CONFIG_H
 #define BOOT_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +37,7 @@ struct config {
 	uint16_t serial_port;	      /* 0: none */
 	uint8_t log_level;	      /* CONFIG_LOG_… */
 	uint8_t assist;		      /* CONFIG_ASSIST_ALL … OFF */
+	bool all_processors;	      /* else the one that the loader runs on */
 	uint16_t panic_seconds;	      /* until a reset; 0: none */
 };
 

@@ -7,11 +7,32 @@
 
 #include "cpu.h"
 
-/* The header of gnu-efi has it not; of its seven functions we call the first. */
+/* Of EFI_PROCESSOR_INFORMATION, which later versions of the protocol have made longer. */
+#define INFORMATION_BYTES 256
+#define STATUS_ENABLED	  (1u << 1)
+#define STATUS_HEALTHY	  (1u << 2)
+
+struct processor_information {
+	UINT64 id; /* of its local APIC */
+	UINT32 status;
+};
+
+typedef VOID(EFIAPI *ap_procedure)(VOID *argument);
+
+/* The header of gnu-efi has it not. */
 struct mp_services {
 	EFI_STATUS(EFIAPI *get_number_of_processors)
 	(struct mp_services *self, UINTN *n, UINTN *n_enabled);
-	void *others[6];
+	EFI_STATUS(EFIAPI *get_processor_info)
+	(struct mp_services *self, UINTN number, void *information);
+	void *startup_all_aps;
+	EFI_STATUS(EFIAPI *startup_this_ap)
+	(struct mp_services *self, ap_procedure procedure, UINTN number, EFI_EVENT wait,
+	 UINTN timeout_us, VOID *argument, BOOLEAN *is_finished);
+	void *switch_bsp;
+	EFI_STATUS(EFIAPI *enable_disable_ap)
+	(struct mp_services *self, UINTN number, BOOLEAN is_enabled, UINT32 *health);
+	EFI_STATUS(EFIAPI *who_am_i)(struct mp_services *self, UINTN *number);
 };
 
 static EFI_GUID mp_services_guid = {
@@ -41,13 +62,21 @@ static void ask_acpi(const struct ram_map *map, struct census *census)
 			acpi_count((uintptr_t)rsdp, look, (void *)map, &census->acpi);
 }
 
-void cpus_count(const struct ram_map *map, struct census *census)
+/* NULL: the firmware has none. */
+static struct mp_services *find_mp(void)
 {
 	struct mp_services *mp;
+
+	return EFI_ERROR(BS->LocateProtocol(&mp_services_guid, NULL, (void **)&mp)) ? NULL : mp;
+}
+
+void cpus_count(const struct ram_map *map, struct census *census)
+{
+	struct mp_services *const mp = find_mp();
 	UINTN n = 0, n_enabled = 0;
 
 	*census = (struct census) { .package = census_package(cpu_cpuid) };
-	if (!EFI_ERROR(BS->LocateProtocol(&mp_services_guid, NULL, (void **)&mp))) {
+	if (mp) {
 		/* No answer is no processor, which nobody believes. */
 		census->has_mp = true;
 		if (EFI_ERROR(mp->get_number_of_processors(mp, &n, &n_enabled)))
@@ -56,4 +85,77 @@ void cpus_count(const struct ram_map *map, struct census *census)
 		census->mp_enabled = n_enabled;
 	}
 	ask_acpi(map, census);
+}
+
+/* False: the firmware does not know it, or says that it is broken. */
+static bool add(struct cpus *cpus, UINTN number)
+{
+	union {
+		struct processor_information known;
+		uint8_t all[INFORMATION_BYTES];
+	} information = { 0 };
+
+	if (EFI_ERROR(cpus->mp->get_processor_info(cpus->mp, number, &information)) ||
+	    !(information.known.status & STATUS_HEALTHY))
+		return false;
+	cpus->cpu[cpus->n].number = (uint32_t)number;
+	cpus->cpu[cpus->n].is_kept = !(information.known.status & STATUS_ENABLED);
+	cpus->n++;
+	return true;
+}
+
+const char *cpus_list(struct cpus *cpus)
+{
+	UINTN n, n_enabled, own;
+
+	*cpus = (struct cpus) { .mp = find_mp() };
+	if (!cpus->mp) {
+		cpus->n = 1;
+		return NULL;
+	}
+	if (EFI_ERROR(cpus->mp->get_number_of_processors(cpus->mp, &n, &n_enabled)) ||
+	    EFI_ERROR(cpus->mp->who_am_i(cpus->mp, &own)) || own >= n)
+		return "the firmware does not say which processors there are";
+	if (n > WHIT_MAX_CPUS)
+		return "the machine has more processors than the hypervisor can hold";
+	if (!add(cpus, own))
+		return "the firmware does not know the processor that it runs on";
+	for (UINTN i = 0; i < n; i++)
+		if (i != own && !add(cpus, i))
+			return "the firmware says that a processor of the machine is broken";
+	return NULL;
+}
+
+struct visit {
+	void (*function)(void *argument);
+	void *argument;
+};
+
+/* The processor's own convention is the firmware's. */
+static VOID EFIAPI visit(VOID *argument)
+{
+	const struct visit *const this = argument;
+
+	this->function(this->argument);
+}
+
+bool cpus_call(const struct cpus *cpus, uint32_t cpu, void (*function)(void *argument),
+	       void *argument)
+{
+	struct visit this = { function, argument };
+	struct mp_services *const mp = cpus->mp;
+	const UINTN number = cpus->cpu[cpu].number;
+	bool is_done;
+
+	if (!cpu) {
+		function(argument);
+		return true;
+	}
+	if (cpus->cpu[cpu].is_kept && EFI_ERROR(mp->enable_disable_ap(mp, number, TRUE, NULL)))
+		return false;
+	is_done = !EFI_ERROR(mp->startup_this_ap(mp, visit, number, NULL,
+						 CPUS_CALL_SECONDS * 1000000u, &this, NULL));
+	if (cpus->cpu[cpu].is_kept)
+		(void)mp->enable_disable_ap(mp, number, FALSE, NULL);
+	return is_done;
 }

@@ -34,6 +34,7 @@ extern const char payload[], payload_end[];
 struct attempt {
 	const struct config *config;
 	struct image image;
+	struct cpus cpus;
 	struct needs needs;
 	struct block block;		/* n_bytes 0: none */
 	struct whit_handover *handover; /* NULL: none */
@@ -77,21 +78,83 @@ static uint64_t tsc_hz(void)
 	return (cpu_tsc() - start) * (1000000 / STALL_US);
 }
 
-/* One processor, and all that its page tables need. */
-static const char *check_cpus(struct attempt *a, const struct ram_map *map)
+/* A call on one processor: what goes in, and what comes out. */
+struct visit {
+	struct attempt *attempt;
+	uint32_t cpu;
+	uint64_t cr3;
+	uint64_t tsc;
+	uint64_t answer;
+	const char *refusal;
+};
+
+static void check_cpu(void *argument)
+{
+	struct visit *const v = argument;
+
+	v->refusal = NULL;
+	v->tsc = cpu_tsc();
+	if (!has_extended(CPUID81_EDX_NX))
+		v->refusal = "it has no execute-disable";
+	else if (has_extended(CPUID81_EDX_1G) != v->attempt->needs.has_1g)
+		v->refusal = "it differs from the first in its page sizes";
+	else if (cpu_read_cr4() & CR4_LA57)
+		v->refusal = "the firmware runs it with 5-level paging";
+	else if (cpu_read_cr3() != v->cr3)
+		v->refusal = "it runs on page tables of its own";
+}
+
+/* Who is meant: there may be many. */
+static const char *refuse_cpu(struct attempt *a, uint32_t cpu, const char *why)
+{
+	struct text text;
+
+	text_clear(&text);
+	text_add(&text, "processor ");
+	text_number(&text, a->cpus.cpu[cpu].number);
+	text_add(&text, ": ");
+	text_add(&text, why);
+	a->text = text;
+	return a->text.at;
+}
+
+/*
+ * A counter that is not between two looks at the first processor's would have time run backwards
+ * for who goes from one processor to the other.
+ */
+static const char *check_each_cpu(struct attempt *a)
+{
+	struct visit v = { .attempt = a, .cr3 = cpu_read_cr3() };
+
+	for (v.cpu = 0; v.cpu < a->cpus.n; v.cpu++) {
+		const uint64_t before = cpu_tsc();
+
+		if (!cpus_call(&a->cpus, v.cpu, check_cpu, &v))
+			return refuse_cpu(a, v.cpu, "the firmware does not start it");
+		if (v.refusal)
+			return refuse_cpu(a, v.cpu, v.refusal);
+		if (v.tsc < before || v.tsc > cpu_tsc())
+			return refuse_cpu(a, v.cpu,
+					  "its time stamp counter is not that of the first");
+	}
+	return NULL;
+}
+
+/* The processors that are to be taken over. */
+static const char *find_cpus(struct attempt *a, const struct ram_map *map)
 {
 	struct census census;
+	const char *refusal;
 
 	if (is_running())
 		return "a hypervisor of this name holds the machine already";
 	cpus_count(map, &census);
-	if (!census_is_one(&census, &a->text))
-		return a->text.at;
-	if (!has_extended(CPUID81_EDX_NX))
-		return "the processor has no execute-disable";
-	if (cpu_read_cr4() & CR4_LA57)
-		return "the firmware runs with 5-level paging";
-	return NULL;
+	refusal = cpus_list(&a->cpus);
+	if (refusal)
+		return refusal;
+	if (!a->config->all_processors)
+		a->cpus.n = 1;
+	return census_is_whole(&census, a->cpus.n, &a->text) ? NULL : a->text.at;
 }
 
 /* Fills a->needs. Nothing is allocated, and so nothing cleared, unless all sizes are right. */
@@ -104,7 +167,7 @@ static const char *check_sizes(struct attempt *a, const struct ram_map *map)
 		return refusal;
 	a->needs = (struct needs) { .image_bytes = a->image.n_bytes,
 				    .ram_top = ram_top(map),
-				    .n_cpus = 1,
+				    .n_cpus = a->cpus.n,
 				    .has_1g = has_extended(CPUID81_EDX_1G) };
 	if (needs_direct_bytes(a->needs.ram_top) > PAGING_DIRECT_MAX)
 		return "the machine has more memory than the hypervisor can address";
@@ -121,11 +184,11 @@ static const char *check_machine(struct attempt *a)
 
 	if (!descriptors)
 		return "the firmware gives no memory map";
-	refusal = check_cpus(a, &map);
+	refusal = find_cpus(a, &map);
 	if (!refusal)
 		refusal = check_sizes(a, &map);
 	FreePool(descriptors);
-	return refusal;
+	return refusal ? refusal : check_each_cpu(a);
 }
 
 static const char *refuse_block(struct attempt *a)
@@ -140,15 +203,21 @@ static const char *refuse_block(struct attempt *a)
 	return a->text.at;
 }
 
+static uint32_t record_bytes(const struct attempt *a)
+{
+	return (uint32_t)(offsetof(struct whit_handover, cpus) +
+			  a->cpus.n * sizeof(struct whit_cpu_state));
+}
+
 static const char *allocate(struct attempt *a)
 {
+	const UINTN n_pages = EFI_SIZE_TO_PAGES(record_bytes(a));
 	EFI_PHYSICAL_ADDRESS record;
 
-	if (EFI_ERROR(BS->AllocatePages(AllocateAnyPages, EfiLoaderData,
-					EFI_SIZE_TO_PAGES(sizeof(*a->handover)), &record)))
+	if (EFI_ERROR(BS->AllocatePages(AllocateAnyPages, EfiLoaderData, n_pages, &record)))
 		return "the firmware has no memory left for the loader";
 	a->handover = (void *)record;
-	cpu_zero(a->handover, EFI_SIZE_TO_PAGES(sizeof(*a->handover)) * PAGE_SIZE);
+	cpu_zero(a->handover, n_pages * PAGE_SIZE);
 	if (!block_alloc(&a->block, needs_block_bytes(&a->needs, a->config->memory_bytes))) {
 		a->block.n_bytes = 0;
 		return refuse_block(a);
@@ -159,7 +228,7 @@ static const char *allocate(struct attempt *a)
 static void release(struct attempt *a)
 {
 	if (a->handover)
-		BS->FreePages((uintptr_t)a->handover, EFI_SIZE_TO_PAGES(sizeof(*a->handover)));
+		BS->FreePages((uintptr_t)a->handover, EFI_SIZE_TO_PAGES(record_bytes(a)));
 	if (a->block.n_bytes)
 		block_free(&a->block);
 }
@@ -192,12 +261,12 @@ static const char *fill_block(struct attempt *a)
 {
 	struct whit_handover *h = a->handover;
 	void *image = block_take(&a->block, a->image.n_bytes);
-	void *stacks = block_take(&a->block, PAGING_STACK_BYTES);
+	void *stacks = block_take(&a->block, a->cpus.n * PAGING_STACK_BYTES);
 	struct paging paging = {
 		.image = &a->image,
 		.image_base = (uintptr_t)image,
 		.stacks_base = (uintptr_t)stacks,
-		.n_cpus = 1,
+		.n_cpus = a->cpus.n,
 		.direct_bytes = h->direct_bytes,
 		.has_1g = a->needs.has_1g,
 	};
@@ -225,7 +294,7 @@ static void fill_record(struct attempt *a)
 
 	h->magic = WHIT_HANDOVER_MAGIC;
 	h->version = WHIT_HANDOVER_VERSION;
-	h->n_bytes = sizeof(*h);
+	h->n_bytes = record_bytes(a);
 	h->block_base = a->block.base;
 	h->block_bytes = a->block.n_bytes;
 	h->tsc_hz = tsc_hz();
@@ -233,12 +302,12 @@ static void fill_record(struct attempt *a)
 	h->log_level = a->config->log_level;
 	h->assist = a->config->assist;
 	h->panic_seconds = a->config->panic_seconds;
-	h->n_cpus = 1;
+	h->n_cpus = a->cpus.n;
 }
 
 void launch_capture(struct whit_handover *handover, uint32_t cpu, uint64_t rsp, uint64_t rip)
 {
-	cpu_capture(&handover->cpus[cpu], rsp, rip);
+	cpu_capture(&handover->cpus[cpu & ~WHIT_ENTRY_CHECK], rsp, rip);
 }
 
 /* The hypervisor's own reason, as far as it gives one. */
@@ -266,20 +335,60 @@ static const char *why_not(struct attempt *a, uint64_t answer)
 	return a->text.at;
 }
 
-/* NULL, from now on in the root partition; or the hypervisor's reason, copied out of the record. */
-static const char *start(struct attempt *a)
+/* On the processor itself: back from the hypervisor's entry, perhaps in the root partition. */
+static void enter(void *argument)
 {
-	uint64_t efer = cpu_read_msr(MSR_EFER);
-	uint64_t answer;
+	struct visit *const v = argument;
+	struct attempt *const a = v->attempt;
+	const uint64_t efer = cpu_read_msr(MSR_EFER);
 
 	/* The tables have no-execute pages, and firmware need not have it switched on. */
 	cpu_write_msr(MSR_EFER, efer | EFER_NXE);
-	answer = launch(a->handover, 0, a->image.entry, a->handover->launch_cr3);
+	v->answer = launch(a->handover, v->cpu, a->image.entry, a->handover->launch_cr3);
 	/* In the root as well: it goes on with what the firmware had. */
 	cpu_write_msr(MSR_EFER, efer);
-	if (answer == WHIT_LAUNCH_OK)
-		return NULL;
-	return why_not(a, answer);
+}
+
+/* Nothing has changed before the last of them has been found fit. */
+static const char *ask_each_cpu(struct attempt *a)
+{
+	for (uint32_t cpu = 0; cpu < a->cpus.n; cpu++) {
+		struct visit v = { .attempt = a, .cpu = cpu | WHIT_ENTRY_CHECK };
+
+		if (!cpus_call(&a->cpus, cpu, enter, &v))
+			return refuse_cpu(a, cpu, "the firmware does not start it");
+		if (v.answer == WHIT_LAUNCH_OK)
+			continue;
+		return cpu ? refuse_cpu(a, cpu, why_not(a, v.answer)) : why_not(a, v.answer);
+	}
+	return NULL;
+}
+
+/* The machine is half ours, and neither half can go on alone. */
+static __attribute__((noreturn)) void stop(struct attempt *a, uint32_t cpu, const char *why)
+{
+	Print(L"whit: %a\nwhit: the machine stops, because its other processors are Whit's "
+	      L"already\n",
+	      refuse_cpu(a, cpu, why));
+	for (;;)
+		BS->Stall(1000000);
+}
+
+/* NULL, from now on in the root partition; or the hypervisor's reason, copied out of the record. */
+static const char *start(struct attempt *a)
+{
+	struct visit v = { .attempt = a };
+
+	enter(&v);
+	if (v.answer != WHIT_LAUNCH_OK)
+		return why_not(a, v.answer);
+	for (v.cpu = 1; v.cpu < a->cpus.n; v.cpu++) {
+		if (!cpus_call(&a->cpus, v.cpu, enter, &v))
+			stop(a, v.cpu, "the firmware does not start it again");
+		if (v.answer != WHIT_LAUNCH_OK)
+			stop(a, v.cpu, why_not(a, v.answer));
+	}
+	return NULL;
 }
 
 static const char *attempt(struct attempt *a)
@@ -295,7 +404,8 @@ static const char *attempt(struct attempt *a)
 	if (refusal)
 		return refusal;
 	fill_record(a);
-	return start(a);
+	refusal = ask_each_cpu(a);
+	return refusal ? refusal : start(a);
 }
 
 #define LINE_CHARS 72
@@ -326,8 +436,11 @@ static void print_lines(char *text, size_t max)
 
 bool takeover(const struct config *config)
 {
-	struct attempt a = { .config = config };
-	const char *refusal = attempt(&a);
+	static struct attempt a; /* too large for the firmware's stack */
+	const char *refusal;
+
+	a = (struct attempt) { .config = config };
+	refusal = attempt(&a);
 
 	if (!refusal && !is_running()) {
 		/* Memory stays as it is: who knows who holds it. */

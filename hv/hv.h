@@ -53,6 +53,7 @@ struct hv {
 	spa_t ones;			    /* a page of ones, shown in place of hidden memory */
 	struct root_sink sinks[ROOT_SINKS]; /* and where it is written to */
 	uint32_t next_sink;		    /* the one that moves next, modulo ROOT_SINKS */
+	uint32_t n_cpus;		    /* that the root runs on */
 	uint64_t tsc_hz;		    /* 0 if unknown */
 	uint32_t features;		    /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */

@@ -85,6 +85,7 @@ uint64_t hv_init(struct whit_handover *handover)
 			handover, WHIT_LAUNCH_NO_MEMORY,
 			"the hypervisor's memory is too small for the books of this machine's RAM");
 	memset(&hv, 0, sizeof(hv));
+	hv.n_cpus = handover->n_cpus;
 	hv.tsc_hz = handover->tsc_hz;
 	hv.direct_bytes = handover->direct_bytes;
 	hv.next_tag = 1;

@@ -167,9 +167,11 @@ static bool decode_init(struct virt_vp *vp, struct virt_exit *exit)
 	return !vp->is_root;
 }
 
-/* No processor waits for one: it is ignored. */
+/* Only who waits for it exits, and that is the root. */
 static bool decode_sipi(struct virt_vp *vp, struct virt_exit *exit)
 {
+	if (vp->is_root)
+		vmx_root_start(vp, (uint8_t)vmread(VMCS_EXIT_QUALIFICATION));
 	return false;
 }
 

@@ -4,6 +4,7 @@
  * It has the real ports, interrupts, NMIs, debug registers, performance counters and MSRs.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/backend.h"
 #include "arch/x86/features.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
@@ -96,4 +97,44 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
 		bitmap[at / 8] |= (uint8_t)(1u << (at % 8));
 	if (writes)
 		bitmap[2 * BITMAP_BYTES + at / 8] |= (uint8_t)(1u << (at % 8));
+}
+
+/* Registers for the next entry, which may already be past write_changed(). */
+static void write_registers(struct virt_vp *root)
+{
+	vmwrite(VMCS_GUEST_RIP, root->regs.rip);
+	vmwrite(VMCS_GUEST_RSP, root->regs.gpr[X86_RSP]);
+	vmwrite(VMCS_GUEST_RFLAGS, root->regs.rflags);
+	root->regs.changed = false;
+}
+
+/*
+ * SDM 3A "Processor State After Reset", the column for INIT: as a reset, but caching, x87/SSE and
+ * MSRs stay as they are.
+ */
+void backend_init(struct virt_vp *root)
+{
+	const uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
+
+	vp_reset_registers(root, caching | CR0_ET);
+	root->regs.gpr[X86_RDX] = x86_features.signature;
+	write_registers(root);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+}
+
+void vmx_root_start(struct virt_vp *root, uint8_t vector)
+{
+	struct x86_segment cs;
+
+	virt_get_segment(root, SEG_CS, &cs);
+	cs.selector = (uint16_t)(vector << 8);
+	cs.base = (uint64_t)vector << PAGE_SHIFT;
+	virt_set_segment(root, SEG_CS, &cs);
+	root->regs.rip = 0;
+	write_registers(root);
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	/* Bochs 2.7 leaves SMIs blocked in a SIPI exit, which no entry outside SMM accepts. */
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
 }

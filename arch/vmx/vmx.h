@@ -67,6 +67,9 @@ bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit
 /* exit.c: the event that the next entry would have delivered, which it no longer does. */
 void vmx_take_back(struct virt_event *event);
 
+/* root.c: a SIPI has come to the root, which waits for one. */
+void vmx_root_start(struct virt_vp *root, uint8_t vector);
+
 /* inject.c */
 void vmx_nmi_window_opened(struct virt_vp *root);
 void vmx_end_sti_shadow(struct virt_vp *vp);

@@ -86,6 +86,9 @@ bool backend_check(char *message, size_t message_bytes, char *report, size_t rep
 	if (!vmx_caps.revision) {
 		vmx_caps = caps;
 		fill_machine(&caps);
+	} else if (!caps.has_wait_for_sipi) {
+		format_text(message, message_bytes, "missing: wait-for-SIPI state");
+		return false;
 	} else if (!is_same(&vmx_caps.root, &caps.root) || !is_same(&vmx_caps.child, &caps.child) ||
 		   vmx_caps.revision != caps.revision) {
 		format_text(message, message_bytes, "missing: processors with the same VT-x");

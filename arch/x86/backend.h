@@ -37,6 +37,12 @@ bool backend_give_mc(struct virt_vp *root);
 void backend_give_nmi(struct virt_vp *root);
 
 /*
+ * The root's next entry is the architecture's wait for a SIPI, with the registers as after INIT, as
+ * far as an INIT changes them; a SIPI starts it again without an exit for hv/.
+ */
+void backend_init(struct virt_vp *root);
+
+/*
  * The registers that the vendor's processors do not switch with a VP, of those on which vendors
  * differ: a bit for each MSR of enum syscall_msr (TSC_AUX always has it), and one for CR2.
  */

@@ -52,7 +52,7 @@ void panic_resets(uint32_t seconds, uint64_t tsc_hz);
 uint64_t cpu_host_cr0(void);
 uint64_t cpu_host_cr4(void);
 
-/* machine.c: note this processor's MTRRs, for virt_memory_type(). Once. */
-void machine_read_mtrrs(void);
+/* machine.c: read this processor's MTRRs, with virt_machine filled in. */
+void machine_read_mtrrs(struct mtrr_state *mtrr);
 
 #endif

@@ -62,6 +62,7 @@ static void fill_features(uint32_t extended_edx)
 
 	if (x86_cpuid(0, 0).eax >= 7)
 		leaf7 = x86_cpuid(7, 0);
+	x86_features.signature = x86_cpuid(1, 0).eax;
 	x86_features.has_rdtscp = extended_edx & CPUID81_EDX_RDTSCP;
 	x86_features.has_ibpb = leaf7.edx & CPUID7_EDX_SPEC_CTRL;
 	x86_features.has_spec_ctrl =

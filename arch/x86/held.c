@@ -5,15 +5,25 @@
  */
 #include "arch/x86/held.h"
 #include "arch/x86/backend.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/vp.h"
 #include "whit/log.h"
+#include "x86/apic.h"
+#include "x86/msr.h"
 
-/* A machine's answer to an INIT of its only processor is to start anew. */
-__attribute__((noreturn, cold)) static void init(const struct virt_vp *root)
+/*
+ * The processor that the machine has started on starts it anew. Another one waits for its SIPI, and
+ * what was held for it is no more.
+ */
+static __attribute__((noinline, cold)) void init(struct virt_vp *root)
 {
-	log_line(LOG_ERROR, "root: INIT at RIP %llx: the machine is reset",
-		 (unsigned long long)root->regs.rip);
-	virt_reset();
+	if (x86_rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
+		log_line(LOG_ERROR, "root: INIT at RIP %llx: the machine is reset",
+			 (unsigned long long)root->regs.rip);
+		virt_reset();
+	}
+	root->held = 0;
+	backend_init(root);
 }
 
 bool held_deliver(struct virt_vp *vp)

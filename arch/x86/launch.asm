@@ -5,7 +5,8 @@
 ; The ELF entry point, see whit/handover.h. System V convention, interrupts off, on the loader's stack
 ; and launch_cr3. Returns a WHIT_LAUNCH_ code with the processor as it was, or never.
 ;
-; Three steps in C: start_enter() checks and loads our descriptor tables, start_run() is the
+; A call with WHIT_ENTRY_CHECK (bit 31 of cpu) is start_check()'s, which comes back to the loader.
+; Otherwise there are three steps in C: start_enter() checks and loads our descriptor tables, start_run() is the
 ; hypervisor on its own stack and page tables, start_leave() puts everything back. Between them only
 ; this function changes CR3 and RSP.
 
@@ -13,10 +14,12 @@ bits 64
 default rel
 
 global entry:function
-extern start_enter, start_run, start_leave
+extern start_check, start_enter, start_run, start_leave
 
 section .text
 entry:
+	bt	esi, 31
+	jc	start_check	; (handover, cpu)
 	push	rbp
 	push	rbx
 	push	r12

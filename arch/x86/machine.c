@@ -91,10 +91,8 @@ bool virt_mtrr_set(uint32_t msr, uint64_t value)
 	return place;
 }
 
-void machine_read_mtrrs(void)
+void machine_read_mtrrs(struct mtrr_state *mtrr)
 {
-	struct mtrr_state *mtrr = &percpu()->mtrr_written;
-
 	*mtrr = (struct mtrr_state) { .physical_bits = virt_machine.memory_bits };
 	/* Without MTRRs there is no other word on memory types: all of it is left to the PAT. */
 	mtrr->def_type = MTRR_DEF_TYPE_E | MEMTYPE_WB;
@@ -111,5 +109,4 @@ void machine_read_mtrrs(void)
 	}
 	for (uint32_t i = 0; i < MTRR_FIXED && mtrr->cap & MTRRCAP_FIX; i++)
 		mtrr->fixed[i] = x86_rdmsr(mtrr_fixed[i]);
-	virt_memory_type_changed();
 }

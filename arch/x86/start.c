@@ -5,6 +5,7 @@
  * before it has been copied and checked.
  */
 #include "arch/virt.h"
+#include "arch/x86/alike.h"
 #include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/format.h"
@@ -24,11 +25,15 @@ struct start_world {
 	uint64_t cr3, rsp;
 };
 
+uint64_t start_check(struct whit_handover *handover, uint32_t cpu);
 uint64_t start_enter(struct whit_handover *handover, uint32_t cpu, struct start_world *world);
 uint64_t start_run(uint32_t cpu);
 uint64_t start_leave(struct whit_handover *handover, uint32_t cpu, uint64_t answer);
 
-/* Written by processor 0 before the others start, then constant (hv/ may write `message`). */
+/*
+ * Written by processor 0 before the others start, then constant, but for each processor's own state
+ * (hv/ may write `message`).
+ */
 static struct {
 	struct whit_handover handover;
 	struct whit_cpu_state more_cpus[WHIT_MAX_CPUS - 1];
@@ -66,11 +71,11 @@ static const char *check_ram(const struct whit_handover *h)
 }
 
 /* The name of the first field that cannot be right, or NULL. */
-static const char *check_record(const struct whit_handover *h, uint32_t cpu)
+static const char *check_record(const struct whit_handover *h)
 {
 	uint64_t own_bytes = (uint64_t)h->n_cpus * PERCPU_PAGES * PAGE_SIZE;
 
-	if (!h->n_cpus || h->n_cpus > WHIT_MAX_CPUS || cpu >= h->n_cpus)
+	if (!h->n_cpus || h->n_cpus > WHIT_MAX_CPUS)
 		return "n_cpus";
 	if (h->n_bytes <
 	    offsetof(struct whit_handover, cpus) + h->n_cpus * sizeof(struct whit_cpu_state))
@@ -92,7 +97,7 @@ static const char *check_record(const struct whit_handover *h, uint32_t cpu)
 }
 
 /* Copy and check the loader's record, and take the processors' pages off the heap. Once. */
-static uint64_t take_record(struct whit_handover *theirs, uint32_t cpu)
+static uint64_t take_record(struct whit_handover *theirs)
 {
 	struct whit_handover *own = &record.handover;
 	const char *wrong;
@@ -100,13 +105,12 @@ static uint64_t take_record(struct whit_handover *theirs, uint32_t cpu)
 	memcpy(own, theirs, sizeof(*own));
 	if (own->magic != WHIT_HANDOVER_MAGIC || own->version != WHIT_HANDOVER_VERSION)
 		return WHIT_LAUNCH_BAD_RECORD; /* `message` may be elsewhere */
-	wrong = check_record(own, cpu);
+	wrong = check_record(own);
 	if (wrong) {
 		format_text(theirs->message, sizeof(theirs->message),
 			    "the hand-over record is bad: %s", wrong);
 		return WHIT_LAUNCH_BAD_RECORD;
 	}
-	memcpy(&own->cpus[1], &theirs->cpus[1], (own->n_cpus - 1) * sizeof(own->cpus[0]));
 	own->message[0] = own->report[0] = '\0';
 	record.percpu_base = own->heap_base;
 	own->heap_base += (uint64_t)own->n_cpus * PERCPU_PAGES * PAGE_SIZE;
@@ -180,43 +184,59 @@ uint64_t cpu_host_cr0(void)
 	return CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
 }
 
+/* Processor 0 sets up for all, before any of them runs as ours. */
+static void start_first(const struct whit_handover *own)
+{
+	serial_start(own->serial_port);
+	panic_resets(own->panic_seconds, own->tsc_hz);
+	log_set_level(own->log_level > LOG_DEBUG ? LOG_DEBUG : (enum whit_log_level)own->log_level);
+	if (own->assist != WHIT_ASSIST_ALL)
+		virt_machine.apic &=
+			own->assist == WHIT_ASSIST_REGISTERS ? (uint8_t)~VIRT_APIC_DELIVERY : 0;
+	idt_fill();
+}
+
+/* On the loader's stack and launch_cr3: nothing of the processor changes. */
+uint64_t start_check(struct whit_handover *handover, uint32_t cpu)
+{
+	uint64_t answer = WHIT_LAUNCH_OK;
+
+	cpu &= ~WHIT_ENTRY_CHECK;
+	if (!handover)
+		return WHIT_LAUNCH_BAD_RECORD;
+	if (!cpu)
+		answer = take_record(handover);
+	else if (!record.percpu_base || cpu >= record.handover.n_cpus)
+		answer = WHIT_LAUNCH_BAD_RECORD;
+	if (answer)
+		return answer;
+	if (!backend_check(handover->message, sizeof(handover->message), handover->report,
+			   sizeof(handover->report)) ||
+	    !alike_check(!cpu, handover->message, sizeof(handover->message)))
+		return WHIT_LAUNCH_UNSUPPORTED;
+	return WHIT_LAUNCH_OK;
+}
+
 /*
- * On the loader's stack and launch_cr3. If it returns nonzero nothing of the processor has changed.
+ * The same, of a processor that start_check() has found fit. If it returns nonzero nothing of the
+ * processor has changed.
  */
 uint64_t start_enter(struct whit_handover *handover, uint32_t cpu, struct start_world *world)
 {
 	struct whit_handover *own = &record.handover;
 	struct percpu *self;
 
-	if (!handover)
+	if (!handover || !record.percpu_base || cpu >= own->n_cpus)
 		return WHIT_LAUNCH_BAD_RECORD;
-	if (cpu == 0) {
-		uint64_t answer = take_record(handover, cpu);
-
-		if (answer)
-			return answer;
-		serial_start(own->serial_port);
-		panic_resets(own->panic_seconds, own->tsc_hz);
-		log_set_level(own->log_level > LOG_DEBUG ? LOG_DEBUG
-							 : (enum whit_log_level)own->log_level);
-	} else if (!record.percpu_base || cpu >= own->n_cpus) {
-		return WHIT_LAUNCH_BAD_RECORD;
-	}
-	if (!backend_check(handover->message, sizeof(handover->message), handover->report,
-			   sizeof(handover->report)))
-		return WHIT_LAUNCH_UNSUPPORTED;
-	if (own->assist != WHIT_ASSIST_ALL)
-		virt_machine.apic &=
-			own->assist == WHIT_ASSIST_REGISTERS ? (uint8_t)~VIRT_APIC_DELIVERY : 0;
-
+	own->cpus[cpu] = handover->cpus[cpu];
+	if (!cpu)
+		start_first(own);
 	self = percpu_of(cpu);
 	memset(self, 0, PERCPU_PAGES * PAGE_SIZE);
 	self->self = self;
 	self->index = cpu;
 	self->virt_region = SPA(record.percpu_base + (cpu * PERCPU_PAGES + 1) * PAGE_SIZE);
 	save_before(&self->before);
-	if (cpu == 0)
-		idt_fill();
 	gdt_fill(self);
 	gdt_load(self);
 	world->cr3 = own->host_cr3;
@@ -234,7 +254,8 @@ uint64_t start_run(uint32_t cpu)
 	/* Without CR4.PGE, so global entries of the firmware's tables go as well. */
 	x86_write_cr0(cpu_host_cr0());
 	x86_write_cr4(cpu_host_cr4());
-	machine_read_mtrrs();
+	machine_read_mtrrs(&self->mtrr_written);
+	virt_memory_type_changed();
 	if (backend_on(own->message, sizeof(own->message))) {
 		answer = hv_main(own, cpu);
 		if (self->has_run)

@@ -53,8 +53,14 @@ static uint32_t call_get_capability(struct call *call)
 			      &call->gpr[X86_RDX]);
 }
 
+/*
+ * A VP stays on the processor that created it, and what is taken away from the root or from a child
+ * is forgotten by that processor alone: with several of them there are no partitions.
+ */
 static uint32_t call_create_partition(struct call *call)
 {
+	if (hv.n_cpus > 1)
+		return RESULT(E_NOTIMPL);
 	return partition_create(call->gpr[X86_RCX], call->gpr[X86_RDX], &call->gpr[X86_RDX],
 				&call->gpr[X86_R8]);
 }

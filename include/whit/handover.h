@@ -4,10 +4,13 @@
  *
  * The loader allocates one block of EfiReservedMemoryType, aligned to 2 MiB, that holds all of the
  * hypervisor's memory: the loaded image first, then stacks, page tables and the heap. It then
- * calls the image's ELF entry point, on each processor in turn,
+ * calls the image's ELF entry point,
  *
  *     uint64_t entry(struct whit_handover *handover, uint32_t cpu);     System V convention
  *
+ * on each processor in turn, first with WHIT_ENTRY_CHECK beside its number (the answer is whether
+ * it can be taken over, as all before it could, and nothing changes), and then, if all can,
+ * without. Processor 0 is the one that the loader runs on. The call is made
  * with interrupts off, on `launch_cr3`: a copy of the firmware's top-level table with the
  * hypervisor's entries added, in which both worlds can be seen. If the machine cannot be taken over
  * the call returns a WHIT_LAUNCH_ code, with the processor as it was and the reason in `message`.
@@ -23,11 +26,13 @@
 #include "x86/seg.h"
 
 #define WHIT_HANDOVER_MAGIC   0x7265766f74696857ull /* "Whitover" */
-#define WHIT_HANDOVER_VERSION 1u
+#define WHIT_HANDOVER_VERSION 2u
 
 #define WHIT_MAX_RAM_RANGES 128
 #define WHIT_MESSAGE_BYTES  256
 #define WHIT_REPORT_BYTES   2048
+
+#define WHIT_ENTRY_CHECK (1u << 31) /* beside the number of the processor */
 
 /* entry()'s answers. */
 #define WHIT_LAUNCH_OK		0ull

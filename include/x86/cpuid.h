@@ -95,6 +95,7 @@ struct x86_cpuid {
 #define CPUID7_ECX_AVX512VBMI	(1u << 1)
 #define CPUID7_ECX_UMIP		(1u << 2)
 #define CPUID7_ECX_PKU		(1u << 3)
+#define CPUID7_ECX_OSPKE	(1u << 4)
 #define CPUID7_ECX_WAITPKG	(1u << 5)
 #define CPUID7_ECX_VBMI2	(1u << 6)
 #define CPUID7_ECX_GFNI		(1u << 8)

@@ -68,7 +68,7 @@ static bool allocate(EFI_ALLOCATE_TYPE how, EFI_MEMORY_TYPE type, uint64_t n_byt
 	return true;
 }
 
-static const char *boot(EFI_HANDLE image_handle, const struct linux_image *image)
+static const char *boot(EFI_HANDLE image_handle, const struct linux_image *image, uint32_t n_cpus)
 {
 	struct linux_places places = { .low = BELOW_640K,
 				       .kernel = BELOW_2GIB,
@@ -93,7 +93,7 @@ static const char *boot(EFI_HANDLE image_handle, const struct linux_image *image
 		return "no memory";
 	/* Where it would rather be firmware has its decompressed volumes. */
 	places.kernel = (places.kernel + kernel.alignment - 1) & ~(kernel.alignment - 1);
-	acpi_build((uint8_t *)(uintptr_t)tables, (uint32_t)tables, 1);
+	acpi_build((uint8_t *)(uintptr_t)tables, (uint32_t)tables, n_cpus);
 	if (BS->GetMemoryMap(&map_bytes, (EFI_MEMORY_DESCRIPTOR *)map, &key, &step, &version) !=
 	    EFI_SUCCESS)
 		return "no memory map";
@@ -137,7 +137,7 @@ EFI_STATUS efi_main(EFI_HANDLE image_handle, EFI_SYSTEM_TABLE *system)
 			linux_command(command, sizeof(command), options.command, host_tsc_hz()),
 	};
 	terminal_print("bare: start %lu\n", host_tsc());
-	wrong = boot(image_handle, &image);
+	wrong = boot(image_handle, &image, options.n_processors);
 	terminal_print("bare: FAILED: %s\n", wrong);
 	host_flush();
 	RT->ResetSystem(EfiResetShutdown, EFI_ABORTED, 0, NULL);

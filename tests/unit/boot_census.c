@@ -18,18 +18,18 @@ static struct census one(void)
 				 .package = 1 };
 }
 
-#define CHECK_ONE(census)                           \
-	do {                                        \
-		CHECK(census_is_one(census, &why)); \
-		CHECK_EQ(why.n, 0);                 \
+#define CHECK_ONE(census)                                \
+	do {                                             \
+		CHECK(census_is_whole(census, 1, &why)); \
+		CHECK_EQ(why.n, 0);                      \
 	} while (0)
 
-#define CHECK_NOT_ONE(census, words)                 \
-	do {                                         \
-		CHECK(!census_is_one(census, &why)); \
-		CHECK(strstr(why.at, words));        \
-		if (check_has_failed())              \
-			printf("  %s\n", why.at);    \
+#define CHECK_NOT_ONE(census, words)                      \
+	do {                                              \
+		CHECK(!census_is_whole(census, 1, &why)); \
+		CHECK(strstr(why.at, words));             \
+		if (check_has_failed())                   \
+			printf("  %s\n", why.at);         \
 	} while (0)
 
 static void one_processor_by_all_who_know_is_one(void)
@@ -68,6 +68,26 @@ static void a_second_one_is_found_by_whoever_knows_it(void)
 	c = one();
 	c.package = 16;
 	CHECK_NOT_ONE(&c, "the firmware has 1, ACPI 1, CPUID 16");
+}
+
+/* Those that are taken over are no surprise, and one more is. */
+static void as_many_as_are_taken_over_are_right(void)
+{
+	struct census c = one();
+
+	c.mp_total = c.mp_enabled = c.acpi.n_enabled = c.package = 4;
+	CHECK(census_is_whole(&c, 4, &why));
+	CHECK(!census_is_whole(&c, 3, &why));
+	CHECK(strstr(why.at, "more processors than Whit can take over"));
+	CHECK(strstr(why.at, "the firmware has 4, ACPI 4, CPUID 4"));
+	c.acpi.n_disabled = 1;
+	CHECK(!census_is_whole(&c, 4, &why));
+	c.acpi.n_disabled = 0;
+	c.package = 8;
+	CHECK(!census_is_whole(&c, 4, &why));
+	c.acpi_damaged = "MADT";
+	c.package = 4;
+	CHECK(!census_is_whole(&c, 4, &why));
 }
 
 static void who_does_not_know_is_not_believed(void)
@@ -157,6 +177,7 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(one_processor_by_all_who_know_is_one),
 		TEST(a_second_one_is_found_by_whoever_knows_it),
+		TEST(as_many_as_are_taken_over_are_right),
 		TEST(who_does_not_know_is_not_believed),
 		TEST(the_package_is_the_widest_level_of_either_leaf),
 		TEST(text_ends_where_it_is_full),

@@ -45,7 +45,8 @@ static bool is_default(const struct config *config)
 {
 	return !config->next[0] && config->memory_bytes == 16 << 20 &&
 	       config->serial_port == 0x3f8 && config->log_level == 1 &&
-	       config->assist == CONFIG_ASSIST_ALL && !config->panic_seconds;
+	       config->assist == CONFIG_ASSIST_ALL && !config->panic_seconds &&
+	       !config->all_processors;
 }
 
 static void every_key_sets_its_option(void)
@@ -55,7 +56,8 @@ static void every_key_sets_its_option(void)
 				"loglevel = debug\n"
 				"memory = 32M\n"
 				"assist = registers\n"
-				"panic = reset 10\n");
+				"panic = reset 10\n"
+				"processors = all\n");
 
 	CHECK_EQ(n_warned, 0);
 	CHECK(!strcmp(c.next, "\\EFI\\debian\\grubx64.efi"));
@@ -64,6 +66,8 @@ static void every_key_sets_its_option(void)
 	CHECK_EQ(c.memory_bytes, 32 << 20);
 	CHECK_EQ(c.assist, 1);
 	CHECK_EQ(c.panic_seconds, 10);
+	CHECK(c.all_processors);
+	CHECK(!parse("processors = all\nprocessors = one").all_processors);
 	CHECK_EQ(parse("panic = reset \t 3600").panic_seconds, 3600);
 	CHECK_EQ(parse("panic = reset 1\npanic = stop").panic_seconds, 0);
 	CHECK_EQ(n_warned, 0);
@@ -120,6 +124,9 @@ static void a_bad_line_warns_once_and_does_nothing(void)
 		"loglevel = 1",
 		"loglevel = err",
 		"loglevel = errors",
+		"processors =",
+		"processors = 1",
+		"processors = all of them",
 		"assist = on",
 		"assist =",
 		"panic =",

@@ -4,6 +4,7 @@
 
 #include "x86/paging.h"
 #include "whit/log.h"
+#include "x86/apic.h"
 
 /* ---- Registers --------------------------------------------------------------------------- */
 
@@ -404,7 +405,8 @@ static void init_and_sipi_are_not_the_childs(void)
 		const uint64_t from = log_end();
 
 		machine(0);
-		then(REASON_SIPI, 0x12); /* nobody waits for one */
+		if (!is_root)
+			then(REASON_SIPI, 0x12); /* nobody waits for one */
 		then(REASON_INIT, 0);
 		if (!is_root) {
 			CHECK_EQ(run(child).reason, VIRT_EXIT_NMI);
@@ -420,6 +422,34 @@ static void init_and_sipi_are_not_the_childs(void)
 		REQUIRE(read_words(from));
 		CHECK(strstr(words, "root: INIT at RIP 8000: the machine is reset"));
 	}
+}
+
+/* A processor that the machine has not started on waits for its SIPI, and begins where that says. */
+static void init_and_sipi_start_a_processor_anew(void)
+{
+	machine(0);
+	vtx_msr(MSR_APIC_BASE)->value &= ~APIC_BASE_BSP;
+	root->regs.gpr[X86_RBX] = 5;
+	then(REASON_INIT, 0);
+	then(REASON_SIPI, 0x9a);
+	then(REASON_CPUID, 0);
+	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK_EQ(vtx_get(VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
+	CHECK_EQ(vtx_get(VMCS_GUEST_CS_SELECTOR), 0x9a00);
+	CHECK_EQ(vtx_get(VMCS_GUEST_BASE(SEG_CS)), 0x9a000);
+	CHECK_EQ(root->regs.rip, 0);
+	CHECK_EQ(root->regs.gpr[X86_RBX], 0);
+	CHECK_EQ(root->regs.gpr[X86_RDX], vtx_cpuid(1, 0).eax);
+	CHECK(!(virt_get(root, VIRT_CR0) & (CR0_PE | CR0_PG)));
+	/* Twice, and with an NMI that came before it, which nobody gets any more. */
+	vtx.percpu->pending |= PENDING_NMI;
+	then(REASON_INIT, 0);
+	then(REASON_INIT, 0);
+	then(REASON_SIPI, 1);
+	then(REASON_CPUID, 0);
+	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK_EQ(vtx_get(VMCS_GUEST_BASE(SEG_CS)), 0x1000);
+	CHECK(!root->held);
 }
 
 /* The VP that is switched in, and the one that comes later. */
@@ -454,6 +484,7 @@ int main(void)
 		TEST(after_a_refusal_the_vp_can_be_entered),
 		TEST(a_machine_check_during_an_entry_is_the_roots),
 		TEST(init_and_sipi_are_not_the_childs),
+		TEST(init_and_sipi_start_a_processor_anew),
 		TEST(a_changed_space_is_noticed_at_the_next_entry),
 		TEST(a_threshold_above_the_tpr_is_mended),
 		TEST(a_deadline_sets_the_timer),
