@@ -218,29 +218,20 @@ void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *
 						.limit = vmread32(VMCS_GUEST_LIMIT(seg)) };
 }
 
-static inline void set_segment(struct virt_vp *vp, enum x86_seg seg,
-			       const struct x86_segment *value)
+void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
 {
 	uint32_t rights = value->attributes & ATTRIBUTES;
 
+	vmcs_load(vp);
+	vmwrite(VMCS_GUEST_BASE(seg), value->base);
+	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
+	if (unlikely(seg >= SEG_COUNT))
+		return;
 	if (!(rights & SEG_P))
 		rights |= ACCESS_RIGHTS_UNUSABLE;
 	vp->has_view = false;
 	vmwrite(VMCS_GUEST_ACCESS_RIGHTS(seg), rights);
-	vmwrite(VMCS_GUEST_BASE(seg), value->base);
-	vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
 	vmwrite(VMCS_GUEST_SELECTOR(seg), value->selector);
-}
-
-void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
-{
-	vmcs_load(vp);
-	if (likely(seg < SEG_COUNT)) {
-		set_segment(vp, seg, value);
-	} else {
-		vmwrite(VMCS_GUEST_BASE(seg), value->base);
-		vmwrite(VMCS_GUEST_LIMIT(seg), value->limit);
-	}
 }
 
 /* SS.DPL is the CPL in every mode, SDM 3C "Guest Register State". */
