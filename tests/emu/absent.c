@@ -15,6 +15,7 @@
 
 #include "emu/row.h"
 #include "tests/check.h"
+#include "tests/emu/flat.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/page.h"
@@ -135,8 +136,9 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 	return EMU_DONE;
 }
 
-static uint8_t *at(gpa_t gpa, unsigned int n)
+static uint8_t *flat_at(gpa_t gpa, unsigned int n, bool is_write)
 {
+	result.is_ram_written |= is_write;
 	CHECK(within_page(gpa.a, n));
 	CHECK(gpa.a + n <= RAM_BYTES);
 	return gpa.a + n <= RAM_BYTES ? ram + gpa.a : ram;
@@ -147,8 +149,7 @@ static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigne
 {
 	(void)ctx;
 	called(OP(read));
-	memcpy(data, at(gpa, size * count), size * count);
-	return EMU_DONE;
+	return flat_read(gpa, size, count, data);
 }
 
 static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
@@ -157,21 +158,20 @@ static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsign
 	(void)ctx;
 	called(OP(write));
 	effect(OP(write), gpa.a, data, size * count);
-	result.is_ram_written = true;
-	memcpy(at(gpa, size * count), data, size * count);
-	return EMU_DONE;
+	return flat_write(gpa, size, count, data);
 }
 
 static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, const void *expected,
 				   const void *desired)
 {
+	enum emu_outcome outcome;
+
 	(void)ctx;
 	called(OP(cmpxchg));
-	CHECK(!memcmp(at(gpa, size), expected, size));
 	effect(OP(cmpxchg), gpa.a, desired, size);
-	result.is_ram_written = true;
-	memcpy(at(gpa, size), desired, size);
-	return EMU_DONE;
+	outcome = flat_cmpxchg(gpa, size, expected, desired);
+	CHECK_EQ(outcome, EMU_DONE);
+	return outcome;
 }
 
 /* What a device has given it does not give again. */

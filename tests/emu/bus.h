@@ -12,6 +12,7 @@
 
 #include "emu/emu.h"
 #include "tests/check.h"
+#include "tests/emu/flat.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/page.h"
@@ -128,17 +129,18 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 	return EMU_DONE;
 }
 
-static uint8_t *ram_at(uint64_t gpa, unsigned int n)
+static uint8_t *flat_at(gpa_t gpa, unsigned int n, bool is_write)
 {
 	static uint8_t nowhere[EMU_BATCH_BYTES];
 
-	if (!within_page(gpa, n))
-		scream("page crossing", gpa);
-	if (gpa + n > RAM_BYTES || n > EMU_BATCH_BYTES) {
-		scream("access", gpa);
+	(void)is_write;
+	if (!within_page(gpa.a, n))
+		scream("page crossing", gpa.a);
+	if (gpa.a + n > RAM_BYTES || n > EMU_BATCH_BYTES) {
+		scream("access", gpa.a);
 		return nowhere;
 	}
-	return bus.ram + gpa;
+	return bus.ram + gpa.a;
 }
 
 static void answer(void *data, unsigned int size, unsigned int count)
@@ -163,8 +165,7 @@ static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigne
 		answer(data, size, count);
 		return EMU_DONE;
 	}
-	memcpy(data, ram_at(gpa.a, size * count), size * count);
-	return EMU_DONE;
+	return flat_read(gpa, size, count, data);
 }
 
 static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
@@ -174,29 +175,23 @@ static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsign
 	if (fails(true))
 		return EMU_FAILED;
 	note(LOG_WRITE, gpa.a, size, count, data);
-	if ((gpa.a & PAGE_MASK) != DEVICE_PAGE)
-		memcpy(ram_at(gpa.a, size * count), data, size * count);
-	return EMU_DONE;
+	if ((gpa.a & PAGE_MASK) == DEVICE_PAGE)
+		return EMU_DONE;
+	return flat_write(gpa, size, count, data);
 }
 
 static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, const void *expected,
 				   const void *desired)
 {
-	uint8_t *memory;
-
 	CHECK(ctx == &bus);
 	if (fails(true))
 		return EMU_FAILED;
 	note(LOG_CMPXCHG, gpa.a, size, 1, desired);
 	if ((gpa.a & PAGE_MASK) == DEVICE_PAGE)
 		return EMU_DONE;
-	memory = ram_at(gpa.a, size);
 	if (bus.mutate)
-		memory[0] ^= 1;
-	if (memcmp(memory, expected, size))
-		return EMU_RETRY;
-	memcpy(memory, desired, size);
-	return EMU_DONE;
+		flat_at(gpa, size, true)[0] ^= 1;
+	return flat_cmpxchg(gpa, size, expected, desired);
 }
 
 static enum emu_outcome op_in(void *ctx, uint16_t port, unsigned int size, unsigned int count,

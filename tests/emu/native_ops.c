@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/emu/flat.h"
 #include "tests/emu/native.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
@@ -128,10 +129,11 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 	return EMU_EXCEPTION;
 }
 
-static uint8_t *at(gpa_t gpa, unsigned int n, bool is_write)
+static uint8_t *flat_at(gpa_t gpa, unsigned int n, bool is_write)
 {
 	static uint8_t nowhere[EMU_BATCH_BYTES];
 
+	is_shadow_changed |= is_write;
 	if ((gpa.a & 0xfff) + n > 0x1000 || n > EMU_BATCH_BYTES)
 		broken = "an access across a page";
 	else if (is_within(gpa.a, RW_PAGE, RW_BYTES))
@@ -155,30 +157,25 @@ static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigne
 				void *data)
 {
 	(void)ctx;
-	memcpy(data, at(gpa, size * count, false), size * count);
-	return EMU_DONE;
+	return flat_read(gpa, size, count, data);
 }
 
 static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
 				 const void *data)
 {
 	(void)ctx;
-	memcpy(at(gpa, size * count, true), data, size * count);
-	is_shadow_changed = true;
-	return EMU_DONE;
+	return flat_write(gpa, size, count, data);
 }
 
 static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, const void *expected,
 				   const void *desired)
 {
-	uint8_t *memory = at(gpa, size, true);
+	const enum emu_outcome outcome = flat_cmpxchg(gpa, size, expected, desired);
 
 	(void)ctx;
-	if (memcmp(memory, expected, size))
+	if (outcome != EMU_DONE)
 		broken = "a locked write that expects what it did not read";
-	memcpy(memory, desired, size);
-	is_shadow_changed = true;
-	return EMU_DONE;
+	return outcome;
 }
 
 static enum emu_outcome op_in(void *ctx, uint16_t port, unsigned int size, unsigned int count,

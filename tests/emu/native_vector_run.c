@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "tests/emu/flat.h"
 #include "tests/emu/native_vector.h"
 #include "tests/emu/probe.h"
 #include "x86/fx.h"
@@ -317,7 +318,7 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 	return EMU_EXCEPTION;
 }
 
-static uint8_t *at(gpa_t gpa, unsigned int n, bool is_write)
+static uint8_t *flat_at(gpa_t gpa, unsigned int n, bool is_write)
 {
 	if (!within_page(gpa.a, n) || n > 64 || n & (n - 1))
 		abort();
@@ -332,16 +333,14 @@ static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigne
 				void *data)
 {
 	(void)ctx;
-	memcpy(data, at(gpa, size * count, false), size * count);
-	return EMU_DONE;
+	return flat_read(gpa, size, count, data);
 }
 
 static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsigned int count,
 				 const void *data)
 {
 	(void)ctx;
-	memcpy(at(gpa, size * count, true), data, size * count);
-	return EMU_DONE;
+	return flat_write(gpa, size, count, data);
 }
 
 static enum emu_outcome op_vector(void *ctx, enum emu_file file, unsigned int reg,
