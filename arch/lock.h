@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A spinlock. Interrupts are off throughout the hypervisor, so a holder is never preempted; a
- * handler of NMIs takes no lock.
+ * handler of NMIs takes no lock. The order of hv/: a partition's lock, then hv.lock, then the log's
+ * (docs/architecture.md, "Threads and locks").
  */
 #ifndef ARCH_LOCK_H
 #define ARCH_LOCK_H

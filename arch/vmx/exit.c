@@ -3,7 +3,7 @@
  * VM exits into struct virt_exit: a table from the basic exit reason to a small function. Each
  * reads only those fields that the manual defines for its reason (SDM 3C "Recording VM-Exit
  * Information and Updating VM-entry Control Fields"): the others hold what an earlier exit left
- * there.
+ * there. Who runs the VP decides what is done about an exit.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Control registers, EFER and XCR0 of children and the root (hv/cpu/cr.h). */
+/*
+ * Control registers, EFER and XCR0 of children and the root (hv/cpu/cr.h). What the switch of
+ * registers has to know of CR4.OSXSAVE it notes itself, in virt_set() of CR4 (arch/x86/switch.c).
+ * Debug registers are run_dr()'s and XSETBV is run_xsetbv()'s, in hv/run/run.c.
+ */
 #include "hv/cpu/cr.h"
 
 #include "hv/mem/gpa.h"

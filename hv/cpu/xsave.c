@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * XSAVE images between the compacted form of clients and the standard form of the processor
- * (hv/cpu/xsave.h).
+ * (hv/cpu/xsave.h). Which values XCR0 can have is said in hv/cpu/cr.c; XSETBV is run_xsetbv()'s, in
+ * hv/run/run.c; the checks of an image that a client sets are completed in hv/register/vp_state.c.
  */
 #include "hv/cpu/xsave.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of which the processor has not told all (hv/emulate/completion.h). */
+/*
+ * Exits of which the processor has not told all (hv/emulate/completion.h). How an emulated
+ * instruction ends is in hv/emulate/device.c.
+ */
 #include "hv/emulate/completion.h"
 
 #include "hv/emulate/fetch.h"

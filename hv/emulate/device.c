@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The instruction emulator on a VP (hv/emulate/device.h): which instruction, the accesses that the root is told of,
- * and what becomes of the guest's registers. What the emulator asks for is in hv/emulate/ops.c.
+ * and what becomes of the guest's registers and interrupt shadow (device_commit()). What the emulator asks for is in hv/emulate/ops.c.
  *
  * An instruction is executed from its start as often as it needs answers; nothing is committed
  * before the last of them is there. Writes to devices are collected and count only if the execution
