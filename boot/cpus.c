@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* See cpus.h. The protocol: UEFI Platform Initialization, volume 2, "MP Services Protocol". */
+/* See cpus.h. */
 #include "cpus.h"
 
 #include <efi.h>
 #include <efilib.h>
 
 #include "cpu.h"
+#include "mp_services.h"
 
 /* Of EFI_PROCESSOR_INFORMATION, which later versions of the protocol have made longer. */
 #define INFORMATION_BYTES 256
@@ -17,27 +18,7 @@ struct processor_information {
 	UINT32 status;
 };
 
-typedef VOID(EFIAPI *ap_procedure)(VOID *argument);
-
-/* The header of gnu-efi has it not. */
-struct mp_services {
-	EFI_STATUS(EFIAPI *get_number_of_processors)
-	(struct mp_services *self, UINTN *n, UINTN *n_enabled);
-	EFI_STATUS(EFIAPI *get_processor_info)
-	(struct mp_services *self, UINTN number, void *information);
-	void *startup_all_aps;
-	EFI_STATUS(EFIAPI *startup_this_ap)
-	(struct mp_services *self, ap_procedure procedure, UINTN number, EFI_EVENT wait,
-	 UINTN timeout_us, VOID *argument, BOOLEAN *is_finished);
-	void *switch_bsp;
-	EFI_STATUS(EFIAPI *enable_disable_ap)
-	(struct mp_services *self, UINTN number, BOOLEAN is_enabled, UINT32 *health);
-	EFI_STATUS(EFIAPI *who_am_i)(struct mp_services *self, UINTN *number);
-};
-
-static EFI_GUID mp_services_guid = {
-	0x3fdda605, 0xa76e, 0x4f46, { 0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08 }
-};
+static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
 
 /* ACPI 2.0 and later, then 1.0. */
 static EFI_GUID acpi_guids[] = {

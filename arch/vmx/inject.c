@@ -79,6 +79,12 @@ void vmx_nmi_window_opened(struct virt_vp *root)
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, INFO(INTR_NMI, (uint32_t)EXC_NMI));
 }
 
+void vmx_forget_nmi(struct virt_vp *root)
+{
+	if (vmx_vp(root)->nmi_window)
+		set_nmi_window(root, false);
+}
+
 /* The root can be given an event by the next entry itself. */
 static bool is_entry_free(void)
 {

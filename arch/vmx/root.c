@@ -119,7 +119,7 @@ void backend_init(struct virt_vp *root)
 	vp_reset_registers(root, caching | CR0_ET);
 	root->regs.gpr[X86_RDX] = x86_features.signature;
 	write_registers(root);
-	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	vmx_forget_nmi(root);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
 }

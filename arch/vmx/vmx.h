@@ -72,6 +72,7 @@ void vmx_root_start(struct virt_vp *root, uint8_t vector);
 
 /* inject.c */
 void vmx_nmi_window_opened(struct virt_vp *root);
+void vmx_forget_nmi(struct virt_vp *root); /* that waits for its window */
 void vmx_end_sti_shadow(struct virt_vp *vp);
 uint64_t vmx_debug_bits(uint32_t type); /* of a #DB that exited, by its interruption type */
 void vmx_note_debug(struct virt_vp *vp, uint64_t bits);

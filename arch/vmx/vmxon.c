@@ -9,6 +9,7 @@
 #include "arch/x86/features.h"
 #include "arch/x86/format.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/string.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 
@@ -21,7 +22,8 @@ static void read_caps(struct caps_raw *raw)
 {
 	bool has_true;
 
-	*raw = (struct caps_raw) { .has_vmx = x86_cpuid(1, 0).ecx & CPUID1_ECX_VMX };
+	memset(raw, 0, sizeof(*raw));
+	raw->has_vmx = x86_cpuid(1, 0).ecx & CPUID1_ECX_VMX;
 	if (!raw->has_vmx)
 		return;
 	raw->feature_control = x86_rdmsr(MSR_FEATURE_CONTROL);
@@ -66,16 +68,10 @@ static void fill_machine(const struct caps *caps)
 	machine->child_has = vmx_child_has(caps->child.proc2);
 }
 
-static bool is_same(const struct caps_controls *a, const struct caps_controls *b)
-{
-	return a->pin == b->pin && a->proc == b->proc && a->proc2 == b->proc2 &&
-	       a->exit == b->exit && a->entry == b->entry;
-}
-
 bool backend_check(char *message, size_t message_bytes, char *report, size_t report_bytes)
 {
+	static struct caps_raw first, raw; /* static: no padding differs */
 	char missing[CAPS_MISSING_BYTES];
-	struct caps_raw raw;
 	struct caps caps;
 
 	read_caps(&raw);
@@ -84,13 +80,13 @@ bool backend_check(char *message, size_t message_bytes, char *report, size_t rep
 		return false;
 	}
 	if (!vmx_caps.revision) {
+		first = raw;
 		vmx_caps = caps;
 		fill_machine(&caps);
 	} else if (!caps.has_wait_for_sipi) {
 		format_text(message, message_bytes, "missing: wait-for-SIPI state");
 		return false;
-	} else if (!is_same(&vmx_caps.root, &caps.root) || !is_same(&vmx_caps.child, &caps.child) ||
-		   vmx_caps.revision != caps.revision) {
+	} else if (memcmp(&raw, &first, sizeof(raw))) {
 		format_text(message, message_bytes, "missing: processors with the same VT-x");
 		return false;
 	}

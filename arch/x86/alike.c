@@ -9,18 +9,20 @@
 #include "arch/x86/string.h"
 #include "x86/msr.h"
 
+#define LEAVES 6
+
 /* The facts that all processors must have in common. Written by the first, then constant. */
 static struct likeness {
 	struct mtrr_state mtrr;
 	uint64_t tsc_adjust; /* the same sum, if all have counted since the same reset */
-	struct x86_cpuid leaf[4];
+	struct x86_cpuid leaf[LEAVES];
 } first;
 
 /*
- * The leaves of features. EBX of leaf 1 is a processor's own, and bits that follow CR4 are
- * firmware's.
+ * The leaves of features. EBX of leaf 1 is a processor's own; bits that follow CR4, and EBX of leaf
+ * 0Dh, which follows XCR0, are firmware's.
  */
-static void read_leaves(struct x86_cpuid leaf[4])
+static void read_leaves(struct x86_cpuid leaf[LEAVES])
 {
 	leaf[0] = x86_cpuid(0, 0);
 	leaf[1] = x86_cpuid(1, 0);
@@ -30,6 +32,11 @@ static void read_leaves(struct x86_cpuid leaf[4])
 		leaf[2] = x86_cpuid(7, 0);
 	leaf[2].ecx &= ~CPUID7_ECX_OSPKE;
 	leaf[3] = x86_cpuid(0x80000001, 0);
+	if (x86_cpuid(0x80000000, 0).eax >= 0x80000008)
+		leaf[4] = x86_cpuid(0x80000008, 0);
+	if (leaf[0].eax >= 0xd)
+		leaf[5] = x86_cpuid(0xd, 0);
+	leaf[5].ebx = 0;
 }
 
 static void read_likeness(struct likeness *likeness)
@@ -39,11 +46,6 @@ static void read_likeness(struct likeness *likeness)
 	machine_read_mtrrs(&likeness->mtrr);
 	if (likeness->leaf[2].ebx & CPUID7_EBX_TSC_ADJUST)
 		likeness->tsc_adjust = x86_rdmsr(MSR_TSC_ADJUST);
-}
-
-static bool is_same_bytes(const void *a, const void *b, size_t n_bytes)
-{
-	return !memcmp(a, b, n_bytes);
 }
 
 bool alike_check(bool is_first, char *message, size_t message_bytes)
@@ -56,9 +58,9 @@ bool alike_check(bool is_first, char *message, size_t message_bytes)
 		return true;
 	}
 	read_likeness(&this);
-	if (!is_same_bytes(this.leaf, first.leaf, sizeof(this.leaf)))
+	if (memcmp(this.leaf, first.leaf, sizeof(this.leaf)))
 		what = "features by CPUID";
-	else if (!is_same_bytes(&this.mtrr, &first.mtrr, sizeof(this.mtrr)))
+	else if (memcmp(&this.mtrr, &first.mtrr, sizeof(this.mtrr)))
 		what = "MTRRs";
 	else if (this.tsc_adjust != first.tsc_adjust)
 		what = "IA32_TSC_ADJUST";

@@ -160,15 +160,20 @@ static bool complete(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
 	}
 }
 
+static enum emu_mode mode_of(const struct virt_view *view)
+{
+	const struct virt_paging *const paging = &view->paging;
+
+	return emu_mode_of(paging->cr0, paging->efer, paging->rflags, view->cs.attributes);
+}
+
 /* Decode the instruction at RIP. EMU_DECODE_MORE_BYTES, too, if nothing can be fetched. */
 static enum emu_decoded decode(struct vp *vp, struct emu_insn *insn, enum emu_mode *mode)
 {
-	const struct virt_view *const view = virt_view(vp->virt);
-	const struct virt_paging *const paging = &view->paging;
 	uint8_t bytes[EMU_MAX_INSN_BYTES];
 	const unsigned int n = walk_fetch(vp, bytes, sizeof(bytes));
 
-	*mode = emu_mode_of(paging->cr0, paging->efer, paging->rflags, view->cs.attributes);
+	*mode = mode_of(virt_view(vp->virt));
 	return emu_decode(bytes, n, *mode, insn);
 }
 
@@ -239,10 +244,7 @@ __attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_w
 /* Code is fetched at RIP, or at the start of the next page. */
 static bool fetch_gva(struct vp *vp, gpa_t wanted, gva_t *gva)
 {
-	const struct virt_view *const view = virt_view(vp->virt);
-	const struct virt_paging *const paging = &view->paging;
-	const enum emu_mode mode =
-		emu_mode_of(paging->cr0, paging->efer, paging->rflags, view->cs.attributes);
+	const enum emu_mode mode = mode_of(virt_view(vp->virt));
 	gpa_t gpa;
 
 	*gva = GVA(linear(vp, mode, SEG_CS, virt_regs(vp->virt)->rip));

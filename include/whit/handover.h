@@ -10,12 +10,12 @@
  *
  * on each processor in turn, first with WHIT_ENTRY_CHECK beside its number (the answer is whether
  * it can be taken over, as all before it could, and nothing changes), and then, if all can,
- * without. Processor 0 is the one that the loader runs on. The call is made
- * with interrupts off, on `launch_cr3`: a copy of the firmware's top-level table with the
- * hypervisor's entries added, in which both worlds can be seen. If the machine cannot be taken over
- * the call returns a WHIT_LAUNCH_ code, with the processor as it was and the reason in `message`.
- * If it can, the call does not return: the processor goes on in the root partition with the state
- * of `cpus[cpu]`, and RAX zero.
+ * without. Processor 0 is the one that the loader runs on. The call is made with interrupts off, on
+ * `launch_cr3`: a copy of the firmware's top-level table with the hypervisor's entries added, in
+ * which both worlds can be seen. If the machine cannot be taken over the call returns a
+ * WHIT_LAUNCH_ code, with the processor as it was and the reason in `message`. If it can, the call
+ * does not return: the processor goes on in the root partition with the state of `cpus[cpu]`, and
+ * RAX zero.
  */
 #ifndef WHIT_HANDOVER_H
 #define WHIT_HANDOVER_H

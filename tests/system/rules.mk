@@ -8,6 +8,8 @@ include tests/system/linux/rules.mk
 SYSTEM_APPS := $(patsubst tests/system/apps/%.c,%,$(wildcard tests/system/apps/*.c))
 $(foreach app,$(SYSTEM_APPS),$(call efi_app,apps/$(app),\
 	$(B)/efi/tests/system/apps/$(app).o $(B)/efi/tests/system/apps/insn.o))
+$(SYSTEM_APPS:%=$(B)/apps/%.efi): EFI_CFLAGS += -I.
+
 # A hypervisor with a bug, for tests/system/panic/run: one object is another.
 PANIC_HV_OBJECTS := $(filter-out %/hv/call/capability.o,$(HV_OBJECTS)) \
 	$(B)/hv-obj/tests/system/panic/capability.o

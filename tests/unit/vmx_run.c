@@ -450,6 +450,17 @@ static void init_and_sipi_start_a_processor_anew(void)
 	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
 	CHECK_EQ(vtx_get(VMCS_GUEST_BASE(SEG_CS)), 0x1000);
 	CHECK(!root->held);
+	/* The same of one that waits for the end of another. */
+	virt_set(root, VIRT_SHADOW, VIRT_SHADOW_NMI);
+	vtx.percpu->pending |= PENDING_NMI;
+	then(REASON_CPUID, 0);
+	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK(vtx_get(VMCS_PROC_CONTROLS) & PROC_NMI_WINDOW);
+	then(REASON_INIT, 0);
+	then(REASON_SIPI, 1);
+	then(REASON_CPUID, 0);
+	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK(!(vtx_get(VMCS_PROC_CONTROLS) & PROC_NMI_WINDOW));
 }
 
 /* The VP that is switched in, and the one that comes later. */

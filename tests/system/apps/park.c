@@ -6,19 +6,9 @@
 #include <efi.h>
 #include <efilib.h>
 
-/* UEFI Platform Initialization, volume 2, "MP Services Protocol": the functions in their order. */
-struct mp_services {
-	EFI_STATUS(EFIAPI *get_number)
-	(struct mp_services *self, UINTN *n, UINTN *n_enabled);
-	void *get_info, *startup_all, *startup_one, *switch_bsp;
-	EFI_STATUS(EFIAPI *enable_disable)
-	(struct mp_services *self, UINTN number, BOOLEAN enable, UINT32 *health);
-	void *who_am_i;
-};
+#include "boot/mp_services.h"
 
-static EFI_GUID mp_services_guid = {
-	0x3fdda605, 0xa76e, 0x4f46, { 0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08 }
-};
+static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
 
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *table);
 
@@ -33,11 +23,11 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *table)
 	InitializeLib(self, table);
 	status = BS->LocateProtocol(&mp_services_guid, NULL, (void **)&mp);
 	if (!EFI_ERROR(status))
-		status = mp->get_number(mp, &n, &n_enabled);
+		status = mp->get_number_of_processors(mp, &n, &n_enabled);
 	for (UINTN i = 1; !EFI_ERROR(status) && i < n; i++)
-		status = mp->enable_disable(mp, i, FALSE, NULL);
+		status = mp->enable_disable_ap(mp, i, FALSE, NULL);
 	if (!EFI_ERROR(status))
-		status = mp->get_number(mp, &n, &n_enabled);
+		status = mp->get_number_of_processors(mp, &n, &n_enabled);
 	Print(L"processors: %ld, enabled: %ld\n", n, n_enabled);
 
 	if (!EFI_ERROR(status))

@@ -7,30 +7,12 @@
 #include <efi.h>
 #include <efilib.h>
 
+#include "boot/mp_services.h"
 #include "insn.h"
 
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *table);
 
-typedef VOID(EFIAPI *ap_procedure)(VOID *argument);
-
-/* UEFI Platform Initialization, volume 2, "MP Services Protocol". */
-struct mp_services {
-	EFI_STATUS(EFIAPI *get_number_of_processors)
-	(struct mp_services *self, UINTN *n, UINTN *n_enabled);
-	void *get_processor_info;
-	EFI_STATUS(EFIAPI *startup_all_aps)
-	(struct mp_services *self, ap_procedure procedure, BOOLEAN is_single, EFI_EVENT wait,
-	 UINTN timeout_us, VOID *argument, UINTN **failed);
-	EFI_STATUS(EFIAPI *startup_this_ap)
-	(struct mp_services *self, ap_procedure procedure, UINTN number, EFI_EVENT wait,
-	 UINTN timeout_us, VOID *argument, BOOLEAN *is_finished);
-	void *switch_bsp, *enable_disable_ap;
-	EFI_STATUS(EFIAPI *who_am_i)(struct mp_services *self, UINTN *number);
-};
-
-static EFI_GUID mp_services_guid = {
-	0x3fdda605, 0xa76e, 0x4f46, { 0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08 }
-};
+static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
 
 #define TIMEOUT_US 20000000
 #define N_ROUNDS   20
