@@ -27,7 +27,7 @@ help: ## list the targets
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (root or sudo)
-	@sh tests/system/deps
+	@B=$(B) sh tests/system/deps
 
 .PHONY: all
 all: $(B)/whit.efi $(B)/vmm.efi ## build whit.efi (with the hypervisor in it) and the VMM

@@ -11,7 +11,7 @@ MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FI
 	$(B)/panic/whit.efi $(B)/linux_bare.efi $(LINUX_GUEST)
 
 # Scripts that run on the host, and the programs that they need.
-HOST_SCRIPTS := tests/system/options tests/emu/install tests/unit/whp_headers/run tests/unit/whp_client/run
+HOST_SCRIPTS := tests/system/options tests/system/bochs-choice tests/emu/install tests/unit/whp_headers/run tests/unit/whp_client/run
 
 include tests/unit/rules.mk tests/emu/rules.mk tests/fuzz/rules.mk
 

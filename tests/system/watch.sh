@@ -79,9 +79,9 @@ first_file() {
 	return 1
 }
 
-# One image that holds code and variables, 2 MiB on Debian 12, 4 MiB on Debian 13.
+# find_ovmf [SYSROOT]: one image that holds code and variables, 2 MiB on Debian 12, 4 MiB on Debian 13.
 find_ovmf() {
-	ovmf=${OVMF:-$(first_file /usr/share/ovmf/OVMF.fd /usr/share/qemu/OVMF.fd)} ||
+	ovmf=${OVMF:-$(first_file "${1-}"/usr/share/{ovmf,qemu}/OVMF.fd)} ||
 		fail "no OVMF.fd (package ovmf); OVMF=FILE names one"
 }
 
