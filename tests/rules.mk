@@ -4,9 +4,10 @@
 include tests/system/rules.mk tests/bench/emu.mk
 
 # Scripts that boot machines, the longest first, and what they need.
-MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one seabios refusals svam shutdown panic/run)
+MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one refusals seabios svam shutdown panic/run)
 # Several processors are for Bochs from 3.0 on; asked when it is needed, for `make deps` may have brought it only now.
-SEVERAL = $(if $(filter-out 1.% 2.%,$(shell tests/system/bochs-version 2>/dev/null)),tests/system/processors)
+SEVERAL = $(if $(filter-out 1.% 2.%,$(shell B=$(B) BOCHS=$(BOCHS) tests/system/bochs-version 2>/dev/null)),\
+	$(addprefix tests/system/,processors soak))
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
 	$(B)/panic/whit.efi $(B)/linux_bare.efi $(LINUX_GUEST)
 
@@ -25,6 +26,15 @@ test: deps ## everything: lint, both compilers, host tests, machine tests; ends 
 .PHONY: test-host
 test-host: host-tests ## the host tests alone
 	@B=$(B) tests/tally $(B)/logs/host $(HOST_SCRIPTS) $(HOST_TESTS)
+
+# How many times `make soak` starts Whit.
+BOOTS ?= 100
+
+.PHONY: soak
+soak: deps ## start Whit on two processors BOOTS times (100), and Linux as the root on two and three
+	@$(MAKE) --quiet -j2 machine-tests
+	@B=$(B) JOBS=$${JOBS:-2} tests/system/soak $(BOOTS)
+	@B=$(B) tests/system/processors linux 2 3
 
 .PHONY: coverage
 coverage: ## lines and branches of emu/ that the host tests reach
