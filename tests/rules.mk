@@ -17,7 +17,7 @@ MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FI
 # Scripts that run on the host, and the programs that they need.
 HOST_SCRIPTS := tests/system/options tests/system/bochs-choice tests/emu/install tests/unit/whp_headers/run tests/unit/whp_client/run
 
-include tests/unit/rules.mk tests/emu/rules.mk tests/fuzz/rules.mk
+include tests/unit/rules.mk tests/emu/rules.mk tests/fuzz/rules.mk tests/model/rules.mk
 
 .PHONY: host-tests
 host-tests: $(HOST_TESTS) $(B)/libwhitemu.a $(addprefix $(B)/fuzz/,emu_fuzz hv_fuzz vtx_fuzz)
