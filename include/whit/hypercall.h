@@ -164,12 +164,25 @@ struct whit_vp_page {
 	uint64_t rip;
 	uint64_t rflags;
 	struct x86_segment segment[8]; /* ES CS SS DS FS GS LDTR TR */
-	uint8_t reserved2[3440];
+	/*
+	 * The root sets `wake` to 0 before a Run. When something is posted to the VP after that Run
+	 * has answered WHIT_S_IDLE, the hypervisor sets it to 1, on whichever processor that is.
+	 */
+	uint32_t wake;
+	uint32_t reserved2;
+	/*
+	 * The VPs whose `wake` this one has set since the root last cleared the words; its Run that
+	 * sets a bit ends with WHIT_S_AGAIN.
+	 */
+	uint64_t wake_vps[WHIT_MAX_VPS / 64];
+	uint8_t reserved3[3400];
 };
 
 _Static_assert(offsetof(struct whit_vp_page, exit) == 128, "16-byte alignment");
 _Static_assert(offsetof(struct whit_vp_page, gpr) == 384, "documented");
 _Static_assert(offsetof(struct whit_vp_page, segment) == 528, "documented");
+_Static_assert(offsetof(struct whit_vp_page, wake) == 656, "documented");
+_Static_assert(offsetof(struct whit_vp_page, wake_vps) == 664, "documented");
 _Static_assert(sizeof(struct whit_vp_page) == 4096, "one page");
 
 /* The union of the exit context, where a struct whit_device_access stands. */
