@@ -6,7 +6,7 @@
 #include <efilib.h>
 
 #include "cpu.h"
-#include "mp_services.h"
+#include "uefi/mp_services.h"
 
 /* Of EFI_PROCESSOR_INFORMATION, which later versions of the protocol have made longer. */
 #define INFORMATION_BYTES 256

@@ -9,15 +9,8 @@
 #include "root/call/hypercall.h"
 #include "root/call/platform.h"
 #include "root/call/uefi/cpu.h"
+#include "uefi/timer.h"
 #include "whp/WinHvPlatform.h"
-
-/* Platform Initialization Specification, "Timer Architectural Protocol". Its times are in units of 100 ns. */
-struct timer_protocol {
-	void *register_handler;
-	EFI_STATUS(EFIAPI *set_period)(struct timer_protocol *timer, UINT64 period);
-	EFI_STATUS(EFIAPI *get_period)(struct timer_protocol *timer, UINT64 *period);
-	void *generate_soft_interrupt;
-};
 
 #define UNITS_PER_SECOND 10000000ull
 
@@ -30,9 +23,7 @@ struct timer_protocol {
 /* NULL if firmware has none. */
 static struct timer_protocol *find_timer(void)
 {
-	static EFI_GUID guid = {
-		0x26baccb3, 0x6f42, 0x11d4, { 0xbc, 0xe7, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 }
-	};
+	static EFI_GUID guid = TIMER_GUID;
 	static struct timer_protocol *timer;
 	static bool is_known;
 

@@ -7,18 +7,9 @@
 
 #include "root/vmm/host.h"
 #include "root/vmm/uefi/cpu.h"
+#include "uefi/timer.h"
 
-/* Its times are in units of 100 ns, by the rate that firmware believes in. */
-struct timer_protocol {
-	void *register_handler;
-	EFI_STATUS(EFIAPI *set_period)(struct timer_protocol *timer, UINT64 period);
-	EFI_STATUS(EFIAPI *get_period)(struct timer_protocol *timer, UINT64 *period);
-	void *generate_soft_interrupt;
-};
-
-static EFI_GUID timer_guid = {
-	0x26baccb3, 0x6f42, 0x11d4, { 0xbc, 0xe7, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 }
-};
+static EFI_GUID timer_guid = TIMER_GUID;
 
 /* 1 ms, as firmware takes it. */
 #define TRIAL_UNITS 10000u

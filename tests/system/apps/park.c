@@ -6,7 +6,7 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "boot/mp_services.h"
+#include "uefi/mp_services.h"
 
 static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
 

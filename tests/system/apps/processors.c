@@ -7,7 +7,7 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "boot/mp_services.h"
+#include "uefi/mp_services.h"
 #include "insn.h"
 
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *table);
