@@ -7,6 +7,7 @@
 #ifndef ARCH_LOCK_H
 #define ARCH_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct lock {
@@ -18,6 +19,12 @@ static inline void lock_take(struct lock *lock)
 	while (__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE))
 		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
 			__builtin_ia32_pause();
+}
+
+/* False: somebody holds it. */
+static inline bool lock_try(struct lock *lock)
+{
+	return !__atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE);
 }
 
 static inline void lock_drop(struct lock *lock)

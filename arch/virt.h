@@ -9,8 +9,8 @@
  * 24 of its functions are the same for all vendors and stand in arch/x86, 20 are the vendor's own;
  * each section says which.
  *
- * At most one processor uses a struct virt_vp at a time, and at most one changes a struct
- * virt_space: hv/ sees to that. All functions run with interrupts off.
+ * At most one processor uses a struct virt_vp at a time, which need not be the same for ever, and
+ * at most one changes a struct virt_space: hv/ sees to that. All functions run with interrupts off.
  */
 #ifndef ARCH_VIRT_H
 #define ARCH_VIRT_H
@@ -127,6 +127,21 @@ bool virt_mtrr_set(uint32_t msr, uint64_t value);
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
 void virt_memory_type_changed(void);
 
+/* This processor, as hv_main() was told. */
+uint32_t virt_cpu(void);
+
+/*
+ * Another processor leaves the guest that it is in or about to enter, for virt_run() to return
+ * VIRT_EXIT_KICK, or VIRT_EXIT_NOTHING if nothing ran. What this processor has written before is
+ * seen by the other one afterwards. A kick that comes while the other one is in the hypervisor has
+ * its effect at the next virt_run(), unless virt_heard() takes it back. One that waits for the
+ * root's SIPI (virt_waits()) need not be reached.
+ */
+void virt_kick(uint32_t cpu);
+
+/* The reason of every kick up to now is going to be looked at: no virt_run() returns for it. */
+void virt_heard(void);
+
 /* Reset the machine, as it does when its processor shuts down. */
 __attribute__((noreturn)) void virt_reset(void);
 
@@ -136,12 +151,18 @@ __attribute__((noreturn)) void virt_reset(void);
  */
 __attribute__((noreturn, format(printf, 1, 2))) void virt_panic(const char *format, ...);
 
-/* ---- Nested page tables: arch/x86, but for virt_space_flush() ----------------------------- */
+/* ---- Nested page tables: arch/x86 --------------------------------------------------------- */
 
-/* A guest-physical address space. Tables come from, and go back to, the list `pages`. */
+/*
+ * A guest-physical address space. Tables come from, and go back to, the list `pages`.
+ *
+ * Processors remember what stands there, tables included. So whatever takes away, or changes what
+ * is there, is done while no VP is in the guest with this space, and each VP of it is renewed
+ * before its next entry (virt_renew()): hv/mem/gate.h. To fill a hole needs neither.
+ */
 struct virt_space {
 	spa_t root;	/* the top table */
-	uint64_t token; /* the vendor's (EPTP, nCR3); a VP follows it at its next entry */
+	uint64_t token; /* the vendor's (EPTP, nCR3) */
 	struct virt_pages *pages;
 };
 
@@ -170,21 +191,17 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
  * Make [gpa, gpa + LEVEL_SIZE(level)) one leaf; rights 0 makes it a hole. gpa and spa are aligned
  * to the size. Whatever stood there is replaced: larger leaves around it are split (their other
  * parts stay as they are), tables below it are given back. A processor that walks at the same time
- * sees the old or the new translation, nothing else. Call virt_space_flush() before anything relies
- * on the old one being gone. A hole may give the tables around it back. False, with nothing
- * changed, if `pages` holds too few pages (4 always suffice), or if gpa lies beyond 2^48.
+ * sees the old or the new translation, nothing else. A hole may give the tables around it back.
+ * False, with nothing changed, if `pages` holds too few pages (4 always suffice), or if gpa lies
+ * beyond 2^48.
  */
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf);
-
-/* No VP uses a translation of this space that was replaced before; how is the vendor's. */
-void virt_space_flush(const struct virt_space *space);
 
 /*
  * Which of n pages (at most 64) from gpa on, all in one block of 2 MiB, have been written to since
  * they became VIRT_TRACKED or were last cleared: bits of *dirty. False if one of them is not
- * VIRT_TRACKED. With `clear` the bits are taken back; call virt_space_flush() before anything
- * relies on later writes being seen. A VIRT_TRACKED leaf that is set again with the same address is
- * as dirty as it was.
+ * VIRT_TRACKED. With `clear` the bits are taken back; a VP's later writes are seen when it has been
+ * renewed. A VIRT_TRACKED leaf that is set again with the same address is as dirty as it was.
  */
 bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n, bool clear,
 		      uint64_t *dirty);
@@ -330,11 +347,12 @@ enum virt_exit_reason {
 	VIRT_EXIT_TASK_SWITCH,
 	VIRT_EXIT_HIDDEN_INSN,	 /* an instruction of VMX, SVM, SMX …: the guest is to get #UD */
 	VIRT_EXIT_INVALID_STATE, /* entry refused: guest state; nothing ran */
-	VIRT_EXIT_NOTHING,    /* nothing ran: the root has an event; an injected one still waits */
-	VIRT_EXIT_DEADLINE,   /* the TSC has come to that of virt_set_deadline() */
-	VIRT_EXIT_RDTSC,      /* rdtsc; virt_config.tsc_exits */
-	VIRT_EXIT_PAUSE,      /* the guest spins; virt_config.spin_exits */
-	VIRT_EXIT_TPR,	      /* after a write that took the TPR below the threshold */
+	VIRT_EXIT_NOTHING,  /* nothing ran: an event of the root's, a kick; an injected one waits */
+	VIRT_EXIT_KICK,	    /* the guest was left because of a virt_kick() */
+	VIRT_EXIT_DEADLINE, /* the TSC has come to that of virt_set_deadline() */
+	VIRT_EXIT_RDTSC,    /* rdtsc; virt_config.tsc_exits */
+	VIRT_EXIT_PAUSE,    /* the guest spins; virt_config.spin_exits */
+	VIRT_EXIT_TPR,	    /* after a write that took the TPR below the threshold */
 	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the page that needs an effect */
 	VIRT_EXIT_APIC_EOI,   /* apic_eoi: after the EOI of a vector whose EOI exits */
 	VIRT_EXIT_RDPMC,      /* of a child, which has no counters: the guest is to get #GP(0) */
@@ -411,10 +429,15 @@ struct virt_exit {
  * The root partition's VP of this processor, in the state of `state`, in `space`. Exits only for
  * what the architecture forces (CPUID, the hypercall, XSETBV, INVD, instructions of VMX or SVM),
  * for the MSRs of virt_root_guard_msr(), for bits of CR0 and CR4 that virtualisation fixes, and for
- * memory. An INIT resets the machine inside virt_run(). NULL if `pages` is short.
+ * memory. An INIT resets the machine inside virt_run(), but on other processors than the first: it
+ * returns VIRT_EXIT_NOTHING, and the root waits for a SIPI, which is another VIRT_EXIT_NOTHING.
+ * NULL if `pages` is short.
  */
 struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
 				 const struct virt_space *space);
+
+/* Does the root wait for a SIPI? Then virt_run() returns when it has come. */
+bool virt_waits(const struct virt_vp *root);
 
 /* Let the root's accesses to an MSR exit: reads, writes. Without it they go to the hardware. */
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes);
@@ -448,8 +471,7 @@ void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages);
 void virt_switch(struct virt_vp *from, struct virt_vp *to);
 
 /*
- * Enter `vp`, whose registers virt_switch() has loaded, until the next exit. Changes of its space
- * take effect with this entry at the latest.
+ * Enter `vp`, whose registers virt_switch() has loaded, until the next exit.
  */
 void virt_run(struct virt_vp *vp, struct virt_exit *exit);
 
@@ -481,6 +503,9 @@ static inline void virt_get_paging(struct virt_vp *vp, struct virt_paging *pagin
  */
 void *virt_fpu_save(struct virt_vp *vp);
 void virt_fpu_load(struct virt_vp *vp);
+
+/* From its next entry on the VP sees its space as it stands then. */
+void virt_renew(struct virt_vp *vp);
 
 /*
  * The guest has asked for a translation of its own to be forgotten (INVLPG): before its next entry.

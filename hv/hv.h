@@ -8,6 +8,7 @@
 
 #include "arch/virt.h"
 #include "arch/lock.h"
+#include "hv/mem/gate.h"
 #include "whit/hypercall.h"
 #include "whit/layout.h"
 #include "whp/WinTypes.h"
@@ -17,14 +18,24 @@
 
 struct partition;
 
-/* A processor's root VP. */
+/*
+ * A processor's root VP, and what the hypervisor keeps for each processor. Nobody else writes here,
+ * and on the way from exit to exit nobody else reads.
+ */
 struct root {
-	struct virt_vp *virt;
+	_Alignas(64) struct virt_vp *virt;
 	uint32_t cpu;
-	uint64_t xcr0;	     /* the root's, as it last set it */
-	uint64_t tsc_offset; /* its TSC less the machine's: time_move_root() */
+	uint64_t inside; /* the gate of root_space */
+	uint64_t turn;	 /* of that gate, when `virt` was last renewed */
+	/* The partition that this processor is looking at, found by a handle: hv/mem/handle.h. */
+	struct partition *using;
+	struct partition *recent; /* that was found last, for the next time, */
+	uint64_t recent_ends;	  /* if no partition has ended since: hv.n_ends */
+	uint64_t xcr0;		  /* the root's, as it last set it */
+	uint64_t tsc_offset;	  /* its TSC less the machine's: time_move_root() */
 	/* By enum virt_exit_reason: its own, and those of all children on this processor. */
 	uint64_t root_exits[VIRT_EXIT_COUNT], child_exits[VIRT_EXIT_COUNT];
+	uint64_t hypercalls, emulated; /* as in struct whit_stats */
 };
 
 /*
@@ -47,7 +58,9 @@ struct root_sink {
 };
 
 struct hv {
-	struct lock lock;		    /* heap, root_space, frames, the list of partitions */
+	struct lock lock;		    /* heap, root_space, frames */
+	struct gate root_gate;		    /* of root_space: its users are the roots */
+	uint64_t n_ends;		    /* of partitions that have been deleted; atomic */
 	struct virt_pages heap;		    /* the hypervisor's own free pages */
 	struct virt_space root_space;	    /* identity, less what is hidden */
 	spa_t ones;			    /* a page of ones, shown in place of hidden memory */
@@ -57,17 +70,22 @@ struct hv {
 	uint64_t tsc_hz;		    /* 0 if unknown */
 	uint32_t features;		    /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */
-	struct whit_stats stats;	    /* exits: out of the roots' when they are asked for */
+	struct whit_stats stats;	    /* the sums of the roots are taken when somebody asks */
+	uint64_t next_tag;		    /* of the next partition's handle */
+	uint64_t direct_bytes; /* physical memory below this can be seen through virt_ptr() */
+	uint64_t identity_end; /* root_space is complete below this, and on demand above */
+	uint64_t lazy_end;     /* nothing has been mapped on demand from here on */
+	uint64_t retype_at;    /* root_space follows the root's MTRRs below this */
 	struct root roots[WHIT_MAX_CPUS];
-	uint64_t next_tag;	  /* of the next partition's handle */
-	struct partition *recent; /* that was found last, for the next time */
-	uint64_t direct_bytes;	  /* physical memory below this can be seen through virt_ptr() */
-	uint64_t identity_end;	  /* root_space is complete below this, and on demand above */
-	uint64_t lazy_end;	  /* nothing has been mapped on demand from here on */
-	uint64_t retype_at;	  /* root_space follows the root's MTRRs below this */
 };
 
 extern struct hv hv;
+
+/* The root of this processor. */
+static inline struct root *this_root(void)
+{
+	return &hv.roots[virt_cpu()];
+}
 
 /*
  * Everything that the processors share, out of the handover: books, heap, the root's space. A

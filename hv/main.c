@@ -89,6 +89,7 @@ uint64_t hv_init(struct whit_handover *handover)
 	hv.tsc_hz = handover->tsc_hz;
 	hv.direct_bytes = handover->direct_bytes;
 	hv.next_tag = 1;
+	hv.root_gate.turn = GATE_FIRST_TURN;
 	hv.features = device_features();
 	model_init();
 	frames_init(handover);

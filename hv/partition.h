@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Child partitions: creation out of lent memory, properties, set-up, deletion.
- *
- * A handle is the frame number of the partition's first page with a tag that changes with every use
- * of the page, so that looking one up costs the same for one partition and for a million, and a
- * stale or invented handle is refused.
- */
+/* Child partitions, as all files of hv/ see them. */
 #ifndef HV_PARTITION_H
 #define HV_PARTITION_H
 
 #include "arch/virt.h"
 #include "hv/cpu/model.h"
 #include "arch/lock.h"
+#include "hv/mem/gate.h"
 #include "whit/hypercall.h"
 #include "whp/WinTypes.h"
 
@@ -90,14 +85,26 @@ struct gpa_cached {
 	uint64_t ptr; /* where the hypervisor sees it, with the rights in the low bits; 0: a hole */
 };
 
-#define GPA_CACHED 16u
+#define GPA_CACHED 8u
 
+/* A VP's knowledge of its partition's space, which is good for one turn of the gate. */
+struct gpa_view {
+	struct partition *partition;
+	uint64_t turn;
+	/* Pages that gpa_page() has found, by their low bits. */
+	struct gpa_cached cache[GPA_CACHED];
+};
+
+/*
+ * All of it is under `lock`. A VP that runs holds no lock: it reads what changes only before the
+ * first VP is created, or while the gate is closed, and single words.
+ */
 struct partition {
-	uint64_t magic;
 	uint64_t handle;
-	struct lock lock; /* all below, and the VPs that do not run */
+	struct gate gate; /* of the space: its users are the VPs that run */
+	_Alignas(64) struct lock lock;
 	bool is_set_up;
-	bool is_dying;		 /* a delete has begun: every other call is refused */
+	bool is_dying;		 /* a delete has begun: every other call is refused; atomic */
 	struct virt_pages pages; /* lent and not in use */
 	uint64_t n_lent;
 	spa_t ledger; /* list of pages that note the lent runs */
@@ -113,11 +120,7 @@ struct partition {
 	uint64_t gpa_end;		/* nothing is mapped from here on */
 	uint64_t gpa_cursor;		/* of a delete: what lies below has been unmapped */
 	bool is_tracked;		/* a page has been VIRT_TRACKED, once */
-	uint64_t changes; /* of the map: what was found before the last one may be wrong */
-	/* Pages that gpa_page() has found, by their low bits. */
-	struct gpa_cached cache[GPA_CACHED];
-	uint32_t users; /* who has found the partition and not yet dropped it; atomic */
-	struct vp *vps[WHIT_MAX_VPS]; /* changed with hv.lock held too */
+	struct vp *vps[WHIT_MAX_VPS];	/* atomic: partition_vp() */
 };
 
 _Static_assert(sizeof(struct partition) <= 4096, "a partition is one lent page");
@@ -131,7 +134,8 @@ static inline bool partition_emulates(const struct partition *partition, uint32_
 /* The VP of an index, NULL if there is none. */
 static inline struct vp *partition_vp(const struct partition *partition, uint64_t index)
 {
-	return index < WHIT_MAX_VPS ? partition->vps[index] : NULL;
+	return index < WHIT_MAX_VPS ? __atomic_load_n(&partition->vps[index], __ATOMIC_ACQUIRE)
+				    : NULL;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "hv/root/memory.h"
 #include "hv/root/root_msr.h"
 #include "whit/log.h"
+#include "x86/compiler.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/gpr.h"
@@ -124,6 +125,8 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, exit, EXC_UD); return;
 	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root, exit); return;
 	case VIRT_EXIT_TRIPLE_FAULT: root_reset(root, "shutdown (triple fault)");
+	case VIRT_EXIT_NOTHING:
+	case VIRT_EXIT_KICK: return;
 	case VIRT_EXIT_INTERRUPT:
 	case VIRT_EXIT_NMI:
 	case VIRT_EXIT_INTERRUPT_WINDOW:
@@ -135,7 +138,6 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_INVLPG:
 	case VIRT_EXIT_EXCEPTION:
 	case VIRT_EXIT_INVALID_STATE:
-	case VIRT_EXIT_NOTHING:
 	case VIRT_EXIT_DEADLINE:
 	case VIRT_EXIT_RDTSC:
 	case VIRT_EXIT_PAUSE:
@@ -153,12 +155,28 @@ void root_prepare(struct root *root)
 	msr_guard_root(root);
 }
 
-void root_run(struct root *root)
+static inline void root_enter(struct root *root)
+{
+	const uint64_t turn = gate_enter(&hv.root_gate, &root->inside);
+
+	if (likely(turn == root->turn))
+		return;
+	root->turn = turn;
+	virt_renew(root->virt);
+}
+
+/* Not a part of its caller, in which `root` would stand in memory. */
+__attribute__((noinline)) void root_run(struct root *root)
 {
 	struct virt_exit exit;
 
 	for (;;) {
+		root_enter(root);
 		virt_run(root->virt, &exit);
+		gate_leave(&root->inside);
+		/* While it waits nobody can kick it; and it uses no memory, so it is not inside. */
+		while (unlikely(exit.reason == VIRT_EXIT_NOTHING) && virt_waits(root->virt))
+			virt_run(root->virt, &exit);
 		root->root_exits[exit.reason]++;
 		root_exit(root, &exit);
 	}

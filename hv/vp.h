@@ -83,7 +83,13 @@ struct vp {
 	uint32_t index;
 	spa_t page_spa;
 	struct whit_vp_page *page; /* shared with the root: read once, trust nothing */
-	uint32_t cancel;	   /* set by CancelRun, from any processor; atomic */
+	struct gpa_view view;
+
+	/* Words for other processors; atomic. */
+	uint32_t owner;	 /* hv/owner.h */
+	uint32_t cancel; /* set by CancelRun */
+	uint64_t inside; /* the gate of the partition's space */
+	bool is_asleep;	 /* its last Run has ended with WHIT_S_IDLE, and nothing has come since */
 
 	/* Registers that are WHP's or the model's, not the hardware's. */
 	uint64_t cr8; /* without an APIC: see vp_cr8() */

@@ -11,9 +11,10 @@
 
 #include "arch/virt.h"
 
-#define FAKE_MAX_EXITS 64u
-#define FAKE_MAX_MSRS  64u
-#define FAKE_MTRRS     28u
+#define FAKE_MAX_EXITS	64u
+#define FAKE_MAX_MSRS	64u
+#define FAKE_MTRRS	28u
+#define FAKE_MAX_SPACES 64u
 
 /* The vendor's VP of this machine. */
 struct virt_vp {
@@ -26,8 +27,11 @@ struct virt_vp {
 	struct virt_event injected; /* by virt_inject(), not yet delivered */
 	bool wants_interrupt_window, wants_nmi_window;
 	bool is_root, is_switched_in;
-	uint32_t pkru, pkrs;	/* of a guest that has protection keys */
-	unsigned int n_flushes; /* virt_flush() */
+	uint32_t pkru, pkrs;	 /* of a guest that has protection keys */
+	unsigned int n_flushes;	 /* virt_flush() */
+	unsigned int n_renewals; /* virt_renew() */
+	uint64_t renewed_at;	 /* fake.n_changes at the last one */
+	bool waits_for_sipi;
 	uint64_t deadline;
 	/* The APIC's side, arch/fake/apic.c. */
 	enum virt_apic_mode apic_mode;
@@ -108,12 +112,17 @@ struct fake {
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
 
 	/* The events of a test. */
-	unsigned int n_runs, n_skips, n_flushes, n_switches, n_wbinvd, n_type_changes, n_resets,
+	unsigned int n_runs, n_skips, n_switches, n_wbinvd, n_type_changes, n_resets,
 		n_type_questions;
 	unsigned int n_spaces, n_vps; /* that exist now */
-	unsigned int
-		n_stale; /* roots of spaces with translations that were replaced and not flushed */
-	uint64_t stale[16];
+	/*
+	 * All that was taken away from spaces, which their VPs may still remember: by the top
+	 * table.
+	 */
+	uint64_t n_changes;
+	struct fake_change {
+		uint64_t root, at;
+	} changes[FAKE_MAX_SPACES];
 	uint64_t xcr0;
 	struct virt_vp *switched_in; /* NULL: nobody knows */
 	uint8_t fpu[4096];	     /* its registers, in the processor: the image as a whole */
@@ -136,6 +145,12 @@ void fake_push(const struct virt_exit *exit,
 
 /* Take from an exit of a child what the processor does not tell; virt_run() does so by itself. */
 void fake_withhold(struct virt_exit *exit);
+
+/* When something was last taken away from a space, as fake.n_changes counts; 0: nothing yet. */
+uint64_t fake_changed_at(const struct virt_space *space);
+
+/* Was something taken away from the space of the VP since it was last renewed? */
+bool fake_is_stale(const struct virt_vp *vp);
 
 /* Let the machine answer this to CPUID and RDMSR. */
 void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value);

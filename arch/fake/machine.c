@@ -254,6 +254,20 @@ void virt_reset(void)
 	fake_scream("the machine is reset");
 }
 
+uint32_t virt_cpu(void)
+{
+	return 0;
+}
+
+void virt_kick(uint32_t cpu)
+{
+	fake_scream("a kick of processor %u", cpu);
+}
+
+void virt_heard(void)
+{
+}
+
 void virt_wbinvd(void)
 {
 	fake.n_wbinvd++;

@@ -45,14 +45,37 @@ static void check(const struct virt_space *space, gpa_t gpa)
 		fake_scream("GPA %#llx beyond the physical width", (unsigned long long)gpa.a);
 }
 
+/* When something was last taken away from the space; NULL: nothing yet, and no room to note it. */
+static struct fake_change *change_of(const struct virt_space *space, bool is_new)
+{
+	for (unsigned int i = 0; i < FAKE_MAX_SPACES; i++)
+		if (fake.changes[i].root == (is_new ? 0 : space->root.a))
+			return &fake.changes[i];
+	return NULL;
+}
+
 static void stale(const struct virt_space *space)
 {
-	for (unsigned int i = 0; i < fake.n_stale; i++)
-		if (fake.stale[i] == space->root.a)
-			return;
-	if (fake.n_stale == sizeof(fake.stale) / sizeof(fake.stale[0]))
-		fake_scream("spaces that nobody flushes");
-	fake.stale[fake.n_stale++] = space->root.a;
+	struct fake_change *change = change_of(space, false);
+
+	if (!change)
+		change = change_of(space, true);
+	if (!change)
+		fake_scream("too many spaces");
+	change->root = space->root.a;
+	change->at = ++fake.n_changes;
+}
+
+uint64_t fake_changed_at(const struct virt_space *space)
+{
+	const struct fake_change *const change = change_of(space, false);
+
+	return change ? change->at : 0;
+}
+
+bool fake_is_stale(const struct virt_vp *vp)
+{
+	return fake_changed_at(vp->space) > vp->renewed_at;
 }
 
 bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
@@ -78,8 +101,9 @@ static void give_table(struct virt_space *space, uint64_t table, unsigned int le
 
 void virt_space_destroy(struct virt_space *space)
 {
-	virt_space_flush(space);
 	give_table(space, space->root.a, TOP);
+	stale(space);
+	change_of(space, false)->root = 0;
 	memset(space, 0, sizeof(*space));
 	fake.n_spaces--;
 }
@@ -202,15 +226,6 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	return true;
 }
 
-void virt_space_flush(const struct virt_space *space)
-{
-	check(space, GPA(0));
-	fake.n_flushes++;
-	for (unsigned int i = 0; i < fake.n_stale; i++)
-		if (fake.stale[i] == space->root.a)
-			fake.stale[i--] = fake.stale[--fake.n_stale];
-}
-
 /* The entry of a page, NULL if it is not one of 4 KiB. */
 static uint64_t *page_entry(const struct virt_space *space, uint64_t gpa)
 {
@@ -269,7 +284,7 @@ void virt_space_track(struct virt_space *space)
 	if (!fake.has_flags)
 		return;
 	space->token = ~space->root.a ^ FLAGS;
-	virt_space_flush(space);
+	stale(space);
 }
 
 /* With flags a walk through a page that cannot be written to is a violation. */
@@ -286,7 +301,7 @@ bool virt_space_resolve(struct virt_space *space, gpa_t gpa, bool is_walk)
 	if (!fake_notes_writes(space) || !is_walk || !(leaf.rights & VIRT_READ))
 		return false;
 	space->token = ~space->root.a;
-	virt_space_flush(space);
+	stale(space);
 	return true;
 }
 

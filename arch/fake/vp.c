@@ -35,6 +35,7 @@ static struct virt_vp *create(struct virt_pages *pages, const struct virt_space 
 	vp->magic = VP_MAGIC;
 	vp->second = second;
 	vp->space = space;
+	vp->renewed_at = fake.n_changes;
 	*(uint16_t *)virt_ptr(second) = 0x37f;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 24) = 0x1f80;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 28) = 0xffff;
@@ -67,6 +68,11 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	memcpy(fake.fpu, virt_ptr(vp->second), sizeof(fake.fpu));
 	fake.switched_in = vp;
 	return vp;
+}
+
+bool virt_waits(const struct virt_vp *root)
+{
+	return root->waits_for_sipi;
 }
 
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
@@ -204,9 +210,8 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
 	if (!checked(vp)->is_switched_in)
 		fake_scream("virt_run of a VP that is not switched in");
-	for (unsigned int i = 0; i < fake.n_stale; i++)
-		if (fake.stale[i] == vp->space->root.a)
-			fake_scream("virt_run on translations that have been replaced");
+	if (fake_is_stale(vp))
+		fake_scream("virt_run on translations that have been replaced");
 	fake.n_runs++;
 	next_exit(vp, exit);
 	if (exit->reason >= VIRT_EXIT_COUNT)
@@ -326,6 +331,12 @@ void virt_fpu_load(struct virt_vp *vp)
 		fake_scream("FXRSTOR of MXCSR %#x", image->mxcsr);
 	if (vp->is_switched_in)
 		memcpy(fake.fpu, image, sizeof(fake.fpu));
+}
+
+void virt_renew(struct virt_vp *vp)
+{
+	checked(vp)->renewed_at = fake.n_changes;
+	vp->n_renewals++;
 }
 
 void virt_flush(struct virt_vp *vp)

@@ -79,6 +79,11 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	return vp;
 }
 
+bool virt_waits(const struct virt_vp *root)
+{
+	return false;
+}
+
 /* SDM 3C "MSR-Bitmap Address": four bitmaps of 1024 bytes. */
 #define BITMAP_BYTES 1024u
 

@@ -15,7 +15,7 @@ static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct vi
 {
 	cpu->has_run = true;
 	if (vp->due & DUE_SPACE)
-		vmx_follow_space(vp);
+		space_renew(vp);
 	if (vp->due & DUE_FLUSH)
 		vpid_flush(vp);
 	if (vp->due & DUE_OVERLAY)

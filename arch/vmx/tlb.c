@@ -5,8 +5,8 @@
  * has its translations flushed at each entry by the processor. SDM 3C "Caching Translation
  * Information".
  *
- * One processor runs guests today. With more, virt_space_flush() must reach them all, and a VP that
- * comes to another processor must be flushed there first.
+ * What is remembered of a space is dropped when a VP of it is renewed, on the processor that it is
+ * about to run on.
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/tag.h"
@@ -42,10 +42,16 @@ void virt_flush(struct virt_vp *vp)
 	vp->due |= DUE_FLUSH;
 }
 
-void virt_space_flush(const struct virt_space *space)
+void virt_renew(struct virt_vp *vp)
+{
+	vp->due |= DUE_SPACE;
+}
+
+void space_renew(struct virt_vp *vp)
 {
 	const uint64_t type = vmx_caps.has_invept_single ? INVEPT_SINGLE : INVEPT_ALL;
 
-	if (!vmx_invept(type, space->token, 0))
-		virt_panic("INVEPT of %llx failed", (unsigned long long)space->token);
+	vmwrite(VMCS_EPT_POINTER, vp->space->token);
+	if (!vmx_invept(type, vp->space->token, 0))
+		virt_panic("INVEPT of %llx failed", (unsigned long long)vp->space->token);
 }

@@ -101,12 +101,6 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 	return vp;
 }
 
-void vmx_follow_space(struct virt_vp *vp)
-{
-	vp->token = vp->space->token;
-	vmwrite(VMCS_EPT_POINTER, vp->token);
-}
-
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space)
 {
@@ -121,7 +115,7 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 	vmwrite(VMCS_EXIT_CONTROLS, controls->exit);
 	vmwrite(VMCS_ENTRY_CONTROLS, controls->entry);
 	vp->space = space;
-	vmx_follow_space(vp);
+	virt_renew(vp); /* its top table may have been another space's */
 	if (vmx->vpid)
 		vmwrite(VMCS_VPID, vmx->vpid);
 	vmwrite(VMCS_EXCEPTION_BITMAP, 0);

@@ -48,7 +48,6 @@ extern const char virt_enter_exit[];
 struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root);
 void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls,
 			const struct virt_space *space);
-void vmx_follow_space(struct virt_vp *vp); /* the token of its space, to the VMCS */
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
 void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2);
 
@@ -93,5 +92,6 @@ bool apic_mend_threshold(struct virt_vp *vp);
 void vpid_take(struct virt_vp *vp);
 void vpid_give(struct virt_vp *vp);
 void vpid_flush(struct virt_vp *vp);
+void space_renew(struct virt_vp *vp); /* DUE_SPACE */
 
 #endif

@@ -40,6 +40,20 @@ uint64_t virt_tsc(void)
 	return x86_rdtsc();
 }
 
+uint32_t virt_cpu(void)
+{
+	return percpu()->index;
+}
+
+void virt_kick(uint32_t cpu)
+{
+	virt_panic("a kick of processor %u", cpu);
+}
+
+void virt_heard(void)
+{
+}
+
 /* The reset control register of PCI chipsets: the reset comes as RESET_CPU is set. */
 #define RESET_PORT   0xcf9
 #define RESET_SYSTEM 0x02

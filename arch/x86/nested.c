@@ -4,14 +4,13 @@
  * vendor says what stands in an entry (nested.h).
  *
  * Every change becomes visible by one 8-byte write, to a table that was complete before it: a
- * processor that walks meanwhile finds the old translation or the new one. A table that has been
- * cut off may still be in a processor's paging-structure caches, so it is wiped and given back only
- * after a flush.
+ * processor that walks meanwhile finds the old translation or the new one. A table that is cut off
+ * is wiped and given back at once: it may be in paging-structure caches still, but nobody enters
+ * with those (arch/virt.h, struct virt_space).
  *
  * Locks: the caller's; nothing here is entered twice for one space at a time.
  */
 #include "arch/x86/nested.h"
-#include "arch/x86/switch.h"
 #include "x86/paging.h"
 
 static unsigned int index_of(uint64_t gpa, unsigned int level)
@@ -134,10 +133,8 @@ static void prune(struct virt_space *space, uint64_t gpa, unsigned int level)
 		cut = old;
 		cut_level = ++level;
 	}
-	if (!cut)
-		return;
-	virt_space_flush(space);
-	free_tables(space, cut, cut_level);
+	if (cut)
+		free_tables(space, cut, cut_level);
 }
 
 bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
@@ -153,8 +150,6 @@ void virt_space_destroy(struct virt_space *space)
 {
 	uint64_t top = space->root.a | nested_format.table;
 
-	/* Translations are cached by EPTP, and the next space may get this page as its root. */
-	virt_space_flush(space);
 	free_tables(space, top, NESTED_TOP_LEVEL + 1);
 	space->root = SPA(0);
 	space->token = 0;
@@ -240,10 +235,8 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	old = nested_store(entry, new_entry);
 	if (keep_dirty(space, old, new_entry) != new_entry)
 		(void)nested_change(entry, 0, keep_dirty(space, old, new_entry));
-	if (is_table(old, level)) {
-		virt_space_flush(space);
+	if (is_table(old, level))
 		free_tables(space, old, level);
-	}
 	if (!new_entry)
 		prune(space, gpa.a, level);
 	return true;
@@ -282,17 +275,9 @@ void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
 		(void)nested_change(entry, 0, nested_format.dirty | NESTED_WRITE);
 }
 
-static void set_flags(struct virt_space *space, bool are_used)
-{
-	if (!nested_set_flags(space, are_used))
-		return;
-	switch_note_space(space);
-	virt_space_flush(space);
-}
-
 void virt_space_track(struct virt_space *space)
 {
-	set_flags(space, true);
+	(void)nested_set_flags(space, true);
 }
 
 /*
@@ -314,6 +299,5 @@ bool virt_space_resolve(struct virt_space *space, gpa_t gpa, bool is_walk)
 	}
 	if (!has_flags || !is_walk || !(leaf.rights & VIRT_READ))
 		return false;
-	set_flags(space, false);
-	return !nested_has_flags(space);
+	return nested_set_flags(space, false);
 }

@@ -50,8 +50,8 @@ uint8_t nested_type(uint64_t entry);
 bool nested_has_flags(const struct virt_space *space);
 
 /*
- * Let it do so, or not, from the next entry of each VP on: by the space's token. False: there is no
- * choice, and nothing has changed.
+ * Let it do so, or not, for each VP that is renewed from now on: by the space's token. False: there
+ * is no choice, and nothing has changed.
  */
 bool nested_set_flags(struct virt_space *space, bool are_used);
 

@@ -177,17 +177,7 @@ static inline void switch_usual(struct percpu *cpu, struct virt_vp *from, struct
 		to->wants = wants;
 		to->due |= DUE_OVERLAY;
 	}
-	if (unlikely(to->token != to->space->token))
-		to->due |= DUE_SPACE;
 	cpu->switched = to;
-}
-
-void switch_note_space(const struct virt_space *space)
-{
-	struct virt_vp *const vp = percpu()->switched;
-
-	if (vp && vp->space == space)
-		vp->due |= DUE_SPACE;
 }
 
 static __attribute__((noinline)) void switch_rare(struct percpu *cpu, struct virt_vp *from,

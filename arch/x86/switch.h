@@ -19,12 +19,6 @@ void switch_watch(struct virt_vp *root);
 /* The root's WRMSR: false if the MSR is none of these, or refused by the processor; else done. */
 bool switch_written(struct virt_vp *root, uint32_t msr, uint64_t value);
 
-/*
- * The token of a space has changed: the VP that is switched in notices at its next entry, any other
- * one when it is switched in.
- */
-void switch_note_space(const struct virt_space *space);
-
 /* The child has this value in the register now, by which it can reach others, or no longer. */
 void switch_note_cr4(struct virt_vp *child, uint64_t cr4);
 void switch_note_dr7(struct virt_vp *child, uint64_t dr7);

@@ -15,7 +15,7 @@
 #define DUE_OVERLAY (1u << 2) /* it may need registers that are not loaded, switch.c */
 #define DUE_HELD    (1u << 3) /* the root: `held` is not empty */
 #define DUE_TIMER   (1u << 4) /* it has a deadline; stays set while it has */
-#define DUE_SPACE   (1u << 5) /* the token of its space is another one */
+#define DUE_SPACE   (1u << 5) /* its space has changed: virt_renew() */
 
 /* All but `regs` and `view` is state that the processor does not keep for a VP, or not always. */
 struct virt_vp {
@@ -30,7 +30,6 @@ struct virt_vp {
 	uint64_t deadline;  /* child: virt_set_deadline() */
 	spa_t self, xstate; /* pages: of the structure, of extended state */
 	const struct virt_space *space;
-	uint64_t token; /* of the space, as the processor was told */
 	struct virt_view view;
 	void *fpu;    /* in the page `xstate`: an image of FXSAVE, a child's of XSAVE */
 	uint64_t cr2; /* while not switched in, as the image */

@@ -6,9 +6,9 @@
  *
  * The registers are those of the page: register n at 16 * n, as a guest in xAPIC mode sees them.
  * Where the processor helps (virt_machine.apic) it works on the same page. Page and state are
- * touched only by the VP's own processor, or by the holder of the partition's lock while the VP
- * does not run. Everybody else posts (`posted`, `signals`: atomic), and the VP takes the posts over
- * in vp_prepare_apic().
+ * touched only by the VP's owner (hv/owner.h). Everybody else posts (`posted`, `signals`: atomic),
+ * and the VP takes the posts over in vp_prepare_apic(). A VP that runs elsewhere is kicked to do
+ * so, and one that sleeps is woken by its shared page.
  */
 #ifndef HV_APIC_H
 #define HV_APIC_H
@@ -47,10 +47,12 @@ struct apic {
 	uint8_t help;	     /* VIRT_APIC_…: what the processor does in this mode */
 	uint8_t timer_mode;  /* of the LVT: bits 18 and 17 */
 	uint8_t timer_shift; /* of the divider */
-	bool is_due;	     /* vp_prepare_apic() has something to look at */
+	bool is_due;	     /* vp_prepare_apic() has something to look at; atomic */
+	bool page_is_due;    /* the mode is another one: gpa_apic_page() */
 	uint8_t kept;	     /* KEPT_…: set by a client, waiting for vp_prepare_apic() */
 	uint32_t kept_count;
 	uint64_t kept_deadline;
+	bool has_woken; /* a VP that slept: Run ends, and the root looks which */
 	struct apic_trap
 		trap;	   /* to be reported when the instruction is over; hv/run/run.c clears it */
 	uint64_t deadline; /* of the timer, by virt_tsc(); APIC_NEVER: it does not run */

@@ -7,6 +7,7 @@
  */
 #include "hv/apic/page.h"
 
+#include "hv/owner.h"
 #include "whp/WinHvEvents.h"
 #include "whp/WinHvExits.h"
 
@@ -75,7 +76,7 @@ static struct address make_address(uint32_t id, bool is_logical, bool is_wide)
 static struct address client_address(const struct partition *partition, uint32_t id,
 				     bool is_logical)
 {
-	const bool is_wide = id > 0xff || partition->vps[0xff];
+	const bool is_wide = id > 0xff || partition_vp(partition, 0xff);
 
 	return make_address(id, is_logical, is_wide);
 }
@@ -94,7 +95,6 @@ static void post_signal(struct vp *vp, uint32_t signal)
 			after = before; /* the first one counts */
 	} while (!__atomic_compare_exchange_n(&vp->apic.signals, &before, after, false,
 					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-	apic_set_due(&vp->apic);
 }
 
 static void post_vector(struct vp *vp, uint8_t vector, bool is_level)
@@ -110,10 +110,20 @@ static void post_vector(struct vp *vp, uint8_t vector, bool is_level)
 	else
 		__atomic_fetch_and(&vp->apic.posted_level[vector / 32], ~bit, __ATOMIC_RELAXED);
 	__atomic_fetch_or(&vp->apic.posted[vector / 32], bit, __ATOMIC_RELEASE);
-	apic_set_due(&vp->apic);
 }
 
-static void post(struct vp *vp, const struct message *message)
+/*
+ * The sender (NULL: the client) sees in its shared page whom it has woken, and leaves Run for it.
+ */
+static void tell_sender(struct vp *sender, uint32_t index)
+{
+	__atomic_fetch_or(&sender->page->wake_vps[index / 64], 1ull << index % 64,
+			  __ATOMIC_RELAXED);
+	sender->apic.has_woken = true;
+	apic_set_due(&sender->apic);
+}
+
+static void post(struct vp *vp, const struct message *message, struct vp *sender)
 {
 	switch (message->mode) {
 	case DELIVER_FIXED:
@@ -122,8 +132,12 @@ static void post(struct vp *vp, const struct message *message)
 	case DELIVER_INIT: post_signal(vp, APIC_SIGNAL_INIT); break;
 	case DELIVER_SIPI: post_signal(vp, APIC_SIGNAL_SIPI | message->vector); break;
 	case SEND_LINT1: post_signal(vp, APIC_SIGNAL_LINT1); break;
-	default: break; /* SMI: there is no SMM; the rest is reserved */
+	default: return; /* SMI: there is no SMM; the rest is reserved */
 	}
+	/* Locked: what was posted is there before the owner is looked at. */
+	(void)__atomic_exchange_n(&vp->apic.is_due, true, __ATOMIC_SEQ_CST);
+	if (vp != sender && owner_tell(vp) && sender)
+		tell_sender(sender, vp->index);
 }
 
 /*
@@ -131,19 +145,19 @@ static void post(struct vp *vp, const struct message *message)
  * priority, if that is the mode.
  */
 static void post_all(struct partition *partition, const struct address *address,
-		     const struct message *message, const struct vp *but)
+		     const struct message *message, struct vp *sender, const struct vp *but)
 {
 	const uint32_t n = partition->properties.processor_count;
 	uint32_t lowest_tpr = ~0u;
 	struct vp *lowest = NULL;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct vp *const vp = partition->vps[i];
+		struct vp *const vp = partition_vp(partition, i);
 
 		if (!vp || vp == but || !is_target(vp, address))
 			continue;
 		if (message->mode != DELIVER_LOWEST) {
-			post(vp, message);
+			post(vp, message, sender);
 		} else if ((apic_get(&vp->apic, APIC_SVR) & SVR_ENABLED) &&
 			   apic_get(&vp->apic, APIC_TPR) < lowest_tpr) {
 			lowest = vp;
@@ -151,21 +165,21 @@ static void post_all(struct partition *partition, const struct address *address,
 		}
 	}
 	if (lowest)
-		post(lowest, message);
+		post(lowest, message, sender);
 }
 
 static void post_to(struct partition *partition, const struct address *address,
-		    const struct message *message)
+		    const struct message *message, struct vp *sender)
 {
 	struct vp *vp;
 
 	if (address->is_logical || address->is_everybody || message->mode == DELIVER_LOWEST) {
-		post_all(partition, address, message, NULL);
+		post_all(partition, address, message, sender, NULL);
 		return;
 	}
 	vp = partition_vp(partition, address->id);
 	if (vp && is_target(vp, address))
-		post(vp, message);
+		post(vp, message, sender);
 }
 
 /* ---- The guest --------------------------------------------------------------------------- */
@@ -217,14 +231,14 @@ void apic_send(struct vp *vp, uint64_t icr)
 	switch (to) {
 	case TO_SELF:
 		vp->apic.sent_self++;
-		post(vp, &message);
+		post(vp, &message, vp);
 		break;
-	case TO_ALL: post_all(vp->partition, &everybody, &message, NULL); break;
-	case TO_OTHERS: post_all(vp->partition, &everybody, &message, vp); break;
+	case TO_ALL: post_all(vp->partition, &everybody, &message, vp, NULL); break;
+	case TO_OTHERS: post_all(vp->partition, &everybody, &message, vp, vp); break;
 	default:
 		address = make_address((uint32_t)(icr >> (is_wide ? 32 : 56)), low & ICR_LOGICAL,
 				       is_wide);
-		post_to(vp->partition, &address, &message);
+		post_to(vp->partition, &address, &message, vp);
 		break;
 	}
 }
@@ -272,7 +286,7 @@ uint32_t apic_request(struct partition *partition, uint64_t low, uint64_t high)
 	case WHvX64InterruptTypeLocalInt1: break;
 	default: return RESULT(E_INVALIDARG);
 	}
-	post_to(partition, &address, &message);
+	post_to(partition, &address, &message, NULL);
 	return RESULT(S_OK);
 }
 

@@ -55,7 +55,7 @@ static void enter_mode(struct vp *vp)
 		apic->help = 0;
 	virt_apic_set_mode(vp->virt, (enum virt_apic_mode)apic->mode, apic->page_spa,
 			   vp->partition->apic_access);
-	gpa_apic_page(vp->partition);
+	apic->page_is_due = true;
 	apic_set_due(apic);
 }
 
@@ -72,7 +72,7 @@ static bool change_base(struct vp *vp, uint64_t base)
 	if (mode == apic->mode)
 		return false;
 	apic_put_icr(apic, 0);
-	apic->mode = mode;
+	__atomic_store_n(&apic->mode, mode, __ATOMIC_RELAXED);
 	apic_put_icr(apic, icr);
 	enter_mode(vp);
 	return true;
@@ -172,7 +172,7 @@ void apic_reset(struct vp *vp, bool is_init)
 	if (!is_init) {
 		__atomic_store_n(&apic->signals, 0, __ATOMIC_RELAXED);
 		vp->apic_base = APIC_PAGE | APIC_BASE_ENABLE | (vp->index ? 0 : APIC_BASE_BSP);
-		apic->mode = VIRT_APIC_XAPIC;
+		__atomic_store_n(&apic->mode, VIRT_APIC_XAPIC, __ATOMIC_RELAXED);
 	}
 	enter_mode(vp);
 }

@@ -4,13 +4,15 @@
  * takes its registers apart. The file of its noun implements the call. docs/hypercalls.md is the
  * same table in words; tests/unit/hv_docs.c compares them.
  *
- * A row says what its first parameters name: the partition is then found and locked, and the VP has
- * taken over the root's writes to the shared page, before the function is called.
+ * A row says what its first parameters name: the partition is then found and locked, and the VP is
+ * owned by the call and has taken over the root's writes to the shared page, before the function is
+ * called.
  */
 #include "hv/call/hypercall.h"
 
 #include <string.h>
 
+#include "hv/owner.h"
 #include "hv/mem/buffer.h"
 #include "hv/cpu/cpuid.h"
 #include "hv/vp/counter.h"
@@ -35,12 +37,17 @@
 
 struct call {
 	struct root *root;
-	struct partition *partition; /* locked; rows with OF_PARTITION and OF_VP */
-	struct vp *vp;		     /* rows with OF_VP */
+	struct partition *partition; /* locked; all rows but those with OF_NOTHING */
+	struct vp *vp;		     /* rows with OF_VP and OF_ANY_VP */
 	uint64_t *gpr;		     /* parameters in RCX RDX R8 R9 R10, results to RDX R8 */
 };
 
-enum call_scope { OF_NOTHING, OF_PARTITION, OF_VP };
+enum call_scope {
+	OF_NOTHING,
+	OF_PARTITION, /* VPs may run */
+	OF_ANY_VP,    /* the VP, too */
+	OF_VP	      /* the VP does not run, and the call owns it */
+};
 
 struct row {
 	uint32_t (*function)(struct call *call);
@@ -53,14 +60,8 @@ static uint32_t call_get_capability(struct call *call)
 			      &call->gpr[X86_RDX]);
 }
 
-/*
- * A VP stays on the processor that created it, and what is taken away from the root or from a child
- * is forgotten by that processor alone: with several of them there are no partitions.
- */
 static uint32_t call_create_partition(struct call *call)
 {
-	if (hv.n_cpus > 1)
-		return RESULT(E_NOTIMPL);
 	return partition_create(call->gpr[X86_RCX], call->gpr[X86_RDX], &call->gpr[X86_RDX],
 				&call->gpr[X86_R8]);
 }
@@ -72,7 +73,7 @@ static uint32_t call_setup_partition(struct call *call)
 
 static uint32_t call_delete_partition(struct call *call)
 {
-	return partition_delete(call->gpr[X86_RCX]);
+	return partition_delete(call->root, call->gpr[X86_RCX]);
 }
 
 static uint32_t call_get_property(struct call *call)
@@ -117,12 +118,12 @@ static uint32_t call_advise_gpa_range(struct call *call)
 
 static uint32_t call_read_gpa_range(struct call *call)
 {
-	return gpa_read(call->partition, call->gpr[X86_R8]);
+	return gpa_read(&call->vp->view, call->gpr[X86_R8]);
 }
 
 static uint32_t call_write_gpa_range(struct call *call)
 {
-	return gpa_write(call->partition, call->gpr[X86_R8]);
+	return gpa_write(&call->vp->view, call->gpr[X86_R8]);
 }
 
 static uint32_t call_protect_gpa_range(struct call *call)
@@ -160,17 +161,23 @@ static uint32_t call_create_vp(struct call *call)
 static uint32_t call_delete_vp(struct call *call)
 {
 	vp_destroy(call->vp);
+	call->vp = NULL;
 	return RESULT(S_OK);
 }
 
 static uint32_t call_run_vp(struct call *call)
 {
-	return vp_run(call->vp, call->root, &call->gpr[X86_RDX]);
+	uint32_t error;
+	struct vp *const vp =
+		partition_take_vp(call->root, call->gpr[X86_RCX], call->gpr[X86_RDX], &error);
+
+	return vp ? vp_run(vp, call->root, &call->gpr[X86_RDX]) : error;
 }
 
 static uint32_t call_cancel_run_vp(struct call *call)
 {
-	return partition_cancel(call->gpr[X86_RCX], call->gpr[X86_RDX], call->gpr[X86_R8]);
+	return partition_cancel(call->root, call->gpr[X86_RCX], call->gpr[X86_RDX],
+				call->gpr[X86_R8]);
 }
 
 static uint32_t call_get_registers(struct call *call)
@@ -310,14 +317,14 @@ static const struct row calls[] = {
 	[WHIT_CALL_TRANSLATE_GVA] = { call_translate_gva, OF_VP },
 	[WHIT_CALL_CREATE_VP] = { call_create_vp, OF_PARTITION },
 	[WHIT_CALL_DELETE_VP] = { call_delete_vp, OF_VP },
-	[WHIT_CALL_RUN_VP] = { call_run_vp, OF_VP },
+	[WHIT_CALL_RUN_VP] = { call_run_vp, OF_NOTHING },
 	[WHIT_CALL_CANCEL_RUN_VP] = { call_cancel_run_vp, OF_NOTHING },
 	[WHIT_CALL_GET_REGISTERS] = { call_get_registers, OF_VP },
 	[WHIT_CALL_SET_REGISTERS] = { call_set_registers, OF_VP },
 	[WHIT_CALL_REQUEST_INTERRUPT] = { call_request_interrupt, OF_PARTITION },
 	[WHIT_CALL_QUERY_DIRTY] = { call_query_dirty, OF_PARTITION },
 	[WHIT_CALL_PARTITION_COUNTERS] = { call_partition_counters, OF_PARTITION },
-	[WHIT_CALL_VP_COUNTERS] = { call_vp_counters, OF_VP },
+	[WHIT_CALL_VP_COUNTERS] = { call_vp_counters, OF_ANY_VP },
 	[WHIT_CALL_ADVISE_GPA_RANGE] = { call_advise_gpa_range, OF_PARTITION },
 	[WHIT_CALL_READ_GPA_RANGE] = { call_read_gpa_range, OF_VP },
 	[WHIT_CALL_WRITE_GPA_RANGE] = { call_write_gpa_range, OF_VP },
@@ -349,20 +356,42 @@ static const struct row *find(uint64_t code)
 	return row && row->function ? row : NULL;
 }
 
+/* The shared page and the space are looked at before the call, and the APIC's page after it. */
+static uint32_t call_on_own(const struct row *row, struct call *call)
+{
+	struct vp *const vp = call->vp;
+	uint32_t result;
+
+	if (!owner_claim_call(vp))
+		return RESULT(WHV_E_INVALID_VP_STATE);
+	if (__atomic_load_n(&vp->page->dirty, __ATOMIC_RELAXED))
+		vp_page_absorb(vp);
+	if (gpa_look(&vp->view, gate_turn(&call->partition->gate)))
+		virt_renew(vp->virt);
+	result = row->function(call);
+	if (!call->vp)
+		return result; /* the VP is gone */
+	if (vp->apic.page_is_due) {
+		vp->apic.page_is_due = false;
+		gpa_apic_page(call->partition);
+	}
+	owner_release(vp);
+	return result;
+}
+
 /* Do a call that names a partition, and perhaps a VP of it. */
 static uint32_t call_in_partition(const struct row *row, struct call *call)
 {
 	uint32_t result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
 
-	call->partition = partition_take(call->gpr[X86_RCX]);
+	call->partition = partition_take(call->root, call->gpr[X86_RCX]);
 	if (!call->partition)
 		return RESULT(E_INVALIDARG);
-	if (row->scope == OF_VP) {
+	if (row->scope > OF_PARTITION)
 		call->vp = partition_vp(call->partition, call->gpr[X86_RDX]);
-		if (call->vp && __atomic_load_n(&call->vp->page->dirty, __ATOMIC_RELAXED))
-			vp_page_absorb(call->vp);
-	}
-	if (row->scope != OF_VP || call->vp)
+	if (row->scope == OF_VP && call->vp)
+		result = call_on_own(row, call);
+	else if (row->scope == OF_PARTITION || call->vp)
 		result = row->function(call);
 	partition_drop(call->partition);
 	return result;
@@ -374,12 +403,13 @@ void hypercall(struct root *root)
 	const struct row *row = find(gpr[X86_RAX]);
 	struct call call;
 
-	__atomic_fetch_add(&hv.stats.hypercalls, 1, __ATOMIC_RELAXED);
+	root->hypercalls++;
 	if (!row) {
 		gpr[X86_RAX] = WHIT_E_UNKNOWN_CALL;
 		return;
 	}
 	call.root = root;
+	call.vp = NULL;
 	call.gpr = gpr;
 	if (row->scope == OF_NOTHING)
 		gpr[X86_RAX] = row->function(&call);

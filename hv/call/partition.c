@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Partitions: handles, creation, set-up, deletion in bounded steps.
- *
- * The first page lent to a partition holds its struct partition and is marked FRAME_PARTITION in
- * the books; no other page can be taken for one, whatever the root manages to have written there. A
- * handle is the page's frame number below a tag. Locks: hv.lock to find a partition and count its
- * users, then the partition's, then hv.lock again inside.
- */
+/* Partitions: taking one by its handle, creation, set-up, deletion in bounded steps. */
 #include "hv/call/partition.h"
 
 #include "hv/partition.h"
 
 #include <string.h>
 
+#include "hv/mem/handle.h"
 #include "hv/mem/frame.h"
 #include "hv/mem/gpa.h"
 #include "hv/hv.h"
 #include "hv/cpu/time.h"
 #include "hv/vp.h"
+#include "hv/owner.h"
 #include "hv/vp/vp.h"
 #include "hv/root/lend.h"
 #include "hv/call/property.h"
-
-#define PARTITION_MAGIC 0x6e6f697469747261ull
 
 /* A partition, and its ledger. */
 #define PARTITION_PAGES 2u
@@ -30,57 +23,52 @@
 /* The page that stands for the APICs', and the tables above it. */
 #define APIC_ACCESS_PAGES 4u
 
-/* A handle: the tag above the frame number. */
-#define HANDLE_FRAME_BITS 40
-
 /* The number of leaves and pages that one step of a delete looks at. A VP counts for some. */
 #define DELETE_BUDGET	 512u
 #define DELETE_VP_BUDGET 32u
 
-struct partition *partition_peek(uint64_t handle)
+static bool is_dying(const struct partition *partition)
 {
-	const spa_t page = SPA((handle & ((1ull << HANDLE_FRAME_BITS) - 1)) << PAGE_SHIFT);
-	struct partition *partition = virt_ptr(page);
-
-	if (hv.recent && hv.recent->handle == handle)
-		return hv.recent;
-	if (frames_kind(page) != FRAME_PARTITION || partition->magic != PARTITION_MAGIC ||
-	    partition->handle != handle)
-		return NULL;
-	hv.recent = partition;
-	return partition;
+	return __atomic_load_n(&partition->is_dying, __ATOMIC_RELAXED);
 }
 
-/* The partition of a handle, counted as used by the caller; dying ones too. */
-static struct partition *find(uint64_t handle)
+/* One try to take the lock. False: somebody has it. A partition that is dying is as none. */
+static bool try_to_take(struct root *root, uint64_t handle, struct partition **partition)
+{
+	*partition = handle_look(root, handle);
+	if (!*partition)
+		return true;
+	if (is_dying(*partition)) {
+		*partition = NULL;
+		return true;
+	}
+	if (!lock_try(&(*partition)->lock))
+		return false;
+	if (is_dying(*partition)) {
+		lock_drop(&(*partition)->lock);
+		*partition = NULL;
+	}
+	return true;
+}
+
+/* Between two tries nothing is looked at: who holds the lock may wait for that. */
+struct partition *partition_take(struct root *root, uint64_t handle)
 {
 	struct partition *partition;
+	bool is_over;
 
-	lock_take(&hv.lock);
-	partition = partition_peek(handle);
-	if (partition)
-		__atomic_fetch_add(&partition->users, 1u, __ATOMIC_RELAXED);
-	lock_drop(&hv.lock);
-	return partition;
-}
-
-struct partition *partition_take(uint64_t handle)
-{
-	struct partition *partition = find(handle);
-
-	if (!partition)
-		return NULL;
-	lock_take(&partition->lock);
-	if (!partition->is_dying)
-		return partition;
-	partition_drop(partition);
-	return NULL;
+	for (;;) {
+		is_over = try_to_take(root, handle, &partition);
+		handle_done(root);
+		if (is_over)
+			return partition;
+		__builtin_ia32_pause();
+	}
 }
 
 void partition_drop(struct partition *partition)
 {
 	lock_drop(&partition->lock);
-	__atomic_fetch_sub(&partition->users, 1u, __ATOMIC_RELEASE);
 }
 
 uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken)
@@ -101,10 +89,10 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, ui
 	for (uint64_t i = n; --i;)
 		virt_pages_give(&partition->pages, SPA(first + (i << PAGE_SHIFT)));
 	lend_note(partition, first, n);
-	partition->magic = PARTITION_MAGIC;
 	property_init(&partition->properties);
+	partition->gate.turn = GATE_FIRST_TURN;
 	lock_take(&hv.lock);
-	partition->handle = hv.next_tag++ << HANDLE_FRAME_BITS | first >> PAGE_SHIFT;
+	partition->handle = handle_new(SPA(first));
 	*result = partition->handle;
 	frames_mark(SPA(first), FRAME_PARTITION);
 	hv.stats.partitions++;
@@ -135,25 +123,33 @@ uint32_t partition_setup(struct partition *partition, uint64_t *needed)
 	return RESULT(S_OK);
 }
 
+/* A VP that runs is sent out of Run, and is deleted by a later step. */
 static bool delete_vps(struct partition *partition, unsigned int *budget)
 {
+	bool are_gone = true;
+
 	for (uint32_t i = 0; i < WHIT_MAX_VPS; i++) {
-		if (!partition->vps[i])
+		struct vp *const vp = partition->vps[i];
+
+		if (!vp)
 			continue;
 		if (*budget < DELETE_VP_BUDGET)
 			return false;
 		*budget -= DELETE_VP_BUDGET;
-		vp_destroy(partition->vps[i]);
+		if (owner_claim_call(vp)) {
+			vp_destroy(vp);
+		} else {
+			vp_cancel(vp);
+			are_gone = false;
+		}
 	}
-	return true;
+	return are_gone;
 }
 
 static bool delete_space(struct partition *partition, unsigned int *budget)
 {
 	if (!partition->is_set_up)
 		return true;
-	if (!partition->gpa_cursor)
-		virt_space_flush(&partition->space);
 	if (!gpa_clear(partition, budget))
 		return false;
 	virt_space_destroy(&partition->space);
@@ -177,49 +173,76 @@ static bool delete_step(struct partition *partition)
 	return lend_return(partition, &budget);
 }
 
-uint32_t partition_delete(uint64_t handle)
+uint32_t partition_delete(struct root *root, uint64_t handle)
 {
-	struct partition *partition = find(handle);
+	struct partition *partition = handle_look(root, handle);
+	bool is_locked = false;
 
+	if (partition) {
+		__atomic_store_n(&partition->is_dying, true, __ATOMIC_RELAXED);
+		is_locked = lock_try(&partition->lock);
+	}
+	handle_done(root);
 	if (!partition)
 		return RESULT(E_INVALIDARG);
-	lock_take(&partition->lock);
-	partition->is_dying = true;
+	if (!is_locked)
+		return WHIT_S_AGAIN;
 	if (!delete_step(partition)) {
 		partition_drop(partition);
 		return WHIT_S_AGAIN;
 	}
+	handle_end(partition);
 	lock_take(&hv.lock);
-	/* Another processor that has found it must have dropped it before it can go. */
-	if (__atomic_load_n(&partition->users, __ATOMIC_ACQUIRE) != 1) {
-		lock_drop(&hv.lock);
-		partition_drop(partition);
-		return WHIT_S_AGAIN;
-	}
-	hv.recent = NULL;
 	lend_return_own(partition);
 	hv.stats.partitions--;
 	lock_drop(&hv.lock);
 	return RESULT(S_OK);
 }
 
-uint32_t partition_cancel(uint64_t handle, uint64_t index, uint64_t flags)
+static uint32_t cancel(struct partition *partition, uint64_t index, uint64_t flags)
 {
-	uint32_t result = RESULT(E_INVALIDARG);
-	struct partition *partition;
+	struct vp *vp;
 
-	lock_take(&hv.lock);
-	partition = partition_peek(handle);
-	if (partition && !__atomic_load_n(&partition->is_dying, __ATOMIC_RELAXED)) {
-		struct vp *vp = partition_vp(partition, index);
+	if (!partition || is_dying(partition))
+		return RESULT(E_INVALIDARG);
+	vp = partition_vp(partition, index);
+	if (!vp)
+		return RESULT(WHV_E_VP_DOES_NOT_EXIST);
+	if (flags)
+		return RESULT(E_INVALIDARG);
+	vp_cancel(vp);
+	return RESULT(S_OK);
+}
 
-		if (!vp)
-			result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
-		else if (!flags)
-			result = RESULT(S_OK);
-		if (result == RESULT(S_OK))
-			__atomic_store_n(&vp->cancel, 1u, __ATOMIC_RELEASE);
-	}
-	lock_drop(&hv.lock);
+uint32_t partition_cancel(struct root *root, uint64_t handle, uint64_t index, uint64_t flags)
+{
+	const uint32_t result = cancel(handle_look(root, handle), index, flags);
+
+	handle_done(root);
 	return result;
+}
+
+struct vp *partition_take_vp(struct root *root, uint64_t handle, uint64_t index, uint32_t *error)
+{
+	for (;;) {
+		struct partition *const partition = handle_look(root, handle);
+		enum owner_claim claim = OWNER_RUNS;
+		struct vp *vp = NULL;
+
+		*error = RESULT(E_INVALIDARG);
+		if (partition && !is_dying(partition)) {
+			*error = RESULT(WHV_E_VP_DOES_NOT_EXIST);
+			vp = partition_vp(partition, index);
+		}
+		if (vp) {
+			*error = RESULT(WHV_E_INVALID_VP_STATE);
+			claim = owner_claim_run(vp, root->cpu);
+		}
+		handle_done(root);
+		if (claim == OWNER_OK)
+			return vp;
+		if (claim == OWNER_RUNS)
+			return NULL;
+		__builtin_ia32_pause();
+	}
 }

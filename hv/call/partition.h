@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Partitions: finding them by handle, their creation, set-up and deletion. hv/call/partition.c */
+/* Partitions: taking them by handle, their creation, set-up and deletion. hv/call/partition.c */
 #ifndef HV_CALL_PARTITION_H
 #define HV_CALL_PARTITION_H
 
+#include "hv/hv.h"
 #include "hv/partition.h"
 
 /* The partition of a handle, locked; NULL if there is none. */
-struct partition *partition_take(uint64_t handle);
+struct partition *partition_take(struct root *root, uint64_t handle);
 void partition_drop(struct partition *partition);
 
-/* The same without lock and count, under hv.lock; dying ones too. */
-struct partition *partition_peek(uint64_t handle);
+/*
+ * A VP for Run, owned by this processor, until owner_release(). NULL: *error says why, as for every
+ * call that names a VP; WHV_E_INVALID_VP_STATE, it runs.
+ */
+struct vp *partition_take_vp(struct root *root, uint64_t handle, uint64_t index, uint32_t *error);
 
 /*
  * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with
@@ -22,13 +26,16 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, ui
 /* WHvSetupPartition; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
 uint32_t partition_setup(struct partition *partition, uint64_t *needed);
 
-/* WHvDeletePartition: one bounded step of it. WHIT_S_AGAIN until it is done. */
-uint32_t partition_delete(uint64_t handle);
+/*
+ * WHvDeletePartition: one bounded step of it. WHIT_S_AGAIN until it is done, which cannot be while
+ * a VP runs: it is cancelled.
+ */
+uint32_t partition_delete(struct root *root, uint64_t handle);
 
 /*
  * WHvCancelRunVirtualProcessor, from any processor, while the VP runs or not: takes no partition's
  * lock.
  */
-uint32_t partition_cancel(uint64_t handle, uint64_t index, uint64_t flags);
+uint32_t partition_cancel(struct root *root, uint64_t handle, uint64_t index, uint64_t flags);
 
 #endif

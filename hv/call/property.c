@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hv/mem/buffer.h"
+#include "hv/mem/gpa.h"
 #include "hv/call/capability.h"
 #include "hv/hv.h"
 #include "hv/partition.h"
@@ -425,6 +426,7 @@ uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffe
 		return RESULT(WHV_E_UNKNOWN_PROPERTY);
 	if (partition->is_set_up && !is_late)
 		return RESULT(E_INVALIDARG);
+	gpa_close(partition); /* VPs that run read properties, and their intercepts change */
 	if (row)
 		result = set_scalar(&partition->properties, row, buffer, n_bytes);
 	else if (list)
@@ -435,5 +437,6 @@ uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffe
 	     i++)
 		if (partition->vps[i])
 			vp_configure(partition->vps[i]);
+	gpa_open(partition);
 	return result;
 }

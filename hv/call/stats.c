@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The statistics of whit/hypercall.h. Each processor counts its own exits by enum virt_exit_reason,
- * in struct root; the numbers that a root sees are those of enum whit_exit_counter, and do not move
- * when a reason comes or goes.
+ * The statistics of whit/hypercall.h. Each processor counts for itself, in struct root, its exits
+ * by enum virt_exit_reason; the numbers that a root sees are those of enum whit_exit_counter, and
+ * do not move when a reason comes or goes.
  */
 #include "hv/call/stats.h"
 
@@ -36,6 +36,7 @@ static const uint8_t counter_of[] = {
 	[VIRT_EXIT_HIDDEN_INSN] = WHIT_EXIT_HIDDEN_INSN,
 	[VIRT_EXIT_INVALID_STATE] = WHIT_EXIT_INVALID_STATE,
 	[VIRT_EXIT_NOTHING] = WHIT_EXIT_NOTHING,
+	[VIRT_EXIT_KICK] = WHIT_EXIT_NOTHING,
 	[VIRT_EXIT_DEADLINE] = WHIT_EXIT_DEADLINE,
 	[VIRT_EXIT_RDTSC] = WHIT_EXIT_RDTSC,
 	[VIRT_EXIT_PAUSE] = WHIT_EXIT_PAUSE,
@@ -54,15 +55,18 @@ static void stats_add(uint64_t to[WHIT_EXIT_COUNTERS], const uint64_t from[VIRT_
 }
 
 /* Read while others count: each word is right, or just before. */
-static void stats_sum_exits(void)
+static void stats_sum(void)
 {
 	memset(hv.stats.root_exits, 0, sizeof(hv.stats.root_exits));
 	memset(hv.stats.child_exits, 0, sizeof(hv.stats.child_exits));
-	for (uint32_t cpu = 0; cpu < WHIT_MAX_CPUS; cpu++) {
-		if (!hv.roots[cpu].virt)
-			continue;
-		stats_add(hv.stats.root_exits, hv.roots[cpu].root_exits);
-		stats_add(hv.stats.child_exits, hv.roots[cpu].child_exits);
+	hv.stats.hypercalls = hv.stats.emulated = 0;
+	for (uint32_t cpu = 0; cpu < hv.n_cpus; cpu++) {
+		const struct root *const root = &hv.roots[cpu];
+
+		stats_add(hv.stats.root_exits, root->root_exits);
+		stats_add(hv.stats.child_exits, root->child_exits);
+		hv.stats.hypercalls += root->hypercalls;
+		hv.stats.emulated += root->emulated;
 	}
 }
 
@@ -77,7 +81,7 @@ uint32_t stats_get(uint64_t buffer, uint64_t *n_bytes)
 	lock_take(&hv.lock);
 	if (buffer_is_legal(buffer, sizeof(hv.stats))) {
 		hv.stats.heap_free_pages = hv.heap.count;
-		stats_sum_exits();
+		stats_sum();
 		memcpy(virt_ptr(SPA(buffer)), &hv.stats, sizeof(hv.stats));
 		*n_bytes = sizeof(hv.stats);
 		result = RESULT(S_OK);

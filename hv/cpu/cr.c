@@ -78,18 +78,18 @@ bool cr_pdptes_are_legal(const uint64_t pdpte[4])
 }
 
 /*
- * Four PDPTEs of a child or (partition NULL) of the root, each read once; false if nothing is
+ * Four PDPTEs of a child or (view NULL) of the root, each read once; false if nothing is
  * mapped there.
  */
-static bool read_pdptes(struct partition *partition, gpa_t table, uint64_t pdpte[4])
+static bool read_pdptes(struct gpa_view *view, gpa_t table, uint64_t pdpte[4])
 {
 	const uint8_t *page;
 
-	if (!partition) {
+	if (!view) {
 		buffer_read_as_root(table, pdpte, 4 * sizeof(pdpte[0]));
 		return true;
 	}
-	page = gpa_page(partition, table).ptr;
+	page = gpa_page(view, table).ptr;
 	for (unsigned int i = 0; page && i < 4; i++)
 		pdpte[i] = __atomic_load_n(
 			(const uint64_t *)(const void *)(page + PAGE_OFFSET(table.a)) + i,
@@ -98,16 +98,16 @@ static bool read_pdptes(struct partition *partition, gpa_t table, uint64_t pdpte
 }
 
 /*
- * Load the PDPTEs that CR3 points at, of a child or (partition NULL) of the root, if the processor
+ * Load the PDPTEs that CR3 points at, of a child or (view NULL) of the root, if the processor
  * holds them. False: a reserved bit is set, or nothing is mapped there.
  */
-static bool load_pdptes(struct virt_vp *virt, struct partition *partition, uint64_t cr3)
+static bool load_pdptes(struct virt_vp *virt, struct gpa_view *view, uint64_t cr3)
 {
 	uint64_t pdpte[4];
 
 	if (!virt_machine.has_pdptes)
 		return true;
-	if (!read_pdptes(partition, GPA(cr3 & CR3_PAE_BASE), pdpte) || !cr_pdptes_are_legal(pdpte))
+	if (!read_pdptes(view, GPA(cr3 & CR3_PAE_BASE), pdpte) || !cr_pdptes_are_legal(pdpte))
 		return false;
 	for (unsigned int i = 0; i < 4; i++)
 		virt_set(virt, (enum virt_reg)(VIRT_PDPTE0 + i), pdpte[i]);
@@ -135,7 +135,7 @@ static bool may_activate_long_mode(struct virt_vp *virt, const struct virt_pagin
 	       (tr.attributes & SEG_TYPE) != SEG_TYPE_TSS16_BUSY;
 }
 
-static bool write_cr0(struct virt_vp *virt, struct partition *partition, uint64_t value)
+static bool write_cr0(struct virt_vp *virt, struct gpa_view *view, uint64_t value)
 {
 	struct virt_paging now;
 	uint64_t changed;
@@ -157,7 +157,7 @@ static bool write_cr0(struct virt_vp *virt, struct partition *partition, uint64_
 	    ((now.cr4 & CR4_PCIDE) || is_64bit_code(virt, &now)))
 		return false;
 	if ((changed & CR0_LOADS_PDPTES) && (value & CR0_PG) && (now.cr4 & CR4_PAE) &&
-	    !(now.efer & EFER_LME) && !load_pdptes(virt, partition, now.cr3))
+	    !(now.efer & EFER_LME) && !load_pdptes(virt, view, now.cr3))
 		return false;
 	if ((changed & CR0_PG) && (now.efer & EFER_LME))
 		virt_set(virt, VIRT_EFER,
@@ -166,7 +166,7 @@ static bool write_cr0(struct virt_vp *virt, struct partition *partition, uint64_
 	return true;
 }
 
-static bool write_cr3(struct virt_vp *virt, struct partition *partition, uint64_t value)
+static bool write_cr3(struct virt_vp *virt, struct gpa_view *view, uint64_t value)
 {
 	struct virt_paging now;
 
@@ -176,14 +176,13 @@ static bool write_cr3(struct virt_vp *virt, struct partition *partition, uint64_
 	if (value >> virt_machine.physical_bits)
 		return false;
 	if ((now.cr0 & CR0_PG) && (now.cr4 & CR4_PAE) && !(now.efer & EFER_LMA) &&
-	    !load_pdptes(virt, partition, value))
+	    !load_pdptes(virt, view, value))
 		return false;
 	virt_set(virt, VIRT_CR3, value);
 	return true;
 }
 
-static bool write_cr4(struct virt_vp *virt, struct partition *partition, uint64_t allowed,
-		      uint64_t value)
+static bool write_cr4(struct virt_vp *virt, struct gpa_view *view, uint64_t allowed, uint64_t value)
 {
 	struct virt_paging now;
 	uint64_t changed;
@@ -200,7 +199,7 @@ static bool write_cr4(struct virt_vp *virt, struct partition *partition, uint64_
 	if ((value & CR4_CET) && !(now.cr0 & CR0_WP))
 		return false;
 	if ((changed & CR4_LOADS_PDPTES) && (value & CR4_PAE) && (now.cr0 & CR0_PG) &&
-	    !(now.efer & EFER_LMA) && !load_pdptes(virt, partition, now.cr3))
+	    !(now.efer & EFER_LMA) && !load_pdptes(virt, view, now.cr3))
 		return false;
 	virt_set(virt, VIRT_CR4, value);
 	return true;
@@ -209,9 +208,9 @@ static bool write_cr4(struct virt_vp *virt, struct partition *partition, uint64_
 bool cr_write(struct vp *vp, unsigned int number, uint64_t value)
 {
 	switch (number) {
-	case 0: return write_cr0(vp->virt, vp->partition, value);
-	case 3: return write_cr3(vp->virt, vp->partition, value);
-	case 4: return write_cr4(vp->virt, vp->partition, vp->partition->model.cr4, value);
+	case 0: return write_cr0(vp->virt, &vp->view, value);
+	case 3: return write_cr3(vp->virt, &vp->view, value);
+	case 4: return write_cr4(vp->virt, &vp->view, vp->partition->model.cr4, value);
 	case 8:
 		if (value & ~CR8_TPR)
 			return false;

@@ -4,6 +4,7 @@
  */
 #include "hv/cpu/time.h"
 
+#include "hv/mem/gpa.h"
 #include "hv/vp.h"
 #include "x86/msr.h"
 
@@ -32,15 +33,36 @@ void time_begin(struct partition *partition)
 	partition->tsc_offset = 0 - partition->time_start;
 }
 
-uint32_t time_suspend(struct partition *partition)
+void time_stop(struct partition *partition)
+{
+	if (!partition->time_stopped)
+		partition->time_stopped = virt_tsc();
+}
+
+/* Close the gate if no VP runs. */
+static uint32_t close_at_rest(struct partition *partition)
 {
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	if (!partition->time_stopped)
-		partition->time_stopped = virt_tsc();
+	gpa_close(partition);
+	if (!gpa_has_runner(partition))
+		return RESULT(S_OK);
+	gpa_open(partition);
+	return RESULT(WHV_E_INVALID_VP_STATE);
+}
+
+uint32_t time_suspend(struct partition *partition)
+{
+	const uint32_t error = close_at_rest(partition);
+
+	if (error != RESULT(S_OK))
+		return error;
+	time_stop(partition);
+	gpa_open(partition);
 	return RESULT(S_OK);
 }
 
+/* VPs that run are all at the beginning of Run, for they let the time go on first of all. */
 uint32_t time_resume(struct partition *partition)
 {
 	uint64_t delta;
@@ -49,6 +71,7 @@ uint32_t time_resume(struct partition *partition)
 		return WHIT_E_INVALID_STATE;
 	if (!partition->time_stopped)
 		return RESULT(S_OK);
+	gpa_close(partition);
 	delta = virt_tsc() - partition->time_stopped;
 	partition->time_stopped = 0;
 	partition->time_start += delta;
@@ -61,17 +84,21 @@ uint32_t time_resume(struct partition *partition)
 		virt_set(vp->virt, VIRT_TSC_OFFSET, virt_get(vp->virt, VIRT_TSC_OFFSET) - delta);
 		apic_move_time(vp, delta);
 	}
+	gpa_open(partition);
 	return RESULT(S_OK);
 }
 
 uint32_t time_set_tsc(struct partition *partition, uint64_t value)
 {
-	if (!partition->is_set_up)
-		return WHIT_E_INVALID_STATE;
+	const uint32_t error = close_at_rest(partition);
+
+	if (error != RESULT(S_OK))
+		return error;
 	partition->tsc_offset = value - time_now(partition);
 	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
 		if (partition->vps[i])
 			time_put_offset(partition->vps[i], partition->tsc_offset);
+	gpa_open(partition);
 	return RESULT(S_OK);
 }
 
@@ -106,10 +133,11 @@ bool time_move_root(struct root *root, uint64_t delta)
 	bool is_done = true;
 
 	lock_take(&hv.lock);
-	if (!hv.stats.partitions) {
+	if (!hv.stats.partitions && hv.n_cpus == 1) {
 		/*
 		 * The machine's itself, as without Whit: nobody's time moves, and the root's timer
-		 * needs no exit.
+		 * needs no exit. With several processors their TSCs would run apart, on which VPs
+		 * run by turns.
 		 */
 		is_done = virt_rdmsr(MSR_TSC_ADJUST, &adjust)
 				  ? virt_wrmsr(MSR_TSC_ADJUST, adjust + delta)

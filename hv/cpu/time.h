@@ -3,7 +3,7 @@
  * A partition's time: the host's TSC, less the time for which it stood still.
  * WHvSuspendPartitionTime stops it; a Run or WHvResumePartitionTime lets it go on where it stood,
  * so that no VP sees the gap. The deadlines of the APICs' timers move along. The partition is
- * locked, and no VP of it runs but the caller's.
+ * locked, and the caller's VP, if one runs, is outside the gate.
  */
 #ifndef HV_TIME_H
 #define HV_TIME_H
@@ -21,9 +21,10 @@ static inline uint64_t time_now(const struct partition *partition)
 }
 
 /*
- * The root's TSC. Children's time is the machine's, so the machine's TSC stands still against every
- * write of the root while a partition exists: an offset moves the root's own, with IA32_TSC_ADJUST
- * and the deadline of its APIC, which the root reads and writes in its own time.
+ * The root's TSC, on one processor. Children's time is the machine's, so the machine's TSCs stand
+ * still against every write of the root while a partition exists, and always where they are
+ * several: an offset moves the root's own, with IA32_TSC_ADJUST and the deadline of its APIC, which
+ * the root reads and writes in its own time.
  *
  * time_of_root(): what the root's TSC is when the machine's is `tsc`; never stays never.
  * time_of_machine(): the other way, for a deadline; one that has passed is 1, and one beyond the
@@ -47,14 +48,16 @@ void time_begin(struct partition *partition);
 
 /*
  * WHvSuspendPartitionTime, WHvResumePartitionTime; suspending twice is once. WHIT_E_INVALID_STATE
- * before the set-up.
+ * before the set-up, WHV_E_INVALID_VP_STATE if a VP runs, whose time goes on. time_stop(): the same
+ * with the gate closed, and no VP running.
  */
+void time_stop(struct partition *partition);
 uint32_t time_suspend(struct partition *partition);
 uint32_t time_resume(struct partition *partition);
 
 /*
  * WHIT_CALL_SET_TSC: of all VPs, those still to be created too. WHIT_E_INVALID_STATE before the
- * set-up.
+ * set-up, WHV_E_INVALID_VP_STATE if a VP runs.
  */
 uint32_t time_set_tsc(struct partition *partition, uint64_t value);
 

@@ -211,8 +211,7 @@ static bool translate(struct vp *vp, uint64_t gva, unsigned int access, gpa_t *g
 	const struct virt_paging *const paging = &virt_view(vp->virt)->paging;
 	struct walk walk;
 
-	walk_gva(vp->partition, paging, GVA(gva), access | (paging->cpl == 3 ? WALK_USER : 0),
-		 &walk);
+	walk_gva(&vp->view, paging, GVA(gva), access | (paging->cpl == 3 ? WALK_USER : 0), &walk);
 	*gpa = walk.gpa;
 	return walk.code == WHvTranslateGvaResultSuccess;
 }

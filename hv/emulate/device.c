@@ -44,7 +44,7 @@ static void device_forget(struct device_state *device)
 
 static inline void device_count(void)
 {
-	__atomic_fetch_add(&hv.stats.emulated, 1, __ATOMIC_RELAXED);
+	this_root()->emulated++;
 }
 
 /* ---- The record in the shared page ------------------------------------------------------- */
@@ -447,7 +447,7 @@ static __attribute__((noinline)) bool device_leads_there(struct device_run *run,
 	const struct virt_regs *regs = virt_regs(run->vp->virt);
 	struct walk walk;
 
-	walk_again(run->vp->partition, &run->view->paging,
+	walk_again(&run->vp->view, &run->view->paging,
 		   GVA(emu_move_offset(insn, regs->gpr, regs->rip)),
 		   (exit->memory.is_write ? WALK_WRITE : WALK_READ) |
 			   (run->view->paging.cpl == 3 ? WALK_USER : 0),

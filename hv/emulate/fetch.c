@@ -40,10 +40,10 @@ find_page(struct vp *vp, const struct virt_paging *paging, uint64_t gva)
 	struct gpa_page page;
 
 	vp->fetched_page = NULL;
-	walk_again(vp->partition, paging, GVA(gva), fetch_access(paging), &vp->fetched, &walk);
+	walk_again(&vp->view, paging, GVA(gva), fetch_access(paging), &vp->fetched, &walk);
 	if (walk.code != WHvTranslateGvaResultSuccess)
 		return NULL;
-	page = gpa_page(vp->partition, walk.gpa);
+	page = gpa_page(&vp->view, walk.gpa);
 	if (!page.ptr || !(page.rights & VIRT_EXECUTE))
 		return NULL;
 	vp->fetched_page = page.ptr;
@@ -104,7 +104,7 @@ unsigned int walk_fetch(struct vp *vp, uint8_t *bytes, unsigned int n)
 	/* The usual fetch: 64-bit code in the page of the last fetch, whose walk still holds. */
 	if (vp->fetched_page && is_64bit_code(view) && n <= 16 &&
 	    PAGE_OFFSET(rip) + n <= PAGE_SIZE &&
-	    walk_is_known(vp->partition, &view->paging, GVA(rip), fetch_access(&view->paging),
+	    walk_is_known(&vp->view, &view->paging, GVA(rip), fetch_access(&view->paging),
 			  &vp->fetched)) {
 		copy(bytes, vp->fetched_page + PAGE_OFFSET(rip), n);
 		return n;

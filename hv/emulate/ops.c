@@ -136,8 +136,7 @@ static enum emu_outcome op_translate(void *ctx, gva_t gva, unsigned int access, 
 		how |= WALK_SMAP; /* RFLAGS.AC is for explicit accesses */
 	else if (run->cpu.cpl == 3)
 		how |= WALK_USER;
-	walk_again(run->vp->partition, &run->view->paging, gva, how, &run->vp->device.walked,
-		   &walk);
+	walk_again(&run->vp->view, &run->view->paging, gva, how, &run->vp->device.walked, &walk);
 	switch (walk.code) {
 	case WHvTranslateGvaResultSuccess: break;
 	case WHvTranslateGvaResultPageNotPresent:
@@ -175,7 +174,7 @@ static enum emu_outcome op_read(void *ctx, gpa_t gpa, unsigned int size, unsigne
 
 	if (device_is_exit(&run->vp->device, gpa, EMU_READ))
 		return device_read(run, false, gpa.a, size, count, data);
-	page = gpa_page(run->vp->partition, gpa);
+	page = gpa_page(&run->vp->view, gpa);
 	if (!page.ptr || !(page.rights & VIRT_READ))
 		return device_read(run, false, gpa.a, size, count, data);
 	device_copy(data, page.ptr + PAGE_OFFSET(gpa.a), size * count);
@@ -190,7 +189,7 @@ static enum emu_outcome op_write(void *ctx, gpa_t gpa, unsigned int size, unsign
 
 	if (device_is_exit(&run->vp->device, gpa, EMU_WRITE))
 		return device_write(run, false, gpa.a, size, count, data);
-	page = gpa_page(run->vp->partition, gpa);
+	page = gpa_page(&run->vp->view, gpa);
 	if (!page.ptr || !(page.rights & VIRT_WRITE))
 		return device_write(run, false, gpa.a, size, count, data);
 	gpa_written(run->vp->partition, page, gpa);
@@ -259,7 +258,7 @@ static enum emu_outcome op_cmpxchg(void *ctx, gpa_t gpa, unsigned int size, cons
 				   const void *desired)
 {
 	struct device_run *run = ctx;
-	struct gpa_page page = gpa_page(run->vp->partition, gpa);
+	struct gpa_page page = gpa_page(&run->vp->view, gpa);
 
 	if (!page.ptr || !(page.rights & VIRT_READ) || !(page.rights & VIRT_WRITE))
 		return device_write(run, false, gpa.a, size, 1, desired);

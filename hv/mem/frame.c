@@ -101,16 +101,11 @@ void frames_init(const struct whit_handover *handover)
 	}
 }
 
-/* The word of the frame around an address, NULL if it has none. */
-static uint32_t *word_at(uint64_t address)
+/* The range that a page is in, NULL: none. */
+static const struct range *range_of(uint64_t page)
 {
-	const uint64_t page = address >> PAGE_SHIFT;
 	uint32_t low = 0, high = frames.n_ranges;
-	const struct range *last = frames.last;
 
-	/* Neighbours are asked for one after the other. */
-	if (last && page - last->first_page < last->n_pages)
-		return &last->words[page - last->first_page];
 	while (low < high) {
 		const uint32_t middle = (low + high) / 2;
 		const struct range *range = &frames.ranges[middle];
@@ -119,12 +114,21 @@ static uint32_t *word_at(uint64_t address)
 			high = middle;
 		else if (page - range->first_page >= range->n_pages)
 			low = middle + 1;
-		else {
-			frames.last = range;
-			return &range->words[page - range->first_page];
-		}
+		else
+			return range;
 	}
 	return NULL;
+}
+
+/* The word of the frame around an address, NULL if it has none. */
+static uint32_t *word_at(uint64_t address)
+{
+	const uint64_t page = address >> PAGE_SHIFT;
+
+	/* Neighbours are asked for one after the other. */
+	if (!frames.last || page - frames.last->first_page >= frames.last->n_pages)
+		frames.last = range_of(page);
+	return frames.last ? &frames.last->words[page - frames.last->first_page] : NULL;
 }
 
 bool frames_are_root(uint64_t base, uint64_t n_bytes)
@@ -156,6 +160,12 @@ bool frames_are_root(uint64_t base, uint64_t n_bytes)
 	return true;
 }
 
+/* frames_kind() reads words at any time. */
+static void put_word(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
 static uint32_t *uses_of(spa_t block, unsigned int level)
 {
 	uint32_t *word;
@@ -173,7 +183,7 @@ void frames_map(spa_t block, unsigned int level)
 	if (!uses)
 		virt_panic("frames_map: %llx is not the root's", (unsigned long long)block.a);
 	if (*uses != WORD_FULL)
-		(*uses)++;
+		put_word(uses, *uses + 1);
 }
 
 void frames_unmap(spa_t block, unsigned int level)
@@ -183,7 +193,7 @@ void frames_unmap(spa_t block, unsigned int level)
 	if (!uses || !*uses)
 		virt_panic("frames_unmap: %llx is not mapped", (unsigned long long)block.a);
 	if (*uses != WORD_FULL)
-		(*uses)--;
+		put_word(uses, *uses - 1);
 }
 
 bool frames_lend(spa_t base, uint64_t n_pages)
@@ -200,7 +210,7 @@ bool frames_lend(spa_t base, uint64_t n_pages)
 	for (uint64_t i = 0; i < n_pages; i++) {
 		const uint64_t address = base.a + (i << PAGE_SHIFT);
 
-		*word_at(address) = WORD_LENT;
+		put_word(word_at(address), WORD_LENT);
 		block_at(address, LEVEL_2M)->n_lent++;
 		block_at(address, LEVEL_1G)->n_lent++;
 	}
@@ -216,7 +226,7 @@ void frames_unlend(spa_t base, uint64_t n_pages)
 
 		if (!word || *word <= WORD_FULL)
 			virt_panic("frames_unlend: %llx is not lent", (unsigned long long)address);
-		*word = 0;
+		put_word(word, 0);
 		block_at(address, LEVEL_2M)->n_lent--;
 		block_at(address, LEVEL_1G)->n_lent--;
 	}
@@ -225,11 +235,14 @@ void frames_unlend(spa_t base, uint64_t n_pages)
 
 enum frame_kind frames_kind(spa_t spa)
 {
-	const uint32_t *word = word_at(spa.a);
+	const uint64_t page = spa.a >> PAGE_SHIFT;
+	const struct range *const range = range_of(page);
+	uint32_t word;
 
-	if (!word || *word <= WORD_FULL)
+	if (!range)
 		return FRAME_PLAIN;
-	return (enum frame_kind)(*word - WORD_FULL);
+	word = __atomic_load_n(&range->words[page - range->first_page], __ATOMIC_ACQUIRE);
+	return word <= WORD_FULL ? FRAME_PLAIN : (enum frame_kind)(word - WORD_FULL);
 }
 
 void frames_mark(spa_t frame, enum frame_kind kind)
@@ -238,7 +251,7 @@ void frames_mark(spa_t frame, enum frame_kind kind)
 
 	if (!word || *word <= WORD_FULL || kind == FRAME_PLAIN)
 		virt_panic("frames_mark: %llx is not lent", (unsigned long long)frame.a);
-	*word = WORD_FULL + (uint32_t)kind;
+	put_word(word, WORD_FULL + (uint32_t)kind);
 }
 
 bool frames_overlap_block(uint64_t base, uint64_t n_bytes)

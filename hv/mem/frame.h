@@ -8,7 +8,7 @@
  * Lent and mapped exclude each other. Uses are counted per block of 4 KiB, 2 MiB and 1 GiB: a leaf
  * of level L in a child's tables is one use of the source block of level L, so that mapping 1 GiB
  * costs one count. Memory that is not the root's RAM (the hypervisor's, devices, firmware's
- * reserved) has no frames. All under hv.lock.
+ * reserved) has no frames. All under hv.lock, but for frames_kind().
  */
 #ifndef HV_FRAME_H
 #define HV_FRAME_H
@@ -46,8 +46,8 @@ bool frames_lend(spa_t base, uint64_t n_pages);
 void frames_unlend(spa_t base, uint64_t n_pages);
 
 /*
- * Get the kind of the frame around an address; and set the kind of a lent one. Unlending makes it
- * plain.
+ * Get the kind of the frame around an address, under hv.lock or not; and set the kind of a lent
+ * one, which shows what has been written to it before. Unlending makes it plain.
  */
 enum frame_kind frames_kind(spa_t spa);
 void frames_mark(spa_t frame, enum frame_kind kind);

@@ -15,6 +15,8 @@
 #include "hv/mem/frame.h"
 #include "hv/hv.h"
 #include "hv/vp.h"
+#include "hv/owner.h"
+#include "x86/compiler.h"
 #include "whp/WinHvMemory.h"
 #include "x86/paging.h"
 
@@ -32,9 +34,19 @@ _Static_assert(WHvMapGpaRangeFlagTrackDirtyPages == VIRT_TRACKED, "and this one 
 
 #define RIGHTS (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE | VIRT_TRACKED)
 
-struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa)
+/* ---- What a VP sees ---------------------------------------------------------------------- */
+
+bool gpa_look_anew(struct gpa_view *view, uint64_t turn)
 {
-	struct gpa_cached *entry = &partition->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
+	memset(view->cache, 0, sizeof(view->cache));
+	view->turn = turn;
+	return true;
+}
+
+struct gpa_page gpa_find_page(struct gpa_view *view, gpa_t gpa)
+{
+	struct gpa_cached *entry = &view->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
+	const struct partition *const partition = view->partition;
 	struct virt_leaf leaf;
 	uint8_t *ptr;
 
@@ -52,12 +64,27 @@ struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa)
 	return (struct gpa_page) { ptr, leaf.rights };
 }
 
-void gpa_forget(struct partition *partition, bool is_replaced)
+/* ---- The gate ---------------------------------------------------------------------------- */
+
+void gpa_close(struct partition *partition)
 {
-	memset(partition->cache, 0, sizeof(partition->cache));
-	partition->changes++;
-	if (is_replaced)
-		virt_space_flush(&partition->space);
+	gate_close(&partition->gate);
+	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
+		if (partition->vps[i])
+			gate_expel(&partition->vps[i]->inside, owner_cpu(partition->vps[i]));
+}
+
+void gpa_open(struct partition *partition)
+{
+	gate_open(&partition->gate);
+}
+
+bool gpa_has_runner(const struct partition *partition)
+{
+	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
+		if (partition->vps[i] && owner_cpu(partition->vps[i]) != OWNER_NOWHERE)
+			return true;
+	return false;
 }
 
 /* The three calls share code; the compiler takes out of each copy what its call does not need. */
@@ -192,6 +219,7 @@ static bool meets_apic(const struct partition *partition, uint64_t gpa, uint64_t
 /* ---- Planning ---------------------------------------------------------------------------- */
 
 struct plan {
+	bool removes;			/* something that is there is taken away */
 	uint64_t n_bytes;		/* this call does */
 	uint64_t n_tables;		/* pages that it takes at most */
 	uint64_t counted[LEVEL_1G + 2]; /* by level: the block whose table was counted last, + 1 */
@@ -216,6 +244,7 @@ static void plan_leaf(struct plan *plan, uint64_t gpa, struct virt_leaf here, un
 {
 	plan->n_looks += here.level < level ? FAN_OUT : 1;
 	plan->n_leaves++;
+	plan->removes |= here.rights || here.level < level;
 	for (unsigned int l = here.level; l > level; l--)
 		count_table(plan, l, gpa, 1);
 	/* Above a hole of 1 GiB there may be no tables either: virt_space_set() needs 4 at most. */
@@ -241,8 +270,11 @@ static ALWAYS_INLINE bool plan_range(struct plan *plan, const struct partition *
 		advance(&range, &step);
 	}
 	plan->n_bytes = range.done;
-	if (!is_protect(&range) && meets_apic(partition, range.gpa, range.done))
+	if (!is_protect(&range) && meets_apic(partition, range.gpa, range.done)) {
 		plan->n_tables += APIC_TABLES;
+		plan->removes = true;
+	}
+	plan->removes |= (range.rights & VIRT_TRACKED) && !partition->is_tracked;
 	return true;
 }
 
@@ -340,26 +372,43 @@ static bool wants_access(const struct partition *partition)
 	if (!partition->apic_access.a || partition->is_dying)
 		return false;
 	for (unsigned int i = 0; i < partition->properties.processor_count; i++)
-		if (partition->vps[i] && partition->vps[i]->apic.mode != VIRT_APIC_XAPIC)
+		if (partition->vps[i] && __atomic_load_n(&partition->vps[i]->apic.mode,
+							 __ATOMIC_RELAXED) != VIRT_APIC_XAPIC)
 			return false;
 	return true;
 }
 
 /* Without pages for the tables a hole does: the accesses exit all the same. */
+static bool apic_page_is(const struct partition *partition, struct virt_leaf *here,
+			 struct virt_leaf *wanted)
+{
+	*here = virt_space_lookup(&partition->space, GPA(APIC_PAGE));
+	*wanted = (struct virt_leaf) { .rights = 0, .level = LEVEL_4K, .type = MEMTYPE_WB };
+	if (wants_access(partition) && partition->pages.count >= APIC_TABLES - 1) {
+		wanted->spa = partition->apic_access;
+		wanted->rights = VIRT_READ | VIRT_WRITE;
+	}
+	return here->rights == wanted->rights && (!here->rights || here->spa.a == wanted->spa.a);
+}
+
+/* The gate is closed. */
+static void set_apic_page(struct partition *partition)
+{
+	struct virt_leaf here, wanted;
+
+	if (!apic_page_is(partition, &here, &wanted))
+		(void)replace(partition, APIC_PAGE, here, wanted);
+}
+
 void gpa_apic_page(struct partition *partition)
 {
-	const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(APIC_PAGE));
-	const bool is_wanted = wants_access(partition) && partition->pages.count >= APIC_TABLES - 1;
-	struct virt_leaf leaf = { .rights = 0, .level = LEVEL_4K, .type = MEMTYPE_WB };
+	struct virt_leaf here, wanted;
 
-	if (is_wanted) {
-		leaf.spa = partition->apic_access;
-		leaf.rights = VIRT_READ | VIRT_WRITE;
-	}
-	if (here.rights == leaf.rights && (!here.rights || here.spa.a == leaf.spa.a))
+	if (apic_page_is(partition, &here, &wanted))
 		return;
-	(void)replace(partition, APIC_PAGE, here, leaf);
-	gpa_forget(partition, true);
+	gpa_close(partition);
+	set_apic_page(partition);
+	gpa_open(partition);
 }
 
 /* ---- The calls --------------------------------------------------------------------------- */
@@ -393,6 +442,14 @@ static uint64_t bytes_of(const struct whit_extent *extents, unsigned int n)
 	return n_pages << PAGE_SHIFT;
 }
 
+/* The memory that a call maps. */
+struct sources {
+	const struct whit_extent *extents;
+	unsigned int n;
+};
+
+static const struct sources no_sources;
+
 /* Every leaf of [gpa, gpa + n_bytes) is gone: the table of a GiB that ends at `at` can go too. */
 static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
 {
@@ -405,16 +462,22 @@ static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
 				     (struct virt_leaf) { .rights = 0 });
 }
 
-/* What has been planned, under hv.lock: done, or nothing. */
-static ALWAYS_INLINE uint32_t change_range(struct partition *partition, struct range range,
-					   const struct plan *plan, uint64_t *result)
+/* Are the sources memory of the root's? Under hv.lock. */
+static bool are_sources_legal(const struct sources *sources)
 {
-	const uint32_t error = partition_want(partition, plan->n_tables, result);
-	bool is_replaced = is_protect(&range);
+	for (unsigned int i = 0; i < sources->n; i++)
+		if (!frames_are_root(sources->extents[i].source,
+				     sources->extents[i].n_pages << PAGE_SHIFT))
+			return false;
+	return true;
+}
+
+/* What has been planned. Under hv.lock, with the gate closed if the plan removes something. */
+static ALWAYS_INLINE void change_range(struct partition *partition, struct range range,
+				       const struct plan *plan)
+{
 	struct step step;
 
-	if (error != RESULT(S_OK))
-		return error;
 	if (range.rights & VIRT_TRACKED)
 		gpa_track(partition);
 	if (range.extents && partition->gpa_end < range.gpa + range.n_bytes)
@@ -422,23 +485,56 @@ static ALWAYS_INLINE uint32_t change_range(struct partition *partition, struct r
 	while (range.done < plan->n_bytes) {
 		find_step(partition, &range, &step);
 		if (step.kind == STEP_LEAF)
-			is_replaced |= replace(partition, step.gpa, step.here, step.leaf);
+			replace(partition, step.gpa, step.here, step.leaf);
 		advance(&range, &step);
 		if (!range.rights)
 			fold_table(partition, range.gpa, range.gpa + range.done);
 	}
-	gpa_forget(partition, is_replaced);
 	if (!is_protect(&range) && meets_apic(partition, range.gpa, plan->n_bytes))
-		gpa_apic_page(partition);
+		set_apic_page(partition);
+}
+
+/*
+ * The whole call, or an error and nothing. What only fills holes is done while VPs run. Else they are
+ * out of the guest from before the first change until the books say that the memory is free.
+ */
+static ALWAYS_INLINE uint32_t do_plan(struct partition *partition, const struct range *range,
+				      const struct plan *plan, const struct sources *sources,
+				      uint64_t *result)
+{
+	bool is_legal;
+	uint32_t error;
+
+	lock_take(&hv.lock);
+	is_legal = are_sources_legal(sources);
+	error = is_legal ? partition_want(partition, plan->n_tables, result) : RESULT(E_INVALIDARG);
+	if (error == RESULT(S_OK) && !plan->removes) {
+		change_range(partition, *range, plan);
+		gate_note(&partition->gate);
+	}
+	lock_drop(&hv.lock);
+	if (error != RESULT(S_OK))
+		return error;
+	if (plan->removes) {
+		gpa_close(partition);
+		lock_take(&hv.lock);
+		is_legal = are_sources_legal(sources); /* still */
+		if (is_legal)
+			change_range(partition, *range, plan);
+		lock_drop(&hv.lock);
+		gpa_open(partition);
+		if (!is_legal)
+			return RESULT(E_INVALIDARG);
+	}
 	*result = plan->n_bytes;
-	return plan->n_bytes == range.n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
+	return plan->n_bytes == range->n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
 }
 
 uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
 		 uint64_t gpa, uint64_t flags, uint64_t *result)
 {
 	const struct range range = { gpa, bytes_of(extents, n), flags, .extents = extents };
-	uint32_t error = RESULT(S_OK);
+	const struct sources sources = { extents, n };
 	struct plan plan = { 0 };
 
 	if (!gpa_is_legal_range(gpa, range.n_bytes) || !are_legal_flags(flags))
@@ -446,14 +542,7 @@ uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents,
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	(void)plan_range(&plan, partition, range);
-	lock_take(&hv.lock);
-	for (unsigned int i = 0; i < n && error == RESULT(S_OK); i++)
-		if (!frames_are_root(extents[i].source, extents[i].n_pages << PAGE_SHIFT))
-			error = RESULT(E_INVALIDARG);
-	if (error == RESULT(S_OK))
-		error = change_range(partition, range, &plan, result);
-	lock_drop(&hv.lock);
-	return error;
+	return do_plan(partition, &range, &plan, &sources, result);
 }
 
 /* Looks on behind what one call does: holes are found before anything has changed. */
@@ -477,8 +566,7 @@ uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes
 		     uint64_t *result)
 {
 	const struct range range = { gpa, n_bytes, flags, .extents = NULL };
-	struct plan plan = { 0 };
-	uint32_t error;
+	struct plan plan = { .removes = true };
 
 	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
 		return RESULT(E_INVALIDARG);
@@ -486,27 +574,20 @@ uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes
 		return WHIT_E_INVALID_STATE;
 	if (!plan_range(&plan, partition, range) || has_hole(partition, &range, &plan))
 		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
-	lock_take(&hv.lock);
-	error = change_range(partition, range, &plan, result);
-	lock_drop(&hv.lock);
-	return error;
+	return do_plan(partition, &range, &plan, &no_sources, result);
 }
 
 uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t *result)
 {
 	const struct range range = { gpa, n_bytes, .rights = 0, .extents = NULL };
 	struct plan plan = { 0 };
-	uint32_t error;
 
 	if (!gpa_is_legal_range(gpa, n_bytes))
 		return RESULT(E_INVALIDARG);
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	(void)plan_range(&plan, partition, range);
-	lock_take(&hv.lock);
-	error = change_range(partition, range, &plan, result);
-	lock_drop(&hv.lock);
-	return error;
+	return do_plan(partition, &range, &plan, &no_sources, result);
 }
 
 bool gpa_clear(struct partition *partition, unsigned int *budget)

@@ -9,6 +9,7 @@
 #include "hv/apic/apic.h"
 #include "hv/partition.h"
 #include "x86/apic.h"
+#include "x86/compiler.h"
 
 /* Bits of a guest-physical address: the processor's, or those of nested tables of four levels. */
 static inline unsigned int gpa_bits(void)
@@ -22,19 +23,29 @@ struct gpa_page {
 	uint8_t rights; /* VIRT_READ … */
 };
 
-/* The answer of gpa_page() for a page that is not remembered; it is remembered then. */
-struct gpa_page gpa_find_page(struct partition *partition, gpa_t gpa);
+/* The rest of gpa_look(), when it is another turn: true. */
+bool gpa_look_anew(struct gpa_view *view, uint64_t turn);
 
 /*
- * The 4 KiB page around gpa; any gpa. The partition is locked: what is found is remembered in it
- * until a mapping is replaced or removed.
+ * The VP is going to look at its partition's space at this turn of the gate. False: that is the
+ * turn at which it did last. True: what the view remembers is forgotten, and the VP is to be
+ * renewed.
  */
-static inline struct gpa_page gpa_page(struct partition *partition, gpa_t gpa)
+static inline bool gpa_look(struct gpa_view *view, uint64_t turn)
 {
-	const struct gpa_cached *cached = &partition->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
+	return unlikely(view->turn != turn) && gpa_look_anew(view, turn);
+}
+
+/* The answer of gpa_page() for a page that is not remembered; it is remembered then. */
+struct gpa_page gpa_find_page(struct gpa_view *view, gpa_t gpa);
+
+/* The 4 KiB page around gpa; any gpa. What is found is remembered until the next gpa_look(). */
+static inline struct gpa_page gpa_page(struct gpa_view *view, gpa_t gpa)
+{
+	const struct gpa_cached *cached = &view->cache[(gpa.a >> PAGE_SHIFT) % GPA_CACHED];
 
 	if (cached->gpa != ((gpa.a & PAGE_MASK) | 1))
-		return gpa_find_page(partition, gpa);
+		return gpa_find_page(view, gpa);
 	return (struct gpa_page) { (uint8_t *)(uintptr_t)(cached->ptr & PAGE_MASK),
 				   (uint8_t)PAGE_OFFSET(cached->ptr) };
 }
@@ -64,15 +75,20 @@ uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, 
 bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes);
 
 /*
- * No processor uses what a call has replaced or removed, and no gpa_page() finds it. Under the
- * lock.
+ * Close and open the gate of the partition, which is locked: in between no VP of it is in the guest
+ * or does anything in Run.
  */
-void gpa_forget(struct partition *partition, bool is_replaced);
+void gpa_close(struct partition *partition);
+void gpa_open(struct partition *partition);
+
+/* Does a VP run? Good as long as the gate is closed. */
+bool gpa_has_runner(const struct partition *partition);
 
 /*
  * The page of the local APICs: nothing that is mapped over it is seen. In it stands
  * partition->apic_access, if there is one and every VP's APIC is in xAPIC mode; else a hole. After
- * each change of a mode; hv/apic/apic.c.
+ * each change of a mode (apic.page_is_due), with the partition locked, by somebody who is not
+ * inside.
  */
 void gpa_apic_page(struct partition *partition);
 
@@ -84,7 +100,7 @@ static inline bool gpa_is_apic(const struct partition *partition, uint64_t gpa)
 
 /*
  * Take everything out of the space of a dying partition, from partition->gpa_cursor on; *budget is
- * what may be looked at, and counts down. False if it ran out: call again. Flush before.
+ * what may be looked at, and counts down. False if it ran out: call again.
  */
 bool gpa_clear(struct partition *partition, unsigned int *budget);
 
@@ -104,7 +120,9 @@ static inline void gpa_written(const struct partition *partition, struct gpa_pag
 		gpa_set_dirty(partition, gpa);
 }
 
-/* Was a violation there only for a write to be seen? Then the VP can go on. */
+/*
+ * Was a violation there only for a write to be seen? Then the VP, which is not inside, can go on.
+ */
 bool gpa_resolve(struct partition *partition, const struct virt_exit *exit);
 
 /*
@@ -118,8 +136,8 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 /* ---- hv/mem/gpa_access.c ---- */
 
 /* WHvReadGpaRange and WHvWriteGpaRange, of the struct whit_gpa_access at `buffer`. */
-uint32_t gpa_read(struct partition *partition, uint64_t buffer);
-uint32_t gpa_write(struct partition *partition, uint64_t buffer);
+uint32_t gpa_read(struct gpa_view *view, uint64_t buffer);
+uint32_t gpa_write(struct gpa_view *view, uint64_t buffer);
 
 /* WHvAdviseGpaRange, for one range; *result as above. */
 uint32_t gpa_advise(const struct partition *partition, uint64_t gpa, uint64_t n_bytes,

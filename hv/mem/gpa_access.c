@@ -30,12 +30,12 @@ static bool is_legal_access(const struct whit_gpa_access *access)
 }
 
 /* One or two pages, both looked at before the first is touched. */
-static uint32_t move(struct partition *partition, struct whit_gpa_access *access, bool is_write)
+static uint32_t move(struct gpa_view *view, struct whit_gpa_access *access, bool is_write)
 {
 	const uint8_t right = is_write ? VIRT_WRITE : VIRT_READ;
 	const gpa_t gpa = GPA(access->gpa), last = GPA(access->gpa + access->n_bytes - 1);
-	const struct gpa_page first = gpa_page(partition, gpa);
-	const struct gpa_page second = gpa_page(partition, last);
+	const struct gpa_page first = gpa_page(view, gpa);
+	const struct gpa_page second = gpa_page(view, last);
 	uint32_t n = (uint32_t)(PAGE_SIZE - PAGE_OFFSET(gpa.a));
 
 	if (n > access->n_bytes)
@@ -43,8 +43,8 @@ static uint32_t move(struct partition *partition, struct whit_gpa_access *access
 	if (!(first.rights & second.rights & right))
 		return RESULT(E_ACCESSDENIED);
 	if (is_write) {
-		gpa_written(partition, first, gpa);
-		gpa_written(partition, second, last);
+		gpa_written(view->partition, first, gpa);
+		gpa_written(view->partition, second, last);
 		memcpy(first.ptr + PAGE_OFFSET(gpa.a), access->data, n);
 		memcpy(second.ptr, access->data + n, access->n_bytes - n);
 	} else {
@@ -54,7 +54,7 @@ static uint32_t move(struct partition *partition, struct whit_gpa_access *access
 	return RESULT(S_OK);
 }
 
-uint32_t gpa_read(struct partition *partition, uint64_t buffer)
+uint32_t gpa_read(struct gpa_view *view, uint64_t buffer)
 {
 	struct whit_gpa_access access;
 	uint32_t result;
@@ -64,13 +64,13 @@ uint32_t gpa_read(struct partition *partition, uint64_t buffer)
 	if (!is_legal_access(&access))
 		return RESULT(E_INVALIDARG);
 	memset(access.data, 0, sizeof(access.data));
-	result = move(partition, &access, false);
+	result = move(view, &access, false);
 	if (result == RESULT(S_OK) && !buffer_write(buffer, &access, sizeof(access)))
 		return RESULT(E_POINTER);
 	return result;
 }
 
-uint32_t gpa_write(struct partition *partition, uint64_t buffer)
+uint32_t gpa_write(struct gpa_view *view, uint64_t buffer)
 {
 	struct whit_gpa_access access;
 
@@ -78,7 +78,7 @@ uint32_t gpa_write(struct partition *partition, uint64_t buffer)
 		return RESULT(E_POINTER);
 	if (!is_legal_access(&access))
 		return RESULT(E_INVALIDARG);
-	return move(partition, &access, true);
+	return move(view, &access, true);
 }
 
 uint32_t gpa_advise(const struct partition *partition, uint64_t gpa, uint64_t n_bytes,

@@ -29,10 +29,22 @@ void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
 	virt_space_set_dirty(&partition->space, gpa);
 }
 
+/* After a walk the way of recording may change, for all VPs. */
 bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
 {
-	return exit->memory.is_write &&
-	       virt_space_resolve(&partition->space, exit->memory.gpa, exit->memory.is_walk);
+	const bool is_walk = exit->memory.is_walk;
+	bool is_resolved;
+
+	if (!exit->memory.is_write)
+		return false;
+	lock_take(&partition->lock);
+	if (is_walk)
+		gpa_close(partition);
+	is_resolved = virt_space_resolve(&partition->space, exit->memory.gpa, is_walk);
+	if (is_walk)
+		gpa_open(partition);
+	lock_drop(&partition->lock);
+	return is_resolved;
 }
 
 /*
@@ -53,11 +65,13 @@ static unsigned int run_of(const struct partition *partition, uint64_t gpa, uint
 	return (unsigned int)(n < n_pages - i ? n : n_pages - i);
 }
 
-/* False, with nothing taken back, if one of the pages is not tracked. */
+/*
+ * False, with nothing taken back, if one of the pages is not tracked. *has_cleared: bits have been
+ * taken back, and VPs are to be renewed.
+ */
 static bool collect(const struct partition *partition, uint64_t gpa, uint64_t n_pages, bool clear,
-		    uint64_t *bitmap)
+		    uint64_t *bitmap, bool *has_cleared)
 {
-	bool found = false;
 	uint64_t bits;
 	unsigned int n;
 
@@ -78,10 +92,8 @@ static bool collect(const struct partition *partition, uint64_t gpa, uint64_t n_
 		(void)virt_space_dirty(&partition->space, GPA(gpa + (i << PAGE_SHIFT)), n, true,
 				       &bits);
 		bitmap[i / PER_WORD] |= bits << i % PER_WORD;
-		found = true;
+		*has_cleared = true;
 	}
-	if (found)
-		virt_space_flush(&partition->space);
 	return true;
 }
 
@@ -90,6 +102,7 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 {
 	uint64_t bitmap[WHIT_MAX_DIRTY_PAGES / PER_WORD] = { 0 };
 	const bool clear = !(flags & WHIT_DIRTY_KEEP);
+	bool has_cleared = false;
 	uint64_t n_pages = n_bytes >> PAGE_SHIFT;
 	uint64_t n_words;
 	uint32_t error = RESULT(S_OK);
@@ -104,7 +117,7 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 	lock_take(&hv.lock);
 	if (buffer && !buffer_is_legal(buffer, n_words * sizeof(bitmap[0])))
 		error = RESULT(E_POINTER);
-	else if (!collect(partition, gpa, n_pages, clear, bitmap))
+	else if (!collect(partition, gpa, n_pages, clear, bitmap, &has_cleared))
 		error = RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
 	if (error == RESULT(S_OK)) {
 		if (buffer)
@@ -114,5 +127,9 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 			error = WHIT_S_MORE;
 	}
 	lock_drop(&hv.lock);
+	if (has_cleared) {
+		gpa_close(partition);
+		gpa_open(partition);
+	}
 	return error;
 }

@@ -44,7 +44,7 @@ enum walk_end {
 
 /* A walk in progress. */
 struct walk_state {
-	struct partition *partition;
+	struct gpa_view *view;
 	const struct virt_paging *paging;
 	uint64_t gva;
 	unsigned int access;
@@ -250,7 +250,7 @@ walk_tables(struct walk_state *state, const struct walk_start *start, const bool
 	    const bool is_plain)
 {
 	const unsigned int index_bits = is_wide ? 9 : 10, entry_bytes = is_wide ? 8 : 4;
-	struct partition *partition = state->partition;
+	struct gpa_view *view = state->view;
 	const uint64_t always = start->always;
 	uint64_t marks = state->access & WALK_SET_BITS ? PTE_A : 0;
 	/* An entry that leads on to the next table, with nothing to be said or done about it. */
@@ -262,7 +262,7 @@ walk_tables(struct walk_state *state, const struct walk_start *start, const bool
 
 	for (;; level--, indexes <<= index_bits, table = entry & PTE_ADDR) {
 		const uint64_t offset = (indexes >> (64 - index_bits)) * entry_bytes;
-		const struct gpa_page page = gpa_page(partition, GPA(table));
+		const struct gpa_page page = gpa_page(view, GPA(table));
 		bool is_leaf = level == 1;
 		uint8_t *ptr;
 
@@ -297,7 +297,7 @@ walk_tables(struct walk_state *state, const struct walk_start *start, const bool
 					  table + offset, entry, level);
 				return WALK_END;
 			}
-			gpa_written(partition, page, GPA(table + offset));
+			gpa_written(view->partition, page, GPA(table + offset));
 			if (walk_mark(ptr, is_wide, entry, marks) == WALK_AGAIN)
 				return WALK_AGAIN;
 		}
@@ -340,7 +340,7 @@ static __attribute__((noinline)) bool walk_read_pdpte(struct walk_state *state, 
 {
 	const uint64_t at = (state->paging->cr3 & CR3_PAE_BASE) +
 			    sizeof(*pdpte) * (state->gva >> LEVEL_SHIFT(3));
-	const struct gpa_page page = gpa_page(state->partition, GPA(at));
+	const struct gpa_page page = gpa_page(state->view, GPA(at));
 
 	if (!(page.rights & VIRT_READ)) {
 		(void)walk_no_table(state, page.rights, at, 3);
@@ -417,7 +417,7 @@ static inline __attribute__((always_inline)) void walk_on(struct walk_state *sta
 }
 
 /* Begin a walk. False: paging is off, and the walk is done. */
-static inline bool walk_begin(struct walk_state *state, struct partition *partition,
+static inline bool walk_begin(struct walk_state *state, struct gpa_view *view,
 			      const struct virt_paging *paging, gva_t gva, unsigned int access,
 			      struct walk *walk)
 {
@@ -425,7 +425,7 @@ static inline bool walk_begin(struct walk_state *state, struct partition *partit
 		walk_stop(walk, WHvTranslateGvaResultSuccess, (uint32_t)gva.a, 0, 0);
 		return false;
 	}
-	state->partition = partition;
+	state->view = view;
 	state->paging = paging;
 	/* Outside long mode linear addresses have 32 bits. */
 	state->gva = paging->efer & EFER_LMA ? gva.a : (uint32_t)gva.a;
@@ -435,24 +435,23 @@ static inline bool walk_begin(struct walk_state *state, struct partition *partit
 	return true;
 }
 
-__attribute__((noinline)) void walk_gva(struct partition *partition,
-					const struct virt_paging *paging, gva_t gva,
-					unsigned int access, struct walk *walk)
+__attribute__((noinline)) void walk_gva(struct gpa_view *view, const struct virt_paging *paging,
+					gva_t gva, unsigned int access, struct walk *walk)
 {
 	struct walk_state state;
 
-	if (walk_begin(&state, partition, paging, gva, access, walk))
+	if (walk_begin(&state, view, paging, gva, access, walk))
 		walk_on(&state, true);
 }
 
-void walk_gva_noted(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_gva_noted(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 		    unsigned int access, struct walk *walk, struct walk_trail *trail)
 {
 	struct walk_state state;
 
 	trail->n = 0;
 	trail->is_wide = true;
-	if (walk_begin(&state, partition, paging, gva, access, walk)) {
+	if (walk_begin(&state, view, paging, gva, access, walk)) {
 		state.trail = trail;
 		walk_on(&state, false);
 	}
@@ -469,7 +468,7 @@ void walk_gva_noted(struct partition *partition, const struct virt_paging *pagin
  */
 #define WALK_NO_MATTER (PTE_ADDR | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PS | PTE_G | 7ull << 9)
 
-void walk_next(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_next(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 	       unsigned int access, struct walk *walk, struct walk_trail *trail)
 {
 	const uint64_t *at;
@@ -491,7 +490,7 @@ void walk_next(struct partition *partition, const struct virt_paging *paging, gv
 			return;
 		}
 	}
-	walk_gva_noted(partition, paging, gva, access, walk, trail);
+	walk_gva_noted(view, paging, gva, access, walk, trail);
 }
 
 bool walk_trail_holds(const struct walk_trail *trail)

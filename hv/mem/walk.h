@@ -30,7 +30,7 @@ struct walk {
 };
 
 /* Walk for gva with the registers of `paging`. Changes nothing but A and D bits, if asked. */
-void walk_gva(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_gva(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 	      unsigned int access, struct walk *walk);
 
 #define WALK_MAX_STEPS 5
@@ -45,7 +45,7 @@ struct walk_trail {
 };
 
 /* walk_gva(), with the trail. */
-void walk_gva_noted(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_gva_noted(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 		    unsigned int access, struct walk *walk, struct walk_trail *trail);
 
 /*
@@ -54,7 +54,7 @@ void walk_gva_noted(struct partition *partition, const struct virt_paging *pagin
  * ever since. Is its entry the next in the same table, and like the one before, then nothing else
  * is read: what stands above may be what it was for an earlier page.
  */
-void walk_next(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_next(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 	       unsigned int access, struct walk *walk, struct walk_trail *trail);
 
 /* Do all entries still read the same? Of a trail of the partition's map as it stands now. */
@@ -70,23 +70,22 @@ struct walk_memo {
 	uint64_t gva; /* the page's first byte, + 1; 0: nothing is remembered */
 	uint64_t gpa; /* the page's first byte */
 	uint64_t cr0, cr3, cr4, efer, rflags;
-	uint64_t changes; /* partition->changes at that time */
+	uint64_t changes; /* view->turn at that time */
 	uint32_t access;
 	struct walk_trail trail;
 };
 
 /* walk_gva() by the memo, or anew, which the memo then holds if it succeeds. hv/mem/walk_memo.c */
-void walk_again(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_again(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 		unsigned int access, struct walk_memo *memo, struct walk *walk);
 
 /* Would walk_again() not have to walk? In the path of every fetch. */
-static inline bool walk_is_known(const struct partition *partition,
-				 const struct virt_paging *paging, gva_t gva, unsigned int access,
-				 const struct walk_memo *memo)
+static inline bool walk_is_known(const struct gpa_view *view, const struct virt_paging *paging,
+				 gva_t gva, unsigned int access, const struct walk_memo *memo)
 {
 	return memo->gva == ((gva.a & PAGE_MASK) | 1) && memo->cr3 == paging->cr3 &&
 	       memo->cr0 == paging->cr0 && memo->cr4 == paging->cr4 && memo->efer == paging->efer &&
-	       memo->access == access && memo->changes == partition->changes &&
+	       memo->access == access && memo->changes == view->turn &&
 	       !((memo->rflags ^ paging->rflags) & RFLAGS_AC) && walk_trail_holds(&memo->trail);
 }
 

@@ -8,10 +8,10 @@
 #include "hv/mem/walk.h"
 #include "whp/WinHvMemory.h"
 
-void walk_again(struct partition *partition, const struct virt_paging *paging, gva_t gva,
+void walk_again(struct gpa_view *view, const struct virt_paging *paging, gva_t gva,
 		unsigned int access, struct walk_memo *memo, struct walk *walk)
 {
-	if (walk_is_known(partition, paging, gva, access, memo)) {
+	if (walk_is_known(view, paging, gva, access, memo)) {
 		walk->code = WHvTranslateGvaResultSuccess;
 		walk->error_code = 0;
 		walk->gpa = GPA(memo->gpa | PAGE_OFFSET(gva.a));
@@ -19,7 +19,7 @@ void walk_again(struct partition *partition, const struct virt_paging *paging, g
 		return;
 	}
 	memo->gva = 0;
-	walk_gva_noted(partition, paging, gva, access, walk, &memo->trail);
+	walk_gva_noted(view, paging, gva, access, walk, &memo->trail);
 	if (walk->code != WHvTranslateGvaResultSuccess || !memo->trail.is_whole)
 		return;
 	memo->gva = (gva.a & PAGE_MASK) | 1;
@@ -30,5 +30,5 @@ void walk_again(struct partition *partition, const struct virt_paging *paging, g
 	memo->efer = paging->efer;
 	memo->rflags = paging->rflags;
 	memo->access = access;
-	memo->changes = partition->changes;
+	memo->changes = view->turn;
 }

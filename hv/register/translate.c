@@ -47,7 +47,7 @@ uint32_t translate_gva(struct vp *vp, uint64_t gva, uint64_t flags, uint64_t *co
 	if (flags & ~TRANSLATE_FLAGS)
 		return RESULT(E_INVALIDARG);
 	paging = &virt_view(vp->virt)->paging;
-	walk_gva(vp->partition, paging, GVA(gva), access_of(paging, flags), &walk);
+	walk_gva(&vp->view, paging, GVA(gva), access_of(paging, flags), &walk);
 	*code = walk.code;
 	*gpa = walk.gpa.a;
 	return RESULT(S_OK);
@@ -93,9 +93,9 @@ uint32_t translate_gvas(struct vp *vp, uint64_t buffer, uint64_t count, uint64_t
 		if (!is_run || !i)
 			gva = ((volatile struct whit_translation *)records)[i].gva;
 		if (is_run)
-			walk_next(vp->partition, paging, GVA(gva), access, &walk, &trail);
+			walk_next(&vp->view, paging, GVA(gva), access, &walk, &trail);
 		else
-			walk_gva(vp->partition, paging, GVA(gva), access, &walk);
+			walk_gva(&vp->view, paging, GVA(gva), access, &walk);
 		record(&records[i], gva, &walk);
 		gva += PAGE_SIZE;
 	}

@@ -13,7 +13,8 @@
  * Every hidden page has a 4 KiB table around it as long as it is hidden, so that neither this nor
  * showing it again needs memory: where nothing else would keep the table, the page of ones is shown
  * from the start. Blocks that hold no lent page any more become large leaves again. All of this is
- * under hv.lock.
+ * under hv.lock, and what takes something away is done while no processor is in the root's guest
+ * (hv/mem/gate.h).
  */
 #include "hv/root/memory.h"
 
@@ -27,6 +28,18 @@
 #include "x86/paging.h"
 
 #define RIGHTS_ALL (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
+
+static void close_gate(void)
+{
+	gate_close(&hv.root_gate);
+	for (uint32_t cpu = 0; cpu < hv.n_cpus; cpu++)
+		gate_expel(&hv.roots[cpu].inside, cpu);
+}
+
+static void open_gate(void)
+{
+	gate_open(&hv.root_gate);
+}
 
 static bool hides_something(uint64_t base, unsigned int level)
 {
@@ -150,10 +163,7 @@ bool root_memory_init(const struct whit_handover *handover)
 	return hide_block();
 }
 
-/*
- * A sink that stands in a page that is shown again is free; virt_space_flush() before it is used
- * again.
- */
+/* A sink that stands in a page that is shown again is free. */
 static void free_sinks(uint64_t base, uint64_t end)
 {
 	for (unsigned int i = 0; i < ROOT_SINKS; i++)
@@ -193,10 +203,9 @@ static void show_pages(uint64_t base, uint64_t end)
 				(void)virt_space_set(&hv.root_space, GPA(at), level,
 						     identity_leaf(at, level, type));
 	}
-	virt_space_flush(&hv.root_space);
 }
 
-bool root_memory_hide(spa_t base, uint64_t n_pages)
+static bool hide_pages(spa_t base, uint64_t n_pages)
 {
 	const struct virt_leaf hole = { .rights = 0 };
 
@@ -211,13 +220,24 @@ bool root_memory_hide(spa_t base, uint64_t n_pages)
 		if (virt_space_lookup(&hv.root_space, GPA(at)).level > LEVEL_4K && !show_ones(at))
 			virt_panic("root_memory_hide: no table for %llx", (unsigned long long)at);
 	}
-	virt_space_flush(&hv.root_space);
 	return true;
+}
+
+bool root_memory_hide(spa_t base, uint64_t n_pages)
+{
+	bool is_done;
+
+	close_gate();
+	is_done = hide_pages(base, n_pages);
+	open_gate();
+	return is_done;
 }
 
 void root_memory_show(spa_t base, uint64_t n_pages)
 {
+	close_gate();
 	show_pages(base.a, base.a + (n_pages << PAGE_SHIFT));
+	open_gate();
 }
 
 /*
@@ -246,6 +266,7 @@ bool root_memory_retype(bool has_changed)
 	if (!has_changed && hv.retype_at >= hv.lazy_end)
 		return true;
 	lock_take(&hv.lock);
+	close_gate();
 	if (has_changed)
 		hv.retype_at = 0;
 	while (hv.retype_at < hv.lazy_end && budget--) {
@@ -265,7 +286,7 @@ bool root_memory_retype(bool has_changed)
 		hv.lazy_end = hv.identity_end;
 		hv.retype_at = ~0ull;
 	}
-	virt_space_flush(&hv.root_space);
+	open_gate();
 	lock_drop(&hv.lock);
 	return is_done;
 }
@@ -284,21 +305,22 @@ static bool map_on_demand(uint64_t gpa)
 	return true;
 }
 
-/* The sink that has stood longest where it is goes to a hidden page, and is as new there. */
+/*
+ * The sink that has stood longest where it is goes to a hidden page, and is as new there. The ones
+ * that may have stood there are seen no more.
+ */
 static bool show_sink(uint64_t page)
 {
 	struct root_sink *const sink = &hv.sinks[hv.next_sink++ % ROOT_SINKS];
 	bool has_table = true;
 
-	if (sink->at) {
+	close_gate();
+	if (sink->at)
 		has_table = show_ones(sink->at);
-		virt_space_flush(&hv.root_space);
-	}
 	memset(virt_ptr(sink->page), 0xff, PAGE_SIZE);
 	sink->at = page;
 	has_table = put_there(page, sink->page, RIGHTS_ALL) && has_table;
-	/* The ones that may have stood there are to be seen no more. */
-	virt_space_flush(&hv.root_space);
+	open_gate();
 	return has_table;
 }
 

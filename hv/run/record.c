@@ -127,7 +127,7 @@ static uint32_t access_type(const struct virt_exit *exit, const struct gpa_page 
 
 void exit_memory(struct vp *vp, const struct virt_exit *exit)
 {
-	const struct gpa_page page = gpa_page(vp->partition, exit->memory.gpa);
+	const struct gpa_page page = gpa_page(&vp->view, exit->memory.gpa);
 	WHV_MEMORY_ACCESS_CONTEXT *memory;
 	uint32_t info = access_type(exit, &page);
 	gva_t gva = exit->memory.gva;

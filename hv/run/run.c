@@ -7,9 +7,14 @@
  * Nothing here loops for longer than the guest runs: each turn is one entry, a physical interrupt
  * ends the entry, and the cancel flag is tested before each. So a guest that exits for ever cannot
  * hold the root.
+ *
+ * The VP is this processor's for the time of Run, and no lock is held. From its beginning to its
+ * end the VP is inside its partition's gate (hv/mem/gate.h), but for the moments in which something
+ * of the partition is changed.
  */
 #include "hv/run/run.h"
 
+#include "hv/owner.h"
 #include "hv/vp.h"
 
 #include "hv/cpu/cpuid.h"
@@ -30,6 +35,54 @@
 #include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/gpr.h"
+
+/* ---- In and out of the gate --------------------------------------------------------------- */
+
+static void go_in(struct vp *vp)
+{
+	if (gpa_look(&vp->view, gate_enter(&vp->partition->gate, &vp->inside)))
+		virt_renew(vp->virt);
+}
+
+/* Something about the space has changed, or is about to. Whoever has kicked for that is heard. */
+static __attribute__((noinline)) void go_out_and_in(struct vp *vp)
+{
+	gate_leave(&vp->inside);
+	virt_heard();
+	go_in(vp);
+}
+
+/* Do something with the partition locked, outside. */
+static void do_locked(struct vp *vp, void (*work)(struct partition *partition))
+{
+	gate_leave(&vp->inside);
+	lock_take(&vp->partition->lock);
+	work(vp->partition);
+	lock_drop(&vp->partition->lock);
+	go_in(vp);
+}
+
+static void let_time_go_on(struct partition *partition)
+{
+	(void)time_resume(partition);
+}
+
+/* The mode of the VP's APIC is another one. */
+static inline void settle_apic_page(struct vp *vp)
+{
+	if (likely(!vp->apic.page_is_due))
+		return;
+	vp->apic.page_is_due = false;
+	do_locked(vp, gpa_apic_page);
+}
+
+static void prepare_apic(struct vp *vp)
+{
+	vp_prepare_apic(vp);
+	settle_apic_page(vp);
+}
+
+/* ---- Exits -------------------------------------------------------------------------------- */
 
 /* The next step after an exit. */
 enum next {
@@ -300,11 +353,29 @@ static enum next run_io(struct vp *vp, const struct virt_exit *exit)
 	return NEXT_LEAVE;
 }
 
+/*
+ * A write in a partition whose writes are recorded: may the guest try again? Also if the space has
+ * changed in the meantime.
+ */
+static __attribute__((noinline)) bool run_write(struct vp *vp, const struct virt_exit *exit)
+{
+	const uint64_t turn = vp->view.turn;
+	bool is_resolved;
+
+	if (!exit->memory.is_write ||
+	    !(exit->memory.is_walk || gpa_page(&vp->view, exit->memory.gpa).rights & VIRT_TRACKED))
+		return false;
+	gate_leave(&vp->inside);
+	is_resolved = gpa_resolve(vp->partition, exit);
+	go_in(vp);
+	return is_resolved || vp->view.turn != turn;
+}
+
 /* Inline: it has one caller, which has saved all registers. */
 static inline __attribute__((always_inline)) enum next run_memory(struct vp *vp,
 								  const struct virt_exit *exit)
 {
-	if (vp->partition->is_tracked && gpa_resolve(vp->partition, exit))
+	if (vp->partition->is_tracked && run_write(vp, exit))
 		return NEXT_ENTER;
 	if (partition_emulates(vp->partition, WHIT_EMULATE_MEMORY) ||
 	    apic_covers(&vp->apic, exit->memory.gpa.a)) {
@@ -324,19 +395,22 @@ static inline __attribute__((always_inline)) enum next run_memory(struct vp *vp,
 static enum next run_suspended(struct vp *vp, bool has_run)
 {
 	uint32_t deliverable;
-	const enum event_wake wake = event_wakes(vp, &deliverable);
+	enum event_wake wake;
 
+	if (__atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED))
+		prepare_apic(vp);
+	wake = event_wakes(vp, &deliverable);
 	if (wake == WAKE_CLIENT) {
 		exit_interrupt_window(vp, deliverable);
 		return NEXT_LEAVE;
 	}
-	if (wake == WAKE_GUEST) {
+	if (wake == WAKE_GUEST)
 		vp->activity &= ~(ACTIVITY_HALT | ACTIVITY_IDLE);
-		if (vp->apic.page)
-			vp->apic.is_due = true; /* it may have what wakes */
-	}
-	if (!vp->activity)
+	if (!vp->activity) {
+		if (vp->apic.page) /* it may have what wakes */
+			__atomic_store_n(&vp->apic.is_due, true, __ATOMIC_RELAXED);
 		return NEXT_ENTER;
+	}
 	if (!vp->apic.page)
 		return leave(vp, WHvRunVpExitReasonX64Halt);
 	if (!(vp->partition->properties.turn_exits & WHIT_TURN_HALT))
@@ -348,7 +422,9 @@ static enum next run_suspended(struct vp *vp, bool has_run)
 /* The APIC has something for the VP, which may be to start it anew. */
 static enum next run_apic(struct vp *vp)
 {
-	vp_prepare_apic(vp);
+	if (vp->apic.has_woken)
+		return NEXT_AGAIN;
+	prepare_apic(vp);
 	return vp->activity ? run_suspended(vp, true) : NEXT_ENTER;
 }
 
@@ -463,6 +539,7 @@ static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
 	switch (exit->reason) {
 	case VIRT_EXIT_INTERRUPT:
 	case VIRT_EXIT_NMI: return NEXT_AGAIN; /* the root meets it as soon as it runs */
+	case VIRT_EXIT_KICK: return NEXT_ENTER;
 	case VIRT_EXIT_INTERRUPT_WINDOW:
 	case VIRT_EXIT_NMI_WINDOW: return run_window(vp, exit);
 	case VIRT_EXIT_CPUID: return run_cpuid(vp, exit);
@@ -525,6 +602,14 @@ static enum next run_once(struct vp *vp, struct root *root)
 	enum next next;
 	uint8_t rest;
 
+	/*
+	 * A kick says that something may have changed of what is looked at from here on: the gate,
+	 * the cancel flag, the APIC. Most come for the APIC.
+	 */
+	if (unlikely(__atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED)))
+		virt_heard();
+	if (unlikely(!gate_holds(&vp->partition->gate, &vp->inside)))
+		go_out_and_in(vp);
 	if (is_canceled(vp))
 		return leave(vp, WHvRunVpExitReasonCanceled);
 	if (vp->apic.is_due && (next = run_apic(vp)) != NEXT_ENTER)
@@ -546,8 +631,8 @@ static enum next run_once(struct vp *vp, struct root *root)
 /* The next step of a VP that sleeps. Its timer goes on. */
 static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
 {
-	if (vp->apic.page && (vp->apic.is_due || apic_wake_time(&vp->apic) <= virt_tsc()))
-		vp_prepare_apic(vp);
+	if (vp->apic.page && apic_wake_time(&vp->apic) <= virt_tsc())
+		prepare_apic(vp);
 	return vp->activity ? run_suspended(vp, false) : NEXT_ENTER;
 }
 
@@ -560,7 +645,7 @@ static __attribute__((noinline)) enum next run_before(struct vp *vp)
 	if (is_canceled(vp))
 		return leave(vp, WHvRunVpExitReasonCanceled);
 	if (vp->partition->time_stopped)
-		(void)time_resume(vp->partition);
+		do_locked(vp, let_time_go_on);
 	return vp->activity ? run_asleep(vp) : NEXT_ENTER;
 }
 
@@ -583,6 +668,20 @@ static inline bool is_ready(const struct vp *vp)
 		 vp->partition->time_stopped);
 }
 
+/*
+ * The VP is going to sleep, unless something has come for it: whoever brings something writes it,
+ * and then looks whether the VP sleeps (owner_tell()).
+ */
+static bool may_sleep(struct vp *vp)
+{
+	(void)__atomic_exchange_n(&vp->is_asleep, true, __ATOMIC_SEQ_CST);
+	if (likely(!__atomic_load_n(&vp->apic.is_due, __ATOMIC_SEQ_CST) &&
+		   !__atomic_load_n(&vp->cancel, __ATOMIC_SEQ_CST)))
+		return true;
+	__atomic_store_n(&vp->is_asleep, false, __ATOMIC_RELAXED);
+	return false;
+}
+
 static inline uint32_t run_result(struct vp *vp, const struct root *root, enum next next,
 				  uint64_t *wake_time)
 {
@@ -598,17 +697,29 @@ static inline uint32_t run_result(struct vp *vp, const struct root *root, enum n
 		exit_turn_until(vp, wakes);
 		return RESULT(S_OK);
 	}
+	if (!may_sleep(vp))
+		return WHIT_S_AGAIN;
 	*wake_time = wakes;
 	return WHIT_S_IDLE;
+}
+
+static inline void begin(struct vp *vp)
+{
+	go_in(vp);
+	__atomic_store_n(&vp->is_asleep, false, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&vp->page->dirty, __ATOMIC_RELAXED))
+		vp_page_absorb(vp);
+	if (device_is_waiting(vp))
+		device_accept(vp);
 }
 
 /* In one piece: a copy of its head in the caller would have the registers saved twice. */
 __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time)
 {
 	enum next next = NEXT_ENTER;
+	uint32_t result;
 
-	if (device_is_waiting(vp))
-		device_accept(vp);
+	begin(vp);
 	if (!is_ready(vp))
 		next = run_before(vp);
 	if (next == NEXT_ENTER)
@@ -622,5 +733,9 @@ __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint
 		virt_switch(vp->virt, root->virt);
 		vp->run_ticks += virt_tsc();
 	}
-	return run_result(vp, root, next, wake_time);
+	vp->apic.has_woken = false;
+	result = run_result(vp, root, next, wake_time);
+	gate_leave(&vp->inside);
+	owner_release(vp);
+	return result;
 }

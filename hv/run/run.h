@@ -6,9 +6,9 @@
 #include "hv/vp.h"
 
 /*
- * WHvRunVirtualProcessor on this processor, called by the root's hypercall with the partition
- * locked. S_OK with an exit in the shared page, or WHIT_S_AGAIN, or WHIT_S_IDLE with the time at
- * which the VP wakes by itself.
+ * WHvRunVirtualProcessor on this processor, which owns the VP (hv/owner.h) until this returns: it
+ * may be gone then. No lock is held. S_OK with an exit in the shared page, or WHIT_S_AGAIN, or
+ * WHIT_S_IDLE with the time at which the VP wakes by itself.
  */
 uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time);
 

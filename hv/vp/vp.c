@@ -16,6 +16,9 @@
 #include "hv/cpu/cr.h"
 #include "hv/mem/frame.h"
 #include "hv/cpu/time.h"
+#include "hv/mem/gpa.h"
+#include "hv/mem/handle.h"
+#include "hv/owner.h"
 #include "hv/vp/page.h"
 #include "hv/call/partition.h"
 #include "x86/apic.h"
@@ -95,15 +98,10 @@ void vp_start(struct vp *vp, uint8_t vector)
 /* VPs that a call resets, while the root's interrupts wait. */
 #define RESET_AT_ONCE 32u
 
-uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next)
+static uint32_t reset_from(struct partition *partition, uint64_t first, uint64_t *next)
 {
 	uint32_t n = 0;
 
-	if (!partition->is_set_up)
-		return WHIT_E_INVALID_STATE;
-	if (first >= partition->properties.processor_count)
-		return RESULT(E_INVALIDARG);
-	(void)time_suspend(partition);
 	for (uint64_t i = first; i < partition->properties.processor_count; i++) {
 		struct vp *const vp = partition->vps[i];
 
@@ -123,6 +121,26 @@ uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *nex
 	return RESULT(S_OK);
 }
 
+uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next)
+{
+	uint32_t result;
+
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (first >= partition->properties.processor_count)
+		return RESULT(E_INVALIDARG);
+	gpa_close(partition);
+	if (gpa_has_runner(partition)) {
+		result = RESULT(WHV_E_INVALID_VP_STATE);
+	} else {
+		time_stop(partition);
+		result = reset_from(partition, first, next);
+	}
+	gpa_open(partition);
+	gpa_apic_page(partition);
+	return result;
+}
+
 static struct virt_config config_of(const struct partition *partition)
 {
 	const struct properties *const properties = &partition->properties;
@@ -135,6 +153,12 @@ static struct virt_config config_of(const struct partition *partition)
 		.tsc_exits = exits & EXITS_RDTSC,
 		.spin_exits = properties->turn_exits & WHIT_TURN_SPIN,
 	};
+}
+
+void vp_cancel(struct vp *vp)
+{
+	__atomic_store_n(&vp->cancel, 1u, __ATOMIC_SEQ_CST);
+	(void)owner_tell(vp);
 }
 
 void vp_configure(struct vp *vp)
@@ -189,6 +213,8 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 		virt_panic("vp_create: a page is missing");
 	vp = virt_ptr(own);
 	vp->partition = partition;
+	vp->view.partition = partition;
+	vp->view.turn = gate_turn(&partition->gate);
 	vp->index = (uint32_t)index;
 	vp->page_spa = SPA(page);
 	vp->page = virt_ptr(SPA(page));
@@ -201,18 +227,30 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 	memset(vp->page, 0, sizeof(*vp->page));
 	vp_page_publish(vp);
 	vp_page_error(vp, ~0u, "");
-	lock_take(&hv.lock);
-	partition->vps[index] = vp;
-	lock_drop(&hv.lock);
+	__atomic_store_n(&partition->vps[index], vp, __ATOMIC_RELEASE);
+	gpa_apic_page(partition);
 	return RESULT(S_OK);
+}
+
+/*
+ * Nobody can find it any more, neither by its index nor, of those that run, as a target of theirs.
+ */
+static void unlink(struct vp *vp)
+{
+	struct partition *const partition = vp->partition;
+
+	__atomic_store_n(&partition->vps[vp->index], NULL, __ATOMIC_SEQ_CST);
+	handle_wait(partition);
+	gpa_close(partition);
+	gpa_open(partition);
 }
 
 void vp_destroy(struct vp *vp)
 {
 	struct partition *partition = vp->partition;
 
+	unlink(vp);
 	lock_take(&hv.lock);
-	partition->vps[vp->index] = NULL;
 	frames_unmap(vp->page_spa, LEVEL_4K);
 	lock_drop(&hv.lock);
 	apic_destroy(vp);

@@ -12,8 +12,14 @@
 uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, uint64_t page,
 		   uint64_t *needed);
 
-/* WHvDeleteVirtualProcessor. */
+/* WHvDeleteVirtualProcessor, of one that the caller owns. */
 void vp_destroy(struct vp *vp);
+
+/*
+ * WHvCancelRunVirtualProcessor: the VP leaves Run, or does not begin the next one. From any
+ * processor; the VP stays for the time of the call.
+ */
+void vp_cancel(struct vp *vp);
 
 /*
  * The VP as a reset (the TSC goes on), or INIT, leaves it: registers, APIC, pending events, what
@@ -31,7 +37,8 @@ void vp_configure(struct vp *vp);
 
 /*
  * WHvResetPartition: every VP from `first` on; memory and properties stay. WHIT_S_MORE: go on with
- * *next. WHIT_E_INVALID_STATE before the set-up, E_INVALIDARG: no such VP can be.
+ * *next. WHIT_E_INVALID_STATE before the set-up, E_INVALIDARG: no such VP can be,
+ * WHV_E_INVALID_VP_STATE: a VP runs.
  */
 uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next);
 

@@ -165,14 +165,16 @@ struct whit_vp_page {
 	uint64_t rflags;
 	struct x86_segment segment[8]; /* ES CS SS DS FS GS LDTR TR */
 	/*
-	 * The root sets `wake` to 0 before a Run. When something is posted to the VP after that Run
-	 * has answered WHIT_S_IDLE, the hypervisor sets it to 1, on whichever processor that is.
+	 * A VP whose Run has answered WHIT_S_IDLE sleeps in the root. The hypervisor sets `wake`
+	 * when something has come for it: the root clears the word before each Run, and looks at it
+	 * before, and while, it lets the VP sleep.
 	 */
 	uint32_t wake;
 	uint32_t reserved2;
 	/*
-	 * The VPs whose `wake` this one has set since the root last cleared the words; its Run that
-	 * sets a bit ends with WHIT_S_AGAIN.
+	 * VPs that this one has woken, for a root whose threads look at nothing while they sleep:
+	 * it takes the bits back after every Run, whatever that has answered. A Run that would go
+	 * on ends with WHIT_S_AGAIN. REQUEST_INTERRUPT wakes by `wake` alone.
 	 */
 	uint64_t wake_vps[WHIT_MAX_VPS / 64];
 	uint8_t reserved3[3400];

@@ -57,7 +57,7 @@ static uint32_t whole(uint64_t code, uint64_t first, uint64_t gpa, uint64_t n_by
 						: CALL(code, handle, gpa, n_bytes, last);
 		const uint64_t n = out_rdx;
 
-		REQUIRE(!fake.n_stale);
+		check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 		if (result == WHIT_E_INSUFFICIENT_MEMORY) {
 			REQUIRE(n && n < 64);
 			REQUIRE(lend_all(handle, test_pages(n), n) == S_OK);
@@ -106,7 +106,7 @@ static void do_list(const struct operation *o)
 	extents[1] = (struct whit_extent) { source_of(other), o->n - half };
 	for (;;) {
 		result = CALL(WHIT_CALL_MAP_GPA_LIST, handle, gpa_of(o->page), buffer, 2, o->flags);
-		REQUIRE(!fake.n_stale);
+		check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 		if (result != WHIT_E_INSUFFICIENT_MEMORY)
 			break;
 		REQUIRE(lend_all(handle, test_pages(out_rdx), out_rdx) == S_OK);
@@ -175,7 +175,7 @@ static void do_query(const struct operation *o)
 	memset(at(buffer), 0xff, 512);
 	result = CALL(WHIT_CALL_QUERY_DIRTY, handle, gpa_of(o->page), o->n * PAGE_SIZE, buffer,
 		      keep);
-	REQUIRE(!fake.n_stale);
+	check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 	REQUIRE(result == (is_tracked ? (uint32_t)S_OK : (uint32_t)WHV_E_GPA_RANGE_NOT_FOUND));
 	for (unsigned int i = 0; is_tracked && i < (o->n + 63u) / 64 * 64; i++) {
 		const bool bit = ((const uint64_t *)at(buffer))[i / 64] >> (i % 64) & 1;
@@ -230,7 +230,7 @@ static void do_advise(const struct operation *o)
 static void check_page(uint64_t page)
 {
 	const struct virt_leaf leaf = virt_space_lookup(space(), GPA(gpa_of(page)));
-	const struct gpa_page seen = gpa_page(partition_of(handle), GPA(gpa_of(page)));
+	const struct gpa_page seen = page_at(handle, (gpa_of(page)));
 	const uint64_t inside = gpa_of(page) & (LEVEL_SIZE(leaf.level) - 1);
 
 	REQUIRE(leaf.rights == (model[page].source ? model[page].flags : 0));

@@ -188,7 +188,7 @@ static void check_a_run(const struct virt_paging *paging, bool has_changes)
 			"a record that cannot be");
 		if (has_changes)
 			continue;
-		walk_gva(guest_partition, paging, GVA(record->gva), access, &walk);
+		walk_gva(&guest_vp->view, paging, GVA(record->gva), access, &walk);
 		require(walk.code == record->code && walk.gpa.a == record->gpa &&
 				walk.error_code == record->error_code &&
 				walk.level == record->level &&
@@ -254,7 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		paging.pkrs = (uint32_t)input.pdpte[1];
 	}
 
-	walk_gva(guest_partition, &paging, GVA(input.gva), input.access, &walk);
+	walk_gva(&guest_vp->view, &paging, GVA(input.gva), input.access, &walk);
 	require(walk.code <= 6, "no such code");
 	if (!has_changes)
 		check_reference(&paging, &walk);

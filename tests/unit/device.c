@@ -16,7 +16,7 @@ static void a_store_is_one_round_trip(void)
 	CHECK_EQ(record_number(4), 0x55667788);
 	CHECK_EQ(guest_regs()->rip, 0x1002);
 	CHECK(guest_regs()->changed);
-	CHECK_EQ(hv.stats.emulated, 1);
+	CHECK_EQ(test_root.emulated, 1);
 	CHECK(device_is_idle(guest_vp));
 	CHECK_EQ(run_again(), DEVICE_RESUME);
 	CHECK_EQ(guest_regs()->rip, 0x1002);
@@ -48,7 +48,7 @@ static void a_load_is_one_round_trip(void)
 		CHECK_EQ(guest_regs()->rip, i == 1 ? 0x1003 : 0x1002);
 		CHECK(guest_regs()->changed);
 		CHECK(device_is_idle(guest_vp));
-		CHECK_EQ(hv.stats.emulated, 1);
+		CHECK_EQ(test_root.emulated, 1);
 	}
 }
 
@@ -128,7 +128,7 @@ static void a_client_that_moves_rip_gives_it_up(void)
 	before = *guest_regs();
 	CHECK_EQ(run_again(), DEVICE_RESUME);
 	check_untouched(&before);
-	CHECK_EQ(hv.stats.emulated, 0);
+	CHECK_EQ(test_root.emulated, 0);
 }
 
 static void a_client_that_changes_the_mode_gives_it_up(void)
@@ -267,7 +267,7 @@ static void what_is_not_ours_is_left_alone(void)
 	guest_protect(1, 0);
 	CHECK_EQ(at_memory(DEVICE, true), DEVICE_PLAIN);
 	check_untouched(&before);
-	CHECK_EQ(hv.stats.emulated, 0);
+	CHECK_EQ(test_root.emulated, 0);
 }
 
 static void an_instruction_cut_off_by_its_page_is_left_alone(void)
@@ -330,7 +330,7 @@ static void a_spurious_exit_completes_in_ram(void)
 	CHECK_EQ(at_memory(0x8001, true), DEVICE_RESUME);
 	CHECK_EQ(guest_memory[8][1], 7);
 	CHECK_EQ(guest_regs()->rip, 0x1003);
-	CHECK_EQ(hv.stats.emulated, 1);
+	CHECK_EQ(test_root.emulated, 1);
 }
 
 static void locked_sizes(void)
@@ -370,9 +370,9 @@ static void locked_sizes(void)
 static unsigned int n_changes;
 
 /* Another processor of the root writes to page 8 each time before it is looked up, which is whenever it is used. */
-struct gpa_page __real_gpa_find_page(struct partition *partition, gpa_t gpa);
-struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa);
-struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa)
+struct gpa_page __real_gpa_find_page(struct gpa_view *view, gpa_t gpa);
+struct gpa_page __wrap_gpa_find_page(struct gpa_view *view, gpa_t gpa);
+struct gpa_page __wrap_gpa_find_page(struct gpa_view *view, gpa_t gpa)
 {
 	struct gpa_page page;
 
@@ -380,9 +380,9 @@ struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa)
 		n_changes--;
 		guest_memory[8][0]++;
 	}
-	page = __real_gpa_find_page(partition, gpa);
+	page = __real_gpa_find_page(view, gpa);
 	if (n_changes)
-		memset(partition->cache, 0, sizeof(partition->cache));
+		memset(guest_vp->view.cache, 0, sizeof(guest_vp->view.cache));
 	return page;
 }
 

@@ -58,7 +58,7 @@ static void see(const struct move *move, bool is_exact, struct seen *seen)
 	seen->rflags = guest_regs()->rflags;
 	seen->shadow = virt_get(guest_vp->virt, VIRT_SHADOW);
 	CHECK(device_is_idle(guest_vp));
-	CHECK_EQ(hv.stats.emulated, 1);
+	CHECK_EQ(test_root.emulated, 1);
 }
 
 /* A random move whose operand lies in the device; false if these bytes are none. */

@@ -27,7 +27,7 @@ static void a_rep_store_comes_in_runs(void)
 		CHECK_EQ(device_is_idle(guest_vp), i == 2);
 	}
 	CHECK_EQ(run_again(), DEVICE_RESUME);
-	CHECK_EQ(hv.stats.emulated, 1);
+	CHECK_EQ(test_root.emulated, 1);
 }
 
 static void a_rep_copy_from_a_device(void)
@@ -172,7 +172,7 @@ static void out_is_not_decoded(void)
 	}
 	CHECK(guest_is_unseen());
 	CHECK_EQ(fake.n_skips, 3);
-	CHECK_EQ(hv.stats.emulated, 3);
+	CHECK_EQ(test_root.emulated, 3);
 }
 
 static void in_is_not_decoded(void)

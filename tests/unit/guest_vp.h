@@ -39,6 +39,7 @@ static inline void guest_protect(uint64_t n, uint64_t rights)
 			   S_OK);
 	else
 		REQUIRE_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, guest_handle, gpa, PAGE_SIZE), S_OK);
+	look(guest_vp);
 }
 
 /* Has no page of guest memory been looked up since the last change of the map? What is found is remembered. */
@@ -46,7 +47,7 @@ static inline bool guest_is_unseen(void)
 {
 	static const struct gpa_cached nothing[GPA_CACHED];
 
-	return !memcmp(guest_partition->cache, nothing, sizeof(nothing));
+	return !memcmp(guest_vp->view.cache, nothing, sizeof(nothing));
 }
 
 /* What the shared page says of an error is forgotten; has anything been said since? */
@@ -79,7 +80,7 @@ static inline void guest_begin(void)
 	guest_regs()->rflags = RFLAGS_ONE;
 	memset(guest_shared, 0x5a, sizeof(*guest_shared));
 	guest_hush();
-	hv.stats.emulated = 0;
+	test_root.emulated = 0;
 }
 
 /* A new machine. What the partition emulates, WHIT_EMULATE_…, and its WHvPartitionPropertyCodeLocalApicEmulationMode. */

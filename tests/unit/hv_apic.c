@@ -242,6 +242,14 @@ static void apic_base_follows_the_state_diagram(void)
 	REQUIRE_EQ(guest_get(vp, APIC_LDR), 0);
 }
 
+/* The end of a call, or the top of the loop in Run: the page of the APICs follows the mode. */
+static void settle_page(struct vp *vp)
+{
+	if (vp->apic.page_is_due)
+		gpa_apic_page(vp->partition);
+	vp->apic.page_is_due = false;
+}
+
 static void processor_is_told_of_modes(void)
 {
 	const struct virt_vp *virt;
@@ -256,11 +264,13 @@ static void processor_is_told_of_modes(void)
 	REQUIRE(virt->apic_access.a);
 	REQUIRE_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).spa.a,
 		   virt->apic_access.a);
-	REQUIRE(!gpa_page(partition_of(apics), GPA(APIC_PAGE)).ptr);
+	REQUIRE(!page_at(apics, (APIC_PAGE)).ptr);
 	enter_x2apic(vp);
+	settle_page(vp);
 	REQUIRE_EQ(virt->apic_mode, VIRT_APIC_X2APIC);
 	REQUIRE(!virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights);
 	REQUIRE(apic_set_base(vp, APIC_PAGE | APIC_BASE_ENABLE));
+	settle_page(vp);
 	REQUIRE_EQ(virt_space_lookup(&partition_of(apics)->space, GPA(APIC_PAGE)).rights,
 		   VIRT_READ | VIRT_WRITE);
 	delete_all(apics);
@@ -685,8 +695,8 @@ static void mapped_memory_is_behind_the_page(void)
 		source = (page + big - 1) & ~(big - 1);
 		next_page = source + big;
 		REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, base, big, 7), S_OK);
-		REQUIRE(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
-		REQUIRE(gpa_page(partition, GPA(APIC_PAGE + 0x1000)).ptr ==
+		REQUIRE(!page_at(partition->handle, (APIC_PAGE)).ptr);
+		REQUIRE(page_at(partition->handle, (APIC_PAGE + 0x1000)).ptr ==
 			(uint8_t *)at(source + (APIC_PAGE - base) + 0x1000));
 		REQUIRE_EQ(partition->mapped_pages[0], 511);
 		REQUIRE_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights,
@@ -697,11 +707,13 @@ static void mapped_memory_is_behind_the_page(void)
 		REQUIRE_EQ(CALL(WHIT_CALL_QUERY_DIRTY, apics, APIC_PAGE, 0x1000, 0, 0), S_OK);
 		REQUIRE_EQ(CALL(WHIT_CALL_ADVISE_GPA_RANGE, apics, base, big, 1, 0), S_OK);
 		enter_x2apic(apic_vp(0));
+		settle_page(apic_vp(0));
 		REQUIRE(!virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights);
 		REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, apics, source, APIC_PAGE, 0x1000, 7),
 			   S_OK);
-		REQUIRE(!gpa_page(partition, GPA(APIC_PAGE)).ptr);
+		REQUIRE(!page_at(partition->handle, (APIC_PAGE)).ptr);
 		REQUIRE(apic_set_base(apic_vp(0), APIC_PAGE | APIC_BASE_ENABLE));
+		settle_page(apic_vp(0));
 		REQUIRE_EQ(CALL(WHIT_CALL_UNMAP_GPA_RANGE, apics, base, big), S_OK);
 		REQUIRE_EQ(virt_space_lookup(&partition->space, GPA(APIC_PAGE)).rights,
 			   help ? 3 : 0);

@@ -22,7 +22,7 @@ static uint32_t whole(uint64_t code, uint64_t gpa, uint64_t n_bytes, uint64_t r9
 			REQUIRE_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
-		REQUIRE_EQ(fake.n_stale, 0);
+		check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 		if (result != WHIT_S_MORE)
 			return result;
 		REQUIRE(n > 0 && n < n_bytes && !PAGE_OFFSET(n));
@@ -52,7 +52,7 @@ static uint32_t map(uint64_t source, uint64_t gpa, uint64_t n_bytes, uint64_t fl
 			REQUIRE_EQ(lend_all(handle, test_pages(n), n), S_OK);
 			continue;
 		}
-		REQUIRE_EQ(fake.n_stale, 0);
+		check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 		if (result != WHIT_S_MORE)
 			return result;
 		source += n;
@@ -294,7 +294,7 @@ static uint32_t query(uint64_t gpa, uint64_t n_pages, uint64_t flags)
 
 	memset(at(buffer), 0xcc, PAGE_SIZE);
 	result = CALL(WHIT_CALL_QUERY_DIRTY, handle, gpa, n_pages * PAGE_SIZE, buffer, flags);
-	REQUIRE_EQ(fake.n_stale, 0);
+	check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 	memcpy(words, at(buffer), sizeof(words));
 	next_page = buffer;
 	return result;
@@ -305,7 +305,7 @@ static void writes_are_seen_once(bool has_flags)
 	start(has_flags);
 	REQUIRE_EQ(map(1 * GIB, GPA0, 4 * MIB, RWX | TRACK), S_OK);
 	REQUIRE_EQ(leaf_at(GPA0 + MIB).level, LEVEL_4K);
-	REQUIRE_EQ(gpa_page(partition_of(handle), GPA(GPA0)).rights, RWX | TRACK);
+	REQUIRE_EQ(page_at(handle, (GPA0)).rights, RWX | TRACK);
 	REQUIRE(guest_write(GPA0 + 3 * PAGE_SIZE + 5));
 	REQUIRE(guest_write(GPA0 + 3 * PAGE_SIZE + 5));
 	REQUIRE(guest_write(GPA0 + 2 * MIB - 1));
@@ -489,7 +489,7 @@ static void a_walk_through_rom_ends_the_use_of_flags(void)
 	REQUIRE(guest_write(GPA0));
 	REQUIRE(gpa_resolve(partition_of(handle), &walk));
 	REQUIRE(!fake_notes_writes(&partition_of(handle)->space));
-	REQUIRE_EQ(fake.n_stale, 0);
+	check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
 	REQUIRE(!gpa_resolve(partition_of(handle), &walk)); /* it is a write, then */
 	REQUIRE_EQ(query(GPA0, 1, 0), S_OK);
 	REQUIRE_EQ(words[0], 1);

@@ -213,7 +213,7 @@ static uint32_t random_call(void)
 			     random_below(&rng, 16) ? 1 + random_below(&rng, 60) : random_word());
 
 		/* A handle that is forgotten could not be deleted at the end. */
-		if ((result == S_OK || result == WHIT_S_MORE) && !partition_peek(handles[slot])) {
+		if ((result == S_OK || result == WHIT_S_MORE) && !peek(handles[slot])) {
 			handles[slot] = out_rdx;
 		} else if (result == S_OK || result == WHIT_S_MORE) {
 			delete_all(out_rdx);
@@ -341,11 +341,11 @@ static void check_invariants(void)
 	REQUIRE_EQ(fake_count_pages(&hv.heap), hv.heap.count);
 	REQUIRE_EQ(hv.heap.count + fake_count_tables(&hv.root_space), heap_at_start);
 	for (unsigned int i = 0; i < N_HANDLES; i++) {
-		struct partition *partition = partition_peek(handles[i]);
+		struct partition *partition = peek(handles[i]);
 
 		if (!partition)
 			continue;
-		REQUIRE_EQ(partition->users, 0);
+		REQUIRE_EQ(partition->gate.turn % 2, 0);
 		REQUIRE_EQ(partition->lock.held, 0);
 		n_counted += partition->n_lent;
 		if (!partition->is_dying)
@@ -353,7 +353,7 @@ static void check_invariants(void)
 	}
 	REQUIRE_EQ(hv.lock.held, 0);
 	for (unsigned int i = 0; i < N_HANDLES; i++)
-		if (partition_peek(handles[i]) && partition_peek(handles[i])->is_dying)
+		if (peek(handles[i]) && peek(handles[i])->is_dying)
 			return; /* its pages are on the way back */
 	REQUIRE_EQ(n_counted, n_lent);
 }
@@ -375,7 +375,7 @@ static void a_hostile_root_breaks_nothing(void)
 	REQUIRE(n_ok > N_CALLS / 20); /* the calls are not all nonsense */
 	REQUIRE(fake.n_runs > 500);
 	for (unsigned int i = 0; i < N_HANDLES; i++)
-		if (partition_peek(handles[i]))
+		if (peek(handles[i]))
 			delete_all(handles[i]);
 	for (uint64_t page = 0; page < fake.ram_bytes; page += PAGE_SIZE) {
 		REQUIRE_EQ(frames_kind(SPA(page)), FRAME_PLAIN);

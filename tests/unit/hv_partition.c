@@ -422,22 +422,9 @@ static void the_thousandth_partition_costs_what_the_first_does(void)
 	REQUIRE_EQ(frames_uses(SPA(256 * MIB), LEVEL_4K), 0);
 }
 
-/* Where the root runs on several processors nothing of a partition is safe yet: there are none. */
-static void several_processors_have_no_partitions(void)
-{
-	machine(256 * MIB);
-	hv.n_cpus = 2;
-	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_PARTITION, test_pages(8), 8), E_NOTIMPL);
-	check_clean();
-	hv.n_cpus = 1;
-	delete_all(created(8));
-	check_clean();
-}
-
 int main(void)
 {
 	static const struct test tests[] = {
-		TEST(several_processors_have_no_partitions),
 		TEST(lent_pages_vanish_and_come_back_zeroed),
 		TEST(create_says_how_many_pages_it_needs),
 		TEST(long_loans_are_cut),

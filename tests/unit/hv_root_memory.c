@@ -16,14 +16,14 @@ static struct random rng = { 1 };
 #define ALL  (VIRT_READ | VIRT_WRITE | VIRT_EXECUTE)
 #define ONES (VIRT_READ | VIRT_EXECUTE)
 
-static struct virt_leaf look(uint64_t address)
+static struct virt_leaf leaf_at(uint64_t address)
 {
 	return virt_space_lookup(&hv.root_space, GPA(address));
 }
 
 static void check_identity(uint64_t address, unsigned int level, uint8_t type)
 {
-	const struct virt_leaf leaf = look(address);
+	const struct virt_leaf leaf = leaf_at(address);
 
 	REQUIRE_EQ(leaf.rights, ALL);
 	REQUIRE_EQ(leaf.level, level);
@@ -34,7 +34,7 @@ static void check_identity(uint64_t address, unsigned int level, uint8_t type)
 /* Nothing, or the page of ones. */
 static void check_hidden(uint64_t address)
 {
-	const struct virt_leaf leaf = look(address);
+	const struct virt_leaf leaf = leaf_at(address);
 
 	REQUIRE_EQ(leaf.level, LEVEL_4K);
 	REQUIRE(!leaf.rights || (leaf.rights == ONES && leaf.spa.a == hv.ones.a));
@@ -56,7 +56,7 @@ static void root_sees_everything_but_the_block(void)
 	check_identity(3 * GIB + 5 * PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
 	check_identity(3 * GIB + 2 * MIB, LEVEL_2M, MEMTYPE_UC);
 	check_identity(6 * GIB - 1, LEVEL_1G, MEMTYPE_WB);
-	REQUIRE_EQ(look(6 * GIB).rights, 0);
+	REQUIRE_EQ(leaf_at(6 * GIB).rights, 0);
 }
 
 /* A block that is not aligned to large pages is hidden to the page. */
@@ -94,7 +94,7 @@ static unsigned int retype(void)
 
 		is_done = root_memory_retype(!n_calls++);
 		REQUIRE(fake.n_type_questions - before <= MOST_QUESTIONS);
-		REQUIRE_EQ(fake.n_stale, 0);
+		check_gate(&hv.root_space, &hv.root_gate);
 		REQUIRE(n_calls < 100000);
 	} while (!is_done);
 	REQUIRE(root_memory_retype(false)); /* nothing is left */
@@ -107,7 +107,7 @@ static void memory_above_appears_when_touched(void)
 	uint64_t heap;
 
 	machine(256 * MIB);
-	REQUIRE_EQ(look(9 * GIB + 5).rights, 0);
+	REQUIRE_EQ(leaf_at(9 * GIB + 5).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB + 5);
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(9 * GIB + 5, LEVEL_1G, MEMTYPE_WB);
@@ -126,7 +126,7 @@ static void memory_above_appears_when_touched(void)
 	heap = hv.heap.count;
 	retype();
 	REQUIRE(hv.heap.count >= heap);
-	REQUIRE_EQ(look(9 * GIB).rights, 0);
+	REQUIRE_EQ(leaf_at(9 * GIB).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB);
 	fault_of(exit);
 	check_identity(9 * GIB, LEVEL_1G, MEMTYPE_UC);
@@ -191,7 +191,7 @@ static void retype_is_cut_into_short_parts(void)
 		check_hidden(pages + i * 2 * MIB);
 		check_identity(pages + i * 2 * MIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
 	}
-	REQUIRE_EQ(look((1ull << 40) - 1).rights, 0);
+	REQUIRE_EQ(leaf_at((1ull << 40) - 1).rights, 0);
 	fake.uncached_bytes = 0;
 	retype();
 	check_identity(pages + 2 * MIB - PAGE_SIZE, LEVEL_4K, MEMTYPE_WB);
@@ -212,7 +212,7 @@ static void memory_on_demand_is_one_block(void)
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	REQUIRE(fake.n_type_questions - questions <= 3);
 	check_identity(9 * GIB + 5, LEVEL_4K, MEMTYPE_WB);
-	REQUIRE_EQ(look(9 * GIB + PAGE_SIZE).rights, 0);
+	REQUIRE_EQ(leaf_at(9 * GIB + PAGE_SIZE).rights, 0);
 	exit.memory.gpa = GPA(9 * GIB + PAGE_SIZE);
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(9 * GIB + PAGE_SIZE, LEVEL_4K, MEMTYPE_UC);
@@ -227,20 +227,20 @@ static void hidden_memory_reads_as_ones(void)
 	uint64_t handle;
 
 	machine(256 * MIB);
-	REQUIRE_EQ(look(BLOCK_BASE + 8200).rights, 0);
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 8200).rights, 0);
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	REQUIRE_EQ(hv.stats.hidden_reads, 1);
 	REQUIRE_EQ(hv.stats.hidden_writes, 0);
-	REQUIRE_EQ(look(BLOCK_BASE + 8200).rights, ONES);
-	REQUIRE_EQ(look(BLOCK_BASE + 8200).level, LEVEL_4K);
-	REQUIRE(is_ones(at(look(BLOCK_BASE + 8200).spa.a)));
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 8200).rights, ONES);
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 8200).level, LEVEL_4K);
+	REQUIRE(is_ones(at(leaf_at(BLOCK_BASE + 8200).spa.a)));
 	check_hidden(BLOCK_BASE + 3 * PAGE_SIZE);
 	/* A lent page too, and it is the root's own again afterwards. */
 	heap_at_start = hv.heap.count;
 	handle = created(4);
 	exit.memory.gpa = GPA(BLOCK_BASE + 32 * MIB + PAGE_SIZE);
 	fault_of(exit);
-	REQUIRE_EQ(look(exit.memory.gpa.a).spa.a, hv.ones.a);
+	REQUIRE_EQ(leaf_at(exit.memory.gpa.a).spa.a, hv.ones.a);
 	delete_all(handle);
 	check_identity(exit.memory.gpa.a, LEVEL_2M, MEMTYPE_WB);
 	check_clean();
@@ -268,7 +268,7 @@ static void an_address_with_a_key_leads_nowhere(void)
 
 			exit.memory.gpa = GPA(key << 34 | (i % 2 ? BLOCK_BASE + 8 : lent + 8));
 			REQUIRE_EQ(fault_of(exit).vector, EXC_GP);
-			REQUIRE_EQ(look(exit.memory.gpa.a).rights, 0);
+			REQUIRE_EQ(leaf_at(exit.memory.gpa.a).rights, 0);
 		}
 	/* Nor by a call. */
 	REQUIRE_EQ(CALL(WHIT_CALL_LEND, handle, 1ull << 34 | next_page, 1), E_ACCESSDENIED);
@@ -286,19 +286,19 @@ static void fetch_and_walk_meet_ones_too(void)
 	machine(256 * MIB);
 	virt_set(test_root.virt, VIRT_CR2, 5);
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	REQUIRE_EQ(look(BLOCK_BASE + 4096).rights, ONES);
-	REQUIRE_EQ(look(BLOCK_BASE + 4096).spa.a, hv.ones.a);
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 4096).rights, ONES);
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 4096).spa.a, hv.ones.a);
 	exit.memory.is_fetch = false;
 	exit.memory.is_walk = exit.memory.is_read = exit.memory.gva_valid = true;
 	exit.memory.gpa = GPA(BLOCK_BASE + 8192);
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	REQUIRE_EQ(look(BLOCK_BASE + 8192).rights, ONES);
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 8192).rights, ONES);
 	REQUIRE_EQ(virt_get(test_root.virt, VIRT_CR2), 5);
 	/* The processor's load of PDPTEs has no linear address. */
 	exit.memory.is_walk = exit.memory.gva_valid = false;
 	exit.memory.gpa = GPA(BLOCK_BASE + 12288);
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-	REQUIRE_EQ(look(BLOCK_BASE + 12288).rights, ONES);
+	REQUIRE_EQ(leaf_at(BLOCK_BASE + 12288).rights, ONES);
 	REQUIRE_EQ(hv.stats.hidden_reads, 3);
 	REQUIRE_EQ(hv.stats.hidden_writes, 0);
 	REQUIRE_EQ(test_root.root_exits[VIRT_EXIT_MEMORY], 0);
@@ -326,10 +326,10 @@ static int execute(const struct need *needs, unsigned int n)
 				    .is_fetch = rights & VIRT_EXECUTE },
 		};
 
-		if (!(rights & ~look(needs[i].gpa).rights))
+		if (!(rights & ~leaf_at(needs[i].gpa).rights))
 			continue;
 		REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
-		REQUIRE_EQ(fake.n_stale, 0);
+		check_gate(&hv.root_space, &hv.root_gate);
 		if (++n_exits > 8 * n)
 			return -1;
 		i = ~0u;
@@ -344,7 +344,7 @@ static int write_to(uint64_t gpa)
 
 static uint64_t *seen_at(uint64_t gpa)
 {
-	const struct virt_leaf leaf = look(gpa);
+	const struct virt_leaf leaf = leaf_at(gpa);
 
 	REQUIRE_EQ(leaf.level, LEVEL_4K);
 	return (uint64_t *)at(leaf.spa.a + PAGE_OFFSET(gpa));
@@ -380,22 +380,22 @@ static void what_is_written_stays_until_its_sink_moves(void)
 
 	machine(256 * MIB);
 	for (unsigned int i = 0; i < 64; i++)
-		REQUIRE_EQ(look(hidden_page(i)).rights, 0);
+		REQUIRE_EQ(leaf_at(hidden_page(i)).rights, 0);
 	sum = hidden_sum();
 	REQUIRE_EQ(write_to(hidden_page(0) + 64), 1);
 	REQUIRE_EQ(hv.stats.hidden_writes, 1);
 	REQUIRE_EQ(hv.stats.hidden_reads, 0);
-	REQUIRE_EQ(look(hidden_page(0)).rights, ALL);
-	REQUIRE_EQ(look(hidden_page(0)).type, MEMTYPE_WB);
+	REQUIRE_EQ(leaf_at(hidden_page(0)).rights, ALL);
+	REQUIRE_EQ(leaf_at(hidden_page(0)).type, MEMTYPE_WB);
 	REQUIRE(is_ones(seen_at(hidden_page(0))));
-	first = look(hidden_page(0)).spa.a;
+	first = leaf_at(hidden_page(0)).spa.a;
 	REQUIRE(is_sink(SPA(first)));
 	*seen_at(hidden_page(0) + 64) = 0xabc;
 
 	/* A read that meets ones first, and then a write, which is to be seen. */
 	REQUIRE_EQ(execute(&(struct need) { hidden_page(1), VIRT_READ }, 1), 1);
 	REQUIRE_EQ(write_to(hidden_page(1)), 1);
-	REQUIRE(look(hidden_page(1)).spa.a != hv.ones.a);
+	REQUIRE(leaf_at(hidden_page(1)).spa.a != hv.ones.a);
 	/* A locked read and write is one fault. */
 	REQUIRE_EQ(execute(&(struct need) { hidden_page(2), VIRT_READ | VIRT_WRITE }, 1), 1);
 	REQUIRE_EQ(hv.stats.hidden_reads, 1);
@@ -408,10 +408,10 @@ static void what_is_written_stays_until_its_sink_moves(void)
 		REQUIRE_EQ(write_to(hidden_page(0)), 0);
 	}
 	REQUIRE_EQ(write_to(hidden_page(ROOT_SINKS)), 1);
-	REQUIRE_EQ(look(hidden_page(0)).spa.a, hv.ones.a);
-	REQUIRE_EQ(look(hidden_page(0)).rights, ONES);
+	REQUIRE_EQ(leaf_at(hidden_page(0)).spa.a, hv.ones.a);
+	REQUIRE_EQ(leaf_at(hidden_page(0)).rights, ONES);
 	REQUIRE(is_ones(at(hv.ones.a)));
-	REQUIRE_EQ(look(hidden_page(ROOT_SINKS)).spa.a, first);
+	REQUIRE_EQ(leaf_at(hidden_page(ROOT_SINKS)).spa.a, first);
 	REQUIRE(is_ones(at(first))); /* of what was written there nothing is seen elsewhere */
 	REQUIRE_EQ(*seen_at(hidden_page(3)), 3);
 	REQUIRE_EQ(hidden_sum(), sum);
@@ -478,15 +478,15 @@ static void a_page_that_is_shown_again_loses_its_sink(void)
 	handle = created(4);
 	REQUIRE_EQ(write_to(lent + PAGE_SIZE), 1);
 	REQUIRE_EQ(write_to(hidden_page(0)), 1);
-	sink = look(lent + PAGE_SIZE).spa.a;
+	sink = leaf_at(lent + PAGE_SIZE).spa.a;
 	memset(at(sink), 0x5a, PAGE_SIZE);
 	*seen_at(hidden_page(0)) = 77;
 	/* New memory types change nothing about hidden pages. */
 	fake.uncached_base = lent;
 	fake.uncached_bytes = 8 * PAGE_SIZE;
 	retype();
-	REQUIRE_EQ(look(lent + PAGE_SIZE).spa.a, sink);
-	REQUIRE_EQ(look(lent + PAGE_SIZE).type, MEMTYPE_WB);
+	REQUIRE_EQ(leaf_at(lent + PAGE_SIZE).spa.a, sink);
+	REQUIRE_EQ(leaf_at(lent + PAGE_SIZE).type, MEMTYPE_WB);
 	fake.uncached_bytes = 0;
 	retype();
 	delete_all(handle);
@@ -497,7 +497,7 @@ static void a_page_that_is_shown_again_loses_its_sink(void)
 	/* The page is lent once more, the old sink's turn comes: it stands nowhere else, and is as new. */
 	for (unsigned int i = 1; i < ROOT_SINKS; i++)
 		REQUIRE_EQ(write_to(hidden_page(i)), 1);
-	REQUIRE_EQ(look(hidden_page(ROOT_SINKS - 1)).spa.a, sink);
+	REQUIRE_EQ(leaf_at(hidden_page(ROOT_SINKS - 1)).spa.a, sink);
 	REQUIRE(is_ones(at(sink)));
 	check_identity(lent + PAGE_SIZE, LEVEL_2M, MEMTYPE_WB);
 	REQUIRE_EQ(*seen_at(hidden_page(0)), 77);
@@ -511,11 +511,11 @@ static void check_no_memory_needed(uint64_t base, uint64_t end)
 	for (uint64_t page = base; page < end; page += PAGE_SIZE) {
 		const unsigned int rights = page & PAGE_SIZE ? VIRT_READ : VIRT_EXECUTE;
 
-		REQUIRE_EQ(look(page).level, LEVEL_4K);
+		REQUIRE_EQ(leaf_at(page).level, LEVEL_4K);
 		REQUIRE(execute(&(struct need) { page, rights }, 1) >= 0);
 		REQUIRE(write_to(page) >= 0);
-		REQUIRE_EQ(look(page).rights, ALL);
-		REQUIRE(is_sink(look(page).spa));
+		REQUIRE_EQ(leaf_at(page).rights, ALL);
+		REQUIRE(is_sink(leaf_at(page).spa));
 	}
 	REQUIRE_EQ(hv.heap.count, 0);
 	hv.heap = heap;
@@ -551,7 +551,7 @@ static void hidden_memory_needs_no_heap(void)
 	heap = hv.heap;
 	hv.heap.count = 0;
 	REQUIRE_EQ(fault_of(exit).vector, EXC_GP);
-	REQUIRE_EQ(look(600 * GIB).rights, 0);
+	REQUIRE_EQ(leaf_at(600 * GIB).rights, 0);
 	hv.heap = heap;
 	REQUIRE_EQ(fault_of(exit).type, VIRT_EVENT_NONE);
 	check_identity(600 * GIB, LEVEL_1G, MEMTYPE_WB);

@@ -10,6 +10,8 @@
 
 #include "arch/fake/fake.h"
 #include "hv/mem/frame.h"
+#include "hv/mem/handle.h"
+#include "hv/owner.h"
 #include "hv/mem/gpa.h"
 #include "hv/hv.h"
 #include "hv/root.h"
@@ -29,9 +31,11 @@
 
 #define BLOCK_BASE (16 * MIB)
 
-static struct root test_root;
+#define test_root (hv.roots[0]) /* the first processor, which makes all calls */
+
 static uint64_t next_page; /* of test_pages() */
 static uint64_t heap_at_start;
+static const struct gate *asked; /* of check_gate(), on this machine */
 
 /* A machine with the block there; RAM for the tests to use as the root begins behind it. */
 static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
@@ -39,11 +43,11 @@ static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
 	struct whit_handover *handover = fake_handover(block_base, block_bytes);
 
 	REQUIRE_EQ(hv_init(handover), WHIT_LAUNCH_OK);
-	memset(&test_root, 0, sizeof(test_root));
 	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
 	REQUIRE(test_root.virt != NULL);
 	test_root.xcr0 = 1;
 	next_page = block_base + block_bytes;
+	asked = NULL;
 	heap_at_start = hv.heap.count;
 }
 
@@ -181,9 +185,18 @@ static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
 	return set_up_with(n_lent, n_vps, WHvX64LocalApicEmulationModeNone, 0);
 }
 
+/* The partition of a handle, dying ones too; NULL if there is none. */
+static inline struct partition *peek(uint64_t handle)
+{
+	struct partition *const partition = handle_look(&test_root, handle);
+
+	handle_done(&test_root);
+	return partition;
+}
+
 static inline struct partition *partition_of(uint64_t handle)
 {
-	struct partition *partition = partition_peek(handle);
+	struct partition *partition = peek(handle);
 
 	REQUIRE(partition != NULL);
 	return partition;
@@ -195,6 +208,37 @@ static inline struct vp *vp_of(uint64_t handle, uint32_t index)
 
 	REQUIRE(vp != NULL);
 	return vp;
+}
+
+/* What Run and every call on a VP do first: what the VP knows of its space is no older than the space. */
+static inline void look(struct vp *vp)
+{
+	if (gpa_look(&vp->view, gate_turn(&vp->partition->gate)))
+		virt_renew(vp->virt);
+}
+
+/* A page of a partition's space, as a VP that knows nothing finds it. */
+static inline struct gpa_page page_at(uint64_t handle, uint64_t gpa)
+{
+	struct gpa_view view = { .partition = partition_of(handle) };
+
+	return gpa_page(&view, GPA(gpa));
+}
+
+/*
+ * The gate of a space is open, and has turned if something was taken away since the last question: so everybody who
+ * uses the space was out, and is renewed.
+ */
+static inline void check_gate(const struct virt_space *space, const struct gate *gate)
+{
+	static uint64_t changed_at, turn;
+
+	REQUIRE_EQ(gate->turn % 2, 0);
+	if (asked == gate && fake_changed_at(space) > changed_at)
+		REQUIRE(gate->turn > turn);
+	asked = gate;
+	changed_at = fake_changed_at(space);
+	turn = gate->turn;
 }
 
 /* Delete, as often as it asks for; returns how many calls that took. */

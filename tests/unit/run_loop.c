@@ -242,11 +242,11 @@ static void hidden_instructions_give_ud(void)
 
 	world_init();
 	world_protected_mode();
-	n_hypercalls = hv.stats.hypercalls;
+	n_hypercalls = test_root.hypercalls;
 	for (unsigned int i = 0; i < 3; i++)
 		check_child_faults(&(struct virt_exit) { .reason = reasons[i], .insn_length = 3 },
 				   EXC_UD);
-	CHECK_EQ(hv.stats.hypercalls, n_hypercalls);
+	CHECK_EQ(test_root.hypercalls, n_hypercalls);
 }
 
 /* A child has no counters; the fault is one like others: RF is set, and the client can have it. */
@@ -573,7 +573,7 @@ static void emulator_is_asked_only_for_its_property(void)
 	CHECK_EQ(run_child(), S_OK);
 	CHECK_EQ(record_u32(0), WHvRunVpExitReasonMemoryAccess);
 	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
-	CHECK_EQ(hv.stats.emulated, 0);
+	CHECK_EQ(test_root.emulated, 0);
 }
 
 static void emulator_outcomes(void)
@@ -637,7 +637,7 @@ static void emulator_outcomes(void)
 		CHECK_EQ(record_u32(0), cases[i].reason);
 		CHECK_EQ(delivered.type, cases[i].outcome == DEVICE_INJECTED ? VIRT_EVENT_EXCEPTION
 									     : VIRT_EVENT_NONE);
-		CHECK_EQ(hv.stats.emulated,
+		CHECK_EQ(test_root.emulated,
 			 cases[i].outcome == DEVICE_RESUME || cases[i].outcome == DEVICE_EXIT);
 	}
 }
@@ -663,7 +663,7 @@ static void waiting_instruction_goes_on_before_the_guest(void)
 		push_interrupt();
 		CHECK_EQ(run_child(), WHIT_S_AGAIN);
 		CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA + 2);
-		CHECK_EQ(hv.stats.emulated, 1);
+		CHECK_EQ(test_root.emulated, 1);
 	}
 }
 

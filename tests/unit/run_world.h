@@ -188,7 +188,10 @@ static uint64_t wake_time; /* with WHIT_S_IDLE */
 /* Run the child on what has been pushed; all of it must be used. */
 static inline uint32_t run_child(void)
 {
-	const uint32_t result = vp_run(child, &test_root, &wake_time);
+	uint32_t result;
+
+	REQUIRE(owner_claim_run(child, 0) == OWNER_OK);
+	result = vp_run(child, &test_root, &wake_time);
 
 	CHECK_EQ(fake.next_exit, fake.n_exits);
 	CHECK(fake.switched_in == test_root.virt);

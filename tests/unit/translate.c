@@ -251,7 +251,7 @@ static void a_run_is_what_its_pages_are(void)
 		for (unsigned int j = 0; j < count; j++) {
 			const uint64_t gva = first + j * 4096ull;
 
-			walk_gva(guest_partition, &vp_paging, GVA(gva), access, &walk);
+			walk_gva(&guest_vp->view, &vp_paging, GVA(gva), access, &walk);
 			CHECK_EQ(records[j].gva, gva);
 			CHECK_EQ(records[j].code, walk.code);
 			CHECK_EQ(records[j].gpa, walk.gpa.a);

@@ -57,8 +57,8 @@ static void walk_both(const struct virt_paging *paging, uint64_t gva, unsigned i
 	struct walk again, anew;
 
 	n_known += walk_is_known(guest_partition, paging, GVA(gva), access, memo);
-	walk_again(guest_partition, paging, GVA(gva), access, memo, &again);
-	walk_gva(guest_partition, paging, GVA(gva), access, &anew);
+	walk_again(&guest_vp->view, paging, GVA(gva), access, memo, &again);
+	walk_gva(&guest_vp->view, paging, GVA(gva), access, &anew);
 	CHECK_EQ(again.code, anew.code);
 	CHECK_EQ(again.error_code, anew.error_code);
 	CHECK_EQ(again.gpa.a, anew.gpa.a);
@@ -116,7 +116,7 @@ static struct walk walk;
 static void go(uint64_t gva, unsigned int access)
 {
 	count_begin();
-	walk_gva(guest_partition, &vp_paging, GVA(gva), access, &walk);
+	walk_gva(&guest_vp->view, &vp_paging, GVA(gva), access, &walk);
 	count_end();
 }
 
@@ -482,7 +482,7 @@ static void no_concurrent_update_is_lost(void)
 		return;
 	}
 	while (counter_runs) {
-		walk_gva(guest_partition, &vp_paging, GVA(0x1234), WALK_WRITE | WALK_SET_BITS,
+		walk_gva(&guest_vp->view, &vp_paging, GVA(0x1234), WALK_WRITE | WALK_SET_BITS,
 			 &walk);
 		CHECK(!walk.code || (walk.code == 1 && !walk.level));
 	}

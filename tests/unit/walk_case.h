@@ -231,7 +231,7 @@ static inline void case_check(struct ref_in *in, struct ref_out *wanted)
 		twin[wanted->sets[i].gpa >> 12][wanted->sets[i].gpa & 4095] |=
 			(uint8_t)wanted->sets[i].bits;
 	case_paging(in, &paging);
-	walk_gva(guest_partition, &paging, GVA(in->gva), case_access(in), &found);
+	walk_gva(&guest_vp->view, &paging, GVA(in->gva), case_access(in), &found);
 	CHECK_EQ(found.code, wanted->code);
 	CHECK_EQ(found.error_code, wanted->error_code);
 	CHECK_EQ(found.gpa.a, wanted->gpa);

@@ -66,7 +66,7 @@ static inline void use_registers(void)
 
 static inline void forget_pages(void)
 {
-	memset(guest_partition->cache, 0, sizeof(guest_partition->cache));
+	memset(guest_vp->view.cache, 0, sizeof(guest_vp->view.cache));
 }
 
 static inline unsigned int pages_asked(void)
@@ -74,9 +74,9 @@ static inline unsigned int pages_asked(void)
 	unsigned int pages = 0;
 
 	for (unsigned int i = 0; i < GPA_CACHED; i++)
-		if (guest_partition->cache[i].gpa)
-			pages |= guest_partition->cache[i].gpa >> PAGE_SHIFT == i ? 1u << i
-										  : OTHER_PAGES;
+		if (guest_vp->view.cache[i].gpa)
+			pages |= guest_vp->view.cache[i].gpa >> PAGE_SHIFT == i ? 1u << i
+										: OTHER_PAGES;
 	return pages;
 }
 

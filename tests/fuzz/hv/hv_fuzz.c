@@ -100,8 +100,7 @@ bool is_roots(uint64_t spa, uint64_t n_bytes)
 
 struct vp *vp_at(unsigned int slot, unsigned int index)
 {
-	struct partition *const partition =
-		world.handles[slot] ? partition_peek(world.handles[slot]) : NULL;
+	struct partition *const partition = world.handles[slot] ? peek(world.handles[slot]) : NULL;
 
 	return partition ? partition_vp(partition, index) : NULL;
 }

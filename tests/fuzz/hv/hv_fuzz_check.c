@@ -108,7 +108,7 @@ void check_world(void)
 
 		if (!world.handles[slot])
 			continue;
-		partition = partition_peek(world.handles[slot]);
+		partition = peek(world.handles[slot]);
 		PROMISE(partition);
 		check_partition(partition);
 		n_partitions++;
@@ -217,7 +217,7 @@ void check_digest_take(struct digest *digest)
 	for (unsigned int slot = 0; slot < MAX_PARTITIONS; slot++) {
 		if (!world.handles[slot])
 			continue;
-		digest->partition[slot] = digest_partition(partition_peek(world.handles[slot]));
+		digest->partition[slot] = digest_partition(peek(world.handles[slot]));
 		for (unsigned int i = 0; i < MAX_VPS; i++) {
 			const struct vp *const vp = vp_at(slot, i);
 

@@ -262,7 +262,7 @@ static struct partition *partition_of(const struct virt_vp *vp, unsigned int *sl
 {
 	for (*slot = 0; *slot < MAX_PARTITIONS; (*slot)++) {
 		struct partition *const partition =
-			world.handles[*slot] ? partition_peek(world.handles[*slot]) : NULL;
+			world.handles[*slot] ? peek(world.handles[*slot]) : NULL;
 
 		if (partition && &partition->space == vp->space)
 			return partition;
