@@ -25,39 +25,6 @@ DECLARE_GUEST(bench_mmio_read);
 DECLARE_GUEST(bench_rep_outsb);
 DECLARE_GUEST(bench_halt);
 
-/* loops.asm */
-void bench_nothing(uint64_t n);
-void bench_vmcall(uint64_t n);
-void bench_cpuid(uint64_t n);
-
-static bool has_failed;
-
-void bench_report(const char *name, uint64_t ticks)
-{
-	terminal_print("bench %s %lu ticks\n", name, (unsigned long)ticks);
-}
-
-void bench_fail(const char *name, HRESULT hr, uint32_t reason)
-{
-	terminal_print("FAIL bench %s: %08x, exit %x\n", name, (unsigned int)hr, reason);
-	has_failed = true;
-}
-
-uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n)
-{
-	uint64_t least = ~0ull;
-
-	for (unsigned int i = 0; i < BATCHES; i++) {
-		uint64_t start = bench_tsc(), ticks;
-
-		batch(n);
-		ticks = bench_tsc() - start;
-		if (ticks < least)
-			least = ticks;
-	}
-	return least;
-}
-
 static void in_the_root(void)
 {
 	uint64_t empty = bench_best(bench_nothing, PER_BATCH);
@@ -490,7 +457,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 		bench_longest();
 		memory();
 	}
-	terminal_print(has_failed ? "bench: FAILED\n" : "bench: done\n");
+	terminal_print(bench_has_failed ? "bench: FAILED\n" : "bench: done\n");
 	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
 	return EFI_ABORTED;
 }

@@ -3,12 +3,15 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "whp/WinHvPlatform.h"
 
 #define BATCHES	  10u
 #define PER_BATCH 100u
+
+extern bool bench_has_failed;
 
 /* A line of the output. */
 void bench_report(const char *name, uint64_t ticks);
@@ -19,7 +22,13 @@ void bench_fail(const char *name, HRESULT hr, uint32_t reason);
 /* The least that a batch of n takes, in all. */
 uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n);
 
-/* loops.asm */
+/*
+ * loops.asm, System V convention: nothing n times, in LOOP_INSNS instructions each; the same with a VMCALL, a CPUID.
+ */
+#define LOOP_INSNS 4u
+void bench_nothing(uint64_t n);
+void bench_vmcall(uint64_t n);
+void bench_cpuid(uint64_t n);
 uint64_t bench_tsc(void);
 
 /* Local APIC, registers, extended state: bench_vp.c. */
