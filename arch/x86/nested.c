@@ -28,6 +28,12 @@ static uint64_t *table_of(uint64_t entry)
 	return virt_ptr(SPA(entry & NESTED_ADDR));
 }
 
+/* The processor sets bits in it meanwhile, and another one may be filling a hole. */
+static uint64_t load(const uint64_t *entry)
+{
+	return __atomic_load_n(entry, __ATOMIC_RELAXED);
+}
+
 /*
  * The entry of `gpa` in the deepest table that there is, down to level `stop`; its level by *level.
  */
@@ -38,7 +44,7 @@ static uint64_t *walk(const struct virt_space *space, uint64_t gpa, unsigned int
 	unsigned int at = NESTED_TOP_LEVEL, shift = LEVEL_SHIFT(NESTED_TOP_LEVEL);
 
 	for (; at > stop; at--) {
-		const uint64_t value = *entry;
+		const uint64_t value = load(entry);
 
 		if (!(value & nested_format.present) || (value & NESTED_LEAF))
 			break;
@@ -163,7 +169,7 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 
 	if (gpa.a >> NESTED_GPA_BITS)
 		return leaf;
-	entry = *walk(space, gpa.a, LEVEL_4K, &level);
+	entry = load(walk(space, gpa.a, LEVEL_4K, &level));
 	leaf.level = (uint8_t)(level > LEVEL_1G ? LEVEL_1G : level);
 	if (!entry)
 		return leaf;
@@ -219,7 +225,7 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	if (gpa.a >> NESTED_GPA_BITS)
 		return !leaf.rights;
 	entry = walk(space, gpa.a, level, &at);
-	old = *entry;
+	old = load(entry);
 	if (at > level) {
 		if (!old && !new_entry)
 			return true;
@@ -253,7 +259,7 @@ bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n,
 	if (level != LEVEL_4K)
 		return false;
 	for (unsigned int i = 0; i < n; i++) {
-		const uint64_t value = __atomic_load_n(&entry[i], __ATOMIC_RELAXED);
+		const uint64_t value = load(&entry[i]);
 
 		if (!(value & NESTED_TRACKED))
 			return false;
@@ -271,8 +277,9 @@ void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
 	unsigned int level;
 	uint64_t *entry = walk(space, gpa.a, LEVEL_4K, &level);
 
-	if (level == LEVEL_4K && (*entry & NESTED_MAY_WRITE))
-		(void)nested_change(entry, 0, nested_format.dirty | NESTED_WRITE);
+	if (level == LEVEL_4K)
+		(void)nested_mark(entry, NESTED_TRACKED | NESTED_MAY_WRITE,
+				  nested_format.dirty | NESTED_WRITE);
 }
 
 void virt_space_track(struct virt_space *space)

@@ -67,4 +67,7 @@ uint64_t nested_token(spa_t root);
 uint64_t nested_store(uint64_t *entry, uint64_t value);
 uint64_t nested_change(uint64_t *entry, uint64_t clear, uint64_t set);
 
+/* Set bits of a live entry if all bits of `has` are set in it at that moment; else false. */
+bool nested_mark(uint64_t *entry, uint64_t has, uint64_t set);
+
 #endif

@@ -16,3 +16,15 @@ uint64_t nested_change(uint64_t *entry, uint64_t clear, uint64_t set)
 		;
 	return old;
 }
+
+bool nested_mark(uint64_t *entry, uint64_t has, uint64_t set)
+{
+	uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED);
+
+	do {
+		if ((old & has) != has)
+			return false;
+	} while (!__atomic_compare_exchange_n(entry, &old, old | set, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return true;
+}

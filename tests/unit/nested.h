@@ -159,6 +159,14 @@ uint64_t nested_change(uint64_t *entry, uint64_t clear, uint64_t set)
 	return nested_store(entry, (*entry & ~clear) | set);
 }
 
+bool nested_mark(uint64_t *entry, uint64_t has, uint64_t set)
+{
+	if ((*entry & has) != has)
+		return false;
+	nested_store(entry, *entry | set);
+	return true;
+}
+
 /* ---- Operations ------------------------------------------------------------------------------ */
 
 static void set_up(uint64_t n_pages)
