@@ -161,8 +161,9 @@ __attribute__((noreturn, format(printf, 1, 2))) void virt_panic(const char *form
  * before its next entry (virt_renew()): hv/mem/gate.h. To fill a hole needs neither.
  */
 struct virt_space {
-	spa_t root;	/* the top table */
-	uint64_t token; /* the vendor's (EPTP, nCR3) */
+	spa_t root;	 /* the top table */
+	uint64_t token;	 /* the vendor's (EPTP, nCR3) */
+	uint64_t number; /* no other space has it, or ever had; not 0 */
 	struct virt_pages *pages;
 };
 

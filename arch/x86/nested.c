@@ -143,12 +143,15 @@ static void prune(struct virt_space *space, uint64_t gpa, unsigned int level)
 		free_tables(space, cut, cut_level);
 }
 
+static uint64_t n_spaces; /* that were ever created */
+
 bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
 {
 	space->pages = pages;
 	if (!virt_pages_take(pages, &space->root))
 		return false;
 	space->token = nested_token(space->root);
+	space->number = __atomic_add_fetch(&n_spaces, 1u, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -82,7 +82,7 @@ struct percpu {
 	uint64_t parked_xcr0, parked_xss;      /* while OVERLAY_XSTATE */
 	void *parked_xstate;		       /* its components, in XSAVE's standard form */
 	uint64_t parked_spec_ctrl;	       /* while OVERLAY_SPEC */
-	uint64_t last_space; /* the child's that ran last: its nested page tables, or 0 */
+	uint64_t last_space; /* the number of that of the child that ran last, or 0 */
 
 	struct trace trace;
 

@@ -94,9 +94,9 @@ bool switch_written(struct virt_vp *root, uint32_t msr, uint64_t value)
 /* The speculation of one partition is not to train that of another. The root is everybody's. */
 static void lay_speculation(struct percpu *cpu, struct virt_vp *child)
 {
-	if (x86_features.has_ibpb && cpu->last_space != child->space->root.a)
+	if (x86_features.has_ibpb && cpu->last_space != child->space->number)
 		x86_wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
-	cpu->last_space = child->space->root.a;
+	cpu->last_space = child->space->number;
 	if (!x86_features.has_spec_ctrl)
 		return;
 	cpu->parked_spec_ctrl = x86_rdmsr(MSR_SPEC_CTRL);

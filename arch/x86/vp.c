@@ -48,8 +48,6 @@ void vp_free(struct virt_pages *pages, struct virt_vp *vp)
 
 	if (cpu->current == vp)
 		cpu->current = NULL;
-	if (cpu->last_space == vp->space->root.a)
-		cpu->last_space = 0; /* the next owner of these tables is another one */
 	vp_free_page(pages, xstate);
 	vp_free_page(pages, self);
 }
