@@ -125,7 +125,13 @@ bool virt_mtrr_set(uint32_t msr, uint64_t value);
  * MEMTYPE_WB everywhere, for ever.
  */
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
-void virt_memory_type_changed(void);
+
+/*
+ * The MTRRs as the root has set them on this processor are in force from now on, for all. False: they
+ * were already, since systems write the same to one processor after the other. One processor at a
+ * time calls this or virt_memory_type(): hv/ sees to that.
+ */
+bool virt_memory_type_changed(void);
 
 /* This processor, as hv_main() was told. */
 uint32_t virt_cpu(void);

@@ -317,9 +317,10 @@ bool virt_mtrr_set(uint32_t msr, uint64_t value)
 	fake_scream("an MTRR that is not there");
 }
 
-void virt_memory_type_changed(void)
+bool virt_memory_type_changed(void)
 {
 	fake.n_type_changes++;
+	return true;
 }
 
 /* ---- whit/log.h ---- */

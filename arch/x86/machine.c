@@ -4,6 +4,7 @@
 #include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/string.h"
 #include "whit/layout.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
@@ -73,18 +74,26 @@ void virt_reset(void)
 	 */
 	x86_lidt(&no_idt);
 	x86_int3();
+/* The root's MTRRs that are in force, on all processors; under the lock of hv/ over its space. */
+static struct mtrr_state mtrr_in_force;
+
 	for (;;)
 		x86_hlt();
 }
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 {
-	return memory_type(&percpu()->mtrr, block.a, LEVEL_SIZE(level), type);
+	return memory_type(&mtrr_in_force, block.a, LEVEL_SIZE(level), type);
 }
 
 void virt_memory_type_changed(void)
 {
-	percpu()->mtrr = percpu()->mtrr_written;
+	const struct mtrr_state *const written = &percpu()->mtrr_written;
+
+	if (!memcmp(&mtrr_in_force, written, sizeof(*written)))
+		return false;
+	mtrr_in_force = *written;
+	return true;
 }
 
 bool virt_mtrr_get(uint32_t msr, uint64_t *value)

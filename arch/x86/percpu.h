@@ -89,8 +89,7 @@ struct percpu {
 	uint64_t gdt[GDT_SLOTS];
 	struct x86_tss tss;
 	struct x86_before before;
-	/* The root's MTRRs: as they are in force, and as it has written them since. */
-	struct mtrr_state mtrr, mtrr_written;
+	struct mtrr_state mtrr_written; /* as this processor's root has written its MTRRs */
 };
 
 _Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page");

@@ -255,7 +255,12 @@ uint64_t start_run(uint32_t cpu)
 	x86_write_cr0(cpu_host_cr0());
 	x86_write_cr4(cpu_host_cr4());
 	machine_read_mtrrs(&self->mtrr_written);
-	virt_memory_type_changed();
+	/*
+	 * Those of the others are the same (alike.c), and by now the root may have written the
+	 * first's.
+	 */
+	if (!cpu)
+		(void)virt_memory_type_changed();
 	if (backend_on(own->message, sizeof(own->message))) {
 		answer = hv_main(own, cpu);
 		if (self->has_run)

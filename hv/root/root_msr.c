@@ -103,7 +103,8 @@ static enum msr_outcome root_read_mtrr(struct access *a)
 
 /*
  * While MTRRs are off, as systems have them while they write one after the other, the types that
- * were in force before stay so. A mask with holes is refused: it could ask for a leaf for every
+ * were in force before stay so. Systems write the same to all processors in turn, and the first of
+ * them has the space follow. A mask with holes is refused: it could ask for a leaf for every
  * page of the machine, and no system writes one. What firmware has left there can be written again.
  */
 static enum msr_outcome root_write_mtrr(struct access *a)
@@ -121,8 +122,11 @@ static enum msr_outcome root_write_mtrr(struct access *a)
 	virt_mtrr_get(MSR_MTRR_DEF_TYPE, &def_type);
 	if (!(def_type & MTRR_DEF_TYPE_E))
 		return MSR_DONE;
-	if (has_changed)
-		virt_memory_type_changed();
+	if (has_changed) {
+		lock_take(&hv.lock);
+		has_changed = virt_memory_type_changed();
+		lock_drop(&hv.lock);
+	}
 	return root_memory_retype(has_changed) ? MSR_DONE : MSR_AGAIN;
 }
 

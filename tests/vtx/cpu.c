@@ -98,7 +98,8 @@ void vtx_take_over(uint64_t percpu_base)
 	vtx.percpu = self;
 	if (!backend_check(message, sizeof(message), report, sizeof(report)))
 		vtx_scream("backend_check: %s", message);
-	virt_memory_type_changed();
+	machine_read_mtrrs(&self->mtrr_written);
+	(void)virt_memory_type_changed();
 	if (!backend_on(message, sizeof(message)))
 		vtx_scream("backend_on: %s", message);
 }
