@@ -7,7 +7,9 @@
  */
 #include "arch/vmx/vmx.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/held.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/kick.h"
 #include "arch/x86/switch.h"
 #include "whit/log.h"
 #include "x86/apic.h"
@@ -98,6 +100,24 @@ static bool reflect(struct virt_vp *vp, struct virt_exit *exit, uint32_t info, u
 	return true;
 }
 
+/* Beside the handler of NMIs, which sets bits, too. */
+static void hold(uint8_t events)
+{
+	__atomic_fetch_or(&percpu()->pending, events, __ATOMIC_RELAXED);
+}
+
+/* Whoever kicked is answered by the return of virt_run(); a wish of another backend by no more. */
+static bool take_nmi(struct virt_vp *vp, struct virt_exit *exit)
+{
+	const uint8_t noted = kick_nmi(vp->regs.rip);
+
+	x86_unblock_nmi();
+	exit->reason = noted == PENDING_KICK ? VIRT_EXIT_KICK : VIRT_EXIT_NMI;
+	if (noted == PENDING_KICK)
+		virt_heard();
+	return noted && (noted == PENDING_KICK || !vp->is_root);
+}
+
 static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 {
 	uint32_t info = vmread32(VMCS_EXIT_INTERRUPTION_INFO);
@@ -105,15 +125,11 @@ static bool decode_exception(struct virt_vp *vp, struct virt_exit *exit)
 	uint32_t type = (info & INTR_TYPE) >> INTR_TYPE_SHIFT;
 	bool during_delivery = read_interrupted(&exit->interrupted);
 
-	if (type == INTR_NMI) {
-		percpu()->pending |= PENDING_NMI;
-		x86_unblock_nmi();
-		exit->reason = VIRT_EXIT_NMI;
-		return !vp->is_root;
-	}
+	if (type == INTR_NMI)
+		return take_nmi(vp, exit);
 	if (vector == EXC_MC) {
 		/* The machine's, not the guest's: the root's handler is to see it. */
-		percpu()->pending |= PENDING_MC;
+		hold(PENDING_MC);
 		exit->reason = VIRT_EXIT_NMI;
 		return true;
 	}
@@ -162,7 +178,7 @@ static bool decode_triple_fault(struct virt_vp *vp, struct virt_exit *exit)
 /* It is the root's, which gets it by its next entry. */
 static bool decode_init(struct virt_vp *vp, struct virt_exit *exit)
 {
-	percpu()->pending |= PENDING_INIT;
+	hold(PENDING_INIT);
 	exit->reason = VIRT_EXIT_NMI;
 	return !vp->is_root;
 }
@@ -170,9 +186,12 @@ static bool decode_init(struct virt_vp *vp, struct virt_exit *exit)
 /* Only who waits for it exits, and that is the root. */
 static bool decode_sipi(struct virt_vp *vp, struct virt_exit *exit)
 {
-	if (vp->is_root)
-		vmx_root_start(vp, (uint8_t)vmread(VMCS_EXIT_QUALIFICATION));
-	return false;
+	if (!vp->is_root)
+		return false;
+	vmx_root_start(vp, (uint8_t)vmread(VMCS_EXIT_QUALIFICATION));
+	held_start(vp);
+	exit->reason = VIRT_EXIT_NOTHING;
+	return true;
 }
 
 static bool decode_interrupt_window(struct virt_vp *vp, struct virt_exit *exit)
@@ -363,7 +382,7 @@ static bool decode_invalid_state(struct virt_vp *vp, struct virt_exit *exit)
 static bool decode_entry_machine_check(struct virt_vp *vp, struct virt_exit *exit)
 {
 	after_refusal(vp);
-	percpu()->pending |= PENDING_MC;
+	hold(PENDING_MC);
 	exit->reason = VIRT_EXIT_NOTHING;
 	return !vp->is_root;
 }

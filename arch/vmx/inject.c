@@ -61,9 +61,10 @@ static void set_nmi_window(struct virt_vp *root, bool is_on)
 	struct vmx_vp *const vmx = vmx_vp(root);
 
 	vmx->nmi_window = is_on;
-	vmx->pin &= ~(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
-	if (is_on)
+	if (is_on || vmx_root_has_nmi_exits())
 		vmx->pin |= PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	else
+		vmx->pin &= ~(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
 	vmwrite(VMCS_PIN_CONTROLS, vmx->pin);
 	vmx_set_proc(root, is_on ? vmx->proc | PROC_NMI_WINDOW : vmx->proc & ~PROC_NMI_WINDOW);
 }

@@ -18,7 +18,6 @@ void offsets(void);
 void offsets(void)
 {
 	DEFINE(PERCPU_PENDING, offsetof(struct percpu, pending));
-	DEFINE(PENDING_NMI_BIT, PENDING_NMI);
 	DEFINE(EXC_HAS_ERROR_CODE_MASK, EXC_HAS_ERROR_CODE);
 	DEFINE(REGS_GPR, offsetof(struct virt_regs, gpr));
 	DEFINE(VMCS_HOST_RSP, VMCS_HOST_RSP);

@@ -67,11 +67,14 @@ static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
 struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,
 				 const struct virt_space *space)
 {
+	struct caps_controls controls = vmx_caps.root;
 	struct virt_vp *vp = vmx_vp_alloc(pages, true);
 
 	if (!vp)
 		return NULL;
-	vmx_write_controls(vp, &vmx_caps.root, space);
+	if (vmx_root_has_nmi_exits())
+		controls.pin |= PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	vmx_write_controls(vp, &controls, space);
 	vmwrite(VMCS_MSR_BITMAPS, vmx_vp(vp)->msr_bitmap.a);
 	load_state(vp, state);
 	switch_watch(vp);
@@ -81,7 +84,16 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 
 bool virt_waits(const struct virt_vp *root)
 {
-	return false;
+	return root->waits;
+}
+
+/*
+ * A kick must reach the root's processor while the guest runs. With one processor there are none,
+ * and the root's NMIs go to it directly.
+ */
+bool vmx_root_has_nmi_exits(void)
+{
+	return percpu_count() > 1;
 }
 
 /* SDM 3C "MSR-Bitmap Address": four bitmaps of 1024 bytes. */
@@ -121,6 +133,7 @@ void backend_init(struct virt_vp *root)
 {
 	const uint64_t caching = virt_get(root, VIRT_CR0) & (CR0_CD | CR0_NW);
 
+	active_end_all();
 	vp_reset_registers(root, caching | CR0_ET);
 	root->regs.gpr[X86_RDX] = x86_features.signature;
 	write_registers(root);

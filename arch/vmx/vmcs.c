@@ -39,18 +39,38 @@ static void vmcs_point(spa_t vmcs)
 		virt_panic("VMPTRLD of %llx failed", (unsigned long long)vmcs.a);
 }
 
+/*
+ * The VP has come from another processor, or is new: the host state that differs, and what this
+ * processor remembers of an earlier stay.
+ */
+static __attribute__((noinline)) void move_in(const struct percpu *cpu, struct virt_vp *vp)
+{
+	struct vmx_vp *const vmx = vmx_vp(vp);
+
+	vmwrite(VMCS_HOST_GS_BASE, (uintptr_t)cpu);
+	vmwrite(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
+	vmwrite(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
+	virt_renew(vp);
+	virt_flush(vp);
+	vmx->met_root = x86_rdtsc();
+	vmx->home = cpu->index;
+}
+
 void vmcs_select(struct virt_vp *vp)
 {
 	struct percpu *cpu = percpu();
+	struct vmx_vp *const vmx = vmx_vp(vp);
 
-	if (vmx_vp(vp)->cpu != cpu->index)
-		virt_panic("VP %p belongs to processor %u", (void *)vp, vmx_vp(vp)->cpu);
-	vmcs_point(vmx_vp(vp)->vmcs);
+	if (unlikely(__atomic_load_n(&vmx->cpu, __ATOMIC_RELAXED) != cpu->index))
+		active_begin(vp);
+	vmcs_point(vmx->vmcs);
 	cpu->current = vp;
+	if (unlikely(vmx->home != cpu->index))
+		move_in(cpu, vp);
 }
 
-/* SDM 3C "Host-State Area". HOST_RSP is written at each entry. */
-static void write_host_state(const struct percpu *cpu)
+/* SDM 3C "Host-State Area", where processors are alike. HOST_RSP is written at each entry. */
+static void write_host_state(void)
 {
 	struct x86_table idtr;
 
@@ -68,9 +88,6 @@ static void write_host_state(const struct percpu *cpu)
 	vmwrite(VMCS_HOST_GS_SELECTOR, 0);
 	vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TR);
 	vmwrite(VMCS_HOST_FS_BASE, 0);
-	vmwrite(VMCS_HOST_GS_BASE, (uintptr_t)cpu);
-	vmwrite(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
-	vmwrite(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
 	vmwrite(VMCS_HOST_IDTR_BASE, idtr.base);
 	vmwrite(VMCS_HOST_SYSENTER_CS, 0);
 	vmwrite(VMCS_HOST_SYSENTER_ESP, 0);
@@ -81,7 +98,6 @@ static void write_host_state(const struct percpu *cpu)
 struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 {
 	const bool has_bitmap = is_root || (virt_machine.apic & VIRT_APIC_X2);
-	struct percpu *cpu = percpu();
 	struct virt_vp *vp;
 	struct vmx_vp *vmx;
 
@@ -92,11 +108,11 @@ struct virt_vp *vmx_vp_alloc(struct virt_pages *pages, bool is_root)
 	virt_pages_take(pages, &vmx->vmcs);
 	if (has_bitmap)
 		virt_pages_take(pages, &vmx->msr_bitmap);
-	vmx->cpu = cpu->index;
+	vmx->cpu = vmx->home = CPU_NONE;
 	*(uint32_t *)virt_ptr(vmx->vmcs) = vmx_caps.revision;
 	vmcs_clear(vmx->vmcs);
 	vmcs_select(vp);
-	write_host_state(cpu);
+	write_host_state();
 	vpid_take(vp);
 	return vp;
 }
@@ -161,7 +177,7 @@ void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
 	struct vmx_vp *const vmx = vmx_vp(vp);
 	const spa_t vmcs = vmx->vmcs, bitmap = vmx->msr_bitmap;
 
-	vmcs_clear(vmcs);
+	active_end(vp);
 	vpid_give(vp);
 	vp_free_page(pages, vmcs);
 	if (bitmap.a)

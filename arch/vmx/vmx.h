@@ -18,7 +18,8 @@ struct vmx_vp {
 	bool nmi_window;	   /* root: open now, to deliver a held NMI */
 	uint8_t n_reflected;	   /* exceptions, since virt_run() was called */
 	uint16_t vpid;		   /* 0: none */
-	uint32_t cpu;		   /* on which the VMCS is active */
+	uint32_t cpu;		   /* on which the VMCS is active, or CPU_NONE: active.c; atomic */
+	uint32_t home;		   /* whose host state it has, and which has its translations */
 	uint32_t pin, proc, proc2; /* the control words as they stand in the VMCS */
 	uint32_t exceptions;	   /* vectors that hv/ intercepts */
 	uint64_t met_root;	   /* child: when the timer last let the root in, by the TSC */
@@ -29,6 +30,8 @@ struct vmx_vp {
 
 _Static_assert(offsetof(struct vmx_vp, vp) == 0, "vmx_vp()");
 _Static_assert(sizeof(struct vmx_vp) <= PAGE_SIZE, "one page");
+
+#define CPU_NONE (~0u)
 
 static inline struct vmx_vp *vmx_vp(struct virt_vp *vp)
 {
@@ -51,6 +54,14 @@ void vmx_write_controls(struct virt_vp *vp, const struct caps_controls *controls
 void vmx_set_proc(struct virt_vp *vp, uint32_t proc);
 void vmx_set_proc2(struct virt_vp *vp, uint32_t proc2);
 
+/*
+ * active.c: the VMCS becomes active on this processor, if it is not; it is so on none any more;
+ * none of a child is so on this one.
+ */
+void active_begin(struct virt_vp *vp);
+void active_end(struct virt_vp *vp);
+void active_end_all(void);
+
 /* vp.c: VIRT_HAS_… that these secondary controls of a child let it use. */
 uint32_t vmx_child_has(uint32_t proc2);
 
@@ -65,6 +76,9 @@ bool vmx_decode_exit(struct virt_vp *vp, uint32_t reason, struct virt_exit *exit
 
 /* exit.c: the event that the next entry would have delivered, which it no longer does. */
 void vmx_take_back(struct virt_event *event);
+
+/* root.c: does the root's NMI exit at all times, for the sake of kicks? */
+bool vmx_root_has_nmi_exits(void);
 
 /* root.c: a SIPI has come to the root, which waits for one. */
 void vmx_root_start(struct virt_vp *root, uint8_t vector);

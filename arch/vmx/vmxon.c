@@ -121,6 +121,7 @@ void backend_off(void)
 {
 	struct percpu *cpu = percpu();
 
+	active_end_all();
 	if (cpu->current)
 		vmcs_clear(vmx_vp(cpu->current)->vmcs);
 	cpu->current = NULL;

@@ -21,8 +21,14 @@ bool backend_check(char *message, size_t message_bytes, char *report, size_t rep
 /* Switch virtualisation on; false with a message if the processor refuses. */
 bool backend_on(char *message, size_t message_bytes);
 
-/* Off again, after backend_on(), when hv_main() has returned. */
+/* Off again, after backend_on(): hv_main() has returned, or the processor stops for good. */
 void backend_off(void);
+
+/*
+ * A kick has come with a wish of another processor's backend (percpu.letter.wanted), or one that
+ * has been withdrawn. In the handler of NMIs.
+ */
+void backend_kicked(void);
 
 /* Log the current VP's control structure. Must not panic. */
 void backend_dump(void);
@@ -38,7 +44,8 @@ void backend_give_nmi(struct virt_vp *root);
 
 /*
  * The root's next entry is the architecture's wait for a SIPI, with the registers as after INIT, as
- * far as an INIT changes them; a SIPI starts it again without an exit for hv/.
+ * far as an INIT changes them. The processor can do nothing for others until it comes, so it gives
+ * back all that it has of theirs.
  */
 void backend_init(struct virt_vp *root);
 

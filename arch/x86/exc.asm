@@ -2,14 +2,14 @@
 ;
 ; Exception entries of the hypervisor. Each pushes what struct exc_frame (cpu.h) describes and calls
 ; exc_handle(); if that returns, all registers are restored and execution goes on at frame->rip.
-; The NMI has an entry of its own: it only notes that it came.
+; The NMI has an entry of its own: kick_nmi() notes that it came.
 
 %include "offsets.inc"
 
 bits 64
 default rel
 
-extern exc_handle
+extern exc_handle, kick_nmi
 extern virt_enter_begin, virt_enter_end, virt_enter_abort
 global exc_entries:data hidden
 global x86_load_cs:function hidden
@@ -69,11 +69,30 @@ exc_any:
 	add	rsp, 18 * 8	; vector and error code too
 	iretq
 
-; An NMI is the root's. It is delivered at the next entry to the root; one that comes when the
-; entry's last check is behind us must take us back before it.
+; An NMI is the root's, or a kick, and is seen to before the next entry; one that comes when the
+; entry's last check is behind us must take us back before it. C may use the registers that a caller
+; saves; the processor has aligned the stack, and 14 words lie on it.
 exc_nmi:
-	or	byte [gs:PERCPU_PENDING], PENDING_NMI_BIT
+	cld
 	push	rax
+	push	rcx
+	push	rdx
+	push	rsi
+	push	rdi
+	push	r8
+	push	r9
+	push	r10
+	push	r11
+	mov	rdi, [rsp + 9 * 8]
+	call	kick_nmi	; (rip)
+	pop	r11
+	pop	r10
+	pop	r9
+	pop	r8
+	pop	rdi
+	pop	rsi
+	pop	rdx
+	pop	rcx
 	mov	rax, virt_enter_begin
 	cmp	[rsp + 8], rax
 	jb	.done

@@ -6,6 +6,7 @@
 #include "arch/x86/held.h"
 #include "arch/x86/backend.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/kick.h"
 #include "arch/x86/vp.h"
 #include "whit/log.h"
 #include "x86/apic.h"
@@ -23,18 +24,32 @@ static __attribute__((noinline, cold)) void init(struct virt_vp *root)
 		virt_reset();
 	}
 	root->held = 0;
+	kick_hold();
 	backend_init(root);
+	root->waits = true;
+}
+
+void held_start(struct virt_vp *root)
+{
+	root->waits = false;
+	kick_release();
 }
 
 bool held_deliver(struct virt_vp *vp)
 {
 	struct percpu *cpu = percpu();
+	uint8_t came;
 
 	if (!vp->is_root)
 		return !cpu->pending;
-	vp->held |= __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
-	if (vp->held & PENDING_INIT)
+	came = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	if (vp->waits)
+		return true; /* SDM 3A "Wait-for-SIPI": it notices nothing else */
+	vp->held |= came & (uint8_t)~PENDING_KICK;
+	if (vp->held & PENDING_INIT) {
 		init(vp);
+		return false;
+	}
 	if ((vp->held & PENDING_MC) && backend_give_mc(vp))
 		vp->held &= (uint8_t)~PENDING_MC;
 	if (vp->held & PENDING_NMI) {
@@ -43,5 +58,5 @@ bool held_deliver(struct virt_vp *vp)
 	}
 	if (vp->held)
 		vp->due |= DUE_HELD;
-	return true;
+	return !(came & PENDING_KICK);
 }

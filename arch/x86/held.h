@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NMIs and machine checks that came for the root while it was not running, see held.c. */
+/* Events of the root, and kicks, that have come while the guest was not running: see held.c. */
 #ifndef ARCH_X86_HELD_H
 #define ARCH_X86_HELD_H
 
@@ -8,10 +8,14 @@
 struct virt_vp;
 
 /*
- * Called before an entry when an event may be pending (percpu.pending, DUE_HELD). False: a child,
- * which is not to be entered, for its caller must turn to the root. The root gets the event by this
- * entry, or as soon as it can take it.
+ * Called before an entry when an event may be pending (percpu.pending, DUE_HELD). False: the VP is
+ * not to be entered, for its caller has been kicked, must turn to the root (a child), or must know
+ * that the root waits for a SIPI. The root gets the event by this entry, or as soon as it can take
+ * it.
  */
 bool held_deliver(struct virt_vp *vp);
+
+/* The SIPI for which the root waits has come. */
+void held_start(struct virt_vp *root);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Exceptions of the hypervisor itself. Only one kind is expected: #GP of the instructions in
- * safe.asm. Interrupts never come, for IF is always 0; NMIs are counted in exc.asm.
+ * safe.asm. Interrupts never come, for IF is always 0; NMIs are kick.c's.
  */
 #include "arch/x86/cpu.h"
 #include "x86/exc.h"

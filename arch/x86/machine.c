@@ -46,15 +46,6 @@ uint32_t virt_cpu(void)
 	return percpu()->index;
 }
 
-void virt_kick(uint32_t cpu)
-{
-	virt_panic("a kick of processor %u", cpu);
-}
-
-void virt_heard(void)
-{
-}
-
 /* The reset control register of PCI chipsets: the reset comes as RESET_CPU is set. */
 #define RESET_PORT   0xcf9
 #define RESET_SYSTEM 0x02
@@ -74,19 +65,19 @@ void virt_reset(void)
 	 */
 	x86_lidt(&no_idt);
 	x86_int3();
-/* The root's MTRRs that are in force, on all processors; under the lock of hv/ over its space. */
-static struct mtrr_state mtrr_in_force;
-
 	for (;;)
 		x86_hlt();
 }
+
+/* The root's MTRRs that are in force, on all processors; under the lock of hv/ over its space. */
+static struct mtrr_state mtrr_in_force;
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 {
 	return memory_type(&mtrr_in_force, block.a, LEVEL_SIZE(level), type);
 }
 
-void virt_memory_type_changed(void)
+bool virt_memory_type_changed(void)
 {
 	const struct mtrr_state *const written = &percpu()->mtrr_written;
 

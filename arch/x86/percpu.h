@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The data that each processor has to itself. The GS base points here whenever the hypervisor runs:
- * VM exits load it. Nothing in it is touched by another processor.
+ * VM exits load it. Of other processors it touches `letter` alone, and reads what never changes.
  */
 #ifndef ARCH_X86_PERCPU_H
 #define ARCH_X86_PERCPU_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/lock.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/memory_type.h"
 #include "arch/x86/trace.h"
@@ -48,6 +49,7 @@ struct x86_before {
 #define PENDING_NMI  (1u << 0)
 #define PENDING_MC   (1u << 1) /* a machine check during a child's run */
 #define PENDING_INIT (1u << 2)
+#define PENDING_KICK (1u << 3) /* of hv/: virt_run() is to return */
 
 /* Registers of the root that a child's values stand in for, see arch/x86/switch.c. */
 #define OVERLAY_SYSCALL (1u << 0)
@@ -65,11 +67,24 @@ enum syscall_msr {
 	SYSCALL_MSRS
 };
 
+/*
+ * Written by other processors, read by this one's NMI handler: a cache line of its own, which the
+ * way from exit to exit does not touch.
+ */
+struct letter {
+	uint32_t kick;		/* KICK_…; not 0: an NMI is on its way that is a kick, kick.h */
+	struct lock lock;	/* of `wanted`: one processor at a time asks */
+	struct virt_vp *wanted; /* the backend's: what another processor asks for, see there */
+};
+
+#define ACTIVE_VPS 32
+
 struct percpu {
 	struct percpu *self; /* at GS:0 */
 	uint32_t index;
-	uint8_t pending; /* PENDING_…; the NMI handler sets bits at any time */
-	uint8_t overlay; /* OVERLAY_…: what is loaded for a child now */
+	uint32_t apic_id; /* of its local APIC */
+	uint8_t pending;  /* PENDING_…; the NMI handler sets bits at any time */
+	uint8_t overlay;  /* OVERLAY_…: what is loaded for a child now */
 	bool is_virt_on;
 	bool has_run; /* virt_run() has been called: no way back to the loader */
 	bool in_panic;
@@ -90,6 +105,15 @@ struct percpu {
 	struct x86_tss tss;
 	struct x86_before before;
 	struct mtrr_state mtrr_written; /* as this processor's root has written its MTRRs */
+
+	/*
+	 * The backend's: children whose control structure is in this processor; taken out by
+	 * atomics.
+	 */
+	struct virt_vp *active[ACTIVE_VPS];
+	uint32_t next_active; /* of these the one that has been there longest, modulo ACTIVE_VPS */
+
+	_Alignas(64) struct letter letter;
 };
 
 _Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page");
@@ -101,5 +125,9 @@ static inline struct percpu *percpu(void)
 {
 	return x86_gs_self();
 }
+
+/* start.c: the processors that Whit has taken over, or will; clear until it has. */
+uint32_t percpu_count(void);
+struct percpu *percpu_of(uint32_t index);
 
 #endif

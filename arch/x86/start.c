@@ -10,6 +10,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/format.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/lapic.h"
 #include "arch/x86/log.h"
 #include "arch/x86/serial.h"
 #include "arch/x86/string.h"
@@ -40,9 +41,14 @@ static struct {
 	uint64_t percpu_base; /* physical; PERCPU_PAGES each */
 } record;
 
-static struct percpu *percpu_of(uint32_t cpu)
+uint32_t percpu_count(void)
 {
-	return virt_ptr(SPA(record.percpu_base + cpu * PERCPU_PAGES * PAGE_SIZE));
+	return record.handover.n_cpus;
+}
+
+struct percpu *percpu_of(uint32_t index)
+{
+	return virt_ptr(SPA(record.percpu_base + index * PERCPU_PAGES * PAGE_SIZE));
 }
 
 /* [base, base + n_bytes): pages, not empty, inside [outer, outer + outer_bytes). */
@@ -194,6 +200,7 @@ static void start_first(const struct whit_handover *own)
 		virt_machine.apic &=
 			own->assist == WHIT_ASSIST_REGISTERS ? (uint8_t)~VIRT_APIC_DELIVERY : 0;
 	idt_fill();
+	memset(percpu_of(0), 0, own->n_cpus * PERCPU_PAGES * PAGE_SIZE);
 }
 
 /* On the loader's stack and launch_cr3: nothing of the processor changes. */
@@ -232,9 +239,9 @@ uint64_t start_enter(struct whit_handover *handover, uint32_t cpu, struct start_
 	if (!cpu)
 		start_first(own);
 	self = percpu_of(cpu);
-	memset(self, 0, PERCPU_PAGES * PAGE_SIZE);
 	self->self = self;
 	self->index = cpu;
+	self->apic_id = lapic_id();
 	self->virt_region = SPA(record.percpu_base + (cpu * PERCPU_PAGES + 1) * PAGE_SIZE);
 	save_before(&self->before);
 	gdt_fill(self);

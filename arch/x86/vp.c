@@ -44,10 +44,7 @@ void vp_free_page(struct virt_pages *pages, spa_t page)
 void vp_free(struct virt_pages *pages, struct virt_vp *vp)
 {
 	const spa_t self = vp->self, xstate = vp->xstate;
-	struct percpu *const cpu = percpu();
 
-	if (cpu->current == vp)
-		cpu->current = NULL;
 	vp_free_page(pages, xstate);
 	vp_free_page(pages, self);
 }

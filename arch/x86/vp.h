@@ -21,6 +21,7 @@
 struct virt_vp {
 	struct virt_regs regs; /* first: virt_regs() */
 	bool is_root;
+	bool waits;	    /* root: for a SIPI */
 	uint8_t due;	    /* DUE_…, before the next entry */
 	uint8_t held;	    /* root: PENDING_… events not delivered yet */
 	uint8_t wants;	    /* child: OVERLAY_… that must be loaded while it runs */

@@ -430,10 +430,13 @@ static void init_and_sipi_start_a_processor_anew(void)
 	machine(0);
 	vtx_msr(MSR_APIC_BASE)->value &= ~APIC_BASE_BSP;
 	root->regs.gpr[X86_RBX] = 5;
-	then(REASON_INIT, 0);
-	then(REASON_SIPI, 0x9a);
-	then(REASON_CPUID, 0);
-	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK(!virt_waits(root));
+	CHECK_EQ(run_to(root, REASON_INIT, 0).reason, VIRT_EXIT_NOTHING);
+	CHECK(virt_waits(root));
+	CHECK_EQ(vtx_get(VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_WAIT_FOR_SIPI);
+	CHECK_EQ(run_to(root, REASON_SIPI, 0x9a).reason, VIRT_EXIT_NOTHING);
+	CHECK(!virt_waits(root));
+	CHECK_EQ(run_to(root, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
 	CHECK_EQ(vtx_get(VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
 	CHECK_EQ(vtx_get(VMCS_GUEST_CS_SELECTOR), 0x9a00);
 	CHECK_EQ(vtx_get(VMCS_GUEST_BASE(SEG_CS)), 0x9a000);
@@ -443,11 +446,12 @@ static void init_and_sipi_start_a_processor_anew(void)
 	CHECK(!(virt_get(root, VIRT_CR0) & (CR0_PE | CR0_PG)));
 	/* Twice, and with an NMI that came before it, which nobody gets any more. */
 	vtx.percpu->pending |= PENDING_NMI;
-	then(REASON_INIT, 0);
+	CHECK_EQ(run_to(root, REASON_INIT, 0).reason, VIRT_EXIT_NOTHING);
+	vtx.percpu->pending |= PENDING_NMI; /* and one that comes before it waits */
 	then(REASON_INIT, 0);
 	then(REASON_SIPI, 1);
-	then(REASON_CPUID, 0);
-	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK_EQ(run(root).reason, VIRT_EXIT_NOTHING);
+	CHECK_EQ(run_to(root, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
 	CHECK_EQ(vtx_get(VMCS_GUEST_BASE(SEG_CS)), 0x1000);
 	CHECK(!root->held);
 	/* The same of one that waits for the end of another. */
@@ -456,10 +460,9 @@ static void init_and_sipi_start_a_processor_anew(void)
 	then(REASON_CPUID, 0);
 	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
 	CHECK(vtx_get(VMCS_PROC_CONTROLS) & PROC_NMI_WINDOW);
-	then(REASON_INIT, 0);
-	then(REASON_SIPI, 1);
-	then(REASON_CPUID, 0);
-	CHECK_EQ(run(root).reason, VIRT_EXIT_CPUID);
+	CHECK_EQ(run_to(root, REASON_INIT, 0).reason, VIRT_EXIT_NOTHING);
+	CHECK_EQ(run_to(root, REASON_SIPI, 1).reason, VIRT_EXIT_NOTHING);
+	CHECK_EQ(run_to(root, REASON_CPUID, 0).reason, VIRT_EXIT_CPUID);
 	CHECK(!(vtx_get(VMCS_PROC_CONTROLS) & PROC_NMI_WINDOW));
 }
 

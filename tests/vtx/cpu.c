@@ -6,6 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +16,19 @@
 #include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/kick.h"
 #include "tests/vtx/vtx.h"
 #include "arch/vmx/vmx.h"
 #include "whit/layout.h"
 #include "whit/log.h"
+#include "x86/apic.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 #include "x86/msr.h"
 
 struct vtx vtx;
+static struct vtx fresh;		  /* as vtx_start() has made it */
+static struct vtx standing[VTX_MAX_CPUS]; /* the processors that do not run */
 
 const char virt_enter_exit[1];
 
@@ -43,6 +48,78 @@ void vtx_scream(const char *format, ...)
 uint64_t vtx_random(void)
 {
 	return random_next(&vtx.junk);
+}
+
+/* ---- Several processors -------------------------------------------------------------------- */
+
+uint32_t percpu_count(void)
+{
+	return vtx.n_cpus;
+}
+
+struct percpu *percpu_of(uint32_t index)
+{
+	if (index >= vtx.n_cpus)
+		vtx_scream("processor %u of %u", index, vtx.n_cpus);
+	return index == vtx.number ? vtx.percpu : standing[index].percpu;
+}
+
+void vtx_run_on(uint32_t number)
+{
+	const struct vtx before = vtx;
+
+	if (number >= vtx.n_cpus)
+		vtx_scream("processor %u of %u", number, vtx.n_cpus);
+	if (number == vtx.number)
+		return;
+	standing[vtx.number] = vtx;
+	vtx = standing[number];
+	/* What is not a processor's own. */
+	vtx.n_cpus = before.n_cpus;
+	vtx.tsc = before.tsc;
+	vtx.junk = before.junk;
+	vtx.refusal = before.refusal;
+	vtx.n_entries = before.n_entries;
+	vtx.n_refused = before.n_refused;
+	vtx.n_ibpb = before.n_ibpb;
+	vtx.n_flushes = before.n_flushes;
+	vtx.n_nmis_sent = before.n_nmis_sent;
+	vtx.guest = before.guest;
+	vtx.refused = before.refused;
+	vtx.reset = before.reset;
+	vtx.halted = before.halted;
+	vtx.paused = before.paused;
+}
+
+static jmp_buf standstill; /* of the processor that handles an NMI */
+
+void vtx_nmi(uint32_t number)
+{
+	const uint32_t from = vtx.number;
+
+	vtx_run_on(number);
+	if (vtx.nmi_blocked || vtx.is_halted)
+		vtx_scream("an NMI where none is heard");
+	vtx.nmi_blocked = true;
+	if (!setjmp(standstill)) {
+		(void)kick_nmi(0xffffffff80000000ull);
+		vtx.nmi_blocked = false;
+	}
+	vtx_run_on(from);
+}
+
+#define X2APIC_ICR     0x830u
+#define X2APIC_ICR_NMI 0x4400u
+
+static void write_icr(uint64_t value)
+{
+	const uint32_t to = value >> 32;
+
+	if ((uint32_t)value != X2APIC_ICR_NMI || to >= vtx.n_cpus || to == vtx.number)
+		vtx_scream("ICR %#llx", (unsigned long long)value);
+	vtx.n_nmis_sent++;
+	if (!standing[to].is_deaf)
+		vtx_nmi(to);
 }
 
 static void clear_memory(uint64_t ram_bytes)
@@ -68,6 +145,7 @@ void vtx_start(unsigned int set, uint64_t ram_bytes, uint64_t junk)
 	clear_memory(ram_bytes);
 	memset(&vtx, 0, sizeof(vtx));
 	vtx.set = set % VTX_SETS;
+	vtx.n_cpus = 1;
 	vtx.ram_bytes = ram_bytes;
 	vtx.junk.state = junk;
 	vtx.tsc = 1000000;
@@ -85,23 +163,48 @@ void vtx_start(unsigned int set, uint64_t ram_bytes, uint64_t junk)
 	vtx.current = VTX_NO_CURRENT;
 	vtx_fill_msrs();
 	vtx_fill_fields();
+	fresh = vtx;
 }
 
-void vtx_take_over(uint64_t percpu_base)
+static void take_over(uint64_t percpu_base)
 {
 	char message[WHIT_MESSAGE_BYTES] = "", report[WHIT_REPORT_BYTES];
 	struct percpu *const self = virt_ptr(SPA(percpu_base));
 
-	vmx_caps = (struct caps) { 0 };
 	self->self = self;
+	self->index = self->apic_id = vtx.number;
 	self->virt_region = SPA(percpu_base + PAGE_SIZE);
 	vtx.percpu = self;
 	if (!backend_check(message, sizeof(message), report, sizeof(report)))
 		vtx_scream("backend_check: %s", message);
 	machine_read_mtrrs(&self->mtrr_written);
-	(void)virt_memory_type_changed();
+	if (!vtx.number)
+		(void)virt_memory_type_changed();
 	if (!backend_on(message, sizeof(message)))
 		vtx_scream("backend_on: %s", message);
+}
+
+void vtx_take_over(uint64_t percpu_base)
+{
+	vmx_caps = (struct caps) { 0 };
+	take_over(percpu_base);
+}
+
+void vtx_take_over_next(uint64_t percpu_base)
+{
+	const uint32_t number = vtx.n_cpus;
+
+	if (number >= VTX_MAX_CPUS)
+		vtx_scream("too many processors");
+	vtx_msr(MSR_APIC_BASE)->value |= APIC_BASE_EXTD;
+	/* As it comes out of its reset: the first one before the hypervisor took it. */
+	standing[number] = fresh;
+	standing[number].number = number;
+	standing[number].n_cpus = ++vtx.n_cpus;
+	vtx_run_on(number);
+	vtx_msr(MSR_APIC_BASE)->value |= APIC_BASE_EXTD;
+	vtx_msr(MSR_APIC_BASE)->value &= ~APIC_BASE_BSP;
+	take_over(percpu_base);
 }
 
 /* ---- arch/x86/cpu.h ---------------------------------------------------------------------- */
@@ -176,6 +279,8 @@ bool x86_wrmsr_safe(uint32_t number, uint64_t value)
 		return false;
 	if (number == MSR_TSC)
 		vtx.tsc = value;
+	else if (number == X2APIC_ICR)
+		write_icr(value);
 	else if (number == MSR_PRED_CMD)
 		vtx.n_ibpb++;
 	else
@@ -277,6 +382,14 @@ void x86_wbinvd(void)
 
 void x86_pause(void)
 {
+	static unsigned int patience;
+
+	if (vtx.paused) {
+		patience = 0;
+		vtx.paused();
+	} else if (patience++ == 100000000) {
+		vtx_scream("the hypervisor waits for ever");
+	}
 }
 
 void x86_lidt(const struct x86_table *table)
@@ -300,6 +413,10 @@ void x86_hlt(void)
 	uint64_t at = 0;
 	size_t n;
 
+	if (vtx.nmi_blocked && vtx.n_cpus > 1) {
+		vtx.is_halted = true;
+		longjmp(standstill, 1);
+	}
 	if (vtx.halted)
 		vtx.halted();
 	while ((n = log_read(at, text, sizeof(text), &at)))

@@ -169,6 +169,7 @@ void vtx_fill_msrs(void)
 	add(MSR_TSC, MSR_PLAIN, 0, ~0ull); /* vtx.tsc */
 	add(MSR_TSC_ADJUST, MSR_PLAIN, 0, ~0ull);
 	add(MSR_APIC_BASE, MSR_PLAIN, 0xfee00900, address & ~0x2ffull);
+	add(0x830, MSR_WRITE_ONLY, 0, ~0ull); /* the ICR of an x2APIC */
 	add(MSR_MISC_ENABLE, MSR_PLAIN, 1, 0x400000001ull | 1ull << 22 | 1ull << 18);
 	add(MSR_SYSENTER_CS, MSR_PLAIN, 0, 0xffffffffull);
 	add(MSR_SYSENTER_ESP, MSR_CANONICAL, 0, ~0ull);

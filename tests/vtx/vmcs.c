@@ -68,8 +68,8 @@ enum state { STATE_NONE, STATE_CLEAR = 0x51435643, STATE_LAUNCHED };
 
 struct region {
 	uint32_t revision, abort;
-	uint32_t state; /* enum state; NONE until the first VMCLEAR */
-	uint32_t checksum;
+	uint32_t state;	 /* enum state; NONE until the first VMCLEAR */
+	uint32_t active; /* on this processor, plus 1 */
 	uint64_t word[VTX_VMCS_WORDS];
 };
 
@@ -198,13 +198,25 @@ static void check_pointer(const char *insn, uint64_t page)
 		vtx_scream("%s of %#llx", insn, (unsigned long long)page);
 }
 
+/* What is active on another processor only that one may touch. */
+static void must_be_ours(const char *insn, uint64_t page)
+{
+	const uint32_t active = region_at(page)->active;
+
+	if (region_at(page)->state && active && active != vtx.number + 1)
+		vtx_scream("%s on processor %u of a VMCS that is active on processor %u", insn,
+			   vtx.number, active - 1);
+}
+
 bool vmx_vmclear(uint64_t page)
 {
 	must_be_on("VMCLEAR");
 	check_pointer("VMCLEAR", page);
 	if (page == vtx.vmxon)
 		vtx_scream("VMCLEAR of the VMXON region");
+	must_be_ours("VMCLEAR", page);
 	region_at(page)->state = STATE_CLEAR;
+	region_at(page)->active = 0;
 	if (vtx.current == page)
 		vtx.current = VTX_NO_CURRENT;
 	return true;
@@ -220,6 +232,8 @@ bool vmx_vmptrld(uint64_t page)
 		vtx_scream("VMPTRLD of a page without the revision");
 	if (region_at(page)->state != STATE_CLEAR && region_at(page)->state != STATE_LAUNCHED)
 		vtx_scream("VMPTRLD of a page that has never been given to VMCLEAR");
+	must_be_ours("VMPTRLD", page);
+	region_at(page)->active = vtx.number + 1;
 	vtx.current = page;
 	return true;
 }

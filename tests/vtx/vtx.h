@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A model of one processor with VT-x, for host programs: arch/vmx and the portable parts of arch/x86 are compiled against
+ * A model of processors with VT-x, for host programs: arch/vmx and the portable parts of arch/x86 are compiled against
  * the headers in tests/vtx/include and run on it.
  *
  * The model makes what the manual lets a processor check: which VMCS fields exist (by their capability MSRs), their
@@ -9,7 +9,9 @@
  * prints why and aborts. The guest is the user's: a function that is called after an entry that passed, works on
  * the guest-state area and the registers that VT-x does not switch, and writes the fields of the exit.
  *
- * Physical address p is the byte at WHIT_DIRECT_BASE + p. One thread.
+ * Physical address p is the byte at WHIT_DIRECT_BASE + p. One thread: `vtx` is the processor that runs, and the others stand
+ * still until vtx_run_on(). An NMI that one sends to another runs the other's handler at once, between two instructions of the
+ * sender's; VMCS regions know on which processor they are active, and a second one that takes one up is a scream.
  */
 #ifndef TESTS_VTX_VTX_H
 #define TESTS_VTX_VTX_H
@@ -27,6 +29,7 @@
 #define VTX_SETS       4u /* processors to choose from, see sets.c */
 #define VTX_MAX_MSRS   96u
 #define VTX_NO_CURRENT (~0ull)
+#define VTX_MAX_CPUS   2u
 #define VTX_EXTENDED \
 	2816u /* XSAVE components from AVX on, in the standard form, from byte 576 on */
 
@@ -40,7 +43,8 @@ struct vtx_msr {
 enum vtx_msr_rule { MSR_PLAIN, MSR_CANONICAL, MSR_READ_ONLY, MSR_WRITE_ONLY, MSR_TYPES };
 
 struct vtx {
-	unsigned int set;
+	/* Of all processors. */
+	unsigned int set, n_cpus;
 	/* The processor, as it stands: the hypervisor's, or the guest's while that runs. */
 	uint64_t cr0, cr2, cr3, cr4, dr[4], dr6, dr7;
 	uint64_t xcr0;
@@ -51,6 +55,9 @@ struct vtx {
 	struct vtx_msr msr[VTX_MAX_MSRS];
 	unsigned int n_msrs;
 	bool is_vmx_on, nmi_blocked;
+	bool is_deaf;	 /* to NMIs: the test holds them back */
+	uint32_t number; /* this processor's, and the ID of its local APIC */
+	unsigned int n_nmis_sent;
 	uint64_t vmxon, current; /* pages */
 
 	struct percpu *percpu;
@@ -67,6 +74,8 @@ struct vtx {
 	bool is_broken;	       /* the next entry fails with a machine check */
 	void (*reset)(void);   /* the machine is reset; it must not return */
 	void (*halted)(void);  /* a panic is over; it must not return */
+	void (*paused)(void);  /* the hypervisor waits for something; NULL: it would be for ever */
+	bool is_halted;	       /* this processor stands, in a handler of NMIs */
 };
 
 extern struct vtx vtx;
@@ -76,6 +85,15 @@ void vtx_start(unsigned int set, uint64_t ram_bytes, uint64_t junk);
 
 /* As arch/x86/start.c does it: backend_check(), struct percpu at the two pages, backend_on(). */
 void vtx_take_over(uint64_t percpu_base);
+
+/* The same of one more processor, which runs from now on. All processors are in x2APIC mode then. */
+void vtx_take_over_next(uint64_t percpu_base);
+
+/* Another processor runs from now on. */
+void vtx_run_on(uint32_t number);
+
+/* The NMI handler of a processor. */
+void vtx_nmi(uint32_t number);
 
 /* Fields of the current VMCS as the processor sees them: no rules. A field that does not exist is a scream. */
 uint64_t vtx_get(uint32_t field);
