@@ -7,6 +7,7 @@
 #include "arch/x86/backend.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/kick.h"
+#include "arch/x86/stop.h"
 #include "arch/x86/vp.h"
 #include "whit/log.h"
 #include "x86/apic.h"
@@ -27,12 +28,15 @@ static __attribute__((noinline, cold)) void init(struct virt_vp *root)
 	kick_hold();
 	backend_init(root);
 	root->waits = true;
+	__atomic_store_n(&percpu()->letter.is_parked, true, __ATOMIC_RELEASE);
 }
 
 void held_start(struct virt_vp *root)
 {
 	root->waits = false;
+	__atomic_store_n(&percpu()->letter.is_parked, false, __ATOMIC_RELEASE);
 	kick_release();
+	stop_if_asked(root->regs.rip);
 }
 
 bool held_deliver(struct virt_vp *vp)

@@ -6,6 +6,7 @@
 #include "arch/x86/backend.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/stop.h"
 
 /* With interrupts off the NMI handler alone comes between, and it does not take bits away. */
 static void forget(struct percpu *cpu)
@@ -38,6 +39,7 @@ uint8_t kick_nmi(uint64_t rip)
 	const uint32_t wanted = __atomic_exchange_n(&cpu->letter.kick, 0, __ATOMIC_SEQ_CST);
 	uint8_t noted = 0;
 
+	stop_if_asked(rip);
 	if (!wanted)
 		noted = PENDING_NMI;
 	else if (wanted & KICK_LEAVE)

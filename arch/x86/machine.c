@@ -4,6 +4,7 @@
 #include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/stop.h"
 #include "arch/x86/string.h"
 #include "whit/layout.h"
 #include "x86/msr.h"
@@ -55,6 +56,9 @@ void virt_reset(void)
 {
 	const struct x86_table no_idt = { .limit = 0 };
 
+	if (!stop_others(STOP_QUIETLY))
+		stop_here();
+	stop_wait();
 	/* VMX operation blocks INIT, which is how some chipsets answer a shutdown. */
 	if (percpu()->is_virt_on)
 		backend_off();

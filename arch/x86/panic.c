@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A panic writes all that is known to the log ring and the serial port; then the processor stops,
- * or resets the machine after the time that whit.conf gives. The code must work on a damaged
- * machine: it allocates nothing, breaks each lock before it takes it, and a panic inside it ends at
- * once.
+ * A panic writes all that is known to the log ring and the serial port, and lets the other
+ * processors do the same and stop; then its own stops, or resets the machine after the time that
+ * whit.conf gives. The code must work on a damaged machine: it allocates nothing, breaks each lock
+ * before it takes it, and a panic inside it ends at once. Of several processors in a panic the
+ * first resets the machine.
  */
 #include <stdarg.h>
 
@@ -13,6 +14,7 @@
 #include "arch/x86/format.h"
 #include "arch/x86/insn.h"
 #include "arch/x86/log.h"
+#include "arch/x86/stop.h"
 
 /*
  * Without the loader's measurement: no processor is faster, so the wait is too long rather than too
@@ -30,6 +32,7 @@ void panic_resets(uint32_t seconds, uint64_t tsc_hz)
 {
 	reset.seconds = seconds;
 	reset.tsc_hz = tsc_hz ? tsc_hz : FASTEST_TSC_HZ;
+	stop_set_clock(reset.tsc_hz);
 }
 
 /* For good. A panic on the way through the reset stands. */
@@ -44,31 +47,43 @@ static __attribute__((noreturn)) void stop(void)
 			x86_pause();
 		virt_reset();
 	}
-	for (;;) {
-		x86_cli();
-		x86_hlt();
-	}
+	stop_here();
 }
 
-static void begin(struct percpu *cpu)
+/* True: this processor's panic is the first one. */
+static bool begin(struct percpu *cpu)
 {
-	if (cpu->in_panic)
-		stop();
+	bool is_first;
+
+	if (cpu->in_panic) {
+		if (stop_others(STOP_AND_TELL))
+			stop();
+		stop_here();
+	}
 	cpu->in_panic = true;
-	log_break_lock();
+	is_first = stop_others(STOP_AND_TELL);
+	stop_begin_words();
+	return is_first;
 }
 
-static __attribute__((noreturn)) void end(const struct percpu *cpu)
+static __attribute__((noreturn)) void end(const struct percpu *cpu, bool is_first)
 {
 	if (cpu->current)
 		backend_dump();
 	trace_dump(&cpu->trace);
-	if (reset.seconds)
+	if (is_first) {
+		stop_end_words();
+		stop_wait();
+	}
+	if (is_first && reset.seconds)
 		log_line(LOG_ERROR, "processor %u resets the machine in %u s", cpu->index,
 			 reset.seconds);
 	else
 		log_line(LOG_ERROR, "processor %u stopped", cpu->index);
-	stop();
+	stop_end_words();
+	if (is_first)
+		stop();
+	stop_here();
 }
 
 void virt_panic(const char *format, ...)
@@ -76,14 +91,14 @@ void virt_panic(const char *format, ...)
 	struct percpu *cpu = percpu();
 	char text[160];
 	va_list args;
+	const bool is_first = begin(cpu);
 
-	begin(cpu);
 	va_start(args, format);
 	format_list(text, sizeof(text), format, args);
 	va_end(args);
 	log_line(LOG_ERROR, "PANIC on processor %u: %s (from %p)", cpu->index, text,
 		 __builtin_return_address(0));
-	end(cpu);
+	end(cpu, is_first);
 }
 
 void panic_exception(const struct exc_frame *frame)
@@ -91,8 +106,8 @@ void panic_exception(const struct exc_frame *frame)
 	static const char names[16][4] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 					   "r8",  "r9",	 "r10", "r11", "r12", "r13", "r14", "r15" };
 	struct percpu *cpu = percpu();
+	const bool is_first = begin(cpu);
 
-	begin(cpu);
 	log_line(LOG_ERROR, "PANIC on processor %u: exception %llu, error code %llx", cpu->index,
 		 (unsigned long long)frame->vector, (unsigned long long)frame->error_code);
 	log_line(LOG_ERROR, "rip %llx cs %llx rflags %llx rsp %llx ss %llx cr2 %llx cr3 %llx",
@@ -107,5 +122,5 @@ void panic_exception(const struct exc_frame *frame)
 			 (unsigned long long)frame->gpr[i + 2], names[i + 3],
 			 (unsigned long long)frame->gpr[i + 3]);
 	}
-	end(cpu);
+	end(cpu, is_first);
 }

@@ -73,6 +73,7 @@ enum syscall_msr {
  */
 struct letter {
 	uint32_t kick;		/* KICK_…; not 0: an NMI is on its way that is a kick, kick.h */
+	bool is_parked;		/* waits where no NMI comes: for its root's SIPI */
 	struct lock lock;	/* of `wanted`: one processor at a time asks */
 	struct virt_vp *wanted; /* the backend's: what another processor asks for, see there */
 };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * Two processors: a child moves from one to the other with all that it has, kicks, NMIs of the machine, a root that waits for its
- * SIPI. A VMCS that is taken up while it is active elsewhere ends the program (tests/vtx), so each run is
+ * SIPI, and a panic. A VMCS that is taken up while it is active elsewhere ends the program (tests/vtx), so each run is
  * also a check of that.
  */
 #include "tests/unit/vmx.h"
 
 #include "arch/x86/kick.h"
+#include "whit/log.h"
 #include "x86/apic.h"
 #include "x86/paging.h"
 
@@ -487,6 +488,48 @@ static void mtrrs_written_by_each_in_turn_change_once(void)
 	}
 }
 
+/* ---- A panic ----------------------------------------------------------------------------- */
+
+static jmp_buf over;
+static char words[1 << 16];
+
+static void halted(void)
+{
+	longjmp(over, 1);
+}
+
+/* The last test: what is asked to stop stays so. */
+static void a_panic_stops_all_and_tells_of_each(void)
+{
+	const char *at;
+	uint64_t from;
+
+	two_processors(0);
+	child_on(1);
+	vtx_run_on(1);
+	run_to(child, REASON_HLT, 0);
+	vtx_run_on(0);
+	while (log_read(from = 0, words, sizeof(words), &from))
+		;
+	vtx.halted = halted;
+	if (!setjmp(over))
+		virt_panic("a test of %u processors", 2);
+	CHECK_EQ(vtx.number, 0);
+	words[log_read(0, words, sizeof(words) - 1, &from)] = 0;
+	at = strstr(words, "PANIC on processor 0: a test of 2 processors");
+	REQUIRE(at);
+	CHECK(!strstr(at, "does not stop"));
+	at = words;
+	REQUIRE((at = strstr(at, "processor 1 was at rip ffffffff80000000")));
+	REQUIRE((at = strstr(at, ", child:")));
+	REQUIRE((at = strstr(at, "child reason c rip")));
+	REQUIRE((at = strstr(at, "processor 1 stopped")));
+	REQUIRE(strstr(words, "processor 0 stopped"));
+	vtx_run_on(1);
+	CHECK(vtx.is_halted);
+	CHECK(!vtx.is_vmx_on);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -506,6 +549,7 @@ int main(void)
 		TEST(a_processor_takes_its_last_kick_before_it_waits),
 		TEST(a_wish_is_withdrawn_from_a_processor_that_waits),
 		TEST(mtrrs_written_by_each_in_turn_change_once),
+		TEST(a_panic_stops_all_and_tells_of_each),
 	};
 
 	return RUN(tests);
