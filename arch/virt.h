@@ -127,9 +127,9 @@ bool virt_mtrr_set(uint32_t msr, uint64_t value);
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type);
 
 /*
- * The MTRRs as the root has set them on this processor are in force from now on, for all. False: they
- * were already, since systems write the same to one processor after the other. One processor at a
- * time calls this or virt_memory_type(): hv/ sees to that.
+ * The MTRRs as the root has set them on this processor are in force from now on, for all. False:
+ * they were already, since systems write the same to one processor after the other. One processor
+ * at a time calls this or virt_memory_type(): hv/ sees to that.
  */
 bool virt_memory_type_changed(void);
 
