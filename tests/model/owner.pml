@@ -6,7 +6,7 @@
  * Each processor makes a few hypercalls, any of them, on a partition of two VPs: Run, in which the
  * VP may send something to the other one, or need the partition's lock; a short call; DeleteVP;
  * DeletePartition, which is made again as long as it answers WHIT_S_AGAIN and other calls are open.
- * With three processors the first one makes Run alone.
+ * With three processors the first one does nothing but run VP 0.
  *
  * Claims: nobody touches a VP or partition that is gone; one processor at most runs a VP; all calls
  * end.
@@ -357,7 +357,7 @@ proctype Processor(byte me)
 	for (deeds : 1 .. DEEDS) {
 		if
 		:: vp = 0
-		:: vp = 1
+		:: me || CPUS == 2 -> vp = 1
 		fi;
 		if
 		:: call_run(vp)
