@@ -59,7 +59,7 @@ format: ## let clang-format have its way, and fill comments that are too long
 
 .PHONY: bench
 bench: deps ## costs in Bochs ticks and callgrind instructions, `bench NAME NUMBER UNIT`
-	@$(MAKE) --quiet -j2 all linux-guest $(B)/bench.efi $(B)/linux_bare.efi $(B)/bench/emu
+	@$(MAKE) --quiet -j2 all linux-guest $(B)/bench.efi $(B)/smp.efi $(B)/linux_bare.efi $(B)/bench/emu
 	@B=$(B) tests/bench/emu-run
 	@B=$(B) tests/bench/run
 	@B=$(B) tests/bench/linux

@@ -22,10 +22,7 @@ void bench_fail(const char *name, HRESULT hr, uint32_t reason);
 /* The least that a batch of n takes, in all. */
 uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n);
 
-/*
- * loops.asm, System V convention: nothing n times, in LOOP_INSNS instructions each; the same with a VMCALL, a CPUID.
- */
-#define LOOP_INSNS 4u
+/* loops.asm, System V convention: nothing n times; the same with a VMCALL, a CPUID. */
 void bench_nothing(uint64_t n);
 void bench_vmcall(uint64_t n);
 void bench_cpuid(uint64_t n);

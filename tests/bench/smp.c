@@ -4,8 +4,9 @@
  * processor while N of them do the same, each with a partition of its own: smp.port.roundtrip, smp.cpuid.inside as
  * child.… of bench.efi; smp.shared.… the same with VPs of one partition.
  *
- * An emulated machine's clock counts for all processors together, and not evenly. So ticks are turned into those of one
- * processor alone by a loop of known length, which is measured under the same load.
+ * An emulated machine's clock counts for all processors together, and not evenly: it depends on what each of them does. So
+ * ticks under load are turned into those without by a yardstick of the same kind, the null hypercall, which is measured
+ * under the same load. Between NAME.1 and NAME.N the figures compare, with those of bench.efi they do not.
  */
 #include <efi.h>
 #include <efilib.h>
@@ -21,7 +22,6 @@ DECLARE_GUEST(bench_empty_loop);
 DECLARE_GUEST(bench_out);
 
 #define MOST_CPUS 8u
-#define LOOPS	  10000u
 
 static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
 static struct mp_services *mp;
@@ -101,10 +101,15 @@ static void rounds(uint64_t n)
 		has_lost |= !run_once(&runners[0].child, n_loops);
 }
 
-/* Ticks of one processor alone for n of what takes `ticks` under this load. */
+/* Ticks of n of them, each as it would count without the load. */
 static uint64_t own_ticks(uint64_t ticks, uint64_t n)
 {
-	return ticks * (LOOP_INSNS * LOOPS) / bench_best(bench_nothing, LOOPS) / n;
+	static uint64_t without_load;
+	const uint64_t yardstick = bench_best(bench_vmcall, 10 * PER_BATCH);
+
+	if (!without_load)
+		without_load = yardstick;
+	return ticks * without_load / yardstick / n;
 }
 
 /* With n_busy processors, this one among them; the least of what a round takes. */
