@@ -53,6 +53,7 @@ void apic_checks(void);
 void state_checks(void);
 void fpu_checks(void);
 void time_checks(void);
+void processors_checks(void); /* none with one processor */
 void hostile_child_checks(void);
 
 #endif

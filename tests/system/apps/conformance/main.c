@@ -49,6 +49,7 @@ static const struct {
 	{ "state", state_checks },
 	{ "time", time_checks },
 	{ "root", root_checks },
+	{ "processors", processors_checks },
 	{ "hidden", hidden_checks },
 	{ "hostile", hostile_checks },
 	{ "hostile-child", hostile_child_checks },
