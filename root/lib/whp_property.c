@@ -29,15 +29,18 @@ HRESULT WHVAPI WHvGetPartitionProperty(WHV_PARTITION_HANDLE Partition,
 /* Which exits can there be, after this property has been set? */
 static void note_exits(struct whp_partition *partition, UINT32 code, uint64_t value)
 {
-	UINT32 n_bytes = 0;
+	UINT32 n_bytes = 0, was;
 
 	if (code == WhitPartitionPropertyCodeEmulation && value)
 		n_bytes = EXIT_BYTES_DEVICE;
 	else if (code == WHvPartitionPropertyCodeExtendedVmExits &&
 		 (WHV_EXTENDED_VM_EXITS) { .AsUINT64 = value }.HypercallExit)
 		n_bytes = EXIT_BYTES_ALL;
-	if (n_bytes > partition->exit_bytes)
-		partition->exit_bytes = n_bytes;
+	was = __atomic_load_n(&partition->exit_bytes, __ATOMIC_RELAXED);
+	while (n_bytes > was &&
+	       !__atomic_compare_exchange_n(&partition->exit_bytes, &was, n_bytes, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }
 
 HRESULT WHVAPI WHvSetPartitionProperty(WHV_PARTITION_HANDLE Partition,

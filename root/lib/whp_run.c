@@ -18,7 +18,7 @@ HRESULT WHVAPI WHvRunVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpI
 {
 	struct whp_partition *partition = partition_of(Partition);
 	const struct whit_vp_page *page;
-	uint32_t status;
+	uint32_t status, n_bytes;
 
 	if (!partition)
 		return E_INVALIDARG;
@@ -27,15 +27,19 @@ HRESULT WHVAPI WHvRunVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpI
 		return WHV_E_VP_DOES_NOT_EXIST;
 	if (!ExitContext)
 		return E_POINTER;
-	/* The reason is not known before the run, and the exit would be lost after it. */
-	if (ExitContextSizeInBytes < partition->exit_bytes)
+	/*
+	 * The reason is not known before the run, and the exit would be lost after it. Read once: a property that another
+	 * processor sets in the meantime makes the records longer, and not this buffer.
+	 */
+	n_bytes = __atomic_load_n(&partition->exit_bytes, __ATOMIC_RELAXED);
+	if (ExitContextSizeInBytes < n_bytes)
 		return WHV_E_INSUFFICIENT_BUFFER;
 	/* Where the platform has had something else for the caller to do, it is done by now. */
 	while ((status = call_run(&partition->call, VpIndex)))
 		if (status != WHIT_S_AGAIN)
 			return WHP_HRESULT(status);
 	if (ExitContext != page->exit)
-		copy_record(ExitContext, page->exit, partition->exit_bytes);
+		copy_record(ExitContext, page->exit, n_bytes);
 	return S_OK;
 }
 
