@@ -59,7 +59,10 @@ HRESULT WHVAPI WHvSetupPartition(WHV_PARTITION_HANDLE Partition);
  */
 HRESULT WHVAPI WHvResetPartition(WHV_PARTITION_HANDLE Partition);
 
-/* Destroys the partition with everything in it; processors need not be deleted first. */
+/*
+ * Destroys the partition with everything in it; processors need not be deleted first. Threads that
+ * were in a call on it, in Run above all, have come back before.
+ */
 HRESULT WHVAPI WHvDeletePartition(WHV_PARTITION_HANDLE Partition);
 
 /*

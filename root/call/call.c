@@ -259,6 +259,22 @@ shaped(struct call_partition *partition, const struct shape *shape, uint64_t cod
 	}
 }
 
+/* Those that may wake a VP. */
+static __attribute__((noinline)) uint32_t do_and_wake(struct call_partition *partition,
+						      const struct shape *shape, uint64_t code,
+						      uint64_t rdx, uint64_t r8, uint64_t r9,
+						      uint64_t r10, struct hypercall_result *result)
+{
+	const uint32_t status = shape->cut == CUT_PLAIN
+					? plain(partition, code, rdx, r8, r9, r10, result)
+					: shaped(partition, shape, code, partition->handle, rdx, r8,
+						 r9, r10, result);
+
+	/* Even of a call that has failed a part may have been done. */
+	sleep_disturb(partition, shape->wakes, rdx);
+	return status;
+}
+
 uint32_t call_do(struct call_partition *partition, uint64_t code, uint64_t rdx, uint64_t r8,
 		 uint64_t r9, uint64_t r10, struct hypercall_result *result)
 {
@@ -266,6 +282,8 @@ uint32_t call_do(struct call_partition *partition, uint64_t code, uint64_t rdx, 
 
 	if (!shape)
 		return WHIT_E_UNKNOWN_CALL;
+	if (shape->wakes)
+		return do_and_wake(partition, shape, code, rdx, r8, r9, r10, result);
 	switch (shape->cut) {
 	case CUT_PLAIN: return plain(partition, code, rdx, r8, r9, r10, result);
 	case CUT_SOURCE: return source_map_range(partition, rdx, r8, r9, r10, result);
@@ -285,8 +303,8 @@ uint32_t call_do_alone(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8,
 	return shaped(NULL, shape, code, rcx, rdx, r8, 0, 0, result);
 }
 
-uint32_t call_registers(struct call_partition *partition, uint64_t code, uint32_t vp,
-			const void *names, uint32_t count, const void *values)
+static inline uint32_t registers(struct call_partition *partition, uint64_t code, uint32_t vp,
+				 const void *names, uint32_t count, const void *values)
 {
 	struct hypercall_result result;
 
@@ -312,4 +330,14 @@ uint32_t call_registers(struct call_partition *partition, uint64_t code, uint32_
 		count -= n;
 	}
 	return 0;
+}
+
+uint32_t call_registers(struct call_partition *partition, uint64_t code, uint32_t vp,
+			const void *names, uint32_t count, const void *values)
+{
+	const uint32_t status = registers(partition, code, vp, names, count, values);
+
+	if (code == WHIT_CALL_SET_REGISTERS)
+		sleep_disturb(partition, WAKES_VP, vp);
+	return status;
 }

@@ -9,9 +9,12 @@
  * call_do() is given may then be a user program's, and every number hostile.
  *
  * Results are the hypervisor's status words (whit/hypercall.h), of which those with bit 31 set are errors, and CALL_E_… of
- * the engine's own. Calls on one partition do not overlap, but for these: call_run() of different VPs,
- * CANCEL_RUN_VP and REQUEST_INTERRUPT come at any time. Memory that a call lends is added under no lock, so a driver
- * with several threads takes the partition's around whatever is not call_run(), and call_run_on().
+ * the engine's own.
+ *
+ * Any calls may overlap, on several processors, on one partition or on several; the hypervisor judges what fits together
+ * and refuses the rest. The engine takes no lock: a partition has slots, for its loans and for the pages of its VPs, which are
+ * filled by atomic operations and emptied by call_delete() alone. So CANCEL_RUN_VP and REQUEST_INTERRUPT may also be
+ * made where any of the others has been interrupted. call_delete() is the exception: it comes alone, and last.
  */
 #ifndef ROOT_CALL_CALL_H
 #define ROOT_CALL_CALL_H
@@ -26,19 +29,26 @@
 #define CALL_E_POINTER	 0x80004003u /* E_POINTER: a buffer is not the caller's memory */
 #define CALL_E_ARGUMENT	 0x80070057u /* E_INVALIDARG */
 #define CALL_E_NO_MEMORY 0x8007000eu /* E_OUTOFMEMORY */
+#define CALL_E_VP_STATE	 0x80370308u /* WHV_E_INVALID_VP_STATE */
 
 #define CALL_MAX_RUNS 120u
 
-/* A partition as the engine has it. Its members are read and written in root/call alone. */
+/*
+ * A partition as the engine has it. Its members are read and written in root/call alone, all but the first by atomic
+ * operations.
+ */
 struct call_partition {
 	uint64_t handle;
-	uint32_t n_runs;
-	struct whit_vp_page *vps[WHIT_MAX_VPS];
+	uint64_t asleep[WHIT_MAX_VPS / 64]; /* the VPs whose Run sleeps */
+	uintptr_t vps[WHIT_MAX_VPS];	    /* their pages, CALL_VP_GONE with those of no VP */
 	struct {
 		void *pages;
 		size_t n;
 	} runs[CALL_MAX_RUNS]; /* lent, or kept for the hypervisor to have lent */
 };
+
+/* Added to the address of a page that waits for the next VP of its index. */
+#define CALL_VP_GONE 1u
 
 /* A part of the caller's memory, for MAP_GPA_LIST: whole pages. */
 struct call_extent {
@@ -72,8 +82,8 @@ uint32_t call_do_alone(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8,
 		       struct hypercall_result *result);
 
 /*
- * A call that has no buffer, is never cut and asks for no memory: there is nothing for the engine to do.
- * TRANSLATE_GVA and REQUEST_INTERRUPT are such.
+ * A call that has no buffer, is never cut, asks for no memory and wakes nobody: there is nothing for the engine to do.
+ * TRANSLATE_GVA is such.
  */
 static inline uint32_t call_short(const struct call_partition *partition, uint64_t code,
 				  uint64_t rdx, uint64_t r8, uint64_t r9,
@@ -93,26 +103,34 @@ uint32_t call_registers(struct call_partition *partition, uint64_t code, uint32_
 
 /*
  * A new partition, in *partition, which the caller has cleared; on success with memory lent. call_delete() deletes it
- * and takes back what was lent and the pages of its VPs; if it fails nothing has come back.
+ * and takes back what was lent and the pages of its VPs; if it fails nothing has come back. Whoever was in a call
+ * on the partition, in Run above all, has come back before.
  */
 uint32_t call_create(struct call_partition *partition);
 uint32_t call_delete(struct call_partition *partition);
 
-/* WHIT_CALL_CREATE_VP, with a page that it shares with us, and WHIT_CALL_DELETE_VP. */
+/*
+ * WHIT_CALL_CREATE_VP, with a page that it shares with us, and WHIT_CALL_DELETE_VP. The page stays with the partition
+ * for the next VP of this index: another processor may have its address still.
+ */
 uint32_t call_create_vp(struct call_partition *partition, uint32_t vp, uint32_t flags);
 uint32_t call_delete_vp(struct call_partition *partition, uint32_t vp);
 
 /* The shared page of a VP; NULL if there is none of this index. */
 static inline struct whit_vp_page *call_vp_page(const struct call_partition *partition, uint32_t vp)
 {
-	return vp < WHIT_MAX_VPS ? partition->vps[vp] : NULL;
+	const uintptr_t page =
+		vp < WHIT_MAX_VPS ? __atomic_load_n(&partition->vps[vp], __ATOMIC_ACQUIRE) : 0;
+
+	return page & CALL_VP_GONE ? NULL : (struct whit_vp_page *)page;
 }
 
 /* ---- Run --------------------------------------------------------------------------------- */
 
 /*
  * Run a VP until there is an exit, which stands in its shared page (0), or an error. WHIT_S_AGAIN: the platform wants
- * the caller elsewhere; nothing is lost by calling again later. A VP that sleeps makes its caller sleep.
+ * the caller elsewhere; nothing is lost by calling again later. A VP that sleeps makes its caller sleep (sleep.c).
+ * CALL_E_VP_STATE: the VP is in Run already, asleep or not.
  */
 uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t status);
 

@@ -47,6 +47,35 @@ void loan_free(struct call_partition *partition);
 /* A first loan that carries a small partition with one VP through its life. */
 #define LOAN_FIRST_PAGES 16u
 
+/* ---- sleep.c ----------------------------------------------------------------------------- */
+
+/*
+ * A Run of this VP has answered WHIT_S_IDLE: sleep until something else comes of it, which is returned. *goes_on is false,
+ * with WHIT_S_IDLE, if the platform wants the caller elsewhere. CALL_E_VP_STATE: another one sleeps with it.
+ */
+uint32_t sleep_run(struct call_partition *partition, uint32_t vp, bool *goes_on);
+
+/* Whom a call has woken or may have to wake. */
+enum sleep_wakes {
+	WAKES_NOBODY,
+	WAKES_POSTED, /* those to whom the hypervisor has posted something */
+	WAKES_VP,     /* the VP that it names, parameter 2 */
+	WAKES_ALL,
+};
+
+/* After a call: those of the VPs that sleep look whether there is something for them. */
+void sleep_disturb(const struct call_partition *partition, enum sleep_wakes whom, uint64_t vp);
+
+/* After WHIT_S_AGAIN: tell the platform of the VPs to which this one's Run has posted something. */
+void sleep_pass_on(const struct call_partition *partition, uint32_t vp);
+
+/* The page of an index, whether there is such a VP or not. */
+static inline struct whit_vp_page *engine_page(const struct call_partition *partition, uint32_t vp)
+{
+	return (struct whit_vp_page *)(__atomic_load_n(&partition->vps[vp], __ATOMIC_ACQUIRE) &
+				       ~(uintptr_t)CALL_VP_GONE);
+}
+
 /* ---- source.c ---------------------------------------------------------------------------- */
 
 /* MAP_GPA_RANGE of memory that the caller names by a pointer, and MAP_GPA_LIST of a list of such. */
@@ -88,6 +117,7 @@ struct shape {
 	uint8_t cut;
 	uint32_t most; /* elements of a buffer with a count, in one call; beyond it nobody looks */
 	struct shape_buffer buffer[2];
+	uint8_t wakes; /* enum sleep_wakes */
 };
 
 #define SHAPE_OF_PARTITION 1

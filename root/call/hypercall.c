@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Which instruction makes the call (hypercall.h), and whether there is anybody to take it. */
+/*
+ * Which instruction makes the call (hypercall.h), and whether there is anybody to take it. Several processors may find out at
+ * once: all find the same.
+ */
 #include "root/call/hypercall.h"
 
 #include "root/call/call.h"
@@ -10,18 +13,21 @@
 #define VENDOR_AMD   0x68747541u
 #define VENDOR_HYGON 0x6f677948u
 
+static void set(hypercall2_function *two, hypercall5_function *five)
+{
+	__atomic_store_n(&hypercall_functions.two, two, __ATOMIC_RELAXED);
+	__atomic_store_n(&hypercall_functions.five, five, __ATOMIC_RELAXED);
+}
+
 static void choose(void)
 {
 	uint32_t r[4];
 
 	platform_cpuid(0, r);
-	if (r[1] == VENDOR_AMD || r[1] == VENDOR_HYGON) {
-		hypercall_functions.two = hypercall2_vmmcall;
-		hypercall_functions.five = hypercall5_vmmcall;
-	} else {
-		hypercall_functions.two = hypercall2_vmcall;
-		hypercall_functions.five = hypercall5_vmcall;
-	}
+	if (r[1] == VENDOR_AMD || r[1] == VENDOR_HYGON)
+		set(hypercall2_vmmcall, hypercall5_vmmcall);
+	else
+		set(hypercall2_vmcall, hypercall5_vmcall);
 }
 
 static uint32_t first_two(uint64_t code, uint64_t rcx, uint64_t rdx)
@@ -44,7 +50,7 @@ bool call_has_whit(void)
 	static bool is_known; /* that it is there */
 	uint32_t r[4];
 
-	if (is_known)
+	if (__atomic_load_n(&is_known, __ATOMIC_RELAXED))
 		return true;
 	platform_cpuid(1, r);
 	if (!(r[2] & CPUID1_ECX_HYPERVISOR))
@@ -54,6 +60,8 @@ bool call_has_whit(void)
 	    r[2] != WHIT_SIGNATURE_WORD || r[3] != WHIT_SIGNATURE_WORD)
 		return false;
 	platform_cpuid(WHIT_CPUID_VERSION, r);
-	is_known = r[0] == WHIT_ABI_VERSION;
-	return is_known;
+	if (r[0] != WHIT_ABI_VERSION)
+		return false;
+	__atomic_store_n(&is_known, true, __ATOMIC_RELAXED);
+	return true;
 }

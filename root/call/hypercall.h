@@ -34,14 +34,15 @@ extern struct hypercall_functions {
 /* Calls of up to two parameters without results. Returns EAX. */
 static inline uint32_t hypercall2(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
-	return hypercall_functions.two(code, rcx, rdx);
+	return __atomic_load_n(&hypercall_functions.two, __ATOMIC_RELAXED)(code, rcx, rdx);
 }
 
 /* Any call: parameters in the order RCX RDX R8 R9 R10; RDX and R8 come back in *result. */
 static inline uint32_t hypercall5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8,
 				  uint64_t r9, uint64_t r10, struct hypercall_result *result)
 {
-	return hypercall_functions.five(code, rcx, rdx, r8, r9, r10, result);
+	return __atomic_load_n(&hypercall_functions.five, __ATOMIC_RELAXED)(code, rcx, rdx, r8, r9,
+									    r10, result);
 }
 
 #endif

@@ -2,6 +2,9 @@
 /*
  * Memory that a partition has been lent. What the hypervisor has taken, if only in part, is the partition's until it is
  * deleted, and the whole allocation stays with it: pages never come back one by one.
+ *
+ * Two calls that are short of memory at once, on two processors, each make a loan: what one of them does not need
+ * is there for the next. A loan claims its slot first, for what has been lent must not be forgotten.
  */
 #include "root/call/engine.h"
 
@@ -29,36 +32,65 @@ static bool lend(uint64_t handle, void *pages, size_t n_done, size_t n)
 	return true;
 }
 
+static inline size_t length_of(const struct call_partition *partition, uint32_t i)
+{
+	return __atomic_load_n(&partition->runs[i].n, __ATOMIC_RELAXED);
+}
+
+static void fill(struct call_partition *partition, uint32_t i, void *pages, size_t n)
+{
+	__atomic_store_n(&partition->runs[i].n, n, __ATOMIC_RELAXED);
+	__atomic_store_n(&partition->runs[i].pages, pages, __ATOMIC_RELEASE);
+}
+
+/* A slot that nobody else fills: it holds the partition's own address. CALL_MAX_RUNS: there is none left. */
+static uint32_t claim(struct call_partition *partition)
+{
+	uint32_t i;
+
+	for (i = 0; i < CALL_MAX_RUNS; i++) {
+		void *there = NULL;
+
+		if (__atomic_compare_exchange_n(&partition->runs[i].pages, &there, partition, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			break;
+	}
+	return i;
+}
+
 /* Loans double, so that a large partition takes few of them. */
-bool loan_make(struct call_partition *partition, uint64_t needed)
+static size_t length_of_next(const struct call_partition *partition, uint64_t needed)
 {
 	size_t n = LOAN_FIRST_PAGES;
 	uint32_t i;
-	void *pages;
 
-	if (partition->n_runs == CALL_MAX_RUNS)
-		return false;
-	for (i = 0; i < partition->n_runs && n < WHIT_MAX_LEND; i++)
-		if (partition->runs[i].n >= n)
-			n = partition->runs[i].n * 2;
+	for (i = 0; i < CALL_MAX_RUNS && n < WHIT_MAX_LEND; i++)
+		if (length_of(partition, i) >= n)
+			n = length_of(partition, i) * 2;
 	if (n < needed)
 		n = needed;
-	if (n > WHIT_MAX_LEND)
-		n = WHIT_MAX_LEND;
+	return n < WHIT_MAX_LEND ? n : WHIT_MAX_LEND;
+}
+
+bool loan_make(struct call_partition *partition, uint64_t needed)
+{
+	const uint32_t slot = claim(partition);
+	size_t n = length_of_next(partition, needed);
+	void *pages;
+
+	if (slot == CALL_MAX_RUNS)
+		return false;
 	pages = platform_pages(n);
 	if (!pages && n > needed && needed) {
 		n = needed;
 		pages = platform_pages(n);
 	}
-	if (!pages)
-		return false;
-	if (!lend(partition->handle, pages, 0, n)) {
+	if (pages && !lend(partition->handle, pages, 0, n)) {
 		platform_free(pages, n);
-		return false;
+		pages = NULL;
 	}
-	partition->runs[partition->n_runs].pages = pages;
-	partition->runs[partition->n_runs++].n = n;
-	return true;
+	fill(partition, slot, pages, pages ? n : 0);
+	return pages;
 }
 
 uint32_t loan_create(struct call_partition *partition, size_t n, uint64_t *needed)
@@ -81,9 +113,7 @@ uint32_t loan_create(struct call_partition *partition, size_t n, uint64_t *neede
 		return status;
 	}
 	partition->handle = result.rdx;
-	partition->runs[0].pages = pages;
-	partition->runs[0].n = n;
-	partition->n_runs = 1;
+	fill(partition, 0, pages, n);
 	return 0;
 }
 
@@ -91,7 +121,9 @@ void loan_free(struct call_partition *partition)
 {
 	uint32_t i;
 
-	for (i = 0; i < partition->n_runs; i++)
-		platform_free(partition->runs[i].pages, partition->runs[i].n);
-	partition->n_runs = 0;
+	for (i = 0; i < CALL_MAX_RUNS; i++) {
+		if (partition->runs[i].pages)
+			platform_free(partition->runs[i].pages, partition->runs[i].n);
+		fill(partition, i, NULL, 0);
+	}
 }

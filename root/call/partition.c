@@ -24,30 +24,55 @@ uint32_t call_delete(struct call_partition *partition)
 	if (status)
 		return status;
 	for (i = 0; i < WHIT_MAX_VPS; i++) {
-		if (partition->vps[i])
-			platform_free(partition->vps[i], 1);
-		partition->vps[i] = NULL;
+		struct whit_vp_page *const page = engine_page(partition, i);
+
+		if (page)
+			platform_free(page, 1);
+		partition->vps[i] = 0;
 	}
 	loan_free(partition);
 	return 0;
 }
 
+/*
+ * The page of an index, which is found by the first who asks and stays until the partition is deleted: so nobody who has
+ * its address, to wake the VP or to read its record, holds a page that has become something else.
+ */
+static struct whit_vp_page *page_for(struct call_partition *partition, uint32_t vp)
+{
+	struct whit_vp_page *page = engine_page(partition, vp);
+	uintptr_t there = 0;
+
+	if (page)
+		return page;
+	page = platform_pages(1);
+	if (!page)
+		return NULL;
+	platform_clear(page, PAGE_BYTES);
+	if (__atomic_compare_exchange_n(&partition->vps[vp], &there, (uintptr_t)page + CALL_VP_GONE,
+					false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return page;
+	platform_free(page, 1);
+	return engine_page(partition, vp);
+}
+
 uint32_t call_create_vp(struct call_partition *partition, uint32_t vp, uint32_t flags)
 {
-	void *page = platform_pages(1);
 	uint64_t parameters[N_PARAMETERS] = { partition->handle, vp, flags };
+	struct whit_vp_page *page;
 	struct hypercall_result result;
 	uint32_t status;
 
+	/* The hypervisor says which of its errors this is; without a page it can only be an error. */
+	if (vp >= WHIT_MAX_VPS)
+		return engine_call(partition, WHIT_CALL_CREATE_VP, parameters, &result);
+	page = page_for(partition, vp);
 	if (!page)
 		return CALL_E_NO_MEMORY;
-	platform_clear(page, PAGE_BYTES);
 	parameters[3] = platform_physical(page);
 	status = engine_call(partition, WHIT_CALL_CREATE_VP, parameters, &result);
-	if (!status && vp < WHIT_MAX_VPS)
-		partition->vps[vp] = page;
-	else
-		platform_free(page, 1);
+	if (!status)
+		__atomic_store_n(&partition->vps[vp], (uintptr_t)page, __ATOMIC_RELEASE);
 	return status;
 }
 
@@ -57,33 +82,14 @@ uint32_t call_delete_vp(struct call_partition *partition, uint32_t vp)
 	struct hypercall_result result;
 	const uint32_t status = engine_call(partition, WHIT_CALL_DELETE_VP, parameters, &result);
 
-	if (!status && vp < WHIT_MAX_VPS && partition->vps[vp]) {
-		platform_free(partition->vps[vp], 1);
-		partition->vps[vp] = NULL;
+	if (!status && vp < WHIT_MAX_VPS) {
+		__atomic_fetch_or(&partition->vps[vp], CALL_VP_GONE, __ATOMIC_RELEASE);
+		sleep_disturb(partition, WAKES_VP, vp);
 	}
 	return status;
 }
 
 /* ---- Run --------------------------------------------------------------------------------- */
-
-/*
- * The VP sleeps: so does the caller. Whatever could wake the VP comes by an interrupt (a timer's callback that requests
- * an interrupt, or cancels): with interrupts held the call is made once more, to be sure that nothing has come
- * since, and they are let in with the sleep. *goes_on is false if the platform wants the caller elsewhere.
- */
-static uint32_t run_asleep(const struct call_partition *partition, uint32_t vp, bool *goes_on)
-{
-	const uint64_t held = platform_hold_interrupts();
-	struct hypercall_result result;
-	const uint32_t status =
-		hypercall5(WHIT_CALL_RUN_VP, partition->handle, vp, 0, 0, 0, &result);
-
-	if (status == WHIT_S_IDLE)
-		*goes_on = platform_wait(held, result.rdx);
-	else
-		platform_release_interrupts(held);
-	return status;
-}
 
 uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t status)
 {
@@ -92,8 +98,9 @@ uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t sta
 
 	for (;;) {
 		if (status == WHIT_S_IDLE) {
-			status = run_asleep(partition, vp, &goes_on);
+			status = sleep_run(partition, vp, &goes_on);
 		} else if (status == WHIT_S_AGAIN) {
+			sleep_pass_on(partition, vp);
 			goes_on = platform_take_interrupts();
 			if (goes_on)
 				status = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the engine (root/call/call.h) needs of the place it runs in, in ring 0 of the root: UEFI,
- * root/call/uefi; a kernel's driver has functions of its own. Nothing but root/call sees this.
+ * root/call/uefi; a kernel's driver has functions of its own. Nothing but root/call sees this. Each of these functions may be
+ * called on several processors at once.
  *
  * There are two kinds of memory. The engine's own comes from platform_pages(), and both sides reach it at any
  * time. The caller's is named by pointers that call_do() was given; under a kernel they are those of a user
@@ -60,14 +61,20 @@ uint64_t platform_source(const void *callers, uint64_t n_bytes, uint64_t *n_run)
 bool platform_take_interrupts(void);
 
 /*
- * Hold interrupts off, so that none gets lost between a look and the sleep. Returns what is to be passed to one of the
- * next two, soon. platform_wait(): sleep until an interrupt comes, or until about the time at which the TSC stands at
- * `deadline` (~0: no such time), burning nothing; the interrupt is taken. Interrupts are then as they were.
- * False as platform_take_interrupts().
+ * Hold interrupts off on this processor, so that none gets lost between a look and the sleep. Returns what is to be passed
+ * to one of the next two, soon. platform_wait(): sleep until *wake is not 0, until an interrupt comes, or until about the
+ * time at which the TSC stands at `deadline` (~0: no such time), or for a shorter time; an interrupt is taken.
+ * Interrupts are then as they were. False as platform_take_interrupts().
+ *
+ * The word is set by another processor or by a callback on this one, the hypervisor among them, at any time: also between the
+ * caller's last look and the sleep, which then does not begin. platform_wake() follows, where the processor can
+ * know that somebody may sleep: whoever waits for this word is to look at it. A platform whose sleepers look by
+ * themselves has nothing to do there.
  */
 uint64_t platform_hold_interrupts(void);
 void platform_release_interrupts(uint64_t held);
-bool platform_wait(uint64_t held, uint64_t deadline);
+bool platform_wait(uint64_t held, uint64_t deadline, const uint32_t *wake);
+void platform_wake(const uint32_t *wake);
 
 /* ---- The processor ----------------------------------------------------------------------- */
 

@@ -2,7 +2,8 @@
 /*
  * What stands behind a WHV_PARTITION_HANDLE: one page that holds the engine's partition and what WHP's
  * functions have to remember. Only the library sees it. Calls on one partition from
- * several threads, or from a timer's callback, may overlap as far as WHP allows: CancelRun at any time.
+ * several processors, or from a timer's callback, may overlap as far as WHP allows (root/call/call.h); the library
+ * has nothing else that they share but `exit_bytes`, which a property changes and Run reads.
  */
 #ifndef ROOT_LIB_PARTITION_H
 #define ROOT_LIB_PARTITION_H

@@ -18,8 +18,8 @@ HRESULT WHVAPI WHvRequestInterrupt(WHV_PARTITION_HANDLE Partition,
 	if (InterruptControlSize < sizeof(*Interrupt))
 		return E_INVALIDARG;
 	copy_bytes(words, Interrupt, sizeof(words));
-	return WHP_HRESULT(call_short(&partition->call, WHIT_CALL_REQUEST_INTERRUPT, words[0],
-				      words[1], 0, &result));
+	return partition_call(partition, WHIT_CALL_REQUEST_INTERRUPT, words[0], words[1], 0, 0,
+			      &result);
 }
 
 HRESULT WHVAPI WHvGetInterruptTargetVpSet(WHV_PARTITION_HANDLE Partition, UINT64 Destination,

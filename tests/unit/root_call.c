@@ -144,6 +144,10 @@ static uint32_t answer(uint64_t code, const uint64_t p[5], struct hypercall_resu
 	case WHIT_CALL_DELETE_PARTITION: machine.is_alive = false; return 0;
 	case WHIT_CALL_CREATE_VP: machine.page = platform_at(p[3], 4096); return 0;
 	case WHIT_CALL_SETUP_PARTITION:
+	case WHIT_CALL_RESUME_TIME:
+	case WHIT_CALL_CANCEL_RUN_VP:
+	case WHIT_CALL_REQUEST_INTERRUPT:
+	case WHIT_CALL_SET_TSC:
 	case WHIT_CALL_DELETE_VP: return 0;
 	case WHIT_CALL_RUN_VP:
 		result->rdx = 0x5555;
@@ -622,10 +626,14 @@ static void call_sleeps_and_is_called_away(void)
 	reset();
 	memset(&partition, 0, sizeof(partition));
 	CHECK_EQ(call_create(&partition), 0);
+	CHECK_EQ(call_create_vp(&partition, 0, 0), 0);
+	machine.page->wake = 1; /* of an earlier sleep */
 	machine.n_idle = 3;
 	CHECK_EQ(call_run(&partition, 0), 0);
 	CHECK_EQ(platform.n_waits, 2);
 	CHECK_EQ(platform.deadline, 0x5555);
+	CHECK(platform.wake == &machine.page->wake);
+	CHECK_EQ(machine.page->wake, 0);
 	platform.is_wanted = true;
 	machine.n_idle = 3;
 	CHECK_EQ(call_run(&partition, 0), WHIT_S_AGAIN); /* asleep */
@@ -638,6 +646,163 @@ static void call_sleeps_and_is_called_away(void)
 	CHECK_EQ(platform.held, 0);
 	/* A deletion goes on all the same. */
 	machine.again_at = machine.n_calls + 1;
+	CHECK_EQ(call_delete(&partition), 0);
+	CHECK_EQ(platform.n_pages_out, 0);
+}
+
+/* ---- Whoever sleeps is woken ------------------------------------------------------------- */
+
+#define SLEEPER 70u
+
+static void sleeper(void)
+{
+	reset();
+	memset(&partition, 0, sizeof(partition));
+	CHECK_EQ(call_create(&partition), 0);
+	CHECK_EQ(call_create_vp(&partition, SLEEPER, 0), 0);
+}
+
+/* What each call does to a VP that sleeps. */
+static const struct {
+	uint64_t code, rdx;
+	bool is_posted; /* the hypervisor has set `wake` */
+	bool wakes;
+} disturbances[] = {
+	{ WHIT_CALL_CANCEL_RUN_VP, SLEEPER, false, true },
+	{ WHIT_CALL_CANCEL_RUN_VP, SLEEPER - 1, false, false },
+	{ WHIT_CALL_CANCEL_RUN_VP, SLEEPER - 64, false, false },
+	{ WHIT_CALL_CANCEL_RUN_VP, SLEEPER + (1ull << 32), false, false },
+	{ WHIT_CALL_CANCEL_RUN_VP, ~0ull, false, false },
+	{ WHIT_CALL_REQUEST_INTERRUPT, 0, false, false },
+	{ WHIT_CALL_REQUEST_INTERRUPT, 0, true, true },
+	{ WHIT_CALL_RESUME_TIME, 0, false, true },
+	{ WHIT_CALL_RESET_PARTITION, 0, false, true },
+	{ WHIT_CALL_SET_TSC, 5, false, true },
+	{ WHIT_CALL_SETUP_PARTITION, SLEEPER, true, false },
+};
+
+static unsigned int disturbance;
+
+static void disturb(void)
+{
+	struct hypercall_result result;
+
+	CHECK_EQ(machine.page->wake, 0);
+	machine.page->wake = disturbances[disturbance].is_posted;
+	CHECK_EQ(call_do(&partition, disturbances[disturbance].code, disturbances[disturbance].rdx,
+			 0, 0, 0, &result),
+		 0);
+	CHECK_EQ(platform.n_wakes, disturbances[disturbance].wakes);
+	if (!disturbances[disturbance].wakes)
+		return;
+	CHECK_EQ(machine.page->wake, 1);
+	CHECK(platform.woken == &machine.page->wake);
+}
+
+static void call_wakes_whom_it_may_have_woken(void)
+{
+	struct hypercall_result result;
+
+	for (disturbance = 0; disturbance < sizeof(disturbances) / sizeof(disturbances[0]);
+	     disturbance++) {
+		sleeper();
+		platform.on_wait = disturb;
+		machine.n_idle = 2;
+		CHECK_EQ(call_run(&partition, SLEEPER), 0);
+		CHECK_EQ(platform.n_waits, 1);
+		/* And nobody when nobody sleeps. */
+		platform.n_wakes = machine.page->wake = machine.n_resets = 0;
+		CHECK_EQ(call_do(&partition, disturbances[disturbance].code,
+				 disturbances[disturbance].rdx, 0, 0, 0, &result),
+			 0);
+		CHECK_EQ(platform.n_wakes + machine.page->wake, 0);
+		CHECK_EQ(call_delete(&partition), 0);
+		CHECK_EQ(platform.n_pages_out, 0);
+	}
+}
+
+static void set_and_get(void)
+{
+	memset(client.names, 0, sizeof(client.names));
+	CHECK_EQ(call_registers(&partition, WHIT_CALL_GET_REGISTERS, SLEEPER, client.names, 3,
+				client.values),
+		 0);
+	CHECK_EQ(call_registers(&partition, WHIT_CALL_SET_REGISTERS, SLEEPER - 64, client.names, 3,
+				client.values),
+		 0);
+	CHECK_EQ(machine.page->wake + platform.n_wakes, 0);
+	CHECK_EQ(call_registers(&partition, WHIT_CALL_SET_REGISTERS, SLEEPER, client.names, 3,
+				client.values),
+		 0);
+	CHECK_EQ(machine.page->wake, 1);
+	CHECK_EQ(platform.n_wakes, 1);
+}
+
+static void run_again(void)
+{
+	machine.n_idle = 1;
+	CHECK_EQ(call_run(&partition, SLEEPER), CALL_E_VP_STATE);
+	machine.n_idle = 0;
+}
+
+static void call_lets_one_alone_sleep_with_a_vp(void)
+{
+	sleeper();
+	platform.on_wait = run_again;
+	machine.n_idle = 2;
+	CHECK_EQ(call_run(&partition, SLEEPER), 0);
+	CHECK_EQ(platform.n_waits, 1);
+	platform.on_wait = set_and_get;
+	machine.n_idle = 2;
+	CHECK_EQ(call_run(&partition, SLEEPER), 0);
+	CHECK_EQ(platform.n_waits, 2);
+	CHECK_EQ(call_delete(&partition), 0);
+	CHECK_EQ(platform.n_pages_out, 0);
+}
+
+/* A VP that runs beside the sleeper, on another processor, has sent it something. */
+static void run_beside(void)
+{
+	struct whit_vp_page *const sleeping = machine.page;
+	struct whit_vp_page *mine;
+
+	CHECK_EQ(call_create_vp(&partition, 1, 0), 0);
+	mine = machine.page;
+	mine->wake_vps[0] = 1 << 3; /* nobody's */
+	mine->wake_vps[SLEEPER / 64] = ~0ull;
+	sleeping->wake = 1;
+	machine.again_at = machine.n_calls + 1;
+	CHECK_EQ(call_run(&partition, 1), 0);
+	CHECK_EQ(mine->wake_vps[0] | mine->wake_vps[SLEEPER / 64], 0);
+	CHECK_EQ(platform.n_wakes, 1);
+	CHECK(platform.woken == &sleeping->wake);
+	machine.page = sleeping;
+}
+
+static void call_tells_of_those_that_a_vp_has_woken(void)
+{
+	sleeper();
+	platform.on_wait = run_beside;
+	machine.n_idle = 2;
+	CHECK_EQ(call_run(&partition, SLEEPER), 0);
+	CHECK_EQ(platform.n_waits, 1);
+	CHECK_EQ(call_delete(&partition), 0);
+	CHECK_EQ(platform.n_pages_out, 0);
+}
+
+static void call_keeps_the_page_of_a_vp_for_the_next(void)
+{
+	struct whit_vp_page *page;
+
+	sleeper();
+	page = machine.page;
+	CHECK(call_vp_page(&partition, SLEEPER) == page);
+	CHECK_EQ(call_delete_vp(&partition, SLEEPER), 0);
+	CHECK(!call_vp_page(&partition, SLEEPER));
+	CHECK_EQ(call_create_vp(&partition, SLEEPER, 0), 0);
+	CHECK(machine.page == page && call_vp_page(&partition, SLEEPER) == page);
+	CHECK(!call_vp_page(&partition, SLEEPER + 1));
+	CHECK(!call_vp_page(&partition, WHIT_MAX_VPS));
 	CHECK_EQ(call_delete(&partition), 0);
 	CHECK_EQ(platform.n_pages_out, 0);
 }
@@ -688,6 +853,10 @@ int main(void)
 		TEST(call_makes_no_call_that_is_not_the_callers),
 		TEST(call_rounds_nothing),
 		TEST(call_sleeps_and_is_called_away),
+		TEST(call_wakes_whom_it_may_have_woken),
+		TEST(call_lets_one_alone_sleep_with_a_vp),
+		TEST(call_tells_of_those_that_a_vp_has_woken),
+		TEST(call_keeps_the_page_of_a_vp_for_the_next),
 	};
 
 	return RUN(tests);

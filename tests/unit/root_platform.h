@@ -26,13 +26,15 @@ static struct {
 	const uint8_t *bad; /* a page of the caller's that is not there */
 	bool is_limited;    /* there are allocations_left */
 	unsigned int allocations_left;
-	bool is_wanted; /* by a signal */
+	bool is_wanted;	       /* by a signal */
+	void (*on_wait)(void); /* while somebody sleeps */
 	bool has_no_whit;
 	uint32_t vendor; /* CPUID leaf 0, EBX; 0: the processor's */
 
 	/* What happened. */
 	uint64_t n_pages_out, n_allocations;
-	unsigned int n_taken, n_waits, n_vmcall, n_vmmcall;
+	unsigned int n_taken, n_waits, n_wakes, n_vmcall, n_vmmcall;
+	const uint32_t *wake, *woken;
 	uint64_t held, deadline;
 } platform;
 
@@ -194,12 +196,22 @@ void platform_release_interrupts(uint64_t held)
 	platform.held = 0;
 }
 
-bool platform_wait(uint64_t held, uint64_t deadline)
+bool platform_wait(uint64_t held, uint64_t deadline, const uint32_t *wake)
 {
 	platform_release_interrupts(held);
+	platform.wake = wake;
 	platform.deadline = deadline;
 	platform.n_waits++;
+	if (platform.on_wait)
+		platform.on_wait();
 	return !platform.is_wanted;
+}
+
+void platform_wake(const uint32_t *wake)
+{
+	CHECK(*wake);
+	platform.woken = wake;
+	platform.n_wakes++;
 }
 
 /* ---- The processor ----------------------------------------------------------------------- */

@@ -38,7 +38,7 @@ $(call archive,libemu,$(wildcard emu/*.c))
 $(call archive,libhv,$(wildcard hv/*.c hv/*/*.c arch/fake/*.c) tests/guest/forms.asm)
 $(call archive,libarch,$(filter-out arch/vmx/offsets.c,$(wildcard arch/x86/*.c arch/vmx/*.c)))
 $(call archive,libboot,$(shell grep -L efilib.h $(wildcard boot/*.c)))
-$(call archive,libroot,$(wildcard root/lib/*.c root/call/*.c root/vmm/*.c))
+$(call archive,libroot,$(wildcard root/lib/*.c root/call/*.c root/vmm/*.c) root/call/uefi/reserve.c)
 
 $(B)/host/tests/guest/forms.o: tests/guest/forms.inc tests/guest/guest.inc
 
@@ -61,5 +61,15 @@ TEST_LINK = $(CC) $(TEST_CFLAGS) $$(nm $(filter %.o,$^) | sed -n 's/.* T __wrap_
 $(filter-out $(VTX_TESTS),$(UNIT_TESTS)): $(B)/host/%: $(B)/host/tests/unit/%.o
 $(UNIT_TESTS): $(B)/host/libcheck.a
 	$(TEST_LINK)
+
+# Tests of threads once more, each compiled whole with ThreadSanitizer, which lives with no other: $(B)/host/NAME_tsan.
+TSAN_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize%,$(TEST_CFLAGS)) -fsanitize=thread
+THREAD_TESTS := root_threads
+HOST_TESTS += $(THREAD_TESTS:%=$(B)/host/%_tsan)
+
+$(B)/host/root_threads_tsan: tests/unit/root_threads.c tests/check.c tests/check_host.c $(wildcard root/call/*.[ch]) \
+		root/call/uefi/reserve.c root/call/uefi/reserve.h tests/check.h include/whit/hypercall.h
+	@mkdir -p $(@D)
+	$(CC) $(TSAN_CFLAGS) $(filter %.c,$^) -o $@
 
 -include $(shell find $(B)/host -name '*.d' 2>/dev/null)

@@ -71,6 +71,15 @@ uefi_copy:
 	rep movsb
 	ret
 
+; uint64_t uefi_read_msr(uint32_t number edi)
+global uefi_read_msr:function hidden
+uefi_read_msr:
+	mov	ecx, edi
+	rdmsr
+	shl	rdx, 32
+	or	rax, rdx
+	ret
+
 ; void uefi_cpuid(uint32_t leaf edi, uint32_t registers[4] rsi): EAX EBX ECX EDX, subleaf 0
 global uefi_cpuid:function hidden
 uefi_cpuid:

@@ -11,6 +11,9 @@ void uefi_cpuid(uint32_t leaf, uint32_t registers[4]);
 
 uint64_t uefi_tsc(void);
 
+/* One that every processor has. */
+uint64_t uefi_read_msr(uint32_t number);
+
 /* Interrupts on for a moment, if they were off: what is pending is taken. */
 void uefi_take_interrupts(void);
 
