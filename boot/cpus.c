@@ -8,16 +8,6 @@
 #include "cpu.h"
 #include "uefi/mp_services.h"
 
-/* Of EFI_PROCESSOR_INFORMATION, which later versions of the protocol have made longer. */
-#define INFORMATION_BYTES 256
-#define STATUS_ENABLED	  (1u << 1)
-#define STATUS_HEALTHY	  (1u << 2)
-
-struct processor_information {
-	UINT64 id; /* of its local APIC */
-	UINT32 status;
-};
-
 static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
 
 /* ACPI 2.0 and later, then 1.0. */
@@ -71,16 +61,13 @@ void cpus_count(const struct ram_map *map, struct census *census)
 /* False: the firmware does not know it, or says that it is broken. */
 static bool add(struct cpus *cpus, UINTN number)
 {
-	union {
-		struct processor_information known;
-		uint8_t all[INFORMATION_BYTES];
-	} information = { 0 };
+	struct mp_information information = { 0 };
 
 	if (EFI_ERROR(cpus->mp->get_processor_info(cpus->mp, number, &information)) ||
-	    !(information.known.status & STATUS_HEALTHY))
+	    !(information.status & MP_STATUS_HEALTHY))
 		return false;
 	cpus->cpu[cpus->n].number = (uint32_t)number;
-	cpus->cpu[cpus->n].is_kept = !(information.known.status & STATUS_ENABLED);
+	cpus->cpu[cpus->n].is_kept = !(information.status & MP_STATUS_ENABLED);
 	cpus->n++;
 	return true;
 }

@@ -16,6 +16,16 @@
 		}                                                      \
 	}
 
+/* EFI_PROCESSOR_INFORMATION: what is known of it, and room for what later versions have made of it. */
+struct mp_information {
+	UINT64 id; /* of its local APIC */
+	UINT32 status;
+	UINT8 others[244];
+};
+
+#define MP_STATUS_ENABLED (1u << 1)
+#define MP_STATUS_HEALTHY (1u << 2)
+
 typedef VOID(EFIAPI *mp_procedure)(VOID *argument);
 
 /* The functions in their order. */
@@ -23,7 +33,7 @@ struct mp_services {
 	EFI_STATUS(EFIAPI *get_number_of_processors)
 	(struct mp_services *self, UINTN *n, UINTN *n_enabled);
 	EFI_STATUS(EFIAPI *get_processor_info)
-	(struct mp_services *self, UINTN number, void *information);
+	(struct mp_services *self, UINTN number, struct mp_information *information);
 	EFI_STATUS(EFIAPI *startup_all_aps)
 	(struct mp_services *self, mp_procedure procedure, BOOLEAN is_single, EFI_EVENT wait,
 	 UINTN timeout_us, VOID *argument, UINTN **failed);

@@ -29,8 +29,8 @@ static HRESULT hand_over(struct vmm *vmm)
 	value = (WHV_REGISTER_VALUE) { .ExtIntEvent = { .EventPending = 1,
 							.EventType = WHvX64PendingEventExtInt,
 							.Vector = pic_acknowledge(&vmm->pic) } };
-	vmm->stats.interrupts++;
-	turns_wake(&vmm->turns, 0);
+	vmm->seats[0].stats.interrupts++;
+	turns_wake(&vmm->seats[0].turns, 0);
 	return set_register(vmm, WHvRegisterPendingEvent, value);
 }
 
@@ -46,18 +46,18 @@ static bool takes_interrupt(const WHV_RUN_VP_EXIT_CONTEXT *exit)
 	       !exit->VpContext.ExecutionState.InterruptionPending;
 }
 
-HRESULT interrupt_deliver(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
+HRESULT interrupt_deliver(struct vmm *vmm)
 {
 	WHV_REGISTER_VALUE value = { .Reg64 = 0 };
 
 	if (vmm->has_apic)
 		return hand_over(vmm);
-	if (takes_interrupt(exit)) {
+	if (takes_interrupt(&vmm->seats[0].exit)) {
 		value.PendingInterruption.InterruptionPending = 1;
 		value.PendingInterruption.InterruptionType = WHvX64PendingInterrupt;
 		value.PendingInterruption.InterruptionVector = pic_acknowledge(&vmm->pic);
-		vmm->stats.interrupts++;
-		turns_wake(&vmm->turns, 0);
+		vmm->seats[0].stats.interrupts++;
+		turns_wake(&vmm->seats[0].turns, 0);
 		return set_register(vmm, WHvRegisterPendingInterruption, value);
 	}
 	if (vmm->is_window_armed)

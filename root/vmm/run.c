@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The exit loop: in each turn time passes for the devices, interrupts are delivered, one of the
- * guest's processors runs, and its device accesses are answered.
+ * The exit loop of a seat: in each turn, on seat 0, time passes for the devices and interrupts are
+ * delivered; then one of the seat's VPs runs, and its device accesses are answered.
+ *
+ * Any seat may come to a device: that takes the VMM's lock, and lets time pass for the devices
+ * first. If there is an interrupt then, seat 0 is called, since it has VP 0. A seat takes the lock
+ * only while there is room for what it may print; who has no right to the terminal waits outside
+ * until seat 0 has sent enough.
  */
 #include "root/vmm/host.h"
 #include "root/vmm/terminal.h"
@@ -9,15 +14,14 @@
 #include "whit/extension.h"
 #include "x86/rflags.h"
 
-/*
- * How long a guest's processor runs without an exit, if it is the only one, and if others wait for
- * their turn.
- */
-#define ALONE_MS  10u
-#define SHARED_MS 2u
-
 /* The longest sleep of a halted guest, so that what is typed and the end of the run are seen. */
 #define LONGEST_SLEEP (PIT_HZ / 100)
+
+/*
+ * With several seats: how often in a second a VP that sleeps is tried. Others send it interrupts
+ * through the hypervisor, which tells nobody outside of Run.
+ */
+#define TRIES_PER_SECOND 20000u
 
 /* tsc * PIT_HZ / hz, without overflow for any time that a machine runs. */
 static uint64_t clocks_of(const struct vmm *vmm, uint64_t ticks)
@@ -31,11 +35,52 @@ static uint64_t tsc_of(const struct vmm *vmm, uint64_t clocks)
 	       clocks % PIT_HZ * vmm->tsc_hz / PIT_HZ + 1;
 }
 
-static void pass_time(struct vmm *vmm, uint64_t tsc)
+/*
+ * The time stamp counters of two processors may be a little apart, and the devices' time never
+ * falls.
+ */
+static void pass_time(struct vmm *vmm)
 {
-	vmm->now = clocks_of(vmm, tsc - vmm->start_tsc);
+	const uint64_t now = clocks_of(vmm, host_tsc() - vmm->start_tsc);
+
+	if (now > vmm->now)
+		vmm->now = now;
 	if (pit_take_edges(&vmm->pit))
 		pic_pulse(&vmm->pic, 0);
+}
+
+static inline bool is_first(const struct seat *seat)
+{
+	return !seat->number;
+}
+
+/*
+ * Take the lock, with room for what is printed. False if the seat has to leave, and the lock is not
+ * taken.
+ */
+static bool lock_devices(struct seat *seat)
+{
+	struct vmm *const vmm = seat->vmm;
+
+	for (;;) {
+		lock_take(&vmm->lock);
+		if (is_first(seat))
+			host_make_room();
+		else if (seats_have_ended(vmm))
+			break;
+		if (host_has_room())
+			return true;
+		lock_give(&vmm->lock);
+		seats_call_first(vmm);
+		host_pause();
+	}
+	lock_give(&vmm->lock);
+	return false;
+}
+
+static void unlock_devices(struct seat *seat)
+{
+	lock_give(&seat->vmm->lock);
 }
 
 static void put_bytes(uint8_t *to, uint32_t value, unsigned int n)
@@ -70,59 +115,66 @@ static HRESULT answer(struct vmm *vmm, UINT32 vp, const struct whit_device_acces
 					       (access->n_bytes + 15u) / 16, values);
 }
 
-static HRESULT port_access(struct vmm *vmm, UINT32 vp, struct whit_device_access *access)
+/* With the lock. */
+static void move(struct ports *ports, struct whit_device_access *access)
 {
-	uint16_t port = (uint16_t)access->address;
+	const uint16_t port = (uint16_t)access->address;
 
-	if (access->is_write) {
-		vmm->stats.port_writes++;
-		for (unsigned int i = 0; i < access->count; i++)
-			ports_write(&vmm->ports, port, access->size,
-				    get_bytes(access->data + i * access->size, access->size));
-		return S_OK;
+	for (unsigned int i = 0; i < access->count; i++) {
+		uint8_t *data = access->data + i * access->size;
+
+		if (access->is_write)
+			ports_write(ports, port, access->size, get_bytes(data, access->size));
+		else
+			put_bytes(data, ports_read(ports, port, access->size), access->size);
 	}
-	vmm->stats.port_reads++;
-	for (unsigned int i = 0; i < access->count; i++)
-		put_bytes(access->data + i * access->size,
-			  ports_read(&vmm->ports, port, access->size), access->size);
-	return answer(vmm, vp, access);
+}
+
+static HRESULT port_access(struct seat *seat, UINT32 vp, struct whit_device_access *access)
+{
+	struct vmm *const vmm = seat->vmm;
+	bool has_interrupt;
+
+	if (access->is_write)
+		seat->stats.port_writes++;
+	else
+		seat->stats.port_reads++;
+	if (!lock_devices(seat))
+		return S_OK;
+	if (!is_first(seat))
+		pass_time(vmm);
+	move(&vmm->ports, access);
+	has_interrupt = pic_has_interrupt(&vmm->pic);
+	unlock_devices(seat);
+	if (has_interrupt && !is_first(seat))
+		seats_call_first(vmm);
+	return access->is_write ? S_OK : answer(vmm, vp, access);
 }
 
 /* There is no device in memory: reads give ones, which is what is read if nothing is answered. */
-static HRESULT device_access(struct vmm *vmm, UINT32 vp, WHV_RUN_VP_EXIT_CONTEXT *exit)
+static HRESULT device_access(struct seat *seat, UINT32 vp)
 {
-	struct whit_device_access *access = (struct whit_device_access *)(void *)exit->AsUINT64;
+	struct whit_device_access *access =
+		(struct whit_device_access *)(void *)seat->exit.AsUINT64;
 
-	vmm->stats.transfers += access->count;
+	seat->stats.transfers += access->count;
 	if (access->is_port)
-		return port_access(vmm, vp, access);
+		return port_access(seat, vp, access);
 	if (access->is_write)
-		vmm->stats.memory_writes++;
+		seat->stats.memory_writes++;
 	else
-		vmm->stats.memory_reads++;
+		seat->stats.memory_reads++;
 	return S_OK;
 }
 
-/* The guest sleeps until an interrupt. False if there will never be one. */
-static bool halted(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
+static void took_turn(struct seat *seat)
 {
-	if (!(exit->VpContext.Rflags & RFLAGS_IF)) {
-		terminal_print("vmm: the guest has halted with interrupts off\n");
-		return false;
-	}
-	turns_sleep(&vmm->turns, TURNS_NEVER, true);
-	return true;
-}
-
-static bool took_turn(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
-{
-	const struct whit_turn *turn = (const struct whit_turn *)(const void *)exit->AsUINT64;
+	const struct whit_turn *turn = (const struct whit_turn *)(const void *)seat->exit.AsUINT64;
 
 	if (turn->kind == WHIT_TURN_HALT)
-		turns_sleep(&vmm->turns, turn->deadline, turn->has_run);
+		turns_sleep(&seat->turns, turn->deadline, turn->has_run);
 	else
-		turns_yield(&vmm->turns);
-	return true;
+		turns_yield(&seat->turns);
 }
 
 static void print_bytes(const UINT8 *bytes, unsigned int n)
@@ -150,19 +202,44 @@ static void print_unexpected(const WHV_RUN_VP_EXIT_CONTEXT *exit)
 	terminal_print("\n");
 }
 
-/* Do what the exit asks for. False if the guest cannot go on. */
-static bool handle(struct vmm *vmm, UINT32 vp, WHV_RUN_VP_EXIT_CONTEXT *exit)
+/* The guest sleeps until an interrupt. False if there will never be one. */
+static bool halted(struct seat *seat)
 {
-	switch ((UINT32)exit->ExitReason) {
-	case WhitRunVpExitReasonDeviceAccess: return SUCCEEDED(device_access(vmm, vp, exit));
-	case WhitRunVpExitReasonTurn: return took_turn(vmm, exit);
-	case WHvRunVpExitReasonX64Halt: return halted(vmm, exit);
-	case WHvRunVpExitReasonX64InterruptWindow: vmm->is_window_armed = false; return true;
-	case WHvRunVpExitReasonCanceled: turns_yield(&vmm->turns); return true;
-	default: print_unexpected(exit); return false;
+	if (!(seat->exit.VpContext.Rflags & RFLAGS_IF))
+		return false;
+	turns_sleep(&seat->turns, TURNS_NEVER, true);
+	return true;
+}
+
+/* Do what the exit asks for. False if the guest cannot go on. */
+static bool handle(struct seat *seat, UINT32 vp)
+{
+	switch ((UINT32)seat->exit.ExitReason) {
+	case WhitRunVpExitReasonDeviceAccess: return SUCCEEDED(device_access(seat, vp));
+	case WhitRunVpExitReasonTurn: took_turn(seat); return true;
+	case WHvRunVpExitReasonX64Halt: return halted(seat);
+	case WHvRunVpExitReasonX64InterruptWindow: seat->vmm->is_window_armed = false; return true;
+	case WHvRunVpExitReasonCanceled: turns_yield(&seat->turns); return true;
+	default: return false;
 	}
 }
 
+/* The guest cannot go on, or could not be run: say so. */
+static void give_up(struct seat *seat, HRESULT hr)
+{
+	if (!lock_devices(seat))
+		return;
+	if (FAILED(hr))
+		terminal_print("vmm: WHvRunVirtualProcessor: %08x\n", (unsigned int)hr);
+	else if (seat->exit.ExitReason == WHvRunVpExitReasonX64Halt)
+		terminal_print("vmm: the guest has halted with interrupts off\n");
+	else if ((UINT32)seat->exit.ExitReason != WhitRunVpExitReasonDeviceAccess)
+		print_unexpected(&seat->exit);
+	seats_end(seat->vmm);
+	unlock_devices(seat);
+}
+
+/* With the lock. */
 static bool has_ended(const struct vmm *vmm)
 {
 	if (vmm->pm.wants_off)
@@ -176,21 +253,24 @@ static bool has_ended(const struct vmm *vmm)
 	return true;
 }
 
-static void tick(void *context)
+/* The first seat that sees the end tells the others. */
+static void look_for_end(struct seat *seat)
 {
-	const struct vmm *vmm = context;
-
-	/* A failure has no consequence but that the guest runs on. */
-	if (vmm->running >= 0)
-		(void)WHvCancelRunVirtualProcessor(vmm->partition, (UINT32)vmm->running, 0);
+	if (!lock_devices(seat))
+		return;
+	if (!seats_have_ended(seat->vmm) && has_ended(seat->vmm))
+		seats_end(seat->vmm);
+	unlock_devices(seat);
 }
 
-/* Take note of everything outside the guest since the last exit. */
-static HRESULT look_around(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
+/* Take note of everything outside the guest since the last exit. By seat 0, with the lock. */
+static HRESULT look_around(struct seat *seat)
 {
+	struct vmm *const vmm = seat->vmm;
 	int c;
 
-	pass_time(vmm, host_tsc());
+	seat_answer(seat);
+	pass_time(vmm);
 	if (serial_can_receive(&vmm->serial) && (c = host_get()) >= 0)
 		serial_receive(&vmm->serial, (uint8_t)c);
 	if (vmm->has_apic && vmm->watch.has_come && !vmm->has_shell) {
@@ -199,68 +279,100 @@ static HRESULT look_around(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit)
 		terminal_print("vmm: the memory is clear after %lu ticks, which are in these\n",
 			       vmm->memory.clear_ticks);
 	}
-	return pic_has_interrupt(&vmm->pic) ? interrupt_deliver(vmm, exit) : S_OK;
+	return pic_has_interrupt(&vmm->pic) ? interrupt_deliver(vmm) : S_OK;
+}
+
+/* When a device has to be looked at, or the user. */
+static uint64_t devices_deadline(const struct vmm *vmm)
+{
+	const uint64_t wake = tsc_of(vmm, vmm->now + LONGEST_SLEEP);
+	const uint64_t edge = pit_next_edge(&vmm->pit);
+
+	return edge != PIT_NEVER && tsc_of(vmm, edge) < wake ? tsc_of(vmm, edge) : wake;
 }
 
 /*
- * All processors sleep: so does the VMM, until one has to wake, a device has to be looked at, or
- * the user.
+ * Until something may have come from a VP of another seat, or the guest has ended. Seat 0 sends
+ * meanwhile.
  */
-static void sleep(struct vmm *vmm)
+static void watch(struct seat *seat, uint64_t wake)
 {
-	uint64_t before = host_tsc(), wake = tsc_of(vmm, vmm->now + LONGEST_SLEEP);
-	uint64_t edge = pit_next_edge(&vmm->pit);
+	struct vmm *const vmm = seat->vmm;
+	const uint64_t next = host_tsc() + vmm->tsc_hz / TRIES_PER_SECOND;
 
-	if (edge != PIT_NEVER && tsc_of(vmm, edge) < wake)
-		wake = tsc_of(vmm, edge);
-	if (turns_deadline(&vmm->turns) < wake)
-		wake = turns_deadline(&vmm->turns);
-	host_sleep_until(wake);
-	vmm->stats.sleep_ticks += host_tsc() - before;
+	while (host_tsc() < wake && host_tsc() < next && !seats_have_ended(vmm)) {
+		if (is_first(seat)) {
+			lock_take(&vmm->lock);
+			host_send();
+			lock_give(&vmm->lock);
+		}
+		host_pause();
+	}
+	turns_wake_all(&seat->turns);
 }
 
-static HRESULT run_vp(struct vmm *vmm, int vp, WHV_RUN_VP_EXIT_CONTEXT *exit)
+/* All VPs of the seat sleep: so does the seat, until one has to wake. */
+static void sleep(struct seat *seat)
+{
+	struct vmm *const vmm = seat->vmm;
+	const uint64_t before = host_tsc();
+	uint64_t wake = turns_deadline(&seat->turns);
+
+	if (is_first(seat)) {
+		lock_take(&vmm->lock);
+		if (devices_deadline(vmm) < wake)
+			wake = devices_deadline(vmm);
+		lock_give(&vmm->lock);
+	}
+	if (vmm->n_seats > 1)
+		watch(seat, wake);
+	else
+		host_sleep_until(wake);
+	seat->stats.sleep_ticks += host_tsc() - before;
+}
+
+/*
+ * Run the VP and do what its exit asks for. False if the guest cannot go on: by a failure, or for
+ * its exit.
+ */
+static bool run_vp(struct seat *seat, UINT32 vp, HRESULT *hr)
 {
 	uint64_t before = host_tsc();
+
+	if (!seat_enter(seat, vp))
+		return true;
+	*hr = WHvRunVirtualProcessor(seat->vmm->partition, vp, &seat->exit, sizeof(seat->exit));
+	seat_leave(seat);
+	if (FAILED(*hr))
+		return false;
+	stats_exit(&seat->stats, &seat->exit, host_tsc() - before);
+	return handle(seat, vp);
+}
+
+static HRESULT look_around_if_first(struct seat *seat)
+{
 	HRESULT hr;
 
-	vmm->running = vp;
-	hr = WHvRunVirtualProcessor(vmm->partition, (UINT32)vp, exit, sizeof(*exit));
-	vmm->running = -1;
-	if (SUCCEEDED(hr))
-		stats_exit(&vmm->stats, exit, host_tsc() - before);
+	if (!is_first(seat))
+		return S_OK;
+	(void)lock_devices(seat);
+	hr = look_around(seat);
+	unlock_devices(seat);
 	return hr;
 }
 
-bool vmm_run(struct vmm *vmm)
+void seat_run(struct seat *seat)
 {
-	WHV_RUN_VP_EXIT_CONTEXT exit = { .ExitReason = WHvRunVpExitReasonNone };
-	unsigned int slice_ms = vmm->turns.n > 1 ? SHARED_MS : ALONE_MS;
-	bool goes_on = true;
-	HRESULT hr;
+	while (!seats_have_ended(seat->vmm)) {
+		HRESULT hr = look_around_if_first(seat);
+		const int turn = turns_next(&seat->turns, host_tsc());
 
-	vmm->running = -1;
-	if (!host_timer_start(slice_ms, tick, vmm))
-		terminal_print("vmm: no timer: a guest that never exits gets no interrupts\n");
-	host_buffer(true);
-	do {
-		int vp;
-
-		hr = look_around(vmm, &exit);
-		vp = turns_next(&vmm->turns, host_tsc());
-		if (SUCCEEDED(hr) && vp < 0) {
-			sleep(vmm);
-			continue;
-		}
-		if (SUCCEEDED(hr))
-			hr = run_vp(vmm, vp, &exit);
-		if (FAILED(hr)) {
-			terminal_print("vmm: WHvRunVirtualProcessor: %08x\n", (unsigned int)hr);
-			break;
-		}
-		goes_on = handle(vmm, (UINT32)vp, &exit);
-	} while (goes_on && !has_ended(vmm));
-	host_buffer(false);
-	host_timer_stop();
-	return vmm->watch.has_come && (!vmm->has_apic || vmm->pm.wants_off);
+		if (FAILED(hr))
+			give_up(seat, hr);
+		else if (turn < 0)
+			sleep(seat);
+		else if (!run_vp(seat, seat_vp(seat, (unsigned int)turn), &hr))
+			give_up(seat, hr);
+		look_for_end(seat);
+	}
 }

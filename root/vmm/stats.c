@@ -45,13 +45,31 @@ void stats_exit(struct stats *stats, const WHV_RUN_VP_EXIT_CONTEXT *exit, uint64
 	stats->run_ticks += ticks;
 }
 
-void stats_print(const struct stats *stats, uint64_t total_ticks)
+void stats_add(struct stats *stats, const struct stats *other)
+{
+	if (!stats->n_exits || (other->n_exits && other->least_ticks < stats->least_ticks))
+		stats->least_ticks = other->least_ticks;
+	for (unsigned int i = 0; i < STATS_REASONS; i++)
+		stats->exits[i] += other->exits[i];
+	stats->n_exits += other->n_exits;
+	stats->port_reads += other->port_reads;
+	stats->port_writes += other->port_writes;
+	stats->memory_reads += other->memory_reads;
+	stats->memory_writes += other->memory_writes;
+	stats->transfers += other->transfers;
+	stats->interrupts += other->interrupts;
+	stats->run_ticks += other->run_ticks;
+	stats->sleep_ticks += other->sleep_ticks;
+}
+
+void stats_print(const struct stats *stats, unsigned int n_seats, uint64_t total_ticks)
 {
 	uint64_t n = stats->n_exits ? stats->n_exits : 1;
 
 	terminal_print(
 		"vmm: ticks %lu in all, %lu of them asleep; %lu for each exit, %lu at least\n",
-		total_ticks, stats->sleep_ticks, stats->run_ticks / n, stats->least_ticks);
+		total_ticks, stats->sleep_ticks / n_seats, stats->run_ticks / n,
+		stats->least_ticks);
 	terminal_print("vmm: exits %lu\n", stats->n_exits);
 	for (unsigned int i = 0; i < STATS_REASONS; i++) {
 		uint64_t share = stats->exits[i] * 1000 / n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counters of the VMM, and the table of figures at the end. */
+/* The counters of one seat of the VMM, and the table of figures at the end. */
 #ifndef ROOT_VMM_STATS_H
 #define ROOT_VMM_STATS_H
 
@@ -28,14 +28,17 @@ struct stats {
 	uint64_t interrupts;					       /* injected */
 	uint64_t run_ticks;   /* spent in WHvRunVirtualProcessor, the guest's own work included */
 	uint64_t least_ticks; /* of one such call */
-	uint64_t sleep_ticks; /* with all processors of the guest asleep */
+	uint64_t sleep_ticks; /* with all of its processors of the guest asleep */
 };
 
 /* A call of WHvRunVirtualProcessor has taken so long. */
 void stats_exit(struct stats *stats, const WHV_RUN_VP_EXIT_CONTEXT *exit, uint64_t ticks);
 
-/* total_ticks: of the whole run. */
-void stats_print(const struct stats *stats, uint64_t total_ticks);
+/* Add the counters of another seat. */
+void stats_add(struct stats *stats, const struct stats *other);
+
+/* total_ticks: of the whole run, on n_seats processors. */
+void stats_print(const struct stats *stats, unsigned int n_seats, uint64_t total_ticks);
 
 /* The hypervisor's counts of the partition's n_vps processors. */
 void stats_print_counters(WHV_PARTITION_HANDLE partition, unsigned int n_vps);

@@ -55,6 +55,12 @@ void turns_wake(struct turns *turns, unsigned int vp)
 	turns->vps[vp].is_due = true;
 }
 
+void turns_wake_all(struct turns *turns)
+{
+	for (unsigned int i = 0; i < turns->n; i++)
+		turns->vps[i].is_due = true;
+}
+
 uint64_t turns_deadline(const struct turns *turns)
 {
 	uint64_t first = TURNS_NEVER;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Turns of several virtual processors on the one processor that the VMM has. The functions are
+ * Turns of several virtual processors on one processor of the host. The functions are
  * pure; times are ticks of the TSC.
  *
  * A VP that sleeps wakes at its deadline or by an interrupt. The VMM knows the interrupts of its
@@ -45,6 +45,9 @@ void turns_sleep(struct turns *turns, uint64_t deadline, bool has_run);
 
 /* There is an interrupt for this VP. */
 void turns_wake(struct turns *turns, unsigned int vp);
+
+/* VPs of another processor have run, which may have sent interrupts to any. */
+void turns_wake_all(struct turns *turns);
 
 /* When the first deadline comes; TURNS_NEVER. */
 uint64_t turns_deadline(const struct turns *turns);

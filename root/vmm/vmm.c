@@ -99,7 +99,7 @@ static HRESULT create_processors(struct vmm *vmm)
 {
 	HRESULT hr = STEP(S_OK, WHvCreateVirtualProcessor(vmm->partition, 0, 0));
 
-	for (UINT32 vp = 1; vp < vmm->turns.n; vp++) {
+	for (UINT32 vp = 1; vp < vmm->n_vps; vp++) {
 		hr = STEP(hr, WHvCreateVirtualProcessor(vmm->partition, vp, 0));
 		hr = STEP(hr, start_suspended(vmm->partition, vp));
 	}
@@ -127,7 +127,7 @@ HRESULT vmm_create(struct vmm *vmm, const struct vmm_config *config)
 			      .tsc_hz = tsc_hz(),
 			      .start_tsc = host_tsc(),
 			      .end = (uint64_t)config->n_seconds * PIT_HZ };
-	turns_init(&vmm->turns, config->n_processors);
+	seats_start(vmm, config->n_processors);
 	watch_init(&vmm->watch, config->awaited);
 	init_devices(vmm, config);
 
@@ -143,7 +143,7 @@ HRESULT vmm_create(struct vmm *vmm, const struct vmm_config *config)
 		hr = STEP(hr,
 			  set_property(vmm->partition, WhitPartitionPropertyCodeTurnExits,
 				       WHIT_TURN_HALT |
-					       (config->n_processors > 1 ? WHIT_TURN_SPIN : 0)));
+					       (vmm->n_vps > vmm->n_seats ? WHIT_TURN_SPIN : 0)));
 	}
 	hr = STEP(hr, WHvSetupPartition(vmm->partition));
 	hr = STEP(hr, memory_init(&vmm->memory, vmm->partition, config->ram_bytes, config->rom,
@@ -157,10 +157,30 @@ HRESULT vmm_create(struct vmm *vmm, const struct vmm_config *config)
 
 void vmm_destroy(struct vmm *vmm)
 {
+	seats_leave(vmm);
 	if (vmm->partition)
 		(void)report(WHvDeletePartition(vmm->partition), "WHvDeletePartition");
 	vmm->partition = NULL;
 	memory_free(&vmm->memory);
+}
+
+static void print_stats(const struct vmm *vmm)
+{
+	struct stats stats = vmm->seats[0].stats;
+
+	for (unsigned int i = 1; i < vmm->n_seats; i++)
+		stats_add(&stats, &vmm->seats[i].stats);
+	stats_print(&stats, vmm->n_seats, host_tsc() - vmm->start_tsc);
+	stats_print_counters(vmm->partition, vmm->n_vps);
+}
+
+/* Run the guest until it has ended. True if it has succeeded. */
+static bool run(struct vmm *vmm)
+{
+	if (vmm->n_seats > 1)
+		terminal_print("vmm: %u processors of the host run it\n", vmm->n_seats);
+	seats_run(vmm);
+	return vmm->watch.has_come && (!vmm->has_apic || vmm->pm.wants_off);
 }
 
 bool vmm_main(const struct vmm_config *config)
@@ -180,9 +200,8 @@ bool vmm_main(const struct vmm_config *config)
 		       (unsigned long)(config->ram_bytes >> 20), config->n_processors,
 		       config->n_processors == 1 ? "" : "s");
 	if (SUCCEEDED(vmm_create(&vmm, config))) {
-		is_done = vmm_run(&vmm);
-		stats_print(&vmm.stats, host_tsc() - vmm.start_tsc);
-		stats_print_counters(vmm.partition, vmm.turns.n);
+		is_done = run(&vmm);
+		print_stats(&vmm);
 	}
 	vmm_destroy(&vmm);
 	return is_done;

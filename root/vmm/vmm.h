@@ -3,7 +3,7 @@
  * A small virtual machine monitor that uses nothing but WHP calls, with Whit's emulation property
  * and its device access and turn exits: one partition, and the devices of a PC of the ISA days. It
  * runs a firmware image on one processor without a local APIC, or a Linux kernel on one or several
- * with the one in the hypervisor.
+ * with the one in the hypervisor, on as many processors of the host as there are (seat.h).
  */
 #ifndef ROOT_VMM_VMM_H
 #define ROOT_VMM_VMM_H
@@ -12,6 +12,7 @@
 #include "root/vmm/debugport.h"
 #include "root/vmm/fwcfg.h"
 #include "root/vmm/linux.h"
+#include "root/vmm/lock.h"
 #include "root/vmm/memory.h"
 #include "root/vmm/pci.h"
 #include "root/vmm/pic.h"
@@ -20,9 +21,9 @@
 #include "root/vmm/port92.h"
 #include "root/vmm/ports.h"
 #include "root/vmm/ps2.h"
+#include "root/vmm/seat.h"
 #include "root/vmm/serial.h"
 #include "root/vmm/stats.h"
-#include "root/vmm/turns.h"
 #include "root/vmm/watch.h"
 #include "whp/WinHvPlatform.h"
 
@@ -44,9 +45,25 @@ struct vmm_config {
 	unsigned int n_seconds; /* the run has failed after this time */
 };
 
+/*
+ * The lock is around everything from `ports` to `has_shell`, and around what is printed. One is
+ * enough: a guest comes to a device seldom and for a moment (a boot of Linux has a thousand
+ * accesses, of some hundred instructions each, among half a billion), and devices use each other,
+ * as all use the PIC.
+ */
 struct vmm {
 	WHV_PARTITION_HANDLE partition;
 	struct memory memory;
+	bool has_apic; /* the local APIC is in the hypervisor */
+	uint64_t start_tsc, tsc_hz;
+	uint64_t end; /* of the run, if nothing else ends it: as `now` */
+
+	unsigned int n_vps, n_seats;
+	unsigned int n_started; /* seats that the host's other processors have not left */
+	enum seats_phase phase;
+	struct seat seats[SEATS_MAX];
+
+	struct lock lock;
 	struct ports ports;
 	struct watch watch;
 	struct debugport debugport;
@@ -59,15 +76,7 @@ struct vmm {
 	struct pci pci;
 	struct port92 port92;
 	struct pm pm;
-	struct stats stats;
-
-	bool has_apic; /* the local APIC is in the hypervisor */
-	struct turns turns;
-	volatile int running; /* the VP that is in WHvRunVirtualProcessor; -1 */
-
-	uint64_t start_tsc, tsc_hz;
 	uint64_t now;	      /* clocks of PIT_HZ since the start: the devices' time */
-	uint64_t end;	      /* of the run, if nothing else ends it */
 	bool is_window_armed; /* without the APIC: when VP 0 takes interrupts again it exits */
 	bool has_shell;	      /* Linux has come to its shell */
 };
@@ -85,12 +94,9 @@ HRESULT start_suspended(WHV_PARTITION_HANDLE partition, UINT32 vp);
 
 /*
  * root/vmm/interrupt.c: the PIC has an interrupt: hand it to VP 0, or see to it that it exits when
- * it can take one.
+ * it can take one. By seat 0, which has VP 0 out of Run, with the VMM's lock.
  */
-HRESULT interrupt_deliver(struct vmm *vmm, const WHV_RUN_VP_EXIT_CONTEXT *exit);
-
-/* root/vmm/run.c: run the guest until it has ended. True if it has succeeded. */
-bool vmm_run(struct vmm *vmm);
+HRESULT interrupt_deliver(struct vmm *vmm);
 
 /* All of it, with the figures printed. True if it has succeeded. */
 bool vmm_main(const struct vmm_config *config);

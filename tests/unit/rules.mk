@@ -64,11 +64,14 @@ $(UNIT_TESTS): $(B)/host/libcheck.a
 
 # Tests of threads once more, each compiled whole with ThreadSanitizer, which lives with no other: $(B)/host/NAME_tsan.
 TSAN_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize%,$(TEST_CFLAGS)) -fsanitize=thread
-THREAD_TESTS := root_threads
+THREAD_TESTS := root_threads vmm_seat
 HOST_TESTS += $(THREAD_TESTS:%=$(B)/host/%_tsan)
 
-$(B)/host/root_threads_tsan: tests/unit/root_threads.c tests/check.c tests/check_host.c $(wildcard root/call/*.[ch]) \
-		root/call/uefi/reserve.c root/call/uefi/reserve.h tests/check.h include/whit/hypercall.h
+$(B)/host/root_threads_tsan: $(wildcard root/call/*.[ch]) root/call/uefi/reserve.c root/call/uefi/reserve.h
+$(B)/host/vmm_seat_tsan: $(addprefix root/vmm/,$(addsuffix .c,seat run interrupt turns stats terminal watch ports pic pit serial pm)) \
+	$(wildcard root/vmm/*.h)
+
+$(THREAD_TESTS:%=$(B)/host/%_tsan): $(B)/host/%_tsan: tests/unit/%.c tests/check.c tests/check_host.c tests/check.h include/whit/hypercall.h
 	@mkdir -p $(@D)
 	$(CC) $(TSAN_CFLAGS) $(filter %.c,$^) -o $@
 

@@ -47,9 +47,9 @@ cpu_wait:
 	hlt
 	ret
 
-; void cpu_pause(void)
-global cpu_pause:function hidden
-cpu_pause:
+; void host_pause(void)
+global host_pause:function hidden
+host_pause:
 	pause
 	ret
 

@@ -12,9 +12,6 @@ void cpu_out8(uint16_t port, uint8_t value);
 /* Sleep until an interrupt has been taken; interrupts are on afterwards. */
 void cpu_wait(void);
 
-/* Tell the processor that this is a loop that waits. */
-void cpu_pause(void);
-
 /* Clear n_bytes, a multiple of 8, at an address that is one, too. */
 void cpu_clear(void *at, size_t n_bytes);
 

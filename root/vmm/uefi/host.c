@@ -89,9 +89,18 @@ static void put_console(char c)
 	ST->ConOut->OutputString(ST->ConOut, text);
 }
 
+/*
+ * Without a port there is the console, which is firmware's: it is not called by whoever puts, if
+ * that is buffered.
+ */
+static bool has_port(void)
+{
+	return cpu_in8(COM1_LSR) != 0xff;
+}
+
 static void send_oldest(void)
 {
-	put_serial(buffer.bytes[buffer.first]);
+	(has_port() ? put_serial : put_console)(buffer.bytes[buffer.first]);
 	buffer.first = (buffer.first + 1) % BUFFER_BYTES;
 	buffer.n--;
 }
@@ -105,12 +114,10 @@ static void put_buffered(char c)
 
 void host_put(char c)
 {
-	void (*put)(char) = put_serial;
+	void (*put)(char) = put_buffered;
 
-	if (cpu_in8(COM1_LSR) == 0xff)
-		put = put_console;
-	else if (buffer.is_on)
-		put = put_buffered;
+	if (!buffer.is_on)
+		put = has_port() ? put_serial : put_console;
 	if (c == '\n')
 		put('\r');
 	put(c);
@@ -121,6 +128,27 @@ void host_buffer(bool is_buffered)
 	while (buffer.n)
 		send_oldest();
 	buffer.is_on = is_buffered;
+}
+
+bool host_has_room(void)
+{
+	return BUFFER_BYTES - buffer.n >= 2 * HOST_ROOM; /* each may be the end of a line */
+}
+
+void host_make_room(void)
+{
+	while (!host_has_room())
+		send_oldest();
+}
+
+/* The console takes all. */
+void host_send(void)
+{
+	do {
+		if (!buffer.n || !(cpu_in8(COM1_LSR) & LSR_THRE))
+			return;
+		send_oldest();
+	} while (!has_port());
 }
 
 void host_flush(void)
@@ -153,11 +181,8 @@ int host_get(void)
 {
 	uint8_t status = cpu_in8(COM1_LSR);
 
-	if (status == 0xff)
-		return -1;
-	if (buffer.n && (status & LSR_THRE))
-		send_oldest();
-	return status & LSR_RECEIVED ? cpu_in8(COM1) : -1;
+	host_send();
+	return status != 0xff && status & LSR_RECEIVED ? cpu_in8(COM1) : -1;
 }
 
 bool host_timer_start(unsigned int n_ms, void (*tick)(void *context), void *context)
@@ -170,6 +195,15 @@ void host_timer_stop(void)
 	timer_stop();
 }
 
+static void send_or_pause(void)
+{
+	const unsigned int n = buffer.n;
+
+	host_send();
+	if (buffer.n == n)
+		host_pause();
+}
+
 /* Output is sent first; what sleeps is too coarse for the time that a character takes. */
 void host_sleep_until(uint64_t tsc)
 {
@@ -178,9 +212,7 @@ void host_sleep_until(uint64_t tsc)
 	while ((now = host_tsc()) < tsc) {
 		if (!buffer.n)
 			timer_sleep(tsc - now);
-		else if (cpu_in8(COM1_LSR) & LSR_THRE)
-			send_oldest();
 		else
-			cpu_pause();
+			send_or_pause();
 	}
 }

@@ -73,7 +73,7 @@ static bool measure(void)
 			first = host_tsc();
 			n_ticks = 1;
 		}
-		cpu_pause();
+		host_pause();
 	}
 	stop_event();
 	trial_tsc = (host_tsc() - first) / TRIAL_TICKS;
@@ -117,7 +117,7 @@ void timer_sleep(uint64_t duration)
 	UINT64 units;
 
 	if (!trial_tsc || duration < host_tsc_hz() / SHORTEST_PER_SECOND) {
-		cpu_pause();
+		host_pause();
 		return;
 	}
 	units = units_of(duration);
