@@ -90,6 +90,7 @@ uint64_t hv_init(struct whit_handover *handover)
 	hv.direct_bytes = handover->direct_bytes;
 	hv.next_tag = 1;
 	hv.root_gate.turn = GATE_FIRST_TURN;
+	lock_set_rank(&hv.lock, LOCK_HV);
 	hv.features = device_features();
 	model_init();
 	frames_init(handover);
@@ -114,6 +115,7 @@ uint64_t hv_main(struct whit_handover *handover, uint32_t cpu)
 	if (cpu >= WHIT_MAX_CPUS || cpu >= handover->n_cpus)
 		return refuse(handover, WHIT_LAUNCH_BAD_RECORD,
 			      "the loader's record: number of processors");
+	lock_set_rank(&lock, LOCK_START);
 	lock_take(&lock);
 	if (!is_ready)
 		code = hv_init(handover);

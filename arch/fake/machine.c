@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "arch/fake/fake.h"
+#include "arch/lock.h"
 #include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/fx.h"
@@ -101,6 +102,7 @@ void fake_reset(uint64_t ram_bytes)
 	if (mprotect(arena, ram_bytes, PROT_READ | PROT_WRITE))
 		fake_scream("mprotect");
 	memset(&fake, 0, sizeof(fake));
+	lock_forget();
 	fake.ram_bytes = ram_bytes;
 	fake.tsc = 1000000;
 	fake.xcr0 = 1;

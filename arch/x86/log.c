@@ -24,7 +24,7 @@ void log_set_level(enum whit_log_level level)
 
 void log_break_lock(void)
 {
-	lock_drop(&whit_log.lock);
+	lock_break(&whit_log.lock);
 }
 
 void log_line(enum whit_log_level level, const char *format, ...)

@@ -91,6 +91,7 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, ui
 	lend_note(partition, first, n);
 	property_init(&partition->properties);
 	partition->gate.turn = GATE_FIRST_TURN;
+	lock_set_rank(&partition->lock, LOCK_PARTITION);
 	lock_take(&hv.lock);
 	partition->handle = handle_new(SPA(first));
 	*result = partition->handle;
@@ -193,6 +194,7 @@ uint32_t partition_delete(struct root *root, uint64_t handle)
 	}
 	handle_end(partition);
 	lock_take(&hv.lock);
+	lock_end(&partition->lock);
 	lend_return_own(partition);
 	hv.stats.partitions--;
 	lock_drop(&hv.lock);
