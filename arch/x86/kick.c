@@ -40,6 +40,9 @@ uint8_t kick_nmi(uint64_t rip)
 	uint8_t noted = 0;
 
 	stop_if_asked(rip);
+	/* An NMI of the machine's own, before the processor waits for its SIPI. */
+	if (wanted & KICK_HELD)
+		__atomic_fetch_or(&cpu->letter.kick, KICK_HELD, __ATOMIC_SEQ_CST);
 	if (!wanted)
 		noted = PENDING_NMI;
 	else if (wanted & KICK_LEAVE)
@@ -53,7 +56,6 @@ uint8_t kick_nmi(uint64_t rip)
 void kick_hold(void)
 {
 	struct percpu *const cpu = percpu();
-
 	uint32_t nothing = 0;
 
 	while (!__atomic_compare_exchange_n(&cpu->letter.kick, &nothing, KICK_HELD, false,

@@ -413,6 +413,26 @@ static void a_processor_that_waits_is_not_kicked(void)
 	CHECK_EQ(vtx.n_nmis_sent - nmis, 2);
 }
 
+/* An NMI of the machine's own comes between the last look and the wait: nobody kicks all the same. */
+static void a_processor_that_is_about_to_wait_is_not_kicked(void)
+{
+	unsigned int nmis;
+
+	two_processors(0);
+	vtx_run_on(1);
+	kick_hold();
+	CHECK_EQ(kick_nmi(0), 0);
+	nmis = vtx.n_nmis_sent;
+	vtx_run_on(0);
+	virt_kick(1);
+	CHECK_EQ(vtx.n_nmis_sent, nmis);
+	vtx_run_on(1);
+	kick_release();
+	vtx_run_on(0);
+	virt_kick(1);
+	CHECK_EQ(vtx.n_nmis_sent, nmis + 1);
+}
+
 /* The kick is on its way when the processor goes to wait: it takes that one first. */
 static void nmi_comes(void)
 {
@@ -546,6 +566,7 @@ int main(void)
 		TEST(an_nmi_of_the_machine_is_the_roots),
 		TEST(kicks_that_are_on_their_way_are_one),
 		TEST(a_processor_that_waits_is_not_kicked),
+		TEST(a_processor_that_is_about_to_wait_is_not_kicked),
 		TEST(a_processor_takes_its_last_kick_before_it_waits),
 		TEST(a_wish_is_withdrawn_from_a_processor_that_waits),
 		TEST(mtrrs_written_by_each_in_turn_change_once),
