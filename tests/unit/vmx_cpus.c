@@ -350,6 +350,27 @@ static void an_nmi_of_the_machine_is_the_roots(void)
 	CHECK(!(vtx_get(VMCS_PROC_CONTROLS) & PROC_NMI_WINDOW));
 }
 
+/* One that comes during a child's run is the root's of that processor, whose next entry has it. */
+static void a_machine_check_is_the_roots_of_its_processor(void)
+{
+	two_processors(0);
+	for (unsigned int cpu = 2; cpu--;) {
+		vtx_run_on(cpu);
+		then(REASON_EXCEPTION_OR_NMI, 0);
+		with(VMCS_EXIT_INTERRUPTION_INFO, INFO(INTR_HARD_EXCEPTION, (uint32_t)EXC_MC));
+		CHECK_EQ(run(child).reason, VIRT_EXIT_NMI);
+		virt_switch(child, roots[cpu]);
+		vtx_run_on(!cpu);
+		then(REASON_CPUID, 0);
+		run(roots[!cpu]);
+		CHECK_EQ(entered[0].info, 0);
+		vtx_run_on(cpu);
+		then(REASON_CPUID, 0);
+		run(roots[cpu]);
+		CHECK_EQ(entered[0].info, INFO(INTR_HARD_EXCEPTION, (uint32_t)EXC_MC));
+	}
+}
+
 static void kicks_that_are_on_their_way_are_one(void)
 {
 	two_processors(0);
@@ -564,6 +585,7 @@ int main(void)
 		TEST(a_kick_does_not_lose_an_event),
 		TEST(a_kick_of_a_guest_is_an_exit),
 		TEST(an_nmi_of_the_machine_is_the_roots),
+		TEST(a_machine_check_is_the_roots_of_its_processor),
 		TEST(kicks_that_are_on_their_way_are_one),
 		TEST(a_processor_that_waits_is_not_kicked),
 		TEST(a_processor_that_is_about_to_wait_is_not_kicked),
