@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storm.h"
 #include "vector.h"
 
 static const char *check_name;
@@ -307,6 +308,27 @@ static void check_vector(void)
 	printf("vector: %s\n", vector_kinds());
 }
 
+static void storm(const char *wrong)
+{
+	if (wrong)
+		fail("%s", wrong);
+}
+
+static void check_barriers(void)
+{
+	storm(storm_barriers());
+}
+
+static void check_mappings(void)
+{
+	storm(storm_mappings());
+}
+
+static void check_futexes(void)
+{
+	storm(storm_futexes());
+}
+
 static void print_tsc(void)
 {
 	printf("tsc %lu\n", tsc());
@@ -316,11 +338,19 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } checks[] = {
-	{ "processors", check_processors }, { "clock", check_clock },
-	{ "sleep", check_sleep },	    { "timers", check_timers },
-	{ "signals", check_signals },	    { "forks", check_forks },
-	{ "memory", check_memory },	    { "vector", check_vector },
-	{ "interrupts", check_interrupts }, { "tsc", print_tsc },
+	{ "processors", check_processors },
+	{ "clock", check_clock },
+	{ "sleep", check_sleep },
+	{ "timers", check_timers },
+	{ "signals", check_signals },
+	{ "forks", check_forks },
+	{ "memory", check_memory },
+	{ "vector", check_vector },
+	{ "interrupts", check_interrupts },
+	{ "barriers", check_barriers },
+	{ "mappings", check_mappings },
+	{ "futexes", check_futexes },
+	{ "tsc", print_tsc },
 };
 
 int main(int argc, char **argv)

@@ -16,7 +16,7 @@ $(B)/linux/vmlinuz: $(LINUX_DIR)/kernel $(LINUX_DIR)/package
 $(B)/linux/busybox: $(LINUX_DIR)/package
 	$(LINUX_DIR)/package busybox-static './*bin/busybox' $@
 
-$(B)/linux/check: $(addprefix $(LINUX_DIR)/,check.c vector.c vector.h)
+$(B)/linux/check: $(addprefix $(LINUX_DIR)/,check.c vector.c vector.h storm.c storm.h)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -static -ffp-contract=off -Wall -Wextra -Wshadow -Wundef $(WERROR) -o $@ \
 		$(filter %.c,$^)
