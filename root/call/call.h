@@ -134,11 +134,24 @@ static inline struct whit_vp_page *call_vp_page(const struct call_partition *par
  */
 uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t status);
 
-static inline uint32_t call_run(struct call_partition *partition, uint32_t vp)
+/* Has the VP's Run woken others, who are to be told, whatever it has answered? Its page is the caller's: read once. */
+static inline bool call_has_woken(const struct whit_vp_page *page)
+{
+	uint64_t bits = 0;
+	uint32_t i;
+
+	for (i = 0; i < WHIT_MAX_VPS / 64; i++)
+		bits |= __atomic_load_n(&page->wake_vps[i], __ATOMIC_RELAXED);
+	return bits;
+}
+
+/* `page` is the VP's, call_vp_page(). */
+static inline uint32_t call_run(struct call_partition *partition, uint32_t vp,
+				const struct whit_vp_page *page)
 {
 	const uint32_t status = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
 
-	return status ? call_run_on(partition, vp, status) : 0;
+	return status || call_has_woken(page) ? call_run_on(partition, vp, status) : 0;
 }
 
 /* ---- Memory and processor, for the library itself ---------------------------------------- */

@@ -66,7 +66,7 @@ enum sleep_wakes {
 /* After a call: those of the VPs that sleep look whether there is something for them. */
 void sleep_disturb(const struct call_partition *partition, enum sleep_wakes whom, uint64_t vp);
 
-/* After WHIT_S_AGAIN: tell the platform of the VPs to which this one's Run has posted something. */
+/* After each Run: tell the platform of the VPs to which this one's has posted something. */
 void sleep_pass_on(const struct call_partition *partition, uint32_t vp);
 
 /* The page of an index, whether there is such a VP or not. */

@@ -97,10 +97,10 @@ uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t sta
 	struct hypercall_result result;
 
 	for (;;) {
+		sleep_pass_on(partition, vp);
 		if (status == WHIT_S_IDLE) {
 			status = sleep_run(partition, vp, &goes_on);
 		} else if (status == WHIT_S_AGAIN) {
-			sleep_pass_on(partition, vp);
 			goes_on = platform_take_interrupts();
 			if (goes_on)
 				status = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);

@@ -93,7 +93,7 @@ void sleep_disturb(const struct call_partition *partition, enum sleep_wakes whom
 /* The words are in a page that a user program may write to: they name VPs, and whoever is woken in vain sleeps again. */
 void sleep_pass_on(const struct call_partition *partition, uint32_t vp)
 {
-	struct whit_vp_page *const page = engine_page(partition, vp);
+	struct whit_vp_page *const page = vp < WHIT_MAX_VPS ? engine_page(partition, vp) : NULL;
 	uint32_t first;
 
 	for (first = 0; page && first < WHIT_MAX_VPS; first += WORD_BITS) {

@@ -35,7 +35,7 @@ HRESULT WHVAPI WHvRunVirtualProcessor(WHV_PARTITION_HANDLE Partition, UINT32 VpI
 	if (ExitContextSizeInBytes < n_bytes)
 		return WHV_E_INSUFFICIENT_BUFFER;
 	/* Where the platform has had something else for the caller to do, it is done by now. */
-	while ((status = call_run(&partition->call, VpIndex)))
+	while ((status = call_run(&partition->call, VpIndex, page)))
 		if (status != WHIT_S_AGAIN)
 			return WHP_HRESULT(status);
 	if (ExitContext != page->exit)
