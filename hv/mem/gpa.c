@@ -369,7 +369,7 @@ static ALWAYS_INLINE bool replace(struct partition *partition, uint64_t gpa, str
 
 static bool wants_access(const struct partition *partition)
 {
-	if (!partition->apic_access.a || partition->is_dying)
+	if (!partition->apic_access.a || __atomic_load_n(&partition->is_dying, __ATOMIC_RELAXED))
 		return false;
 	for (unsigned int i = 0; i < partition->properties.processor_count; i++)
 		if (partition->vps[i] && __atomic_load_n(&partition->vps[i]->apic.mode,

@@ -612,7 +612,8 @@ static enum next run_once(struct vp *vp, struct root *root)
 		go_out_and_in(vp);
 	if (is_canceled(vp))
 		return leave(vp, WHvRunVpExitReasonCanceled);
-	if (vp->apic.is_due && (next = run_apic(vp)) != NEXT_ENTER)
+	if (__atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED) &&
+	    (next = run_apic(vp)) != NEXT_ENTER)
 		return next;
 	if (!event_prepare(vp))
 		return leave(vp, WHvRunVpExitReasonInvalidVpRegisterValue);
