@@ -11,6 +11,7 @@
 
 void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t registers, spa_t access)
 {
+	FAKE_USES(vp);
 	vp->apic_mode = mode;
 	vp->apic_page = registers;
 	vp->apic_access = access;
@@ -19,6 +20,7 @@ void virt_apic_set_mode(struct virt_vp *vp, enum virt_apic_mode mode, spa_t regi
 
 void virt_apic_sync(struct virt_vp *vp, const struct virt_apic_state *state)
 {
+	FAKE_USES(vp);
 	if ((state->in_service || state->eoi_exits[0] || state->eoi_exits[1] ||
 	     state->eoi_exits[2] || state->eoi_exits[3]) &&
 	    !(virt_machine.apic & VIRT_APIC_DELIVERY))

@@ -4,7 +4,11 @@
  *
  * Physical address p is the byte at virt_direct_base + p. Exits come out of a queue that the test
  * fills; struct fake records the requests of hv/ to the machine. Anything that real hardware would
- * not survive, or that the contract forbids, prints why and aborts. One thread.
+ * not survive, or that the contract forbids, prints why and aborts.
+ *
+ * A thread is a processor (fake_on_cpu()); the one that says nothing is the first, to which the
+ * script belongs. Words by which the fake watches the threads are relaxed atomics, so that they put
+ * no order between accesses of hv/ that have none of their own.
  */
 #ifndef ARCH_FAKE_FAKE_H
 #define ARCH_FAKE_FAKE_H
@@ -15,6 +19,7 @@
 #define FAKE_MAX_MSRS	64u
 #define FAKE_MTRRS	28u
 #define FAKE_MAX_SPACES 64u
+#define FAKE_MAX_CPUS	4u
 
 /* The vendor's VP of this machine. */
 struct virt_vp {
@@ -27,6 +32,8 @@ struct virt_vp {
 	struct virt_event injected; /* by virt_inject(), not yet delivered */
 	bool wants_interrupt_window, wants_nmi_window;
 	bool is_root, is_switched_in;
+	uint32_t user;		 /* processor + 1 that is in a call with it, 0: none; atomic */
+	uint32_t cpu;		 /* that has its registers, with is_switched_in; atomic */
 	uint32_t pkru, pkrs;	 /* of a guest that has protection keys */
 	unsigned int n_flushes;	 /* virt_flush() */
 	unsigned int n_renewals; /* virt_renew() */
@@ -57,8 +64,20 @@ struct fake_exit {
 	void (*hook)(struct virt_vp *vp, struct virt_exit *exit);
 };
 
+/* A processor. */
+struct fake_cpu {
+	_Alignas(64) struct virt_vp *switched_in; /* NULL: nobody knows */
+	uint8_t fpu[4096]; /* its registers, in the processor: the image as a whole */
+	/* Plays the guests of this processor, in place of fake.play. */
+	void (*play)(struct virt_vp *vp, struct virt_exit *exit);
+	bool is_on;	   /* atomic */
+	uint32_t kick;	   /* virt_kick() has been called, and nobody has heard it; atomic */
+	uint64_t in_guest; /* the top table of the space whose guest runs here; 0: none; atomic */
+};
+
 struct fake {
 	uint64_t ram_bytes; /* of the arena that is memory: spa 0 to here */
+	uint32_t n_cpus;    /* that the machine has; 1, if the test says nothing */
 
 	/*
 	 * Script: what virt_run() returns, in order. An empty queue ends the test with a complaint.
@@ -93,7 +112,8 @@ struct fake {
 
 	/*
 	 * Plays the guest, once the script is used up: says what the exit is, all of which is zero,
-	 * and may change the VP's registers. What virt_inject() was given is still there.
+	 * and may change the VP's registers. What virt_inject() was given is still there. A guest
+	 * that runs for long asks fake_is_kicked().
 	 */
 	void (*play)(struct virt_vp *vp, struct virt_exit *exit);
 
@@ -109,23 +129,22 @@ struct fake {
 	 */
 	void (*meddle)(void);
 
-	uint64_t tsc; /* virt_tsc() adds 1000 and returns it */
+	uint64_t tsc; /* virt_tsc() adds 1000 and returns it; of all processors; atomic */
 
-	/* The events of a test. */
+	/* The events of a test, on all processors; atomic. */
 	unsigned int n_runs, n_skips, n_switches, n_wbinvd, n_type_changes, n_resets,
-		n_type_questions;
+		n_type_questions, n_kicks;
 	unsigned int n_spaces, n_vps; /* that exist now */
 	/*
 	 * All that was taken away from spaces, which their VPs may still remember: by the top
-	 * table.
+	 * table, when that was, and when flags of writes were; atomic.
 	 */
 	uint64_t n_changes;
 	struct fake_change {
-		uint64_t root, at;
+		uint64_t root, at, cleared;
 	} changes[FAKE_MAX_SPACES];
 	uint64_t xcr0;
-	struct virt_vp *switched_in; /* NULL: nobody knows */
-	uint8_t fpu[4096];	     /* its registers, in the processor: the image as a whole */
+	struct fake_cpu cpu[FAKE_MAX_CPUS];
 };
 
 extern struct fake fake;
@@ -133,11 +152,41 @@ extern struct fake fake;
 /* A new machine with this much RAM (a multiple of 2 MiB, at most 8 GiB), all zero. */
 void fake_reset(uint64_t ram_bytes);
 
+/* This thread is the machine's n-th processor from now on. No other thread is. */
+void fake_on_cpu(uint32_t n);
+
+/*
+ * The guest that runs on this processor asks: is it to be left? Once for each kick; its exit is
+ * then VIRT_EXIT_KICK.
+ */
+bool fake_is_kicked(void);
+
+/* A guest of this processor is left by a jump out of its play. */
+void fake_leave_guest(void);
+
+/* An event of the test has come about. */
+#define FAKE_COUNT(counter) ((void)__atomic_fetch_add(&fake.counter, 1u, __ATOMIC_RELAXED))
+
+/*
+ * This processor uses a VP, until the end of the block: no other one does, or has its registers.
+ * FAKE_SETS: the registers may be there as long as the VP is not entered.
+ */
+#define FAKE_MAGIC 0x50562065656b6146ull
+struct virt_vp *fake_use(struct virt_vp *vp, bool is_elsewhere); /* NULL: it did already */
+void fake_end_use(struct virt_vp **used);
+#define FAKE_USES(vp) \
+	__attribute__((unused, cleanup(fake_end_use))) struct virt_vp *used = fake_use((vp), false)
+#define FAKE_SETS(vp) \
+	__attribute__((unused, cleanup(fake_end_use))) struct virt_vp *used = fake_use((vp), true)
+
 /*
  * A hand-over record for it: the hypervisor's block of block_bytes at block_base (2 MiB of "image",
  * the rest heap), RAM below and above it. Valid until the next fake_reset().
  */
 struct whit_handover *fake_handover(uint64_t block_base, uint64_t block_bytes);
+
+/* The record that fake_handover() gave last. */
+const struct whit_handover *fake_last_handover(void);
 
 /* Let virt_run() return this next (after those already queued). */
 void fake_push(const struct virt_exit *exit,
@@ -151,6 +200,12 @@ uint64_t fake_changed_at(const struct virt_space *space);
 
 /* Was something taken away from the space of the VP since it was last renewed? */
 bool fake_is_stale(const struct virt_vp *vp);
+
+/*
+ * The same, flags of writes aside: a VP may run with what it remembers of those until whoever has
+ * taken them back has the others renewed.
+ */
+bool fake_is_wrong(const struct virt_vp *vp);
 
 /* Let the machine answer this to CPUID and RDMSR. */
 void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value);

@@ -19,14 +19,24 @@
 
 #define ARENA_BYTES (8ull << 30)
 
+/* ThreadSanitizer has its shadow where there is most room. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+const uint64_t virt_direct_base = 0x1000000000ull;
+#else
 const uint64_t virt_direct_base = 0x200000000000ull;
+#endif
 struct virt_machine virt_machine;
 struct fake fake;
 unsigned int fake_lacks;
 
 static struct {
 	struct whit_handover handover;
-	struct whit_cpu_state more_cpus[3];
+	struct whit_cpu_state more_cpus[FAKE_MAX_CPUS - 1];
 } handover_storage;
 
 void fake_scream(const char *format, ...)
@@ -107,6 +117,8 @@ void fake_reset(uint64_t ram_bytes)
 	fake.tsc = 1000000;
 	fake.xcr0 = 1;
 	fake.has_flags = true;
+	fake.n_cpus = 1;
+	fake_on_cpu(0);
 	default_machine();
 	default_mtrrs();
 }
@@ -129,13 +141,18 @@ struct whit_handover *fake_handover(uint64_t block_base, uint64_t block_bytes)
 	if (fake.ram_bytes > h->direct_bytes)
 		h->direct_bytes = fake.ram_bytes;
 	h->tsc_hz = 2000000000;
-	h->n_cpus = 1;
+	h->n_cpus = fake.n_cpus;
 	h->ram[h->n_ram++] = (struct whit_ram) { PAGE_SIZE, block_base - PAGE_SIZE };
 	if (block_base + block_bytes < fake.ram_bytes)
 		h->ram[h->n_ram++] =
 			(struct whit_ram) { block_base + block_bytes,
 					    fake.ram_bytes - block_base - block_bytes };
 	return h;
+}
+
+const struct whit_handover *fake_last_handover(void)
+{
+	return &handover_storage.handover;
 }
 
 void fake_push(const struct virt_exit *exit,
@@ -250,37 +267,22 @@ bool virt_xsetbv(uint32_t index, uint64_t value)
 
 void virt_reset(void)
 {
-	fake.n_resets++;
+	FAKE_COUNT(n_resets);
 	if (fake.reset_hook)
 		fake.reset_hook();
 	fake_scream("the machine is reset");
 }
 
-uint32_t virt_cpu(void)
-{
-	return 0;
-}
-
-void virt_kick(uint32_t cpu)
-{
-	fake_scream("a kick of processor %u", cpu);
-}
-
-void virt_heard(void)
-{
-}
-
 void virt_wbinvd(void)
 {
-	fake.n_wbinvd++;
+	FAKE_COUNT(n_wbinvd);
 }
 
 uint64_t virt_tsc(void)
 {
 	if (fake.meddle)
 		fake.meddle();
-	fake.tsc += 1000;
-	return fake.tsc;
+	return __atomic_add_fetch(&fake.tsc, 1000, __ATOMIC_RELAXED);
 }
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
@@ -288,7 +290,7 @@ bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 	uint64_t end = block.a + LEVEL_SIZE(level);
 	uint64_t hole_end = fake.uncached_base + fake.uncached_bytes;
 
-	fake.n_type_questions++;
+	FAKE_COUNT(n_type_questions);
 	if (block.a & (LEVEL_SIZE(level) - 1))
 		fake_scream("virt_memory_type of a block that is not aligned");
 	if (fake.uncached_bytes && block.a >= fake.uncached_base && end <= hole_end) {
@@ -321,12 +323,13 @@ bool virt_mtrr_set(uint32_t msr, uint64_t value)
 
 bool virt_memory_type_changed(void)
 {
-	fake.n_type_changes++;
+	FAKE_COUNT(n_type_changes);
 	return true;
 }
 
 /* ---- whit/log.h ---- */
 
+static struct lock log_lock;
 static char log_ring[WHIT_LOG_BYTES];
 static uint64_t log_end;
 
@@ -343,8 +346,10 @@ void log_line(enum whit_log_level level, const char *format, ...)
 	if (n < 0 || n >= (int)sizeof(line) - 1)
 		fake_scream("a log line that is too long");
 	line[n++] = '\n';
+	lock_take(&log_lock);
 	for (i = 0; i < n; i++)
 		log_ring[log_end++ % WHIT_LOG_BYTES] = line[i];
+	lock_drop(&log_lock);
 }
 
 size_t log_read(uint64_t from, char *buffer, size_t n_bytes, uint64_t *next)
@@ -352,6 +357,7 @@ size_t log_read(uint64_t from, char *buffer, size_t n_bytes, uint64_t *next)
 	uint64_t at = from;
 	size_t n = 0;
 
+	lock_take(&log_lock);
 	if (at + WHIT_LOG_BYTES < log_end || at > log_end)
 		at = log_end > WHIT_LOG_BYTES ? log_end - WHIT_LOG_BYTES : 0;
 	if (from > log_end)
@@ -359,5 +365,6 @@ size_t log_read(uint64_t from, char *buffer, size_t n_bytes, uint64_t *next)
 	while (at < log_end && n < n_bytes)
 		buffer[n++] = log_ring[at++ % WHIT_LOG_BYTES];
 	*next = at;
+	lock_drop(&log_lock);
 	return n;
 }

@@ -3,7 +3,9 @@
  * Nested page tables of the fake machine: four levels in pages of the arena, so that the accounting
  * of pages is the real one. An entry: bits 0-2 rights, 3-5 memory type, 7 leaf, 8 tracked, 9 dirty,
  * 12-51 address, 63 "is a table". Translations that a processor may still have cached are noted: a
- * VP that runs on one screams.
+ * VP that runs on one screams, and so does whoever takes one away while a VP is in the guest.
+ *
+ * One thread changes a space at a time; others walk it meanwhile, and guests set flags of writes.
  */
 #include <string.h>
 
@@ -20,6 +22,17 @@
 static uint64_t *table_at(uint64_t spa)
 {
 	return virt_ptr(SPA(spa & ADDR));
+}
+
+static uint64_t load(const uint64_t *entry)
+{
+	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+}
+
+/* Whoever finds the entry finds the table that it names as it was filled. */
+static void store(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
 static unsigned int slot(uint64_t gpa, unsigned int level)
@@ -45,37 +58,69 @@ static void check(const struct virt_space *space, gpa_t gpa)
 		fake_scream("GPA %#llx beyond the physical width", (unsigned long long)gpa.a);
 }
 
-/* When something was last taken away from the space; NULL: nothing yet, and no room to note it. */
+/*
+ * When something was last taken away from the space; NULL: nothing yet. is_new: an entry of its own
+ * then.
+ */
 static struct fake_change *change_of(const struct virt_space *space, bool is_new)
 {
 	for (unsigned int i = 0; i < FAKE_MAX_SPACES; i++)
-		if (fake.changes[i].root == (is_new ? 0 : space->root.a))
+		if (__atomic_load_n(&fake.changes[i].root, __ATOMIC_ACQUIRE) == space->root.a)
 			return &fake.changes[i];
+	for (unsigned int i = 0; is_new && i < FAKE_MAX_SPACES; i++) {
+		uint64_t before = 0;
+
+		if (__atomic_compare_exchange_n(&fake.changes[i].root, &before, space->root.a,
+						false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return &fake.changes[i];
+	}
+	if (is_new)
+		fake_scream("too many spaces");
 	return NULL;
+}
+
+static uint64_t next_change(void)
+{
+	return __atomic_add_fetch(&fake.n_changes, 1u, __ATOMIC_RELAXED);
 }
 
 static void stale(const struct virt_space *space)
 {
-	struct fake_change *change = change_of(space, false);
+	for (unsigned int i = 0; i < FAKE_MAX_CPUS; i++)
+		if (__atomic_load_n(&fake.cpu[i].in_guest, __ATOMIC_RELAXED) == space->root.a)
+			fake_scream("a change below the guest of processor %u", i);
+	__atomic_store_n(&change_of(space, true)->at, next_change(), __ATOMIC_RELAXED);
+}
 
-	if (!change)
-		change = change_of(space, true);
-	if (!change)
-		fake_scream("too many spaces");
-	change->root = space->root.a;
-	change->at = ++fake.n_changes;
+static void stale_flags(const struct virt_space *space)
+{
+	__atomic_store_n(&change_of(space, true)->cleared, next_change(), __ATOMIC_RELAXED);
+}
+
+static uint64_t replaced_at(const struct virt_space *space)
+{
+	const struct fake_change *const change = change_of(space, false);
+
+	return change ? __atomic_load_n(&change->at, __ATOMIC_RELAXED) : 0;
 }
 
 uint64_t fake_changed_at(const struct virt_space *space)
 {
 	const struct fake_change *const change = change_of(space, false);
+	const uint64_t replaced = replaced_at(space);
+	const uint64_t cleared = change ? __atomic_load_n(&change->cleared, __ATOMIC_RELAXED) : 0;
 
-	return change ? change->at : 0;
+	return replaced > cleared ? replaced : cleared;
 }
 
 bool fake_is_stale(const struct virt_vp *vp)
 {
 	return fake_changed_at(vp->space) > vp->renewed_at;
+}
+
+bool fake_is_wrong(const struct virt_vp *vp)
+{
+	return replaced_at(vp->space) > vp->renewed_at;
 }
 
 bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
@@ -84,7 +129,7 @@ bool virt_space_create(struct virt_space *space, struct virt_pages *pages)
 		return false;
 	space->token = ~space->root.a;
 	space->pages = pages;
-	fake.n_spaces++;
+	FAKE_COUNT(n_spaces);
 	return true;
 }
 
@@ -99,13 +144,22 @@ static void give_table(struct virt_space *space, uint64_t table, unsigned int le
 	virt_pages_give(space->pages, SPA(table & ADDR));
 }
 
+static void end_changes(const struct virt_space *space)
+{
+	struct fake_change *const change = change_of(space, true);
+
+	__atomic_store_n(&change->at, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&change->cleared, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&change->root, 0, __ATOMIC_RELEASE);
+}
+
 void virt_space_destroy(struct virt_space *space)
 {
 	give_table(space, space->root.a, TOP);
 	stale(space);
-	change_of(space, false)->root = 0;
+	end_changes(space);
 	memset(space, 0, sizeof(*space));
-	fake.n_spaces--;
+	(void)__atomic_fetch_sub(&fake.n_spaces, 1u, __ATOMIC_RELAXED);
 }
 
 static struct virt_leaf leaf_of(uint64_t entry, unsigned int level)
@@ -122,7 +176,7 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 
 	check(space, gpa);
 	for (level = TOP;; level--) {
-		entry = table_at(table)[slot(gpa.a, level)];
+		entry = load(&table_at(table)[slot(gpa.a, level)]);
 		if (!(entry & TABLE))
 			break;
 		table = entry & ADDR;
@@ -170,14 +224,14 @@ static void prune(struct virt_space *space, uint64_t gpa, unsigned int level)
 		}
 		if (!is_empty(table))
 			return;
-		*entry = 0;
+		store(entry, 0);
 		give_table(space, table, top - 1);
 	}
 }
 
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf)
 {
-	uint64_t table = space->root.a, size = LEVEL_SIZE(level), old;
+	uint64_t table = space->root.a, size = LEVEL_SIZE(level), new = leaf_entry(leaf), old;
 	uint64_t *entry;
 
 	check(space, gpa);
@@ -208,20 +262,20 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 			virt_pages_take(space->pages, &page);
 			for (unsigned int i = 0; *entry && i < 512; i++)
 				table_at(page.a)[i] = *entry + i * LEVEL_SIZE(l - 1);
-			*entry = page.a | TABLE;
+			store(entry, page.a | TABLE);
 		}
 		table = *entry & ADDR;
 	}
 	entry = &table_at(table)[slot(gpa.a, level)];
-	old = *entry;
-	*entry = leaf_entry(leaf);
-	if (old & *entry & TRACK && !((old ^ *entry) & ADDR))
-		*entry |= old & DIRTY;
-	if (old && old != *entry)
+	old = load(entry);
+	if (old & new &TRACK && !((old ^ new) & ADDR))
+		new |= old &DIRTY;
+	store(entry, new);
+	if (old && old != new)
 		stale(space);
 	if (old & TABLE)
 		give_table(space, old & ADDR, level - 1);
-	if (!*entry)
+	if (!new)
 		prune(space, gpa.a, level);
 	return true;
 }
@@ -237,9 +291,9 @@ static uint64_t *page_entry(const struct virt_space *space, uint64_t gpa)
 		entry = &table_at(table)[slot(gpa, level)];
 		if (level == LEVEL_4K)
 			return entry;
-		if (!(*entry & TABLE))
+		if (!(load(entry) & TABLE))
 			return NULL;
-		table = *entry & ADDR;
+		table = load(entry) & ADDR;
 	}
 }
 
@@ -252,14 +306,14 @@ bool virt_space_dirty(const struct virt_space *space, gpa_t gpa, unsigned int n,
 		fake_scream("dirty bits of %u pages at %#llx", n, (unsigned long long)gpa.a);
 	*dirty = 0;
 	for (unsigned int i = 0; i < n; i++) {
-		if (!entry || !(entry[i] & TRACK))
+		if (!entry || !(load(&entry[i]) & TRACK))
 			return false;
-		if (!(entry[i] & DIRTY))
+		if (!(load(&entry[i]) & DIRTY))
 			continue;
 		*dirty |= 1ull << i;
 		if (clear) {
-			entry[i] &= ~DIRTY;
-			stale(space);
+			(void)__atomic_fetch_and(&entry[i], ~DIRTY, __ATOMIC_RELAXED);
+			stale_flags(space);
 		}
 	}
 	return true;
@@ -269,8 +323,8 @@ void virt_space_set_dirty(const struct virt_space *space, gpa_t gpa)
 {
 	uint64_t *entry = page_entry(space, gpa.a);
 
-	if (entry && (*entry & TRACK) && (*entry & VIRT_WRITE))
-		*entry |= DIRTY;
+	if (entry && (load(entry) & TRACK) && (load(entry) & VIRT_WRITE))
+		(void)__atomic_fetch_or(entry, DIRTY, __ATOMIC_RELAXED);
 }
 
 bool fake_notes_writes(const struct virt_space *space)
@@ -308,15 +362,15 @@ bool virt_space_resolve(struct virt_space *space, gpa_t gpa, bool is_walk)
 bool fake_access(const struct virt_space *space, gpa_t gpa, bool is_write)
 {
 	const struct virt_leaf leaf = virt_space_lookup(space, gpa);
-	uint64_t *entry = page_entry(space, gpa.a);
+	uint64_t *const entry = page_entry(space, gpa.a);
 
 	if (!(leaf.rights & (is_write ? VIRT_WRITE : VIRT_READ)))
 		return false;
-	if (!is_write || !(leaf.rights & VIRT_TRACKED) || (*entry & DIRTY))
+	if (!is_write || !(leaf.rights & VIRT_TRACKED) || (load(entry) & DIRTY))
 		return true;
 	if (!fake_notes_writes(space))
 		return false;
-	*entry |= DIRTY;
+	(void)__atomic_fetch_or(entry, DIRTY, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -10,15 +10,19 @@
 #include "x86/msr.h"
 #include "x86/rflags.h"
 
-#define VP_MAGIC 0x50562065656b6146ull
-
-static struct virt_vp *checked(struct virt_vp *vp)
+static struct fake_cpu *this_cpu(void)
 {
-	if (fake.meddle)
-		fake.meddle();
-	if (!vp || vp->magic != VP_MAGIC)
-		fake_scream("not a VP");
-	return vp;
+	return &fake.cpu[virt_cpu()];
+}
+
+static void switch_in(struct virt_vp *vp)
+{
+	struct fake_cpu *const cpu = this_cpu();
+
+	__atomic_store_n(&vp->cpu, virt_cpu(), __ATOMIC_RELAXED);
+	vp->is_switched_in = true;
+	memcpy(cpu->fpu, virt_ptr(vp->second), sizeof(cpu->fpu));
+	cpu->switched_in = vp;
 }
 
 static struct virt_vp *create(struct virt_pages *pages, const struct virt_space *space)
@@ -32,14 +36,14 @@ static struct virt_vp *create(struct virt_pages *pages, const struct virt_space 
 	virt_pages_take(pages, &first);
 	virt_pages_take(pages, &second);
 	vp = virt_ptr(first);
-	vp->magic = VP_MAGIC;
+	vp->magic = FAKE_MAGIC;
 	vp->second = second;
 	vp->space = space;
-	vp->renewed_at = fake.n_changes;
+	vp->renewed_at = __atomic_load_n(&fake.n_changes, __ATOMIC_RELAXED);
 	*(uint16_t *)virt_ptr(second) = 0x37f;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 24) = 0x1f80;
 	*(uint32_t *)(void *)((uint8_t *)virt_ptr(second) + 28) = 0xffff;
-	fake.n_vps++;
+	FAKE_COUNT(n_vps);
 	return vp;
 }
 
@@ -64,9 +68,7 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	vp->segment[SEG_IDTR] =
 		(struct x86_segment) { .base = state->idtr.base, .limit = state->idtr.limit };
 	vp->is_root = true;
-	vp->is_switched_in = true;
-	memcpy(fake.fpu, virt_ptr(vp->second), sizeof(fake.fpu));
-	fake.switched_in = vp;
+	switch_in(vp);
 	return vp;
 }
 
@@ -77,10 +79,12 @@ bool virt_waits(const struct virt_vp *root)
 
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
 {
+	FAKE_USES(root);
+
 	(void)msr;
 	(void)reads;
 	(void)writes;
-	if (!checked(root)->is_root)
+	if (!root->is_root)
 		fake_scream("MSR guard on a child");
 }
 
@@ -118,7 +122,8 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 /* "… or INIT": the model-specific registers stay. */
 void virt_vp_reset(struct virt_vp *vp, bool is_init)
 {
-	const uint64_t pat = checked(vp)->reg[VIRT_PAT];
+	FAKE_USES(vp);
+	const uint64_t pat = vp->reg[VIRT_PAT];
 
 	memset(vp->regs.gpr, 0, sizeof(vp->regs.gpr));
 	reset(vp);
@@ -130,27 +135,32 @@ void virt_vp_reset(struct virt_vp *vp, bool is_init)
 
 void virt_vp_destroy(struct virt_vp *vp, struct virt_pages *pages)
 {
-	spa_t second = checked(vp)->second;
+	spa_t second;
 
+	(void)fake_use(vp, false);
+	second = vp->second;
 	if (vp->is_switched_in)
 		fake_scream("a VP is destroyed while its registers are in the processor");
 	memset(virt_ptr(second), 0, PAGE_SIZE);
 	memset(vp, 0, PAGE_SIZE);
 	virt_pages_give(pages, second);
 	virt_pages_give(pages, SPA((uintptr_t)vp - virt_direct_base));
-	fake.n_vps--;
+	(void)__atomic_fetch_sub(&fake.n_vps, 1u, __ATOMIC_RELAXED);
 }
 
 void virt_switch(struct virt_vp *from, struct virt_vp *to)
 {
-	if (!checked(from)->is_switched_in || from == checked(to) || to->is_switched_in)
+	struct fake_cpu *const cpu = this_cpu();
+	FAKE_USES(from);
+	__attribute__((unused, cleanup(fake_end_use))) struct virt_vp *used_too =
+		fake_use(to, false);
+
+	if (!from->is_switched_in || from == to || to->is_switched_in)
 		fake_scream("virt_switch from a VP that is not in, or to one that is");
+	memcpy(virt_ptr(from->second), cpu->fpu, sizeof(cpu->fpu));
 	from->is_switched_in = false;
-	to->is_switched_in = true;
-	memcpy(virt_ptr(from->second), fake.fpu, sizeof(fake.fpu));
-	memcpy(fake.fpu, virt_ptr(to->second), sizeof(fake.fpu));
-	fake.switched_in = to;
-	fake.n_switches++;
+	switch_in(to);
+	FAKE_COUNT(n_switches);
 }
 
 void fake_withhold(struct virt_exit *exit)
@@ -189,31 +199,63 @@ void fake_withhold(struct virt_exit *exit)
 /* The next exit of the script, or what the player makes up. */
 static void next_exit(struct virt_vp *vp, struct virt_exit *exit)
 {
-	struct fake_exit *next = &fake.exits[fake.next_exit];
+	void (*const play)(struct virt_vp * vp, struct virt_exit * exit) =
+		this_cpu()->play ? this_cpu()->play : fake.play;
+	struct fake_exit *next;
 
-	if (fake.next_exit < fake.n_exits) {
-		fake.next_exit++;
+	if (!virt_cpu() && fake.next_exit < fake.n_exits) {
+		next = &fake.exits[fake.next_exit++];
 		*exit = next->exit;
 		vp->regs.changed = false;
 		if (next->hook)
 			next->hook(vp, exit);
 		return;
 	}
-	if (!fake.play)
+	if (!play)
 		fake_scream("virt_run: no exit is left in the script");
 	memset(exit, 0, sizeof(*exit));
 	vp->regs.changed = false;
-	fake.play(vp, exit);
+	play(vp, exit);
+}
+
+/*
+ * In the guest: nothing may be taken away from its space meanwhile. A root that waits for a SIPI is
+ * not there, and no kick reaches it.
+ */
+static void run_guest(struct virt_vp *vp, struct virt_exit *exit)
+{
+	struct fake_cpu *const cpu = this_cpu();
+
+	if (vp->waits_for_sipi) {
+		next_exit(vp, exit);
+		return;
+	}
+	if (fake_is_kicked()) {
+		memset(exit, 0, sizeof(*exit));
+		exit->reason = VIRT_EXIT_NOTHING;
+		return;
+	}
+	__atomic_store_n(&cpu->in_guest, vp->space->root.a, __ATOMIC_RELAXED);
+	next_exit(vp, exit);
+	__atomic_store_n(&cpu->in_guest, 0, __ATOMIC_RELAXED);
+}
+
+/* Nobody takes flags of writes back while a guest runs here. */
+static bool is_alone(void)
+{
+	return fake.n_cpus == 1;
 }
 
 void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 {
-	if (!checked(vp)->is_switched_in)
+	FAKE_USES(vp);
+
+	if (!vp->is_switched_in)
 		fake_scream("virt_run of a VP that is not switched in");
-	if (fake_is_stale(vp))
+	if (!vp->waits_for_sipi && (is_alone() ? fake_is_stale(vp) : fake_is_wrong(vp)))
 		fake_scream("virt_run on translations that have been replaced");
-	fake.n_runs++;
-	next_exit(vp, exit);
+	FAKE_COUNT(n_runs);
+	run_guest(vp, exit);
 	if (exit->reason >= VIRT_EXIT_COUNT)
 		fake_scream("exit reason %d", (int)exit->reason);
 	if (fake_lacks && !vp->is_root) {
@@ -227,13 +269,17 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 {
+	FAKE_USES(vp);
+
 	if ((unsigned int)reg >= VIRT_REG_COUNT)
 		fake_scream("virt_get %d", (int)reg);
-	return checked(vp)->reg[reg];
+	return vp->reg[reg];
 }
 
 void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 {
+	FAKE_USES(vp);
+
 	if ((unsigned int)reg >= VIRT_REG_COUNT)
 		fake_scream("virt_set %d", (int)reg);
 	switch (reg) {
@@ -269,33 +315,37 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		break;
 	default: break;
 	}
-	checked(vp)->reg[reg] = value;
+	vp->reg[reg] = value;
 }
 
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
 {
+	FAKE_USES(vp);
+
 	if ((unsigned int)seg >= SEG_AND_TABLE_COUNT)
 		fake_scream("segment %d", (int)seg);
-	*value = checked(vp)->segment[seg];
+	*value = vp->segment[seg];
 }
 
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
 {
+	FAKE_USES(vp);
+
 	if ((unsigned int)seg >= SEG_AND_TABLE_COUNT)
 		fake_scream("segment %d", (int)seg);
 	if (seg >= SEG_COUNT && (value->selector || value->attributes || value->limit > 0xffff))
 		fake_scream("table register with more than a base and a limit");
-	checked(vp)->segment[seg] = *value;
+	vp->segment[seg] = *value;
 	vp->segment[seg].attributes &= 0xf0ff;
 }
 
 const struct virt_view *virt_view(struct virt_vp *vp)
 {
-	static struct virt_view
-		view; /* the last one asked for: who keeps an old one is found out */
+	/* The processor's last one asked for: who keeps an old one is found out. */
+	static _Thread_local struct virt_view view;
 	struct virt_paging *paging = &view.paging;
+	FAKE_USES(vp);
 
-	checked(vp);
 	view.cs = vp->segment[SEG_CS];
 	view.dr7 = vp->reg[VIRT_DR7];
 	view.shadow = (uint8_t)vp->reg[VIRT_SHADOW];
@@ -318,35 +368,43 @@ const struct virt_view *virt_view(struct virt_vp *vp)
 
 void *virt_fpu_save(struct virt_vp *vp)
 {
-	if (checked(vp)->is_switched_in)
-		memcpy(virt_ptr(vp->second), fake.fpu, sizeof(fake.fpu));
+	FAKE_USES(vp);
+
+	if (vp->is_switched_in)
+		memcpy(virt_ptr(vp->second), this_cpu()->fpu, sizeof(this_cpu()->fpu));
 	return virt_ptr(vp->second);
 }
 
 void virt_fpu_load(struct virt_vp *vp)
 {
-	const struct x86_fxsave *image = virt_ptr(checked(vp)->second);
+	FAKE_USES(vp);
+	const struct x86_fxsave *image = virt_ptr(vp->second);
 
 	if (image->mxcsr & ~image->mxcsr_mask)
 		fake_scream("FXRSTOR of MXCSR %#x", image->mxcsr);
 	if (vp->is_switched_in)
-		memcpy(fake.fpu, image, sizeof(fake.fpu));
+		memcpy(this_cpu()->fpu, image, sizeof(this_cpu()->fpu));
 }
 
 void virt_renew(struct virt_vp *vp)
 {
-	checked(vp)->renewed_at = fake.n_changes;
+	FAKE_USES(vp);
+
+	vp->renewed_at = __atomic_load_n(&fake.n_changes, __ATOMIC_RELAXED);
 	vp->n_renewals++;
 }
 
 void virt_flush(struct virt_vp *vp)
 {
-	checked(vp)->n_flushes++;
+	FAKE_USES(vp);
+
+	vp->n_flushes++;
 }
 
 void virt_inject(struct virt_vp *vp, const struct virt_event *event)
 {
 	bool is_soft = event->type >= VIRT_EVENT_SOFT_INTERRUPT;
+	FAKE_USES(vp);
 
 	if (event->type > VIRT_EVENT_SOFT_EXCEPTION)
 		fake_scream("event of type %u", event->type);
@@ -355,24 +413,29 @@ void virt_inject(struct virt_vp *vp, const struct virt_event *event)
 	    (event->has_error_code && event->type != VIRT_EVENT_EXCEPTION) || event->length > 15 ||
 	    (is_soft && !event->length))
 		fake_scream("event %u/%u", event->type, event->vector);
-	checked(vp)->injected = *event;
+	vp->injected = *event;
 }
 
 void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 {
-	checked(vp)->wants_interrupt_window = interrupt;
+	FAKE_USES(vp);
+
+	vp->wants_interrupt_window = interrupt;
 	vp->wants_nmi_window = nmi;
 }
 
 void virt_step(struct virt_vp *vp, bool is_branch)
 {
-	if (is_branch || !(checked(vp)->reg[VIRT_DEBUGCTL] & DEBUGCTL_BTF))
+	FAKE_USES(vp);
+
+	if (is_branch || !(vp->reg[VIRT_DEBUGCTL] & DEBUGCTL_BTF))
 		vp->reg[VIRT_PENDING_DEBUG] |= 1ull << 14;
 }
 
 void virt_skip(struct virt_vp *vp, unsigned int length)
 {
-	checked(vp);
+	FAKE_USES(vp);
+
 	if (!length || length > 15)
 		fake_scream("virt_skip of an instruction of %u bytes", length);
 	vp->regs.rip += length;
@@ -383,12 +446,14 @@ void virt_skip(struct virt_vp *vp, unsigned int length)
 	vp->reg[VIRT_SHADOW] &= ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS);
 	if (vp->regs.rflags & RFLAGS_TF)
 		virt_step(vp, false);
-	fake.n_skips++;
+	FAKE_COUNT(n_skips);
 }
 
 void virt_configure(struct virt_vp *vp, const struct virt_config *config)
 {
-	if (checked(vp)->is_root)
+	FAKE_SETS(vp);
+
+	if (vp->is_root)
 		fake_scream("virt_configure of the root");
 	if (config->cr4 & ~virt_machine.cr4_possible)
 		fake_scream("CR4 bits %#llx that the machine has not",
@@ -398,5 +463,7 @@ void virt_configure(struct virt_vp *vp, const struct virt_config *config)
 
 void virt_set_deadline(struct virt_vp *vp, uint64_t tsc)
 {
-	checked(vp)->deadline = tsc;
+	FAKE_USES(vp);
+
+	vp->deadline = tsc;
 }

@@ -23,7 +23,7 @@ static struct x86_fxsave *begin(bool is_live)
 		return image;
 	virt_switch(test_root.virt, guest_vp->virt);
 	memset(image, 0xee, sizeof(*image)); /* what is in memory is old */
-	return (struct x86_fxsave *)(void *)fake.fpu;
+	return (struct x86_fxsave *)(void *)fake.cpu[0].fpu;
 }
 
 static void features_are_those_of_the_processor(void)

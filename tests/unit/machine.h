@@ -31,11 +31,26 @@
 
 #define BLOCK_BASE (16 * MIB)
 
-#define test_root (hv.roots[0]) /* the first processor, which makes all calls */
+#define test_root (hv.roots[0]) /* the first processor, which makes all calls where there is one */
 
-static uint64_t next_page; /* of test_pages() */
+static uint64_t next_page; /* of test_pages(); atomic */
 static uint64_t heap_at_start;
 static const struct gate *asked; /* of check_gate(), on this machine */
+
+/* The root of the processor that this thread is. */
+static inline void make_root(const struct whit_handover *handover)
+{
+	struct root *const root = this_root();
+
+	root->cpu = virt_cpu();
+	root->xcr0 = 1;
+	lock_take(&hv.lock);
+	root->virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
+	heap_at_start = hv.heap.count;
+	lock_drop(&hv.lock);
+	if (!root->virt)
+		fake_scream("no pages for a root");
+}
 
 /* A machine with the block there; RAM for the tests to use as the root begins behind it. */
 static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
@@ -43,12 +58,9 @@ static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
 	struct whit_handover *handover = fake_handover(block_base, block_bytes);
 
 	REQUIRE_EQ(hv_init(handover), WHIT_LAUNCH_OK);
-	test_root.virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
-	REQUIRE(test_root.virt != NULL);
-	test_root.xcr0 = 1;
+	make_root(handover);
 	next_page = block_base + block_bytes;
 	asked = NULL;
-	heap_at_start = hv.heap.count;
 }
 
 static inline void machine_of(uint64_t ram_bytes, uint64_t block_bytes)
@@ -66,23 +78,22 @@ static inline void machine(uint64_t ram_bytes)
 /* Pages of the root that no one uses, in one run. */
 static inline uint64_t test_pages(uint64_t n)
 {
-	const uint64_t first = next_page;
+	const uint64_t first = __atomic_fetch_add(&next_page, n * PAGE_SIZE, __ATOMIC_RELAXED);
 
-	next_page += n * PAGE_SIZE;
-	if (next_page > fake.ram_bytes)
+	if (first + n * PAGE_SIZE > fake.ram_bytes)
 		fake_scream("the test has used up its RAM");
 	return first;
 }
 
 /* ---- Hypercalls -------------------------------------------------------------------------- */
 
-static uint64_t out_rdx, out_r8; /* of the last call */
+static _Thread_local uint64_t out_rdx, out_r8; /* of this processor's last call */
 
 static inline uint32_t call5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9,
 			     uint64_t r10)
 {
 	static const uint8_t preserved[] = { 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15 };
-	uint64_t *gpr = virt_regs(test_root.virt)->gpr;
+	uint64_t *gpr = virt_regs(this_root()->virt)->gpr;
 	uint64_t before[16];
 
 	for (unsigned int i = 0; i < 16; i++)
@@ -94,7 +105,7 @@ static inline uint32_t call5(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t
 	gpr[9] = r9;
 	gpr[10] = r10;
 	memcpy(before, gpr, sizeof(before));
-	hypercall(&test_root);
+	hypercall(this_root());
 	for (size_t i = 0; i < sizeof(preserved); i++)
 		REQUIRE_EQ(gpr[preserved[i]], before[preserved[i]]);
 	REQUIRE_EQ(gpr[0] >> 32, 0);
@@ -188,9 +199,9 @@ static inline uint64_t set_up(uint64_t n_lent, uint32_t n_vps)
 /* The partition of a handle, dying ones too; NULL if there is none. */
 static inline struct partition *peek(uint64_t handle)
 {
-	struct partition *const partition = handle_look(&test_root, handle);
+	struct partition *const partition = handle_look(this_root(), handle);
 
-	handle_done(&test_root);
+	handle_done(this_root());
 	return partition;
 }
 
@@ -261,7 +272,7 @@ static inline void check_clean(void)
 	REQUIRE_EQ(hv.heap.count, heap_at_start);
 	REQUIRE_EQ(fake_count_pages(&hv.heap), heap_at_start);
 	REQUIRE_EQ(fake.n_spaces, 1);
-	REQUIRE_EQ(fake.n_vps, 1);
+	REQUIRE_EQ(fake.n_vps, hv.n_cpus);
 }
 
 #endif

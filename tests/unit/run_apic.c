@@ -386,7 +386,7 @@ static void only_a_sipi_starts_a_vp_that_waits(void)
 	CHECK_EQ(run_child(), WHIT_S_IDLE);
 	CHECK_EQ(fake.n_runs, 1);
 	CHECK_EQ(child->activity, ACTIVITY_STARTUP);
-	CHECK(fake.switched_in == test_root.virt);
+	CHECK(fake.cpu[0].switched_in == test_root.virt);
 }
 
 /* The client's notice comes to a VP that sleeps, set before its STI and HLT or while it sleeps; and it sleeps on. */

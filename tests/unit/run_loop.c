@@ -123,7 +123,7 @@ static void physical_interrupts_are_unseen_by_the_client(void)
 	CHECK_EQ(run_child(), WHIT_S_AGAIN);
 	CHECK(!memcmp(before, child->page->exit, sizeof(before)));
 	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA + 1);
-	CHECK_EQ(fake.switched_in == test_root.virt, true);
+	CHECK_EQ(fake.cpu[0].switched_in == test_root.virt, true);
 }
 
 static void interrupt_shows_the_registers_as_they_are_now(void)

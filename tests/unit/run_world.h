@@ -194,7 +194,7 @@ static inline uint32_t run_child(void)
 	result = vp_run(child, &test_root, &wake_time);
 
 	CHECK_EQ(fake.next_exit, fake.n_exits);
-	CHECK(fake.switched_in == test_root.virt);
+	CHECK(fake.cpu[0].switched_in == test_root.virt);
 	return result;
 }
 

@@ -48,7 +48,7 @@ uint32_t call(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r
 	const bool is_compared = !world.has_other_cpu && !absorbs(rcx);
 	struct digest digest;
 	struct virt_vp before;
-	uint8_t fpu[sizeof(fake.fpu)];
+	uint8_t fpu[sizeof(fake.cpu[0].fpu)];
 	uint32_t result;
 
 	if (is_compared)
@@ -62,7 +62,7 @@ uint32_t call(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r
 	gpr[R9] = r9;
 	gpr[R10] = r10;
 	before = *root;
-	memcpy(fpu, fake.fpu, sizeof(fpu));
+	memcpy(fpu, fake.cpu[0].fpu, sizeof(fpu));
 	root_leave(&exit);
 	PROMISE(!world.is_reset && world.injected.type == VIRT_EVENT_NONE);
 	PROMISE(root->regs.rip == before.regs.rip + exit.insn_length);

@@ -100,7 +100,7 @@ void check_world(void)
 
 	fake.meddle = NULL;
 	PROMISE(!hv.lock.held);
-	PROMISE(fake.switched_in == the_root()->virt);
+	PROMISE(fake.cpu[0].switched_in == the_root()->virt);
 	check_root_space();
 	PROMISE(hv.heap.count + fake_count_tables(&hv.root_space) == world.heap_pages);
 	for (unsigned int slot = 0; slot < MAX_PARTITIONS; slot++) {
@@ -133,7 +133,7 @@ void check_root(const struct virt_vp *before, const uint8_t *fpu_before, uint32_
 		PROMISE(registers >> i & 1 || now->reg[i] == before->reg[i]);
 	PROMISE(!memcmp(now->segment, before->segment, sizeof(now->segment)));
 	PROMISE(now->is_root && now->is_switched_in && now->space == &hv.root_space);
-	PROMISE(!memcmp(fake.fpu, fpu_before, sizeof(fake.fpu)));
+	PROMISE(!memcmp(fake.cpu[0].fpu, fpu_before, sizeof(fake.cpu[0].fpu)));
 }
 
 /* ---- Digests ----------------------------------------------------------------------------- */

@@ -248,7 +248,7 @@ static void run_a_little(struct virt_vp *vp)
 		vp->reg[VIRT_SHADOW] =
 			vp->regs.rflags & RFLAGS_IF ? VIRT_SHADOW_STI : VIRT_SHADOW_MOV_SS;
 	if ((choice & 0x60) == 0x60) {
-		uint8_t *const byte = &fake.fpu[160 + draw8()];
+		uint8_t *const byte = &fake.cpu[0].fpu[160 + draw8()];
 
 		*byte = draw8();
 	}

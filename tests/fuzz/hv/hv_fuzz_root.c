@@ -340,7 +340,7 @@ static void instruction_exit(void)
 	uint64_t *const gpr = virt->regs.gpr;
 	struct virt_exit exit = { .insn_length = 2 };
 	const struct virt_vp restored = *virt;
-	uint8_t fpu[sizeof(fake.fpu)];
+	uint8_t fpu[sizeof(fake.cpu[0].fpu)];
 	struct virt_vp before;
 	uint64_t registers = 0;
 	uint32_t gprs = 0;
@@ -381,7 +381,7 @@ static void instruction_exit(void)
 	}
 	}
 	before = *virt;
-	memcpy(fpu, fake.fpu, sizeof(fpu));
+	memcpy(fpu, fake.cpu[0].fpu, sizeof(fpu));
 	root_leave(&exit);
 	check_done(&exit, &before, fpu, gprs, registers);
 	*virt = restored;
@@ -449,10 +449,10 @@ static void memory_fault(void)
 	const uint64_t address = draw_address();
 	const enum emu_mode mode = set_mode(virt, draw8());
 	const uint8_t access = draw8();
-	uint8_t fpu[sizeof(fake.fpu)], bytes[16];
+	uint8_t fpu[sizeof(fake.cpu[0].fpu)], bytes[16];
 	unsigned int n;
 
-	memcpy(fpu, fake.fpu, sizeof(fpu));
+	memcpy(fpu, fake.cpu[0].fpu, sizeof(fpu));
 	n = draw_instruction(mode, bytes);
 	memcpy(at(ROOT_CODE), bytes, n);
 	exit.memory.gpa = GPA(address & ((1ull << virt_machine.physical_bits) - 1));
@@ -483,8 +483,8 @@ static void memory_fault(void)
 	root_leave(&exit);
 	PROMISE(!hv.lock.held);
 	*virt = restored;
-	memcpy(fake.fpu, fpu, sizeof(fpu));
-	fake.switched_in = virt;
+	memcpy(fake.cpu[0].fpu, fpu, sizeof(fpu));
+	fake.cpu[0].switched_in = virt;
 }
 
 void random_root_exit(void)
