@@ -33,8 +33,8 @@
 
 #define test_root (hv.roots[0]) /* the first processor, which makes all calls where there is one */
 
-static uint64_t next_page; /* of test_pages(); atomic */
-static uint64_t heap_at_start;
+static uint64_t next_page;	 /* of test_pages(); atomic */
+static uint64_t heap_at_start;	 /* less what the roots that have come since took */
 static const struct gate *asked; /* of check_gate(), on this machine */
 
 /* The root of the processor that this thread is. */
@@ -45,8 +45,9 @@ static inline void make_root(const struct whit_handover *handover)
 	root->cpu = virt_cpu();
 	root->xcr0 = 1;
 	lock_take(&hv.lock);
+	heap_at_start -= hv.heap.count;
 	root->virt = virt_root_create(&hv.heap, &handover->cpus[0], &hv.root_space);
-	heap_at_start = hv.heap.count;
+	heap_at_start += hv.heap.count;
 	lock_drop(&hv.lock);
 	if (!root->virt)
 		fake_scream("no pages for a root");
@@ -58,6 +59,7 @@ static inline void machine_at(uint64_t block_base, uint64_t block_bytes)
 	struct whit_handover *handover = fake_handover(block_base, block_bytes);
 
 	REQUIRE_EQ(hv_init(handover), WHIT_LAUNCH_OK);
+	heap_at_start = hv.heap.count;
 	make_root(handover);
 	next_page = block_base + block_bytes;
 	asked = NULL;

@@ -75,4 +75,30 @@ $(THREAD_TESTS:%=$(B)/host/%_tsan): $(B)/host/%_tsan: tests/unit/%.c tests/check
 	@mkdir -p $(@D)
 	$(CC) $(TSAN_CFLAGS) $(filter %.c,$^) -o $@
 
--include $(shell find $(B)/host -name '*.d' 2>/dev/null)
+# ---- Several processors, which are threads: who waits in hv/ lets others run.
+
+$(B)/host/hv/%.o $(B)/tsan/%.o: TEST_DEFINES := -include sched.h -D__builtin_ia32_pause=sched_yield
+
+# Those of hv/ once more, under ThreadSanitizer.
+TSAN_HV_CFLAGS = $(TSAN_CFLAGS) $(if $(findstring gcc,$(CC)),-Wno-tsan -Wno-maybe-uninitialized)
+
+$(B)/tsan/%.o: %.c tests/unit/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(TSAN_HV_CFLAGS) $(TEST_DEFINES) -MMD -MP -c $< -o $@
+
+$(B)/tsan/libhv.a: $(patsubst %.c,$(B)/tsan/%.o,$(wildcard hv/*.c hv/*/*.c arch/fake/*.c emu/*.c) tests/check.c tests/check_host.c)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+TSAN_TESTS := $(addprefix $(B)/tsan/,hv_running hv_smp hv_wake)
+HOST_TESTS += $(TSAN_TESTS)
+
+$(TSAN_TESTS): $(B)/tsan/%: $(B)/tsan/tests/unit/%.o $(B)/tsan/libhv.a
+	$(CC) $(TSAN_HV_CFLAGS) $^ -o $@
+
+SMP_CALLS ?= 10000000
+.PHONY: smp
+smp: $(B)/tsan/hv_smp ## SMP_CALLS random calls (10 million) from four processors under ThreadSanitizer
+	SMP_CALLS=$(SMP_CALLS) $(B)/tsan/hv_smp
+
+-include $(shell find $(B)/host $(B)/tsan -name '*.d' 2>/dev/null)
