@@ -96,9 +96,20 @@ HOST_TESTS += $(TSAN_TESTS)
 $(TSAN_TESTS): $(B)/tsan/%: $(B)/tsan/tests/unit/%.o $(B)/tsan/libhv.a
 	$(CC) $(TSAN_HV_CFLAGS) $^ -o $@
 
+# And the cache lines that it writes, as told by a sanitizer of our own: $(B)/tsan/lines.
+LINES_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize%,$(TEST_CFLAGS)) -fno-builtin
+HOST_TESTS += $(B)/tsan/lines
+
+$(B)/lines/%.o: %.c tests/unit/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(LINES_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tsan/lines: $(patsubst %.c,$(B)/lines/%.o,$(wildcard tests/unit/lines/*.c)) $(B)/tsan/libhv.a
+	$(CC) $(LINES_CFLAGS) -Wl,--wrap=memcpy,--wrap=memset $^ -o $@
+
 SMP_CALLS ?= 10000000
 .PHONY: smp
 smp: $(B)/tsan/hv_smp ## SMP_CALLS random calls (10 million) from four processors under ThreadSanitizer
 	SMP_CALLS=$(SMP_CALLS) $(B)/tsan/hv_smp
 
--include $(shell find $(B)/host $(B)/tsan -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/host $(B)/tsan $(B)/lines -name '*.d' 2>/dev/null)
