@@ -90,7 +90,7 @@ $(B)/tsan/libhv.a: $(patsubst %.c,$(B)/tsan/%.o,$(wildcard hv/*.c hv/*/*.c arch/
 	rm -f $@
 	$(AR) rcs $@ $^
 
-TSAN_TESTS := $(addprefix $(B)/tsan/,hv_running hv_smp hv_wake)
+TSAN_TESTS := $(addprefix $(B)/tsan/,hv_gone hv_running hv_smp hv_wake)
 HOST_TESTS += $(TSAN_TESTS)
 
 $(TSAN_TESTS): $(B)/tsan/%: $(B)/tsan/tests/unit/%.o $(B)/tsan/libhv.a
