@@ -6,7 +6,7 @@
  * here calls up: virt_run() enters a virtual processor and returns a decoded exit. The one call in
  * the other direction is hv_main(), the hypervisor's main function.
  *
- * 24 of its functions are the same for all vendors and stand in arch/x86, 20 are the vendor's own;
+ * 32 of its functions are the same for all vendors and stand in arch/x86, 22 are the vendor's own;
  * each section says which.
  *
  * At most one processor uses a struct virt_vp at a time, which need not be the same for ever, and
@@ -73,6 +73,7 @@ struct virt_machine {
 	bool has_execute_only;	/* nested mappings can allow execution alone */
 	bool has_pdptes;	/* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
 	bool has_deadline;	/* virt_set_deadline() is exact; else an interrupt does it */
+	bool has_step;		/* virt_root_step() */
 	uint8_t apic;		/* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
 	uint32_t child_has;	/* VIRT_HAS_…: instructions that children can be let use */
 	uint64_t cr4_possible;	/* CR4 bits that a guest can have */
@@ -148,6 +149,20 @@ void virt_kick(uint32_t cpu);
 /* The reason of every kick up to now is going to be looked at: no virt_run() returns for it. */
 void virt_heard(void);
 
+/*
+ * The local APIC of this processor, which is the root's. Its ID, as it has been since its reset; a
+ * word of its page, below 4 KiB, while it is in xAPIC mode.
+ */
+uint32_t virt_lapic_id(void);
+uint32_t virt_lapic_read(unsigned int offset);
+void virt_lapic_write(unsigned int offset, uint32_t value);
+
+/*
+ * Send an IPI to the processor with this ID, in whichever mode the APIC is: `low` is the lower half
+ * of the ICR, with a physical destination and no shorthand. The root's upper half is put back.
+ */
+void virt_lapic_send(uint32_t id, uint32_t low);
+
 /* Reset the machine, as it does when its processor shuts down. */
 __attribute__((noreturn)) void virt_reset(void);
 
@@ -203,6 +218,14 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa);
  * beyond 2^48.
  */
 bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, struct virt_leaf leaf);
+
+/*
+ * Make `space` as `other` is now, but for the page around gpa, and share the tables of all the rest
+ * with it: good until something is taken away from `other`. Both have a leaf of 4 KiB at gpa, and
+ * no VP is in the guest with `space`, in which nothing but that leaf may be set. Who runs in it is
+ * renewed first.
+ */
+void virt_space_follow(struct virt_space *space, const struct virt_space *other, gpa_t gpa);
 
 /*
  * Which of n pages (at most 64) from gpa on, all in one block of 2 MiB, have been written to since
@@ -363,6 +386,7 @@ enum virt_exit_reason {
 	VIRT_EXIT_APIC_WRITE, /* apic_write: after a write to the page that needs an effect */
 	VIRT_EXIT_APIC_EOI,   /* apic_eoi: after the EOI of a vector whose EOI exits */
 	VIRT_EXIT_RDPMC,      /* of a child, which has no counters: the guest is to get #GP(0) */
+	VIRT_EXIT_STEP,	      /* of the root: virt_root_step() */
 	VIRT_EXIT_COUNT
 };
 
@@ -448,6 +472,14 @@ bool virt_waits(const struct virt_vp *root);
 
 /* Let the root's accesses to an MSR exit: reads, writes. Without it they go to the hardware. */
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes);
+
+/*
+ * From now on the root runs in this space, for one instruction at a time if is_one: virt_run() ends
+ * with VIRT_EXIT_STEP behind an instruction, or at the first of a handler, if an event was
+ * delivered in place of one; or with any other exit, and then no instruction has been executed.
+ * Only with has_step.
+ */
+void virt_root_step(struct virt_vp *root, const struct virt_space *space, bool is_one);
 
 /* The choices of hv/ for a child. */
 struct virt_config {

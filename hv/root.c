@@ -145,6 +145,7 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_APIC_WRITE:
 	case VIRT_EXIT_APIC_EOI:
 	case VIRT_EXIT_RDPMC:
+	case VIRT_EXIT_STEP:
 	case VIRT_EXIT_COUNT: break; /* not asked for, or our own bug */
 	}
 	virt_panic("exit of the root for reason %u", (unsigned int)exit->reason);

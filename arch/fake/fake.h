@@ -20,6 +20,7 @@
 #define FAKE_MTRRS	28u
 #define FAKE_MAX_SPACES 64u
 #define FAKE_MAX_CPUS	4u
+#define FAKE_MAX_SENT	1100u
 
 /* The vendor's VP of this machine. */
 struct virt_vp {
@@ -39,6 +40,7 @@ struct virt_vp {
 	unsigned int n_renewals; /* virt_renew() */
 	uint64_t renewed_at;	 /* fake.n_changes at the last one */
 	bool waits_for_sipi;
+	bool steps; /* virt_root_step() */
 	uint64_t deadline;
 	/* The APIC's side, arch/fake/apic.c. */
 	enum virt_apic_mode apic_mode;
@@ -130,6 +132,16 @@ struct fake {
 	void (*meddle)(void);
 
 	uint64_t tsc; /* virt_tsc() adds 1000 and returns it; of all processors; atomic */
+
+	/*
+	 * The root's local APIC: the words of its page, how often hv/ has written one, and the IPIs
+	 * of hv/.
+	 */
+	uint32_t lapic_id, lapic[1024];
+	unsigned int n_lapic_writes, n_sent;
+	struct {
+		uint32_t id, low;
+	} sent[FAKE_MAX_SENT];
 
 	/* The events of a test, on all processors; atomic. */
 	unsigned int n_runs, n_skips, n_switches, n_wbinvd, n_type_changes, n_resets,

@@ -74,6 +74,7 @@ static void default_machine(void)
 		.linear_bits = 48,
 		.max_leaf_level = LEVEL_1G,
 		.has_1g_pages = true,
+		.has_step = true,
 		.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES),
 		.cr4_possible = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
 				CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |
@@ -271,6 +272,37 @@ void virt_reset(void)
 	if (fake.reset_hook)
 		fake.reset_hook();
 	fake_scream("the machine is reset");
+}
+
+uint32_t virt_lapic_id(void)
+{
+	return fake.lapic_id;
+}
+
+static uint32_t *lapic_word(unsigned int offset)
+{
+	if (offset >= PAGE_SIZE || offset % 4)
+		fake_scream("no word of a local APIC at %#x", offset);
+	return &fake.lapic[offset / 4];
+}
+
+uint32_t virt_lapic_read(unsigned int offset)
+{
+	return *lapic_word(offset);
+}
+
+void virt_lapic_write(unsigned int offset, uint32_t value)
+{
+	*lapic_word(offset) = value;
+	fake.n_lapic_writes++;
+}
+
+void virt_lapic_send(uint32_t id, uint32_t low)
+{
+	if (low & ~0xc7ffu || fake.n_sent == FAKE_MAX_SENT)
+		fake_scream("IPI %#x to %#x", low, id);
+	fake.sent[fake.n_sent].id = id;
+	fake.sent[fake.n_sent++].low = low;
 }
 
 void virt_wbinvd(void)

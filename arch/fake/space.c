@@ -280,6 +280,26 @@ bool virt_space_set(struct virt_space *space, gpa_t gpa, unsigned int level, str
 	return true;
 }
 
+void virt_space_follow(struct virt_space *space, const struct virt_space *other, gpa_t gpa)
+{
+	uint64_t to = space->root.a, from = other->root.a;
+
+	check(space, gpa);
+	check(other, gpa);
+	for (unsigned int level = TOP;; level--) {
+		for (unsigned int i = 0; i < 512; i++)
+			if (i != slot(gpa.a, level))
+				table_at(to)[i] = table_at(from)[i];
+		to = table_at(to)[slot(gpa.a, level)];
+		from = table_at(from)[slot(gpa.a, level)];
+		if ((level > LEVEL_4K) != !!(to & TABLE) || (level > LEVEL_4K) != !!(from & TABLE))
+			fake_scream("a space that follows another one has no leaf of 4 KiB");
+		if (level == LEVEL_4K)
+			break;
+	}
+	stale(space);
+}
+
 /* The entry of a page, NULL if it is not one of 4 KiB. */
 static uint64_t *page_entry(const struct virt_space *space, uint64_t gpa)
 {

@@ -77,6 +77,14 @@ bool virt_waits(const struct virt_vp *root)
 	return root->waits_for_sipi;
 }
 
+void virt_root_step(struct virt_vp *root, const struct virt_space *space, bool is_one)
+{
+	if (!checked(root)->is_root || !virt_machine.has_step)
+		fake_scream("a step of what does not step");
+	root->space = space;
+	root->steps = is_one;
+}
+
 void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool writes)
 {
 	FAKE_USES(root);
@@ -256,6 +264,8 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 		fake_scream("virt_run on translations that have been replaced");
 	FAKE_COUNT(n_runs);
 	run_guest(vp, exit);
+	if (exit->reason == VIRT_EXIT_STEP && !vp->steps)
+		fake_scream("a step that nobody has asked for");
 	if (exit->reason >= VIRT_EXIT_COUNT)
 		fake_scream("exit reason %d", (int)exit->reason);
 	if (fake_lacks && !vp->is_root) {

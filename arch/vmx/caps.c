@@ -56,6 +56,7 @@ static const struct row proc_rows[] = {
 	{ 22, LATER, LATER, "NMI-window exiting" },
 	{ 23, OFF, ON, "MOV-DR exiting" },
 	{ 24, OFF, ON, "unconditional I/O exiting" },
+	{ 27, MAY_LATER, OFF, "monitor trap flag" },
 	/*
 	 * A child has none, each RDMSR and WRMSR exits, but for an x2APIC that the processor looks
 	 * after.
@@ -298,6 +299,7 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->has_execute_only = EPT_BIT(raw, 0);
 	caps->has_1g = EPT_BIT(raw, 17);
 	caps->has_ept_ad = EPT_BIT(raw, 21);
+	caps->has_step = raw->proc >> 32 & PROC_MONITOR_TRAP;
 	caps->apic = choose_apic(later);
 	if (!(child->pin & PIN_PREEMPTION_TIMER))
 		child->exit &= ~EXIT_SAVE_TIMER;
@@ -335,7 +337,8 @@ static void append(struct text *text, const char *prefix, const char *word)
 
 static enum list list_of(const struct row *row, bool is_there)
 {
-	if (row->root == MAY || row->child == MAY || row->child == MAY_LATER)
+	if (row->root == MAY || row->root == MAY_LATER || row->child == MAY ||
+	    row->child == MAY_LATER)
 		return is_there ? OPTIONAL : LOST;
 	return REQUIRED;
 }

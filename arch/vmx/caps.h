@@ -34,7 +34,7 @@ struct caps {
 	uint8_t timer_shift;	/* the VMX-preemption timer counts TSC ticks shifted right by it */
 	bool has_vpid;		/* with single-context INVVPID */
 	bool has_invept_single; /* else all contexts at once */
-	bool has_execute_only, has_1g, has_ept_ad, has_wait_for_sipi;
+	bool has_execute_only, has_1g, has_ept_ad, has_wait_for_sipi, has_step;
 	uint64_t cr0_must_be_one; /* of a guest: without PE and PG */
 	uint64_t cr4_must_be_one;
 	uint64_t cr4_possible; /* the bits that VMX operation allows, less VMXE and SMXE */

@@ -211,6 +211,12 @@ static bool decode_nmi_window(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
+static bool decode_step(struct virt_vp *vp, struct virt_exit *exit)
+{
+	exit->reason = VIRT_EXIT_STEP;
+	return true;
+}
+
 static bool decode_task_switch(struct virt_vp *vp, struct virt_exit *exit)
 {
 	const uint64_t qual = vmread(VMCS_EXIT_QUALIFICATION);
@@ -504,6 +510,7 @@ static decode_fn *const decoders[REASON_COUNT] = {
 	[REASON_WRMSR] = decode_wrmsr,
 	[REASON_ENTRY_GUEST_STATE] = decode_invalid_state,
 	[REASON_MWAIT] = decode_hidden,
+	[REASON_MONITOR_TRAP] = decode_step,
 	[REASON_MONITOR] = decode_hidden,
 	[REASON_ENTRY_MACHINE_CHECK] = decode_entry_machine_check,
 	[REASON_EPT_VIOLATION] = decode_ept_violation,

@@ -96,6 +96,20 @@ bool vmx_root_has_nmi_exits(void)
 	return percpu_count() > 1;
 }
 
+/*
+ * SDM 3C "Monitor Trap Flag". Two spaces have different top tables, and so no translation of one is
+ * used in the other.
+ */
+void virt_root_step(struct virt_vp *root, const struct virt_space *space, bool is_one)
+{
+	const uint32_t proc = vmx_vp(root)->proc & ~PROC_MONITOR_TRAP;
+
+	vmx_set_proc(root, is_one ? proc | PROC_MONITOR_TRAP : proc);
+	vmcs_load(root);
+	vmwrite(VMCS_EPT_POINTER, space->token);
+	root->space = space;
+}
+
 /* SDM 3C "MSR-Bitmap Address": four bitmaps of 1024 bytes. */
 #define BITMAP_BYTES 1024u
 

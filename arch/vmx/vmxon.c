@@ -62,6 +62,7 @@ static void fill_machine(const struct caps *caps)
 	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
 	machine->has_execute_only = caps->has_execute_only;
 	machine->has_pdptes = true;
+	machine->has_step = caps->has_step;
 	machine->has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER;
 	machine->apic = caps->apic;
 	machine->cr4_possible = caps->cr4_possible;

@@ -14,6 +14,7 @@
 /* The facts that all processors must have in common. Written by the first, then constant. */
 static struct likeness {
 	struct mtrr_state mtrr;
+	uint64_t lapic_page;
 	uint64_t tsc_adjust; /* the same sum, if all have counted since the same reset */
 	struct x86_cpuid leaf[LEAVES];
 } first;
@@ -44,6 +45,7 @@ static void read_likeness(struct likeness *likeness)
 	memset(likeness, 0, sizeof(*likeness));
 	read_leaves(likeness->leaf);
 	machine_read_mtrrs(&likeness->mtrr);
+	likeness->lapic_page = x86_rdmsr(MSR_APIC_BASE) & PAGE_MASK;
 	if (likeness->leaf[2].ebx & CPUID7_EBX_TSC_ADJUST)
 		likeness->tsc_adjust = x86_rdmsr(MSR_TSC_ADJUST);
 }
@@ -64,6 +66,8 @@ bool alike_check(bool is_first, char *message, size_t message_bytes)
 		what = "MTRRs";
 	else if (this.tsc_adjust != first.tsc_adjust)
 		what = "IA32_TSC_ADJUST";
+	else if (this.lapic_page != first.lapic_page)
+		what = "place of the local APIC";
 	if (what)
 		format_text(message, message_bytes, "it differs from the first processor in its %s",
 			    what);

@@ -7,6 +7,7 @@
 
 #include "arch/virt.h"
 #include "arch/x86/insn.h"
+#include "arch/x86/percpu.h"
 #include "x86/apic.h"
 #include "x86/cpuid.h"
 #include "x86/msr.h"
@@ -39,7 +40,7 @@ static void wait_for_idle(const volatile uint32_t *icr)
 		x86_pause();
 }
 
-static void send_by_page(uint64_t base, uint32_t id)
+static void send_by_page(uint64_t base, uint32_t id, uint32_t message)
 {
 	volatile uint32_t *const low = xapic_register(base, ICR_LOW);
 	volatile uint32_t *const high = xapic_register(base, ICR_HIGH);
@@ -48,20 +49,40 @@ static void send_by_page(uint64_t base, uint32_t id)
 	wait_for_idle(low);
 	roots = *high;
 	*high = XAPIC_ID(id);
-	*low = ICR_SEND_NMI;
+	*low = message;
 	wait_for_idle(low);
 	*high = roots;
 }
 
-void lapic_send_nmi(uint32_t id)
+void virt_lapic_send(uint32_t id, uint32_t low)
 {
 	const uint64_t base = x86_rdmsr(MSR_APIC_BASE);
 
 	if (base & APIC_BASE_EXTD) {
 		/* SDM 3A "MSR Access in x2APIC Mode": WRMSR waits for no store before it. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		x86_wrmsr(ICR_MSR, (uint64_t)id << 32 | ICR_SEND_NMI);
+		x86_wrmsr(ICR_MSR, (uint64_t)id << 32 | low);
 	} else {
-		send_by_page(base, id);
+		send_by_page(base, id, low);
 	}
+}
+
+void lapic_send_nmi(uint32_t id)
+{
+	virt_lapic_send(id, ICR_SEND_NMI);
+}
+
+uint32_t virt_lapic_id(void)
+{
+	return percpu()->apic_id;
+}
+
+uint32_t virt_lapic_read(unsigned int offset)
+{
+	return *xapic_register(x86_rdmsr(MSR_APIC_BASE), offset);
+}
+
+void virt_lapic_write(unsigned int offset, uint32_t value)
+{
+	*xapic_register(x86_rdmsr(MSR_APIC_BASE), offset) = value;
 }

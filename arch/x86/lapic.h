@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's own local APICs, which are the root's: the hypervisor uses them for one thing, to
- * send an NMI to another processor, and leaves no trace of that.
+ * The machine's own local APICs, which are the root's: the hypervisor uses them to send an NMI to
+ * another processor, and leaves no trace of that. virt_lapic_…() are beside it.
  */
 #ifndef ARCH_X86_LAPIC_H
 #define ARCH_X86_LAPIC_H

@@ -183,6 +183,24 @@ struct virt_leaf virt_space_lookup(const struct virt_space *space, gpa_t gpa)
 	return leaf;
 }
 
+void virt_space_follow(struct virt_space *space, const struct virt_space *other, gpa_t gpa)
+{
+	uint64_t *to = virt_ptr(space->root);
+	const uint64_t *from = virt_ptr(other->root);
+
+	for (unsigned int level = NESTED_TOP_LEVEL;; level--) {
+		const unsigned int own = index_of(gpa.a, level);
+
+		for (unsigned int i = 0; i < NESTED_ENTRIES; i++)
+			if (i != own)
+				to[i] = load(&from[i]);
+		if (level == LEVEL_4K)
+			return;
+		to = table_of(to[own]);
+		from = table_of(load(&from[own]));
+	}
+}
+
 /*
  * Tables from `level` (where `old`, a leaf or a hole, stands) down to the one that holds an entry
  * of `stop`, filled with the parts of `old`, but for that entry. Returns what points to the first.

@@ -44,6 +44,7 @@ static const uint8_t counter_of[] = {
 	[VIRT_EXIT_APIC_WRITE] = WHIT_EXIT_APIC_WRITE,
 	[VIRT_EXIT_APIC_EOI] = WHIT_EXIT_APIC_EOI,
 	[VIRT_EXIT_RDPMC] = WHIT_EXIT_RDPMC,
+	[VIRT_EXIT_STEP] = WHIT_EXIT_MEMORY,
 };
 _Static_assert(sizeof(counter_of) == VIRT_EXIT_COUNT, "every reason is counted");
 _Static_assert(WHIT_EXIT_COUNTERS <= UINT8_MAX, "counter_of holds them");

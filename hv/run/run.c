@@ -571,6 +571,7 @@ static enum next run_exit(struct vp *vp, const struct virt_exit *exit)
 	case VIRT_EXIT_TRIPLE_FAULT: /* run_failed() */
 	case VIRT_EXIT_INVALID_STATE:
 	case VIRT_EXIT_NOTHING:
+	case VIRT_EXIT_STEP:
 	case VIRT_EXIT_COUNT: break;
 	}
 	virt_panic("exit of a child for reason %u", (unsigned int)exit->reason);

@@ -503,7 +503,8 @@ static void the_report_lists_required_optional_and_lost(void)
 	CHECK(!strncmp(text, "required: external-interrupt exiting, ", 38));
 	CHECK(strstr(
 		text,
-		"\noptional: VMX-preemption timer, use TPR shadow, enable VPID, enable RDTSCP, "
+		"\noptional: VMX-preemption timer, use TPR shadow, monitor trap flag, enable VPID, "
+		"enable RDTSCP, "
 		"enable INVPCID, WBINVD exiting, virtualize APIC accesses, virtualize x2APIC mode, "
 		"PAUSE-loop exiting, save VMX-preemption timer"));
 	CHECK(strstr(text, "\nlost: enable XSAVES/XRSTORS, enable user wait and pause, "

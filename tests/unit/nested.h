@@ -538,6 +538,45 @@ static void what_is_not_tracked_has_no_bits(void)
 	tear_down(10);
 }
 
+/* By a processor's walk: it is the other one at all random addresses, but for its own page. */
+static void a_space_that_follows_is_the_other_one_but_for_one_page(void)
+{
+	const uint64_t own_page = 0x40201000;
+	struct virt_leaf leaf = { .rights = 7, .level = 1, .type = 6 };
+	struct virt_space follower;
+	struct trail trail;
+	struct page a, b;
+
+	set_up(N_PAGES - 10);
+	CHECK(virt_space_create(&follower, &pages));
+	leaf.spa = SPA(0x7000);
+	CHECK(virt_space_set(&follower, GPA(own_page), LEVEL_4K, leaf));
+	for (unsigned int round = 0; round < 50; round++) {
+		for (unsigned int i = 0; i < 20; i++)
+			(void)virt_space_set(&space, GPA(random_gpa() & ~0x3fffffffull), LEVEL_1G,
+					     random_leaf(LEVEL_1G));
+		for (unsigned int i = 0; i < 20; i++)
+			(void)virt_space_set(&space, GPA(random_gpa()), LEVEL_4K,
+					     random_leaf(LEVEL_4K));
+		leaf.spa = SPA(own_page);
+		CHECK(virt_space_set(&space, GPA(own_page), LEVEL_4K, leaf));
+		n_stores = 0;
+		virt_space_follow(&follower, &space, GPA(own_page));
+		CHECK_EQ(n_stores, 0); /* nothing that is live is written to */
+		for (unsigned int i = 0; i < 400; i++) {
+			const uint64_t gpa = i ? random_gpa() : own_page ^ PAGE_BYTES;
+
+			a = hardware_walk(space.root.a, 4, gpa, &trail);
+			b = hardware_walk(follower.root.a, 4, gpa, &trail);
+			CHECK(is_same(&a, &b) || gpa == own_page);
+		}
+		a = hardware_walk(follower.root.a, 4, own_page, &trail);
+		CHECK_EQ(a.spa, 0x7000);
+		CHECK_EQ(a.rights & VIRT_WRITE, VIRT_WRITE);
+	}
+	CHECK(follower.token != space.token);
+}
+
 /* Those that hold for every format. */
 #define NESTED_TESTS                                                                               \
 	TEST(dirty_flags_are_the_processors), TEST(a_write_during_a_change_is_not_lost),           \
@@ -546,6 +585,7 @@ static void what_is_not_tracked_has_no_bits(void)
 		TEST(with_few_pages_a_refusal_changes_nothing),                                    \
 		TEST(three_pages_are_enough_for_one_leaf),                                         \
 		TEST(one_gibibyte_is_split_and_joined_again), TEST(holes_tell_how_large_they_are), \
-		TEST(addresses_beyond_four_levels_are_refused)
+		TEST(addresses_beyond_four_levels_are_refused),                                    \
+		TEST(a_space_that_follows_is_the_other_one_but_for_one_page)
 
 #endif

@@ -67,6 +67,8 @@ void vtx_exit(uint32_t reason, uint64_t qualification)
 		VMCS_GUEST_LINEAR_ADDRESS,	   VMCS_GUEST_PHYSICAL_ADDRESS,
 	};
 
+	if (reason == REASON_MONITOR_TRAP && !(vtx_get(VMCS_PROC_CONTROLS) & PROC_MONITOR_TRAP))
+		vtx_scream("an exit by the monitor trap flag, which is off");
 	for (size_t i = 0; i < sizeof(undefined) / sizeof(undefined[0]); i++)
 		vtx_put(undefined[i], vtx_random());
 	vtx_put(VMCS_EXIT_INTERRUPTION_INFO, vtx_random() & ~(uint64_t)INTR_VALID);
