@@ -9,6 +9,7 @@
 #include "arch/virt.h"
 #include "arch/lock.h"
 #include "hv/mem/gate.h"
+#include "hv/root/icr.h"
 #include "whit/hypercall.h"
 #include "whit/layout.h"
 #include "whp/WinTypes.h"
@@ -17,6 +18,13 @@
 #define RESULT(hresult) ((uint32_t)(hresult))
 
 struct partition;
+
+/* The trap of the ICR in xAPIC mode: hv/root/icr_trap.c. */
+struct root_step {
+	uint64_t turn; /* of the gate of root_space, when `space` was last as that is; 0: never */
+	spa_t shadow;  /* the page that stands in the place of the APIC's, in */
+	struct virt_space space;
+};
 
 /*
  * A processor's root VP, and what the hypervisor keeps for each processor. Nobody else writes here,
@@ -36,6 +44,8 @@ struct root {
 	/* By enum virt_exit_reason: its own, and those of all children on this processor. */
 	uint64_t root_exits[VIRT_EXIT_COUNT], child_exits[VIRT_EXIT_COUNT];
 	uint64_t hypercalls, emulated; /* as in struct whit_stats */
+	struct icr_address address;    /* of its local APIC; with the trap, and others read it */
+	struct root_step step;
 };
 
 /*
@@ -67,8 +77,10 @@ struct hv {
 	struct root_sink sinks[ROOT_SINKS]; /* and where it is written to */
 	uint32_t next_sink;		    /* the one that moves next, modulo ROOT_SINKS */
 	uint32_t n_cpus;		    /* that the root runs on */
-	uint64_t tsc_hz;		    /* 0 if unknown */
-	uint32_t features;		    /* EMU_HAS(): what the processors execute */
+	uint32_t n_trapped;		    /* of these, whose ICR is trapped; atomic */
+	uint64_t icr_page; /* of the root's local APIC, with the trap of the ICR; or 0 */
+	uint64_t tsc_hz;   /* 0 if unknown */
+	uint32_t features; /* EMU_HAS(): what the processors execute */
 	uint64_t hidden_base, hidden_bytes; /* the loader's block */
 	struct whit_stats stats;	    /* the sums of the roots are taken when somebody asks */
 	uint64_t next_tag;		    /* of the next partition's handle */

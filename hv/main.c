@@ -10,6 +10,7 @@
 #include "hv/mem/frame.h"
 #include "hv/hv.h"
 #include "hv/root.h"
+#include "hv/root/icr_trap.h"
 #include "hv/root/memory.h"
 #include "whit/layout.h"
 #include "whit/log.h"
@@ -93,12 +94,17 @@ uint64_t hv_init(struct whit_handover *handover)
 	lock_set_rank(&hv.lock, LOCK_HV);
 	hv.features = device_features();
 	model_init();
+	if (handover->traps_icr && !icr_trap_init())
+		return refuse(handover, WHIT_LAUNCH_UNSUPPORTED,
+			      "the processor cannot trap the ICR, which starts other processors");
 	frames_init(handover);
 	heap_init(handover, books);
 	if (!root_memory_init(handover))
 		return refuse(
 			handover, WHIT_LAUNCH_NO_MEMORY,
 			"the hypervisor's memory is too small for the root's nested page tables");
+	log_line(LOG_NOTICE, "hv: INIT and SIPI: %s",
+		 hv.icr_page ? "by a trap of the ICR" : "by the processor");
 	log_line(LOG_NOTICE, "hv: %u RAM ranges, %llu KiB of books, %llu pages of heap free",
 		 handover->n_ram, (unsigned long long)(books >> 10),
 		 (unsigned long long)hv.heap.count);
@@ -109,6 +115,7 @@ uint64_t hv_main(struct whit_handover *handover, uint32_t cpu)
 {
 	static struct lock lock;
 	static bool is_ready;
+	const char *why;
 	struct root *root;
 	uint64_t code = WHIT_LAUNCH_OK;
 
@@ -133,6 +140,8 @@ uint64_t hv_main(struct whit_handover *handover, uint32_t cpu)
 	if (!root->virt)
 		return refuse(handover, WHIT_LAUNCH_NO_MEMORY,
 			      "the hypervisor's memory is too small for one more processor");
-	root_prepare(root);
+	why = root_prepare(root);
+	if (why)
+		return refuse(handover, WHIT_LAUNCH_UNSUPPORTED, why);
 	root_run(root);
 }

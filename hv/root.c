@@ -12,6 +12,7 @@
 #include "hv/vp/event.h"
 #include "hv/cpu/msr.h"
 #include "hv/root/root_event.h"
+#include "hv/root/icr_trap.h"
 #include "hv/call/hypercall.h"
 #include "hv/root/memory.h"
 #include "hv/root/root_msr.h"
@@ -109,24 +110,37 @@ static void root_task_switch(struct root *root, const struct virt_exit *exit)
 	root_raise(root, exit, EXC_GP);
 }
 
-static void root_exit(struct root *root, const struct virt_exit *exit)
+/* True: the exit is another one now, the end of a step, which cannot be such a write again. */
+static bool root_memory(struct root *root, struct virt_exit *exit)
+{
+	if (unlikely(icr_trap_is_hit(exit))) {
+		icr_trap_step(root, exit);
+		return true;
+	}
+	root_memory_fault(root, exit);
+	return false;
+}
+
+/* True: there is another exit to answer. */
+static bool root_exit(struct root *root, struct virt_exit *exit)
 {
 	switch (exit->reason) {
-	case VIRT_EXIT_CPUID: root_cpuid(root, exit); return;
-	case VIRT_EXIT_HYPERCALL: root_hypercall(root, exit); return;
-	case VIRT_EXIT_XSETBV: root_xsetbv(root, exit); return;
-	case VIRT_EXIT_INVD: root_invd(root, exit); return;
-	case VIRT_EXIT_RDMSR: root_rdmsr(root, exit); return;
-	case VIRT_EXIT_WRMSR: root_wrmsr(root, exit); return;
+	case VIRT_EXIT_CPUID: root_cpuid(root, exit); return false;
+	case VIRT_EXIT_HYPERCALL: root_hypercall(root, exit); return false;
+	case VIRT_EXIT_XSETBV: root_xsetbv(root, exit); return false;
+	case VIRT_EXIT_INVD: root_invd(root, exit); return false;
+	case VIRT_EXIT_RDMSR: root_rdmsr(root, exit); return false;
+	case VIRT_EXIT_WRMSR: root_wrmsr(root, exit); return false;
 	case VIRT_EXIT_CR_WRITE:
 		root_skip_or_gp(root, exit, cr_write_root(root, exit->cr.number, exit->cr.value));
-		return;
-	case VIRT_EXIT_MEMORY: root_memory_fault(root, exit); return;
-	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, exit, EXC_UD); return;
-	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root, exit); return;
+		return false;
+	case VIRT_EXIT_MEMORY: return root_memory(root, exit);
+	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, exit, EXC_UD); return false;
+	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root, exit); return false;
 	case VIRT_EXIT_TRIPLE_FAULT: root_reset(root, "shutdown (triple fault)");
 	case VIRT_EXIT_NOTHING:
-	case VIRT_EXIT_KICK: return;
+	case VIRT_EXIT_STEP: /* its work is done */
+	case VIRT_EXIT_KICK: return false;
 	case VIRT_EXIT_INTERRUPT:
 	case VIRT_EXIT_NMI:
 	case VIRT_EXIT_INTERRUPT_WINDOW:
@@ -145,15 +159,15 @@ static void root_exit(struct root *root, const struct virt_exit *exit)
 	case VIRT_EXIT_APIC_WRITE:
 	case VIRT_EXIT_APIC_EOI:
 	case VIRT_EXIT_RDPMC:
-	case VIRT_EXIT_STEP:
 	case VIRT_EXIT_COUNT: break; /* not asked for, or our own bug */
 	}
 	virt_panic("exit of the root for reason %u", (unsigned int)exit->reason);
 }
 
-void root_prepare(struct root *root)
+const char *root_prepare(struct root *root)
 {
 	msr_guard_root(root);
+	return hv.icr_page ? icr_trap_prepare(root) : NULL;
 }
 
 static inline void root_enter(struct root *root)
@@ -175,10 +189,14 @@ __attribute__((noinline)) void root_run(struct root *root)
 		root_enter(root);
 		virt_run(root->virt, &exit);
 		gate_leave(&root->inside);
-		/* While it waits nobody can kick it; and it uses no memory, so it is not inside. */
-		while (unlikely(exit.reason == VIRT_EXIT_NOTHING) && virt_waits(root->virt))
-			virt_run(root->virt, &exit);
-		root->root_exits[exit.reason]++;
-		root_exit(root, &exit);
+		do {
+			/*
+			 * While it waits nobody can kick it; and it uses no memory, so it is not
+			 * inside.
+			 */
+			while (unlikely(exit.reason == VIRT_EXIT_NOTHING) && virt_waits(root->virt))
+				virt_run(root->virt, &exit);
+			root->root_exits[exit.reason]++;
+		} while (unlikely(root_exit(root, &exit)));
 	}
 }

@@ -8,8 +8,11 @@
 
 #include "hv/hv.h"
 
-/* Guard the MSRs that the root must not use as it likes. Once, after virt_root_create(). */
-void root_prepare(struct root *root);
+/*
+ * Guard what the root must not use as it likes: MSRs, and the ICR if need be. Once, after
+ * virt_root_create(). NULL, or why the processor cannot be taken over.
+ */
+const char *root_prepare(struct root *root);
 
 /* Run the root for ever. */
 __attribute__((noreturn)) void root_run(struct root *root);

@@ -43,19 +43,26 @@ static void open_gate(void)
 
 static bool hides_something(uint64_t base, unsigned int level)
 {
-	return frames_overlap_block(base, LEVEL_SIZE(level)) || frames_any_lent(SPA(base), level);
+	return (hv.icr_page && (hv.icr_page & ~(LEVEL_SIZE(level) - 1)) == base) ||
+	       frames_overlap_block(base, LEVEL_SIZE(level)) || frames_any_lent(SPA(base), level);
+}
+
+/* A page whose writes are trapped is hidden from larger leaves, and so has one of its own. */
+static uint8_t rights_at(uint64_t base)
+{
+	return hv.icr_page && base == hv.icr_page ? VIRT_READ | VIRT_EXECUTE : RIGHTS_ALL;
 }
 
 static struct virt_leaf identity_leaf(uint64_t base, unsigned int level, uint8_t type)
 {
-	return (struct virt_leaf) { SPA(base), RIGHTS_ALL, (uint8_t)level, type };
+	return (struct virt_leaf) { SPA(base), rights_at(base), (uint8_t)level, type };
 }
 
 static bool is_mapped_so(uint64_t base, unsigned int level, uint8_t type)
 {
 	const struct virt_leaf leaf = virt_space_lookup(&hv.root_space, GPA(base));
 
-	return leaf.level == level && leaf.rights == RIGHTS_ALL && leaf.type == type;
+	return leaf.level == level && leaf.rights == rights_at(base) && leaf.type == type;
 }
 
 /* Is this block the hypervisor's alone? */

@@ -18,6 +18,7 @@
 
 #include "hv/root.h"
 #include "hv/cpu/time.h"
+#include "hv/root/icr_trap.h"
 #include "hv/root/memory.h"
 #include "hv/cpu/mtrr.h"
 #include "whit/log.h"
@@ -174,6 +175,17 @@ static const struct root_row deadline_row = {
 	.reason = "the APIC's timer compares with the machine's TSC",
 };
 
+static enum msr_outcome root_write_icr(struct access *a)
+{
+	return icr_trap_write_msr(a->root, a->value);
+}
+
+/* It exits with the trap of the ICR. */
+static const struct root_row icr_row = {
+	.write = root_write_icr,
+	.reason = "starts processors",
+};
+
 /* clang-format off */
 #define NONE root_refuse, root_refuse, 0, 0, 0 /* as on a processor without it */
 #define AS_IT_IS NULL, root_change, 0, 0, 0
@@ -252,6 +264,8 @@ static const struct root_row *find_root(uint32_t msr)
 {
 	if (msr == MSR_TSC_DEADLINE)
 		return &deadline_row;
+	if (msr == MSR_X2APIC_ICR)
+		return &icr_row;
 	for (unsigned int i = 0; i < N_ROOT_ROWS; i++)
 		if (msr >= root_rows[i].first && msr <= root_rows[i].last)
 			return &root_rows[i];
@@ -302,4 +316,6 @@ void msr_guard_root(struct root *root)
 			log_line(LOG_ERROR, "root: MSR %x keeps %llx", row->first,
 				 (unsigned long long)(value & row->cleared));
 	}
+	if (hv.icr_page)
+		virt_root_guard_msr(root->virt, MSR_X2APIC_ICR, false, true);
 }

@@ -26,7 +26,7 @@
 #include "x86/seg.h"
 
 #define WHIT_HANDOVER_MAGIC   0x7265766f74696857ull /* "Whitover" */
-#define WHIT_HANDOVER_VERSION 2u
+#define WHIT_HANDOVER_VERSION 3u
 
 #define WHIT_MAX_RAM_RANGES 128
 #define WHIT_MESSAGE_BYTES  256
@@ -83,7 +83,9 @@ struct whit_handover {
 	uint32_t n_cpus;      /* processors that will be taken over */
 
 	uint32_t n_ram;
-	uint32_t panic_seconds; /* after a panic, until the machine is reset; 0: it is not */
+	uint16_t panic_seconds; /* after a panic, until the machine is reset; 0: it is not */
+	uint8_t traps_icr;	/* 0 or 1: there may be processors that are not taken over */
+	uint8_t reserved;
 	struct whit_ram ram[WHIT_MAX_RAM_RANGES];
 
 	/* Filled by the hypervisor: zero-terminated text for the loader to print. */

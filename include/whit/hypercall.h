@@ -240,8 +240,8 @@ struct whit_stats {
 	uint64_t partitions;	/* now */
 	uint64_t hypercalls;
 	uint64_t heap_free_pages;
-	uint64_t emulated; /* instructions that the emulator completed */
-	uint64_t reserved[1];
+	uint64_t emulated;	 /* instructions that the emulator completed */
+	uint64_t starts_dropped; /* INITs and SIPIs of the root to processors that are not Whit's */
 };
 
 _Static_assert(offsetof(struct whit_stats, child_exits) == 256, "documented");

@@ -10,4 +10,11 @@
 #define APIC_BASE_EXTD	 (1ull << 10) /* x2APIC */
 #define APIC_BASE_ENABLE (1ull << 11)
 
+/* Offsets of registers in the page, SDM 3A "Local APIC Register Address Map" */
+#define XAPIC_EOI      0x0b0u
+#define XAPIC_LDR      0x0d0u
+#define XAPIC_DFR      0x0e0u
+#define XAPIC_ICR_LOW  0x300u
+#define XAPIC_ICR_HIGH 0x310u
+
 #endif

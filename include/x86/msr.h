@@ -81,6 +81,7 @@
 #define MSR_DS_AREA	      0x600
 #define MSR_TSC_DEADLINE      0x6e0
 #define MSR_X2APIC_FIRST      0x800
+#define MSR_X2APIC_ICR	      0x830
 #define MSR_X2APIC_LAST	      0x8ff
 #define MSR_TME_FIRST	      0x981 /* capability */
 #define MSR_TME_ACTIVATE      0x982
