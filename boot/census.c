@@ -40,32 +40,11 @@ static void add_count(struct text *text, const char *who, uint64_t total, uint64
 	text_add(text, ")");
 }
 
-bool census_is_whole(const struct census *c, uint64_t n, struct text *why)
+/* Who says how many. */
+static void add_counts(struct text *why, const struct census *c)
 {
 	const uint64_t in_acpi = (uint64_t)c->acpi.n_enabled + c->acpi.n_disabled;
 
-	text_clear(why);
-	if (c->has_acpi && c->acpi_damaged) {
-		text_add(why,
-			 "how many processors there are is unknown: the firmware's ACPI table ");
-		text_add(why, c->acpi_damaged);
-		text_add(why, " is damaged");
-		return false;
-	}
-	if ((!c->has_mp && !in_acpi) || (c->has_mp && !c->mp_enabled) ||
-	    c->mp_enabled > c->mp_total) {
-		text_add(why,
-			 "how many processors there are is unknown: the firmware does not say");
-		return false;
-	}
-	if (c->mp_total <= n && in_acpi <= n && c->package <= n)
-		return true;
-	if (n == 1)
-		text_add(why, "there is more than one processor, or there may be, and Whit takes "
-			      "over one only, so far:");
-	else
-		text_add(why,
-			 "there are more processors than Whit can take over, or there may be:");
 	if (c->has_mp)
 		add_count(why, " the firmware has ", c->mp_total, c->mp_total - c->mp_enabled,
 			  " disabled");
@@ -74,5 +53,33 @@ bool census_is_whole(const struct census *c, uint64_t n, struct text *why)
 			  " disabled, or a slot to plug one in");
 	if (c->package)
 		add_count(why, ", CPUID ", c->package, 0, "");
-	return false;
+}
+
+enum census_answer census_judge(const struct census *c, uint64_t n, struct text *why)
+{
+	const uint64_t in_acpi = (uint64_t)c->acpi.n_enabled + c->acpi.n_disabled;
+
+	text_clear(why);
+	if (c->mp_total > n) {
+		text_add(why, "the firmware uses more processors than Whit is to take over:");
+		add_counts(why, c);
+		text_add(why, "; write `processors = all` in whit.conf");
+		return CENSUS_SHARED;
+	}
+	if (c->has_acpi && c->acpi_damaged) {
+		text_add(why, "the firmware's ACPI table ");
+		text_add(why, c->acpi_damaged);
+		text_add(why, " is damaged");
+		return CENSUS_OPEN;
+	}
+	if ((!c->has_mp && !in_acpi) || (c->has_mp && !c->mp_enabled) ||
+	    c->mp_enabled > c->mp_total) {
+		text_add(why, "the firmware does not say how many processors there are");
+		return CENSUS_OPEN;
+	}
+	if (in_acpi <= n && c->package <= n)
+		return CENSUS_WHOLE;
+	text_add(why, "there are more processors, or there may be:");
+	add_counts(why, c);
+	return CENSUS_OPEN;
 }

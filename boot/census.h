@@ -29,9 +29,13 @@ struct census {
 uint32_t census_package(struct x86_cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf));
 
 /*
- * True if the machine has the n processors that will be taken over, and no other can come; else
- * `why` says what was found.
+ * Of a machine whose n processors will be taken over. WHOLE: no other can come. OPEN: there may be
+ * others, which nobody uses, and must not be started. SHARED: the firmware has others, and waits
+ * for them when it uses its processors, at the end of boot services at the latest. `why` says what
+ * was found; empty if WHOLE.
  */
-bool census_is_whole(const struct census *census, uint64_t n, struct text *why);
+enum census_answer { CENSUS_WHOLE, CENSUS_OPEN, CENSUS_SHARED };
+
+enum census_answer census_judge(const struct census *census, uint64_t n, struct text *why);
 
 #endif

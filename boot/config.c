@@ -143,6 +143,16 @@ static const char *set_processors(struct config *config, struct span value)
 	return NULL;
 }
 
+static const char *set_icr(struct config *config, struct span value)
+{
+	const bool is_trap = equals(value, "trap");
+
+	if (!is_trap && !equals(value, "auto"))
+		return "icr: neither auto nor trap";
+	config->traps_icr = is_trap;
+	return NULL;
+}
+
 static const char *set_panic(struct config *config, struct span value)
 {
 	static const char bad[] = "panic: neither stop nor reset and 1 to 3600 seconds";
@@ -194,6 +204,7 @@ static const struct {
 	{ "assist", set_assist },
 	{ "panic", set_panic },
 	{ "processors", set_processors },
+	{ "icr", set_icr },
 };
 
 /* A text that says why the line is wrong, or NULL. */

@@ -8,6 +8,7 @@
  *   memory   = 16M			heap of the hypervisor, 8M to 64G
  *   assist   = all | registers | off	what the processor is let do of a child's local APIC
  *   processors = one | all		how many are taken over, see README
+ *   icr      = auto | trap		INIT and SIPI of the root: looked at if need be, or always
  *   panic    = stop | reset 10	after a panic: the machine stands, or is reset after so many seconds
  *
  * Pure: text in, options out. A line that is not understood is reported and has no effect.
@@ -38,6 +39,7 @@ struct config {
 	uint8_t log_level;	      /* CONFIG_LOG_… */
 	uint8_t assist;		      /* CONFIG_ASSIST_ALL … OFF */
 	bool all_processors;	      /* else the one that the loader runs on */
+	bool traps_icr;		      /* else if there may be processors that are not taken over */
 	uint16_t panic_seconds;	      /* until a reset; 0: none */
 };
 

@@ -39,6 +39,8 @@ struct attempt {
 	struct block block;		/* n_bytes 0: none */
 	struct whit_handover *handover; /* NULL: none */
 	struct text text;		/* of a refusal that has figures in it */
+	bool traps_icr;			/* INIT and SIPI of the root, */
+	struct text others;		/* because of these, if whit.conf does not say so */
 };
 
 static bool is_running(void)
@@ -143,6 +145,7 @@ static const char *check_each_cpu(struct attempt *a)
 /* The processors that are to be taken over. */
 static const char *find_cpus(struct attempt *a, const struct ram_map *map)
 {
+	enum census_answer answer;
 	struct census census;
 	const char *refusal;
 
@@ -154,7 +157,9 @@ static const char *find_cpus(struct attempt *a, const struct ram_map *map)
 		return refusal;
 	if (!a->config->all_processors)
 		a->cpus.n = 1;
-	return census_is_whole(&census, a->cpus.n, &a->text) ? NULL : a->text.at;
+	answer = census_judge(&census, a->cpus.n, &a->others);
+	a->traps_icr = a->config->traps_icr || answer == CENSUS_OPEN;
+	return answer == CENSUS_SHARED && !a->traps_icr ? a->others.at : NULL;
 }
 
 /* Fills a->needs. Nothing is allocated, and so nothing cleared, unless all sizes are right. */
@@ -303,6 +308,7 @@ static void fill_record(struct attempt *a)
 	h->assist = a->config->assist;
 	h->panic_seconds = a->config->panic_seconds;
 	h->n_cpus = a->cpus.n;
+	h->traps_icr = a->traps_icr;
 }
 
 void launch_capture(struct whit_handover *handover, uint32_t cpu, uint64_t rsp, uint64_t rip)
@@ -453,6 +459,9 @@ bool takeover(const struct config *config)
 		return false;
 	}
 	Print(L"whit: the hypervisor holds this machine\n");
+	Print(L"whit: INIT and SIPI: by %a\n", a.traps_icr ? "a trap of the ICR" : "the processor");
+	if (a.traps_icr && a.others.n)
+		print_lines(a.others.at, sizeof(a.others.at));
 	print_lines(a.handover->report, sizeof(a.handover->report));
 	a.block.n_bytes = 0;
 	release(&a);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How many processors there are, by what firmware, ACPI and CPUID say: one, or a refusal that names what was found. */
+/* How many processors there are, by what firmware, ACPI and CPUID say: those that are taken over, or a line that names what was found. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,18 +18,18 @@ static struct census one(void)
 				 .package = 1 };
 }
 
-#define CHECK_ONE(census)                                \
-	do {                                             \
-		CHECK(census_is_whole(census, 1, &why)); \
-		CHECK_EQ(why.n, 0);                      \
+#define CHECK_ONE(census)                                              \
+	do {                                                           \
+		CHECK_EQ(census_judge(census, 1, &why), CENSUS_WHOLE); \
+		CHECK_EQ(why.n, 0);                                    \
 	} while (0)
 
-#define CHECK_NOT_ONE(census, words)                      \
-	do {                                              \
-		CHECK(!census_is_whole(census, 1, &why)); \
-		CHECK(strstr(why.at, words));             \
-		if (check_has_failed())                   \
-			printf("  %s\n", why.at);         \
+#define CHECK_NOT_ONE(census, answer, words)                     \
+	do {                                                     \
+		CHECK_EQ(census_judge(census, 1, &why), answer); \
+		CHECK(strstr(why.at, words));                    \
+		if (check_has_failed())                          \
+			printf("  %s\n", why.at);                \
 	} while (0)
 
 static void one_processor_by_all_who_know_is_one(void)
@@ -55,19 +55,20 @@ static void a_second_one_is_found_by_whoever_knows_it(void)
 	struct census c = one();
 
 	c.mp_total = c.mp_enabled = 2;
-	CHECK_NOT_ONE(&c, "more than one processor");
-	CHECK_NOT_ONE(&c, "the firmware has 2, ACPI 1, CPUID 1");
+	CHECK_NOT_ONE(&c, CENSUS_SHARED, "more processors than Whit is to take over");
+	CHECK_NOT_ONE(&c, CENSUS_SHARED, "the firmware has 2, ACPI 1, CPUID 1");
+	CHECK_NOT_ONE(&c, CENSUS_SHARED, "write `processors = all` in whit.conf");
 	c.mp_enabled = 1;
-	CHECK_NOT_ONE(&c, "the firmware has 2 (1 disabled), ACPI 1, CPUID 1");
+	CHECK_NOT_ONE(&c, CENSUS_SHARED, "the firmware has 2 (1 disabled), ACPI 1, CPUID 1");
 	c = one();
 	c.acpi.n_enabled = 8;
-	CHECK_NOT_ONE(&c, "the firmware has 1, ACPI 8, CPUID 1");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "the firmware has 1, ACPI 8, CPUID 1");
 	c = one();
 	c.acpi.n_disabled = 3;
-	CHECK_NOT_ONE(&c, "ACPI 4 (3 disabled, or a slot to plug one in), CPUID 1");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "ACPI 4 (3 disabled, or a slot to plug one in), CPUID 1");
 	c = one();
 	c.package = 16;
-	CHECK_NOT_ONE(&c, "the firmware has 1, ACPI 1, CPUID 16");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "the firmware has 1, ACPI 1, CPUID 16");
 }
 
 /* Those that are taken over are no surprise, and one more is. */
@@ -76,18 +77,18 @@ static void as_many_as_are_taken_over_are_right(void)
 	struct census c = one();
 
 	c.mp_total = c.mp_enabled = c.acpi.n_enabled = c.package = 4;
-	CHECK(census_is_whole(&c, 4, &why));
-	CHECK(!census_is_whole(&c, 3, &why));
-	CHECK(strstr(why.at, "more processors than Whit can take over"));
+	CHECK_EQ(census_judge(&c, 4, &why), CENSUS_WHOLE);
+	CHECK_EQ(census_judge(&c, 3, &why), CENSUS_SHARED);
 	CHECK(strstr(why.at, "the firmware has 4, ACPI 4, CPUID 4"));
 	c.acpi.n_disabled = 1;
-	CHECK(!census_is_whole(&c, 4, &why));
+	CHECK_EQ(census_judge(&c, 4, &why), CENSUS_OPEN);
+	CHECK(strstr(why.at, "there are more processors, or there may be"));
 	c.acpi.n_disabled = 0;
 	c.package = 8;
-	CHECK(!census_is_whole(&c, 4, &why));
+	CHECK_EQ(census_judge(&c, 4, &why), CENSUS_OPEN);
 	c.acpi_damaged = "MADT";
 	c.package = 4;
-	CHECK(!census_is_whole(&c, 4, &why));
+	CHECK_EQ(census_judge(&c, 4, &why), CENSUS_OPEN);
 }
 
 static void who_does_not_know_is_not_believed(void)
@@ -95,19 +96,19 @@ static void who_does_not_know_is_not_believed(void)
 	struct census c = one();
 
 	c.acpi_damaged = "MADT";
-	CHECK_NOT_ONE(&c, "ACPI table MADT is damaged");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "ACPI table MADT is damaged");
 	c = one();
 	c.mp_total = c.mp_enabled = 0;
-	CHECK_NOT_ONE(&c, "unknown");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "does not say");
 	c = one();
 	c.mp_enabled = 2;
-	CHECK_NOT_ONE(&c, "unknown");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "does not say");
 	c = (struct census) { .package = 1 };
-	CHECK_NOT_ONE(&c, "unknown");
+	CHECK_NOT_ONE(&c, CENSUS_OPEN, "does not say");
 	c = one();
 	c.mp_total = UINT64_MAX;
 	c.acpi = (struct acpi_cpus) { UINT32_MAX, UINT32_MAX };
-	CHECK_NOT_ONE(&c, "18446744073709551615");
+	CHECK_NOT_ONE(&c, CENSUS_SHARED, "18446744073709551615");
 }
 
 /* What CPUID answers: leaf 0, and the levels of leaves 0Bh and 1Fh. */
