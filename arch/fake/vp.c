@@ -79,7 +79,9 @@ bool virt_waits(const struct virt_vp *root)
 
 void virt_root_step(struct virt_vp *root, const struct virt_space *space, bool is_one)
 {
-	if (!checked(root)->is_root || !virt_machine.has_step)
+	FAKE_USES(root);
+
+	if (!root->is_root || !virt_machine.has_step)
 		fake_scream("a step of what does not step");
 	root->space = space;
 	root->steps = is_one;

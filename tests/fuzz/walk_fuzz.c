@@ -68,11 +68,11 @@ static void apply(const uint8_t *record, uint8_t where[][PAGE_SIZE])
 }
 
 /* Another processor changes memory whenever a page is looked up, and none is remembered. */
-struct gpa_page __real_gpa_find_page(struct partition *partition, gpa_t gpa);
-struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa);
-struct gpa_page __wrap_gpa_find_page(struct partition *partition, gpa_t gpa)
+struct gpa_page __real_gpa_find_page(struct gpa_view *view, gpa_t gpa);
+struct gpa_page __wrap_gpa_find_page(struct gpa_view *view, gpa_t gpa);
+struct gpa_page __wrap_gpa_find_page(struct gpa_view *view, gpa_t gpa)
 {
-	const struct gpa_page page = __real_gpa_find_page(partition, gpa);
+	const struct gpa_page page = __real_gpa_find_page(view, gpa);
 
 	forget_pages();
 	while (later < later_end) {

@@ -157,6 +157,7 @@ static void jump_out(struct virt_vp *vp, struct virt_exit *exit)
 {
 	CHECK(!vp->steps);
 	CHECK(vp->space == &hv.root_space);
+	fake_leave_guest();
 	longjmp(out, 1);
 }
 

@@ -16,6 +16,7 @@
 #include "tests/random.h"
 #include "hv/mem/frame.h"
 #include "hv/mem/gpa.h"
+#include "hv/mem/handle.h"
 #include "hv/hv.h"
 #include "hv/root.h"
 #include "hv/vp.h"
@@ -49,6 +50,15 @@ uint64_t draw_odd(void);
 #define PICK(array) ((array)[below(COUNT(array))])
 
 /* ---- The machine ------------------------------------------------------------------------- */
+
+/* The partition of a handle, dying ones too; NULL if there is none. */
+static inline struct partition *peek(uint64_t handle)
+{
+	struct partition *const partition = handle_look(&hv.roots[0], handle);
+
+	handle_done(&hv.roots[0]);
+	return partition;
+}
 
 #define MIB	    (1ull << 20)
 #define RAM_BYTES   (64 * MIB)

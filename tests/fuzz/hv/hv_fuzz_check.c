@@ -83,7 +83,7 @@ static void check_partition(const struct partition *partition)
 {
 	struct child child = { .partition = partition };
 
-	PROMISE(!partition->users && !partition->lock.held);
+	PROMISE(!(partition->gate.turn & 1) && !partition->lock.held);
 	/* Nobody runs there any more: the books go first. */
 	if (!partition->is_set_up || partition->is_dying)
 		return;
@@ -186,7 +186,7 @@ static uint64_t digest_partition(const struct partition *partition)
 	return hash;
 }
 
-/* What it remembers of walks is nothing that anybody sees. */
+/* What it remembers of walks and of its space is nothing that anybody sees. */
 static uint64_t digest_vp(const struct vp *vp)
 {
 	struct virt_vp virt = *vp->virt;
@@ -196,7 +196,10 @@ static uint64_t digest_vp(const struct vp *vp)
 	memset(&copy.device.walked, 0, sizeof(copy.device.walked));
 	memset(&copy.fetched, 0, sizeof(copy.fetched));
 	copy.fetched_page = NULL;
-	virt.n_flushes = 0;
+	copy.view.turn = 0;
+	memset(copy.view.cache, 0, sizeof(copy.view.cache));
+	virt.n_flushes = virt.n_renewals = 0;
+	virt.renewed_at = 0;
 	virt.regs.changed = false;
 	hash = mix_bytes(0, &copy, sizeof(copy));
 	hash = mix_bytes(hash, &virt, sizeof(virt));
@@ -212,6 +215,7 @@ void check_digest_take(struct digest *digest)
 
 	memset(digest, 0, sizeof(*digest));
 	stats.hypercalls = 0;
+	stats.emulated = hv.roots[0].emulated;
 	memset(stats.root_exits, 0, sizeof(stats.root_exits));
 	digest->hypervisor = mix_bytes(hv.heap.count, &stats, sizeof(stats));
 	for (unsigned int slot = 0; slot < MAX_PARTITIONS; slot++) {
