@@ -735,6 +735,7 @@ __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint
 		virt_switch(vp->virt, root->virt);
 		vp->run_ticks += virt_tsc();
 	}
+	settle_apic_page(vp);
 	vp->apic.has_woken = false;
 	result = run_result(vp, root, next, wake_time);
 	gate_leave(&vp->inside);
