@@ -304,8 +304,13 @@ bool root_memory_retype(bool has_changed)
 static bool map_on_demand(uint64_t gpa)
 {
 	const uint64_t base = gpa & ~(LEVEL_SIZE(LEVEL_1G) - 1);
+	bool is_mapped;
 
-	if (!map_around(gpa, LEVEL_1G))
+	/* A leaf can take the place of smaller ones, mapped when the block could not be one. */
+	close_gate();
+	is_mapped = map_around(gpa, LEVEL_1G);
+	open_gate();
+	if (!is_mapped)
 		return false;
 	if (base + LEVEL_SIZE(LEVEL_1G) > hv.lazy_end)
 		hv.lazy_end = base + LEVEL_SIZE(LEVEL_1G);

@@ -112,6 +112,7 @@ static uint32_t reset_from(struct partition *partition, uint64_t first, uint64_t
 			return WHIT_S_MORE;
 		}
 		vp_reset(vp, false);
+		vp->apic.page_is_due = false; /* the caller sees to it */
 		/* Registers that the root wrote for the guest before the reset are dropped. */
 		vp->page->dirty = 0;
 		vp->page->device_answered = 0;
@@ -224,6 +225,7 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 	virt_set(vp->virt, VIRT_TSC_OFFSET, partition->tsc_offset);
 	apic_create(vp);
 	reset(vp, false);
+	vp->apic.page_is_due = false; /* below */
 	memset(vp->page, 0, sizeof(*vp->page));
 	vp_page_publish(vp);
 	vp_page_error(vp, ~0u, "");

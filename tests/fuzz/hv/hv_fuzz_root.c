@@ -339,7 +339,7 @@ static void instruction_exit(void)
 	struct virt_vp *const virt = the_root()->virt;
 	uint64_t *const gpr = virt->regs.gpr;
 	struct virt_exit exit = { .insn_length = 2 };
-	const struct virt_vp restored = *virt;
+	struct virt_vp restored = *virt;
 	uint8_t fpu[sizeof(fake.cpu[0].fpu)];
 	struct virt_vp before;
 	uint64_t registers = 0;
@@ -384,6 +384,7 @@ static void instruction_exit(void)
 	memcpy(fpu, fake.cpu[0].fpu, sizeof(fpu));
 	root_leave(&exit);
 	check_done(&exit, &before, fpu, gprs, registers);
+	restored.renewed_at = virt->renewed_at; /* the root has seen what has changed */
 	*virt = restored;
 }
 
@@ -444,7 +445,7 @@ static void draw_interrupted(struct virt_event *event)
 static void memory_fault(void)
 {
 	struct virt_vp *const virt = the_root()->virt;
-	const struct virt_vp restored = *virt;
+	struct virt_vp restored = *virt;
 	struct virt_exit exit = { .reason = VIRT_EXIT_MEMORY };
 	const uint64_t address = draw_address();
 	const enum emu_mode mode = set_mode(virt, draw8());
@@ -482,6 +483,7 @@ static void memory_fault(void)
 	}
 	root_leave(&exit);
 	PROMISE(!hv.lock.held);
+	restored.renewed_at = virt->renewed_at; /* the root has seen what has changed */
 	*virt = restored;
 	memcpy(fake.cpu[0].fpu, fpu, sizeof(fpu));
 	fake.cpu[0].switched_in = virt;
