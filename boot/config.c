@@ -235,6 +235,7 @@ void config_default(struct config *config)
 		.serial_port = CONFIG_SERIAL_COM1,
 		.log_level = CONFIG_LOG_NOTICE,
 		.assist = CONFIG_ASSIST_ALL,
+		.all_processors = true,
 	};
 }
 

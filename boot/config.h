@@ -7,7 +7,7 @@
  *   loglevel = error | notice | debug
  *   memory   = 16M			heap of the hypervisor, 8M to 64G
  *   assist   = all | registers | off	what the processor is let do of a child's local APIC
- *   processors = one | all		how many are taken over, see README
+ *   processors = all | one		how many are taken over, see README
  *   icr      = auto | trap		INIT and SIPI of the root: looked at if need be, or always
  *   panic    = stop | reset 10	after a panic: the machine stands, or is reset after so many seconds
  *

@@ -10,7 +10,7 @@ MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one refus
 bochs_version = $(shell B=$(B) BOCHS=$1 tests/system/bochs-version 2>/dev/null)
 OLDER = $(if $(BOCHS),,$(if $(call bochs_version,2.7),bochs27))
 SEVERAL = $(if $(filter-out 1.% 2.%,$(call bochs_version,$(BOCHS))),\
-	$(addprefix tests/system/,processors soak $(OLDER)))
+	$(addprefix tests/system/,processors linux/storm soak $(OLDER)))
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
 	$(B)/panic/whit.efi $(B)/linux_bare.efi $(LINUX_GUEST)
 

@@ -46,7 +46,7 @@ static bool is_default(const struct config *config)
 	return !config->next[0] && config->memory_bytes == 16 << 20 &&
 	       config->serial_port == 0x3f8 && config->log_level == 1 &&
 	       config->assist == CONFIG_ASSIST_ALL && !config->panic_seconds &&
-	       !config->all_processors && !config->traps_icr;
+	       config->all_processors && !config->traps_icr;
 }
 
 static void every_key_sets_its_option(void)
@@ -57,7 +57,7 @@ static void every_key_sets_its_option(void)
 				"memory = 32M\n"
 				"assist = registers\n"
 				"panic = reset 10\n"
-				"processors = all\n"
+				"processors = one\n"
 				"icr = trap\n");
 
 	CHECK_EQ(n_warned, 0);
@@ -67,10 +67,11 @@ static void every_key_sets_its_option(void)
 	CHECK_EQ(c.memory_bytes, 32 << 20);
 	CHECK_EQ(c.assist, 1);
 	CHECK_EQ(c.panic_seconds, 10);
-	CHECK(c.all_processors);
+	CHECK(!c.all_processors);
 	CHECK(c.traps_icr);
 	CHECK(!parse("icr = trap\nicr = auto").traps_icr);
 	CHECK(!parse("processors = all\nprocessors = one").all_processors);
+	CHECK(parse("processors = one\nprocessors = all").all_processors);
 	CHECK_EQ(parse("panic = reset \t 3600").panic_seconds, 3600);
 	CHECK_EQ(parse("panic = reset 1\npanic = stop").panic_seconds, 0);
 	CHECK_EQ(n_warned, 0);
