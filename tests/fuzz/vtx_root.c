@@ -105,11 +105,10 @@ static void exit_msr(struct virt_regs *regs, bool is_write)
 	const bool exits =
 		(!is_low && !is_high) || (bitmap[(number & 0x1fff) / 8] >> number % 8 & 1);
 
-	if (!exits && is_write && msr && number != MSR_TSC && vtx_msr_is_legal(msr, value)) {
+	if (!exits && is_write && msr && number != MSR_TSC && number != MSR_EFER &&
+	    vtx_msr_is_legal(msr, value)) {
 		const uint64_t before = msr->value;
 
-		if (number == MSR_EFER)
-			return;
 		msr->value = value;
 		vtx_put(VMCS_GUEST_DEBUGCTL, vtx_msr(MSR_DEBUGCTL)->value);
 		if (vtx_check_guest())

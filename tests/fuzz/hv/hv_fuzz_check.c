@@ -189,10 +189,13 @@ static uint64_t digest_partition(const struct partition *partition)
 /* What it remembers of walks and of its space is nothing that anybody sees. */
 static uint64_t digest_vp(const struct vp *vp)
 {
-	struct virt_vp virt = *vp->virt;
-	struct vp copy = *vp;
+	/* Static, and copied as bytes: what stands between the members counts, too. */
+	static struct virt_vp virt;
+	static struct vp copy;
 	uint64_t hash;
 
+	memcpy(&virt, vp->virt, sizeof(virt));
+	memcpy(&copy, vp, sizeof(copy));
 	memset(&copy.device.walked, 0, sizeof(copy.device.walked));
 	memset(&copy.fetched, 0, sizeof(copy.fetched));
 	copy.fetched_page = NULL;
