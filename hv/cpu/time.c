@@ -39,24 +39,12 @@ void time_stop(struct partition *partition)
 		partition->time_stopped = virt_tsc();
 }
 
-/* Close the gate if no VP runs. */
-static uint32_t close_at_rest(struct partition *partition)
+uint32_t time_suspend(struct partition *partition)
 {
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	gpa_close(partition);
-	if (!gpa_has_runner(partition))
-		return RESULT(S_OK);
-	gpa_open(partition);
-	return RESULT(WHV_E_INVALID_VP_STATE);
-}
-
-uint32_t time_suspend(struct partition *partition)
-{
-	const uint32_t error = close_at_rest(partition);
-
-	if (error != RESULT(S_OK))
-		return error;
+	if (!gpa_close_at_rest(partition))
+		return RESULT(WHV_E_INVALID_VP_STATE);
 	time_stop(partition);
 	gpa_open(partition);
 	return RESULT(S_OK);
@@ -90,10 +78,10 @@ uint32_t time_resume(struct partition *partition)
 
 uint32_t time_set_tsc(struct partition *partition, uint64_t value)
 {
-	const uint32_t error = close_at_rest(partition);
-
-	if (error != RESULT(S_OK))
-		return error;
+	if (!partition->is_set_up)
+		return WHIT_E_INVALID_STATE;
+	if (!gpa_close_at_rest(partition))
+		return RESULT(WHV_E_INVALID_VP_STATE);
 	partition->tsc_offset = value - time_now(partition);
 	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
 		if (partition->vps[i])

@@ -79,11 +79,21 @@ void gpa_open(struct partition *partition)
 	gate_open(&partition->gate);
 }
 
-bool gpa_has_runner(const struct partition *partition)
+/* Good as long as the gate is closed. */
+static bool has_runner(const struct partition *partition)
 {
 	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
 		if (partition->vps[i] && owner_cpu(partition->vps[i]) != OWNER_NOWHERE)
 			return true;
+	return false;
+}
+
+bool gpa_close_at_rest(struct partition *partition)
+{
+	gpa_close(partition);
+	if (!has_runner(partition))
+		return true;
+	gpa_open(partition);
 	return false;
 }
 

@@ -81,8 +81,15 @@ bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes);
 void gpa_close(struct partition *partition);
 void gpa_open(struct partition *partition);
 
-/* Does a VP run? Good as long as the gate is closed. */
-bool gpa_has_runner(const struct partition *partition);
+/* The same if no VP runs; false, and the gate is open, if one does. */
+bool gpa_close_at_rest(struct partition *partition);
+
+/* Every VP has left the guest and Run once since, and has seen what was written before. */
+static inline void gpa_turn(struct partition *partition)
+{
+	gpa_close(partition);
+	gpa_open(partition);
+}
 
 /*
  * The page of the local APICs: nothing that is mapped over it is seen. In it stands

@@ -127,9 +127,7 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 			error = WHIT_S_MORE;
 	}
 	lock_drop(&hv.lock);
-	if (has_cleared) {
-		gpa_close(partition);
-		gpa_open(partition);
-	}
+	if (has_cleared)
+		gpa_turn(partition);
 	return error;
 }

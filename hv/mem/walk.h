@@ -70,7 +70,7 @@ struct walk_memo {
 	uint64_t gva; /* the page's first byte, + 1; 0: nothing is remembered */
 	uint64_t gpa; /* the page's first byte */
 	uint64_t cr0, cr3, cr4, efer, rflags;
-	uint64_t changes; /* view->turn at that time */
+	uint64_t turn; /* view->turn at that time */
 	uint32_t access;
 	struct walk_trail trail;
 };
@@ -85,7 +85,7 @@ static inline bool walk_is_known(const struct gpa_view *view, const struct virt_
 {
 	return memo->gva == ((gva.a & PAGE_MASK) | 1) && memo->cr3 == paging->cr3 &&
 	       memo->cr0 == paging->cr0 && memo->cr4 == paging->cr4 && memo->efer == paging->efer &&
-	       memo->access == access && memo->changes == view->turn &&
+	       memo->access == access && memo->turn == view->turn &&
 	       !((memo->rflags ^ paging->rflags) & RFLAGS_AC) && walk_trail_holds(&memo->trail);
 }
 

@@ -30,5 +30,5 @@ void walk_again(struct gpa_view *view, const struct virt_paging *paging, gva_t g
 	memo->efer = paging->efer;
 	memo->rflags = paging->rflags;
 	memo->access = access;
-	memo->changes = view->turn;
+	memo->turn = view->turn;
 }

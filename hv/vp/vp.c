@@ -130,13 +130,10 @@ uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *nex
 		return WHIT_E_INVALID_STATE;
 	if (first >= partition->properties.processor_count)
 		return RESULT(E_INVALIDARG);
-	gpa_close(partition);
-	if (gpa_has_runner(partition)) {
-		result = RESULT(WHV_E_INVALID_VP_STATE);
-	} else {
-		time_stop(partition);
-		result = reset_from(partition, first, next);
-	}
+	if (!gpa_close_at_rest(partition))
+		return RESULT(WHV_E_INVALID_VP_STATE);
+	time_stop(partition);
+	result = reset_from(partition, first, next);
 	gpa_open(partition);
 	gpa_apic_page(partition);
 	return result;
@@ -243,8 +240,7 @@ static void unlink(struct vp *vp)
 
 	__atomic_store_n(&partition->vps[vp->index], NULL, __ATOMIC_SEQ_CST);
 	handle_wait(partition);
-	gpa_close(partition);
-	gpa_open(partition);
+	gpa_turn(partition);
 }
 
 void vp_destroy(struct vp *vp)

@@ -218,7 +218,7 @@ enum whit_exit_counter {
 	WHIT_EXIT_TASK_SWITCH = 19,
 	WHIT_EXIT_HIDDEN_INSN = 20,   /* an instruction that ends with #UD: of VMX, SVM, SMX … */
 	WHIT_EXIT_INVALID_STATE = 21, /* the processor refused the guest's state */
-	WHIT_EXIT_NOTHING = 22,	      /* nothing ran: the root had an event to take first */
+	WHIT_EXIT_NOTHING = 22, /* nothing ran: the root had an event, or another processor work */
 	WHIT_EXIT_INIT = 23,
 	WHIT_EXIT_SIPI = 24,
 	WHIT_EXIT_DEADLINE = 25,   /* a timer that the hypervisor set for itself */

@@ -9,17 +9,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/machine.h"
-
-static char *read_all(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, 1 << 18);
-
-	REQUIRE(file && text);
-	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
-	fclose(file);
-	return text;
-}
+#include "tests/unit/read_all.h"
 
 /* The next name that begins with `prefix`, from *text on; *text is moved behind it. */
 static bool next_name(const char **text, const char *prefix, char name[64])

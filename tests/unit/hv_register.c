@@ -5,6 +5,7 @@
 
 #include "tests/unit/both_ways.h"
 #include "tests/unit/machine.h"
+#include "tests/unit/read_all.h"
 
 #include "x86/cr.h"
 #include "x86/dr.h"
@@ -287,17 +288,6 @@ static void mxcsr_takes_what_the_processor_takes(void)
 }
 
 /* ---- The names of WHP ---- */
-
-static char *read_all(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, 1 << 18);
-
-	REQUIRE(file && text);
-	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
-	fclose(file);
-	return text;
-}
 
 #define MAX_NAMES 320u
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/machine.h"
+#include "tests/unit/read_all.h"
 
 #define MAX_NAMES 320u
 #define MODEL	  "model"
@@ -20,17 +21,6 @@ static struct name {
 
 static unsigned int n_names;
 static uint64_t handle, names_at, values_at;
-
-static char *read_all(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, 1 << 18);
-
-	REQUIRE(file && text);
-	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
-	fclose(file);
-	return text;
-}
 
 static void read_names(void)
 {

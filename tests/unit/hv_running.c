@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/read_all.h"
 #include "tests/unit/processors.h"
 #include "whp/WinHvExits.h"
 #include "x86/gpr.h"
@@ -552,17 +553,6 @@ static void calls_do_to_vps_that_run_what_the_document_says(void)
 }
 
 /* ---- The document and the table ----------------------------------------------------------- */
-
-static char *read_all(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, 1 << 18);
-
-	REQUIRE(file && text);
-	REQUIRE(fread(text, 1, (1 << 18) - 1, file) > 0);
-	fclose(file);
-	return text;
-}
 
 static const struct call *call_named(const char *name, size_t length)
 {

@@ -3,20 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/read_all.h"
 #include "tests/unit/run_world.h"
-
-static char *slurp(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, 1 << 20);
-
-	if (!file || !text || !fread(text, 1, (1 << 20) - 1, file)) {
-		printf("FAIL run_docs: cannot read %s\n", path);
-		exit(1);
-	}
-	fclose(file);
-	return text;
-}
 
 static unsigned int count(const char *text, const char *end, const char *needle)
 {
@@ -32,7 +20,7 @@ static unsigned int count(const char *text, const char *end, const char *needle)
 /* The names of the enumeration, out of the header. Returns how many. */
 static unsigned int reasons(char names[64][32])
 {
-	char *header = slurp("arch/virt.h");
+	char *header = read_all("arch/virt.h");
 	char *at = strstr(header, "enum virt_exit_reason {"), *end;
 	unsigned int n = 0;
 
@@ -51,7 +39,7 @@ static void every_exit_reason_has_its_rows(void)
 {
 	char names[64][32] = { 0 };
 	const unsigned int n = reasons(names);
-	char *docs = slurp("docs/exits.md");
+	char *docs = read_all("docs/exits.md");
 	const char *root_part = strstr(docs, "\n## The root"), *rest;
 
 	CHECK(root_part);
@@ -85,9 +73,9 @@ static void every_exit_reason_has_its_rows(void)
 
 static void every_handler_and_whp_exit_exists(void)
 {
-	char *docs = slurp("docs/exits.md");
-	char *sources[4] = { slurp("hv/run/run.c"), slurp("hv/root.c"),
-			     slurp("include/whp/WinHvExits.h"), slurp("hv/run/record.c") };
+	char *docs = read_all("docs/exits.md");
+	char *sources[4] = { read_all("hv/run/run.c"), read_all("hv/root.c"),
+			     read_all("include/whp/WinHvExits.h"), read_all("hv/run/record.c") };
 
 	for (char *at = docs; (at = strstr(at, "\n| `")); at++) {
 		char reason[32] = "", handler[48] = "", whp[64] = "", line[80], full[96];
