@@ -4,6 +4,7 @@
  * that are not Whit's, in both modes of the APIC, with the script of a guest in its one-instruction steps.
  */
 #include <setjmp.h>
+#include <stdio.h>
 
 #include "hv/root/icr.h"
 #include "hv/root/icr_trap.h"

@@ -14,7 +14,7 @@
 # A function __wrap_X() in a test stands in for X() of what it is linked with.
 
 TEST_CFLAGS := -std=gnu11 -O1 -g -I. -Iinclude -isystem $(EFI_INCDIR) -isystem $(EFI_INCDIR)/x86_64 -pthread -DLOCK_CHECKED \
-	-Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wno-sign-conversion \
+	$(WERROR) -Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wundef -Wconversion -Wno-sign-conversion \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 $(B)/host/%.o: %.c tests/unit/rules.mk

@@ -131,7 +131,7 @@ static const struct virt_config permissive = {
 	       CR4_SMAP,
 };
 
-static void machine(unsigned int set)
+static inline void machine(unsigned int set)
 {
 	const struct whit_cpu_state state = root_state();
 

@@ -56,7 +56,7 @@ static void walk_both(const struct virt_paging *paging, uint64_t gva, unsigned i
 {
 	struct walk again, anew;
 
-	n_known += walk_is_known(guest_partition, paging, GVA(gva), access, memo);
+	n_known += walk_is_known(&guest_vp->view, paging, GVA(gva), access, memo);
 	walk_again(&guest_vp->view, paging, GVA(gva), access, memo, &again);
 	walk_gva(&guest_vp->view, paging, GVA(gva), access, &anew);
 	CHECK_EQ(again.code, anew.code);

@@ -113,7 +113,7 @@ void vtx_nmi(uint32_t number)
 
 static void write_icr(uint64_t value)
 {
-	const uint32_t to = value >> 32;
+	const uint32_t to = (uint32_t)(value >> 32);
 
 	if ((uint32_t)value != X2APIC_ICR_NMI || to >= vtx.n_cpus || to == vtx.number)
 		vtx_scream("ICR %#llx", (unsigned long long)value);
