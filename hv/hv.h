@@ -37,10 +37,10 @@ struct root {
 	uint64_t turn;	 /* of that gate, when `virt` was last renewed */
 	/* The partition that this processor is looking at, found by a handle: hv/mem/handle.h. */
 	struct partition *using;
-	struct partition *recent; /* that was found last, for the next time, */
-	uint64_t recent_ends;	  /* if no partition has ended since: hv.n_ends */
-	uint64_t xcr0;		  /* the root's, as it last set it */
-	uint64_t tsc_offset;	  /* its TSC less the machine's: time_move_root() */
+	uint64_t recent;      /* the handle by which one was found last, good for the next time */
+	uint64_t recent_ends; /* if no partition has ended since: hv.n_ends */
+	uint64_t xcr0;	      /* the root's, as it last set it */
+	uint64_t tsc_offset;  /* its TSC less the machine's: time_move_root() */
 	/* By enum virt_exit_reason: its own, and those of all children on this processor. */
 	uint64_t root_exits[VIRT_EXIT_COUNT], child_exits[VIRT_EXIT_COUNT];
 	uint64_t hypercalls, emulated; /* as in struct whit_stats */

@@ -90,6 +90,7 @@ uint64_t hv_init(struct whit_handover *handover)
 	hv.tsc_hz = handover->tsc_hz;
 	hv.direct_bytes = handover->direct_bytes;
 	hv.next_tag = 1;
+	hv.n_ends = 1; /* so no root remembers a partition: handle_look() */
 	hv.root_gate.turn = GATE_FIRST_TURN;
 	lock_set_rank(&hv.lock, LOCK_HV);
 	hv.features = device_features();

@@ -121,6 +121,18 @@ static bool root_memory(struct root *root, struct virt_exit *exit)
 	return false;
 }
 
+/*
+ * Nothing has run; an INIT may be the reason. Nobody can kick a root while it waits for its SIPI,
+ * and it uses no memory, so it does so outside the gate. True: another exit is there.
+ */
+static bool root_wait(struct root *root, struct virt_exit *exit)
+{
+	if (!virt_waits(root->virt))
+		return false;
+	virt_run(root->virt, exit);
+	return true;
+}
+
 /* True: there is another exit to answer. */
 static bool root_exit(struct root *root, struct virt_exit *exit)
 {
@@ -138,7 +150,7 @@ static bool root_exit(struct root *root, struct virt_exit *exit)
 	case VIRT_EXIT_HIDDEN_INSN: root_raise(root, exit, EXC_UD); return false;
 	case VIRT_EXIT_TASK_SWITCH: root_task_switch(root, exit); return false;
 	case VIRT_EXIT_TRIPLE_FAULT: root_reset(root, "shutdown (triple fault)");
-	case VIRT_EXIT_NOTHING:
+	case VIRT_EXIT_NOTHING: return root_wait(root, exit);
 	case VIRT_EXIT_STEP: /* its work is done */
 	case VIRT_EXIT_KICK: return false;
 	case VIRT_EXIT_INTERRUPT:
@@ -172,9 +184,10 @@ const char *root_prepare(struct root *root)
 
 static inline void root_enter(struct root *root)
 {
-	const uint64_t turn = gate_enter(&hv.root_gate, &root->inside);
+	const uint64_t known = root->turn;
+	const uint64_t turn = gate_enter(&hv.root_gate, &root->inside, known);
 
-	if (likely(turn == root->turn))
+	if (likely(turn == known))
 		return;
 	root->turn = turn;
 	virt_renew(root->virt);
@@ -189,14 +202,8 @@ __attribute__((noinline)) void root_run(struct root *root)
 		root_enter(root);
 		virt_run(root->virt, &exit);
 		gate_leave(&root->inside);
-		do {
-			/*
-			 * While it waits nobody can kick it; and it uses no memory, so it is not
-			 * inside.
-			 */
-			while (unlikely(exit.reason == VIRT_EXIT_NOTHING) && virt_waits(root->virt))
-				virt_run(root->virt, &exit);
+		do
 			root->root_exits[exit.reason]++;
-		} while (unlikely(root_exit(root, &exit)));
+		while (unlikely(root_exit(root, &exit)));
 	}
 }

@@ -79,7 +79,7 @@ print-hv-cflags:
 print-hv-tests:
 	@echo $(HV_TESTS) $(TSAN_TESTS) $(B)/tsan/lines $(B)/host/hv_replay
 
-mutants: ## break hv/ in 35 ways, and see that the host tests notice
+mutants: ## break hv/ in the ways of tests/mutants/list, and see that the host tests notice
 	@B=$(B) tests/mutants/run
 
 # For tests/run.

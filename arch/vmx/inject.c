@@ -194,13 +194,13 @@ static __attribute__((noinline)) void skip_flags(struct virt_vp *vp)
 	vp->regs.changed = true;
 }
 
-void virt_skip(struct virt_vp *vp, unsigned int length)
+/* Of the current VMCS. */
+static inline void skip(struct virt_vp *vp, unsigned int length)
 {
 	struct virt_regs *regs = &vp->regs;
 	uint64_t next = regs->rip + length;
 	uint64_t shadow;
 
-	vmcs_load(vp);
 	if (unlikely((next ^ regs->rip) >> 32) &&
 	    !((vmread32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) &&
 	      (vmread32(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEG_L)))
@@ -216,4 +216,19 @@ void virt_skip(struct virt_vp *vp, unsigned int length)
 	}
 	if (unlikely(regs->rflags & (RFLAGS_RF | RFLAGS_TF)))
 		skip_flags(vp);
+}
+
+static __attribute__((noinline)) void load_and_skip(struct virt_vp *vp, unsigned int length)
+{
+	vmcs_select(vp);
+	skip(vp, length);
+}
+
+/* In two parts, for the usual one to save no registers. */
+void virt_skip(struct virt_vp *vp, unsigned int length)
+{
+	if (likely(vmcs_is_loaded(vp)))
+		skip(vp, length);
+	else
+		load_and_skip(vp, length);
 }

@@ -26,13 +26,13 @@ static inline bool vmx_vmwrite(uint64_t field, uint64_t value)
 }
 
 /* The operand of these three is the physical address of a page, in memory. */
-#define VMX_POINTER_INSN(name)                                                           \
-	static inline bool vmx_##name(uint64_t page)                                     \
-	{                                                                                \
-		bool is_bad;                                                             \
-                                                                                         \
-		__asm__ volatile(#name " %1" : "=@ccbe"(is_bad) : "m"(page) : "memory"); \
-		return !is_bad;                                                          \
+#define VMX_POINTER_INSN(name)                                                            \
+	static inline bool vmx_##name(const uint64_t *page)                               \
+	{                                                                                 \
+		bool is_bad;                                                              \
+                                                                                          \
+		__asm__ volatile(#name " %1" : "=@ccbe"(is_bad) : "m"(*page) : "memory"); \
+		return !is_bad;                                                           \
 	}
 
 VMX_POINTER_INSN(vmclear)

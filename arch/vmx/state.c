@@ -208,14 +208,24 @@ static inline void get_segment(enum x86_seg seg, struct x86_segment *value)
 		value->attributes &= (uint16_t)~SEG_P;
 }
 
-void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+/* Of a VP whose VMCS need not be current, and of tables. */
+static __attribute__((noinline)) void load_and_get(struct virt_vp *vp, enum x86_seg seg,
+						   struct x86_segment *value)
 {
 	vmcs_load(vp);
-	if (likely(seg < SEG_COUNT))
+	if (seg < SEG_COUNT)
 		get_segment(seg, value);
 	else
 		*value = (struct x86_segment) { .base = vmread(VMCS_GUEST_BASE(seg)),
 						.limit = vmread32(VMCS_GUEST_LIMIT(seg)) };
+}
+
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+{
+	if (likely(vmcs_is_loaded(vp) && seg < SEG_COUNT))
+		get_segment(seg, value);
+	else
+		load_and_get(vp, seg, value);
 }
 
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)

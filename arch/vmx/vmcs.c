@@ -29,24 +29,29 @@ void vmcs_write_failed(uint64_t field, uint64_t value)
 
 void vmcs_clear(spa_t vmcs)
 {
-	if (!vmx_vmclear(vmcs.a))
+	if (!vmx_vmclear(&vmcs.a))
 		virt_panic("VMCLEAR of %llx failed", (unsigned long long)vmcs.a);
 }
 
-static void vmcs_point(spa_t vmcs)
+static inline void vmcs_point(struct percpu *cpu, struct virt_vp *vp)
 {
-	if (!vmx_vmptrld(vmcs.a))
-		virt_panic("VMPTRLD of %llx failed", (unsigned long long)vmcs.a);
+	if (unlikely(!vmx_vmptrld(&vmx_vp(vp)->vmcs.a)))
+		virt_panic("VMPTRLD of %llx failed", (unsigned long long)vmx_vp(vp)->vmcs.a);
+	cpu->current = vp;
 }
 
 /*
- * The VP has come from another processor, or is new: the host state that differs, and what this
- * processor remembers of an earlier stay.
+ * The VMCS is not active here. If the VP has been elsewhere since, or is new: the host state that
+ * differs, and what this processor remembers of an earlier stay.
  */
-static __attribute__((noinline)) void move_in(const struct percpu *cpu, struct virt_vp *vp)
+static __attribute__((noinline)) void move_in(struct percpu *cpu, struct virt_vp *vp)
 {
 	struct vmx_vp *const vmx = vmx_vp(vp);
 
+	active_begin(vp);
+	vmcs_point(cpu, vp);
+	if (vmx->home == cpu->index)
+		return;
 	vmwrite(VMCS_HOST_GS_BASE, (uintptr_t)cpu);
 	vmwrite(VMCS_HOST_TR_BASE, (uintptr_t)&cpu->tss);
 	vmwrite(VMCS_HOST_GDTR_BASE, (uintptr_t)cpu->gdt);
@@ -58,14 +63,11 @@ static __attribute__((noinline)) void move_in(const struct percpu *cpu, struct v
 
 void vmcs_select(struct virt_vp *vp)
 {
-	struct percpu *cpu = percpu();
-	struct vmx_vp *const vmx = vmx_vp(vp);
+	struct percpu *const cpu = percpu();
 
-	if (unlikely(__atomic_load_n(&vmx->cpu, __ATOMIC_RELAXED) != cpu->index))
-		active_begin(vp);
-	vmcs_point(vmx->vmcs);
-	cpu->current = vp;
-	if (unlikely(vmx->home != cpu->index))
+	if (likely(__atomic_load_n(&vmx_vp(vp)->cpu, __ATOMIC_RELAXED) == cpu->index))
+		vmcs_point(cpu, vp);
+	else
 		move_in(cpu, vp);
 }
 

@@ -42,10 +42,15 @@ static inline void vmwrite(uint64_t field, uint64_t value)
 void vmcs_clear(spa_t vmcs);
 void vmcs_select(struct virt_vp *vp);
 
+static inline bool vmcs_is_loaded(const struct virt_vp *vp)
+{
+	return percpu()->current == vp;
+}
+
 /* Make vp's VMCS current. */
 static inline void vmcs_load(struct virt_vp *vp)
 {
-	if (percpu()->current != vp)
+	if (unlikely(!vmcs_is_loaded(vp)))
 		vmcs_select(vp);
 }
 

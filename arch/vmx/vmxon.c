@@ -110,7 +110,7 @@ bool backend_on(char *message, size_t message_bytes)
 	x86_write_cr0(x86_read_cr0() | vmx_caps.cr0_must_be_one);
 	x86_write_cr4(x86_read_cr4() | vmx_caps.cr4_must_be_one | CR4_VMXE);
 	*(uint32_t *)virt_ptr(cpu->virt_region) = vmx_caps.revision;
-	if (!vmx_vmxon(cpu->virt_region.a)) {
+	if (!vmx_vmxon(&cpu->virt_region.a)) {
 		format_text(message, message_bytes, "missing: VMXON, which failed");
 		return false;
 	}

@@ -43,6 +43,7 @@ static uint64_t *walk(const struct virt_space *space, uint64_t gpa, unsigned int
 	uint64_t *entry = (uint64_t *)virt_ptr(space->root) + index_of(gpa, NESTED_TOP_LEVEL);
 	unsigned int at = NESTED_TOP_LEVEL, shift = LEVEL_SHIFT(NESTED_TOP_LEVEL);
 
+#pragma GCC unroll 4
 	for (; at > stop; at--) {
 		const uint64_t value = load(entry);
 

@@ -47,7 +47,7 @@ struct apic {
 	uint8_t help;	     /* VIRT_APIC_…: what the processor does in this mode */
 	uint8_t timer_mode;  /* of the LVT: bits 18 and 17 */
 	uint8_t timer_shift; /* of the divider */
-	bool is_due;	     /* vp_prepare_apic() has something to look at; atomic */
+	uint8_t is_due;	     /* 0 or 1: vp_prepare_apic() has something to look at; atomic */
 	bool page_is_due;    /* the mode is another one: gpa_apic_page() */
 	uint8_t kept;	     /* KEPT_…: set by a client, waiting for vp_prepare_apic() */
 	uint32_t kept_count;

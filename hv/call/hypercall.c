@@ -17,6 +17,7 @@
 #include "hv/cpu/cpuid.h"
 #include "hv/vp/counter.h"
 #include "hv/mem/frame.h"
+#include "hv/mem/handle.h"
 #include "hv/mem/gpa.h"
 #include "hv/root.h"
 #include "hv/register/vp_state.h"
@@ -165,13 +166,26 @@ static uint32_t call_delete_vp(struct call *call)
 	return RESULT(S_OK);
 }
 
+static inline uint32_t run_vp(struct call *call, struct partition *partition)
+{
+	struct vp *vp;
+	const uint32_t result = partition_take_vp(call->root, partition, call->gpr[X86_RDX], &vp);
+
+	return likely(result == RESULT(S_OK)) ? vp_run(vp, call->root, &call->gpr[X86_RDX])
+					      : result;
+}
+
+static __attribute__((noinline)) uint32_t run_vp_of_another(struct call *call)
+{
+	return run_vp(call, handle_look(call->root, call->gpr[X86_RCX]));
+}
+
+/* In two parts, for the usual one to save no registers. */
 static uint32_t call_run_vp(struct call *call)
 {
-	uint32_t error;
-	struct vp *const vp =
-		partition_take_vp(call->root, call->gpr[X86_RCX], call->gpr[X86_RDX], &error);
+	struct partition *const partition = handle_recall(call->root, call->gpr[X86_RCX]);
 
-	return vp ? vp_run(vp, call->root, &call->gpr[X86_RDX]) : error;
+	return likely(partition) ? run_vp(call, partition) : run_vp_of_another(call);
 }
 
 static uint32_t call_cancel_run_vp(struct call *call)
@@ -382,16 +396,17 @@ static uint32_t call_on_own(const struct row *row, struct call *call)
 /* Do a call that names a partition, and perhaps a VP of it. */
 static uint32_t call_in_partition(const struct row *row, struct call *call)
 {
+	const enum call_scope scope = row->scope;
 	uint32_t result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
 
 	call->partition = partition_take(call->root, call->gpr[X86_RCX]);
 	if (!call->partition)
 		return RESULT(E_INVALIDARG);
-	if (row->scope > OF_PARTITION)
+	if (scope > OF_PARTITION)
 		call->vp = partition_vp(call->partition, call->gpr[X86_RDX]);
-	if (row->scope == OF_VP && call->vp)
+	if (scope == OF_VP && call->vp)
 		result = call_on_own(row, call);
-	else if (row->scope == OF_PARTITION || call->vp)
+	else if (scope == OF_PARTITION || call->vp)
 		result = row->function(call);
 	partition_drop(call->partition);
 	return result;

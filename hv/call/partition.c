@@ -38,10 +38,6 @@ static bool try_to_take(struct root *root, uint64_t handle, struct partition **p
 	*partition = handle_look(root, handle);
 	if (!*partition)
 		return true;
-	if (is_dying(*partition)) {
-		*partition = NULL;
-		return true;
-	}
 	if (!lock_try(&(*partition)->lock))
 		return false;
 	if (is_dying(*partition)) {
@@ -224,27 +220,21 @@ uint32_t partition_cancel(struct root *root, uint64_t handle, uint64_t index, ui
 	return result;
 }
 
-struct vp *partition_take_vp(struct root *root, uint64_t handle, uint64_t index, uint32_t *error)
+uint32_t partition_take_vp(struct root *root, struct partition *partition, uint64_t index,
+			   struct vp **vp)
 {
-	for (;;) {
-		struct partition *const partition = handle_look(root, handle);
-		enum owner_claim claim = OWNER_RUNS;
-		struct vp *vp = NULL;
+	static const uint32_t results[] = {
+		[OWNER_OK] = RESULT(S_OK),
+		[OWNER_RUNS] = RESULT(WHV_E_INVALID_VP_STATE),
+		[OWNER_BUSY] = WHIT_S_AGAIN,
+	};
+	uint32_t result = RESULT(E_INVALIDARG);
 
-		*error = RESULT(E_INVALIDARG);
-		if (partition && !is_dying(partition)) {
-			*error = RESULT(WHV_E_VP_DOES_NOT_EXIST);
-			vp = partition_vp(partition, index);
-		}
-		if (vp) {
-			*error = RESULT(WHV_E_INVALID_VP_STATE);
-			claim = owner_claim_run(vp, root->cpu);
-		}
-		handle_done(root);
-		if (claim == OWNER_OK)
-			return vp;
-		if (claim == OWNER_RUNS)
-			return NULL;
-		__builtin_ia32_pause();
+	if (likely(partition && !is_dying(partition))) {
+		*vp = partition_vp(partition, index);
+		result = likely(*vp) ? results[owner_claim_run(*vp, root->cpu)]
+				     : RESULT(WHV_E_VP_DOES_NOT_EXIST);
 	}
+	handle_done(root);
+	return result;
 }

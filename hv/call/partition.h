@@ -11,10 +11,12 @@ struct partition *partition_take(struct root *root, uint64_t handle);
 void partition_drop(struct partition *partition);
 
 /*
- * A VP for Run, owned by this processor, until owner_release(). NULL: *error says why, as for every
- * call that names a VP; WHV_E_INVALID_VP_STATE, it runs.
+ * *vp for Run, with S_OK: this processor owns it until owner_release(). Else why not, as for every
+ * call that names a VP; WHV_E_INVALID_VP_STATE, it runs; WHIT_S_AGAIN, a short call has it. The
+ * partition has been looked at, or is NULL, and handle_done() has been called afterwards.
  */
-struct vp *partition_take_vp(struct root *root, uint64_t handle, uint64_t index, uint32_t *error);
+uint32_t partition_take_vp(struct root *root, struct partition *partition, uint64_t index,
+			   struct vp **vp);
 
 /*
  * WHvCreatePartition out of n_pages from `first`; *result is the handle, or with

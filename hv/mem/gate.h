@@ -33,27 +33,23 @@ static inline uint64_t gate_turn(const struct gate *gate)
 	return __atomic_load_n(&gate->turn, __ATOMIC_RELAXED);
 }
 
-/* The rest of gate_enter(): the gate is closed, or was a moment ago. */
+/* The rest of gate_enter(): it is another turn, or the gate is closed. */
 uint64_t gate_enter_later(const struct gate *gate, uint64_t *inside);
 
 /*
- * Go in, as soon as the gate is open; the turn at which that was. The caller was out. What it has
- * found in the space before another turn is out of date.
+ * Go in, as soon as the gate is open; the turn at which that was. The caller was out; `known` is
+ * the turn at which it was in last, 0 if it never was. What it has found in the space before
+ * another turn is out of date.
  */
-static inline uint64_t gate_enter(const struct gate *gate, uint64_t *inside)
+static inline uint64_t gate_enter(const struct gate *gate, uint64_t *inside, uint64_t known)
 {
-	const uint64_t turn = __atomic_load_n(&gate->turn, __ATOMIC_ACQUIRE);
-
 	/*
-	 * Who goes in shows itself by a locked operation, and then looks at the turn again; who
-	 * closes changes the turn by one, and then looks who is inside: one of the two sees the
-	 * other.
+	 * Who goes in shows itself by a locked operation, and then looks at the turn; who closes
+	 * changes the turn by one, and then looks who is inside: one of the two sees the other.
 	 */
-	if (likely(!(turn & 1))) {
-		(void)__atomic_exchange_n(inside, turn, __ATOMIC_SEQ_CST);
-		if (likely(__atomic_load_n(&gate->turn, __ATOMIC_SEQ_CST) == turn))
-			return turn;
-	}
+	(void)__atomic_exchange_n(inside, known, __ATOMIC_SEQ_CST);
+	if (likely(__atomic_load_n(&gate->turn, __ATOMIC_SEQ_CST) == known))
+		return known;
 	return gate_enter_later(gate, inside);
 }
 

@@ -20,11 +20,11 @@ __attribute__((noinline)) struct partition *handle_judge(struct root *root, uint
 	const spa_t page = handle_page(handle);
 	struct partition *const partition = virt_ptr(page);
 
-	if (frames_kind(page) != FRAME_PARTITION)
+	if (frames_kind(page) != FRAME_PARTITION || partition->handle != handle)
 		return NULL;
-	root->recent = partition;
+	root->recent = handle;
 	root->recent_ends = n_ends;
-	return partition->handle == handle ? partition : NULL;
+	return partition;
 }
 
 void handle_wait(const struct partition *partition)

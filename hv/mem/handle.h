@@ -31,21 +31,28 @@ uint64_t handle_new(spa_t page);
 /* The rest of handle_look(): is a partition there? */
 struct partition *handle_judge(struct root *root, uint64_t handle);
 
+/* handle_look(), if it is the one of the last time; NULL: it may be one all the same. */
+static inline struct partition *handle_recall(struct root *root, uint64_t handle)
+{
+	struct partition *const partition = virt_ptr(handle_page(handle));
+
+	/* Locked: it is seen before what follows is read. */
+	(void)__atomic_exchange_n(&root->using, partition, __ATOMIC_SEQ_CST);
+	if (likely(root->recent == handle &&
+		   root->recent_ends == __atomic_load_n(&hv.n_ends, __ATOMIC_ACQUIRE)))
+		return partition;
+	return NULL;
+}
+
 /*
  * The partition of a handle, dying ones too; NULL if there is none. It stays until handle_done(),
  * which follows in either case.
  */
 static inline struct partition *handle_look(struct root *root, uint64_t handle)
 {
-	struct partition *const partition = virt_ptr(handle_page(handle));
+	struct partition *const partition = handle_recall(root, handle);
 
-	/* Locked: it is seen before what follows is read. */
-	(void)__atomic_exchange_n(&root->using, partition, __ATOMIC_SEQ_CST);
-	if (likely(root->recent == partition &&
-		   root->recent_ends == __atomic_load_n(&hv.n_ends, __ATOMIC_ACQUIRE) &&
-		   partition->handle == handle))
-		return partition;
-	return handle_judge(root, handle);
+	return likely(partition) ? partition : handle_judge(root, handle);
 }
 
 static inline void handle_done(struct root *root)

@@ -495,8 +495,11 @@ void walk_next(struct gpa_view *view, const struct virt_paging *paging, gva_t gv
 
 bool walk_trail_holds(const struct walk_trail *trail)
 {
-	for (unsigned int i = 0; i < trail->n; i++)
-		if (walk_load(trail->at[i], trail->is_wide) != trail->entry[i])
+	const unsigned int n = trail->n;
+	const bool is_wide = trail->is_wide;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (walk_load(trail->at[i], is_wide) != trail->entry[i])
 			return false;
 	return true;
 }

@@ -177,7 +177,7 @@ void icr_trap_step(struct root *root, struct virt_exit *exit)
 {
 	struct root_step *const step = &root->step;
 	const struct virt_regs *const regs = virt_regs(root->virt);
-	const uint64_t turn = gate_enter(&hv.root_gate, &root->inside);
+	const uint64_t turn = gate_enter(&hv.root_gate, &root->inside, root->turn);
 	const unsigned int offset = PAGE_OFFSET(exit->memory.gpa.a) & ~3u;
 	uint32_t *const shadow = (uint32_t *)virt_ptr(step->shadow) + offset / 4;
 	const uint32_t before = value_before(offset);

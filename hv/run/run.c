@@ -38,9 +38,12 @@
 
 /* ---- In and out of the gate --------------------------------------------------------------- */
 
-static void go_in(struct vp *vp)
+static inline void go_in(struct vp *vp)
 {
-	if (gpa_look(&vp->view, gate_enter(&vp->partition->gate, &vp->inside)))
+	const uint64_t known = vp->view.turn;
+	const uint64_t turn = gate_enter(&vp->partition->gate, &vp->inside, known);
+
+	if (unlikely(turn != known) && gpa_look_anew(&vp->view, turn))
 		virt_renew(vp->virt);
 }
 
@@ -596,6 +599,27 @@ static __attribute__((noinline)) bool take_rest(struct vp *vp, struct virt_exit 
 	return true;
 }
 
+/* Does somebody want something of the VP? */
+static inline bool is_wanted(const struct vp *vp)
+{
+	return __atomic_load_n(&vp->cancel, __ATOMIC_RELAXED) |
+	       __atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED);
+}
+
+/*
+ * A kick says that something may have changed of what is looked at from here on: the gate, the
+ * cancel flag, the APIC. Most come for the APIC.
+ */
+static enum next run_wanted(struct vp *vp)
+{
+	virt_heard();
+	if (!gate_holds(&vp->partition->gate, &vp->inside))
+		go_out_and_in(vp);
+	if (is_canceled(vp))
+		return leave(vp, WHvRunVpExitReasonCanceled);
+	return __atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED) ? run_apic(vp) : NEXT_ENTER;
+}
+
 /* One entry, and what its exit leads to. */
 static enum next run_once(struct vp *vp, struct root *root)
 {
@@ -603,18 +627,9 @@ static enum next run_once(struct vp *vp, struct root *root)
 	enum next next;
 	uint8_t rest;
 
-	/*
-	 * A kick says that something may have changed of what is looked at from here on: the gate,
-	 * the cancel flag, the APIC. Most come for the APIC.
-	 */
-	if (unlikely(__atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED)))
-		virt_heard();
 	if (unlikely(!gate_holds(&vp->partition->gate, &vp->inside)))
 		go_out_and_in(vp);
-	if (is_canceled(vp))
-		return leave(vp, WHvRunVpExitReasonCanceled);
-	if (__atomic_load_n(&vp->apic.is_due, __ATOMIC_RELAXED) &&
-	    (next = run_apic(vp)) != NEXT_ENTER)
+	if (unlikely(is_wanted(vp)) && (next = run_wanted(vp)) != NEXT_ENTER)
 		return next;
 	if (!event_prepare(vp))
 		return leave(vp, WHvRunVpExitReasonInvalidVpRegisterValue);

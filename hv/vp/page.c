@@ -17,7 +17,7 @@ static inline uint64_t read_once(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-static void absorb_segments(struct vp *vp, uint32_t dirty)
+static __attribute__((noinline)) void absorb_segments(struct vp *vp, uint32_t dirty)
 {
 	for (unsigned int i = 0; i < SEG_COUNT; i++) {
 		const struct x86_segment *shared = &vp->page->segment[i];
@@ -39,8 +39,6 @@ void vp_page_absorb(struct vp *vp)
 	struct virt_regs *regs = virt_regs(vp->virt);
 	const uint32_t dirty = __atomic_load_n(&page->dirty, __ATOMIC_RELAXED);
 
-	if (!dirty)
-		return;
 	page->dirty = 0;
 	for (uint32_t left = dirty & WHIT_PAGE_GPRS; left; left &= left - 1) {
 		const unsigned int i = (unsigned int)__builtin_ctz(left);

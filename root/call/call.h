@@ -140,6 +140,7 @@ static inline bool call_has_woken(const struct whit_vp_page *page)
 	uint64_t bits = 0;
 	uint32_t i;
 
+#pragma GCC unroll 4
 	for (i = 0; i < WHIT_MAX_VPS / 64; i++)
 		bits |= __atomic_load_n(&page->wake_vps[i], __ATOMIC_RELAXED);
 	return bits;

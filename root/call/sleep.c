@@ -82,6 +82,7 @@ void sleep_disturb(const struct call_partition *partition, enum sleep_wakes whom
 			wake(partition, (uint32_t)vp, whom);
 		return;
 	}
+#pragma GCC unroll 4
 	for (first = 0; first < WHIT_MAX_VPS; first += WORD_BITS) {
 		uint64_t bits = word_of(partition, first);
 

@@ -92,11 +92,9 @@ inline virt_kick(cpu)
 
 inline gate_enter(s)
 {
+	turn = known[s * CPUS + me];
 	do
-	:: atomic {
-		LOAD(me, TURN(s)) % 2 == 0 ->
-		turn = LOAD(me, TURN(s))
-	   }
+	:: true ->
 #ifdef NO_XCHG
 	   STORE(me, INSIDE(s, me), turn);
 #else
@@ -123,7 +121,11 @@ inline gate_enter(s)
 #endif
 		fi
 	   }
-	   STORE(me, INSIDE(s, me), 0)
+	   STORE(me, INSIDE(s, me), 0);
+	   atomic {
+		LOAD(me, TURN(s)) % 2 == 0 ->
+		turn = LOAD(me, TURN(s))
+	   }
 	od
 }
 
@@ -214,6 +216,10 @@ inline vp_run(s)
 	do
 	:: has_left -> break
 	:: else ->
+		if
+		:: pending[me] -> pending[me] = false /* run_wanted(): it may be for something else */
+		:: true
+		fi;
 		if
 		:: LOAD(me, TURN(s)) != known[s * CPUS + me] ->
 			gate_leave(s);

@@ -131,17 +131,19 @@ inline claim(vp, who)
 
 inline gate_enter(vp)
 {
+	TOUCH_VP(vp);
+	turn = 0; /* or any other turn that is known */
 	do
-	:: atomic {
-		TOUCH_VP(vp);
-		LOAD(me, TURN) % 2 == 0 ->
-		turn = LOAD(me, TURN)
-	   }
+	:: true ->
 	   XCHG(me, INSIDE(vp), turn);
 	   if
 	   :: LOAD(me, TURN) == turn -> break
 	   :: else -> STORE(me, INSIDE(vp), 0)
-	   fi
+	   fi;
+	   atomic {
+		LOAD(me, TURN) % 2 == 0 ->
+		turn = LOAD(me, TURN)
+	   }
 	od
 }
 

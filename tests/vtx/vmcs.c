@@ -208,8 +208,10 @@ static void must_be_ours(const char *insn, uint64_t page)
 			   vtx.number, active - 1);
 }
 
-bool vmx_vmclear(uint64_t page)
+bool vmx_vmclear(const uint64_t *operand)
 {
+	const uint64_t page = *operand;
+
 	must_be_on("VMCLEAR");
 	check_pointer("VMCLEAR", page);
 	if (page == vtx.vmxon)
@@ -222,8 +224,10 @@ bool vmx_vmclear(uint64_t page)
 	return true;
 }
 
-bool vmx_vmptrld(uint64_t page)
+bool vmx_vmptrld(const uint64_t *operand)
 {
+	const uint64_t page = *operand;
+
 	must_be_on("VMPTRLD");
 	check_pointer("VMPTRLD", page);
 	if (page == vtx.vmxon)
@@ -238,8 +242,10 @@ bool vmx_vmptrld(uint64_t page)
 	return true;
 }
 
-bool vmx_vmxon(uint64_t page)
+bool vmx_vmxon(const uint64_t *operand)
 {
+	const uint64_t page = *operand;
+
 	check_pointer("VMXON", page);
 	if (vtx.is_vmx_on ||
 	    *(uint32_t *)virt_ptr(SPA(page)) != (uint32_t)vtx_msr(MSR_VMX_BASIC)->value)
