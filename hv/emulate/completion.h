@@ -6,7 +6,7 @@
  *
  * Another processor of the guest may write to these bytes at any time, and the page tables need not
  * say what the processor's TLB says. So an exit is completed only by an instruction that makes this
- * very exit. No processor runs the VP, and its partition is locked.
+ * very exit. The caller owns the VP.
  */
 #ifndef HV_EMULATE_COMPLETION_H
 #define HV_EMULATE_COMPLETION_H

@@ -7,7 +7,7 @@
  * for the guest. A read stops the instruction; the root's answer lets it run again from its start,
  * with the answers so far given in order, until it completes. State between two Runs is vp->device.
  *
- * All functions: no processor runs the VP, its partition is locked.
+ * All functions: the caller owns the VP (hv/owner.h).
  */
 #ifndef HV_DEVICE_H
 #define HV_DEVICE_H

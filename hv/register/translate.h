@@ -9,7 +9,7 @@ struct vp;
 
 /*
  * WHvTranslateGva with WHV_TRANSLATE_GVA_FLAGS: a result code and a GPA. E_INVALIDARG: unknown
- * flags. The VP's partition is locked, as for the next one.
+ * flags. The caller owns the VP, as for the next one.
  */
 uint32_t translate_gva(struct vp *vp, uint64_t gva, uint64_t flags, uint64_t *code, uint64_t *gpa);
 
