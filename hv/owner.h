@@ -35,9 +35,10 @@ static inline enum owner_claim owner_claim_run(struct vp *vp, uint32_t cpu)
 	return owner_claim(vp, cpu + 1);
 }
 
-/* For a short call; the partition is locked. False: it runs. */
-static inline bool owner_claim_call(struct vp *vp)
+/* For a short call. False: it runs. */
+static inline bool owner_claim_call(struct partition_locked held, struct vp *vp)
 {
+	(void)held;
 	return owner_claim(vp, VP_BUSY) == OWNER_OK;
 }
 

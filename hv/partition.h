@@ -96,8 +96,8 @@ struct gpa_view {
 };
 
 /*
- * All of it is under `lock`. A VP that runs holds no lock: it reads what changes only before the
- * first VP is created, or while the gate is closed, and single words.
+ * All of it is under `lock`: struct partition_locked. A VP that runs holds no lock: it reads what
+ * changes only before the first VP is created, or while the gate is closed, and single words.
  */
 struct partition {
 	uint64_t handle;
@@ -125,6 +125,32 @@ struct partition {
 
 _Static_assert(sizeof(struct partition) <= 4096, "a partition is one lent page");
 
+/*
+ * A partition whose lock the caller holds: a function that takes one changes the partition, reads
+ * what others change, or closes the gate. The functions below alone make one, and
+ * partition_unlock() ends it with its copies.
+ */
+struct partition_locked {
+	struct partition *partition; /* NULL: none is held */
+};
+
+static inline struct partition_locked partition_lock(struct partition *partition)
+{
+	lock_take(&partition->lock);
+	return (struct partition_locked) { partition };
+}
+
+/* Of NULL: somebody else holds it. */
+static inline struct partition_locked partition_try_lock(struct partition *partition)
+{
+	return (struct partition_locked) { lock_try(&partition->lock) ? partition : NULL };
+}
+
+static inline void partition_unlock(struct partition_locked held)
+{
+	lock_drop(&held.partition->lock);
+}
+
 /* Can the emulator be asked for this kind of exit? WHIT_EMULATE_… */
 static inline bool partition_emulates(const struct partition *partition, uint32_t kind)
 {
@@ -142,12 +168,11 @@ static inline struct vp *partition_vp(const struct partition *partition, uint64_
  * WHIT_E_INSUFFICIENT_MEMORY with *needed, the pages that are missing, unless the partition has n
  * free pages; else S_OK.
  */
-static inline uint32_t partition_want(const struct partition *partition, uint64_t n,
-				      uint64_t *needed)
+static inline uint32_t partition_want(struct partition_locked held, uint64_t n, uint64_t *needed)
 {
-	if (partition->pages.count >= n)
+	if (held.partition->pages.count >= n)
 		return (uint32_t)S_OK;
-	*needed = n - partition->pages.count;
+	*needed = n - held.partition->pages.count;
 	return WHIT_E_INSUFFICIENT_MEMORY;
 }
 

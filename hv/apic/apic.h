@@ -16,7 +16,7 @@
 #include "arch/virt.h"
 #include "x86/apic.h"
 
-struct partition;
+struct partition_locked;
 struct vp;
 
 /* A write that a client wants to see after it is done: WHvRunVpExitReasonX64Apic…. */
@@ -74,8 +74,8 @@ struct apic {
  * APIC_VP_PAGES of which the caller has made sure of. Nothing, in a partition without APICs.
  */
 #define APIC_VP_PAGES 1u
-void apic_create(struct vp *vp);
-void apic_destroy(struct vp *vp);
+void apic_create(struct partition_locked held, struct vp *vp);
+void apic_destroy(struct partition_locked held, struct vp *vp);
 
 /* The state after a reset, or after INIT (which keeps the ID and the base). */
 void apic_reset(struct vp *vp, bool is_init);
@@ -159,16 +159,16 @@ void apic_get_state(struct vp *vp, bool is_first, uint8_t *state);
 bool apic_state_is_legal(struct vp *vp, bool is_first, const uint8_t *state);
 void apic_set_state(struct vp *vp, bool is_first, const uint8_t *state);
 
-/* ---- hv/apic/ipi.c: between the APICs of a partition, which is locked ---- */
+/* ---- hv/apic/ipi.c: between the APICs of a partition ---- */
 
 /* WHvRequestInterrupt: the two words of WHV_INTERRUPT_CONTROL. E_INVALIDARG. */
-uint32_t apic_request(struct partition *partition, uint64_t low, uint64_t high);
+uint32_t apic_request(struct partition_locked held, uint64_t low, uint64_t high);
 
 /*
  * WHvGetInterruptTargetVpSet: a bit for each VP, WHIT_MAX_VPS bits. E_INVALIDARG;
  * HV_STATUS_OPERATION_DENIED without APICs.
  */
-uint32_t apic_targets(struct partition *partition, uint64_t destination, uint64_t mode,
+uint32_t apic_targets(struct partition_locked held, uint64_t destination, uint64_t mode,
 		      uint64_t bits[4]);
 
 #endif

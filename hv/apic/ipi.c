@@ -265,11 +265,12 @@ void apic_take(struct vp *vp)
 
 /* ---- The client -------------------------------------------------------------------------- */
 
-uint32_t apic_request(struct partition *partition, uint64_t low, uint64_t high)
+uint32_t apic_request(struct partition_locked held, uint64_t low, uint64_t high)
 {
 	const struct message message = { .mode = CONTROL_TYPE(low),
 					 .vector = (uint8_t)(high >> 32),
 					 .is_level = CONTROL_LEVEL(low) };
+	struct partition *const partition = held.partition;
 	const struct address address = client_address(partition, (uint32_t)high, CONTROL_MODE(low));
 
 	if (!partition->properties.apic_mode || !partition->is_set_up)
@@ -290,9 +291,10 @@ uint32_t apic_request(struct partition *partition, uint64_t low, uint64_t high)
 	return RESULT(S_OK);
 }
 
-uint32_t apic_targets(struct partition *partition, uint64_t destination, uint64_t mode,
+uint32_t apic_targets(struct partition_locked held, uint64_t destination, uint64_t mode,
 		      uint64_t bits[4])
 {
+	const struct partition *const partition = held.partition;
 	struct address address;
 
 	if (mode > WHvX64InterruptDestinationModeLogical || destination > ~0u)

@@ -136,20 +136,20 @@ bool apic_write_base(struct vp *vp, uint64_t value)
 
 /* ---- The VP's life ----------------------------------------------------------------------- */
 
-void apic_create(struct vp *vp)
+void apic_create(struct partition_locked held, struct vp *vp)
 {
 	struct apic *const apic = &vp->apic;
 
 	apic->deadline = APIC_NEVER;
-	if (vp->partition->properties.apic_mode == WHvX64LocalApicEmulationModeNone)
+	if (held.partition->properties.apic_mode == WHvX64LocalApicEmulationModeNone)
 		return;
-	if (!virt_pages_take(&vp->partition->pages, &apic->page_spa))
+	if (!virt_pages_take(&held.partition->pages, &apic->page_spa))
 		virt_panic("apic_create: a page is missing");
 	apic->page = virt_ptr(apic->page_spa);
 	apic_reset(vp, false);
 }
 
-void apic_destroy(struct vp *vp)
+void apic_destroy(struct partition_locked held, struct vp *vp)
 {
 	struct apic *const apic = &vp->apic;
 
@@ -157,9 +157,9 @@ void apic_destroy(struct vp *vp)
 		return;
 	virt_apic_set_mode(vp->virt, VIRT_APIC_OFF, SPA(0), SPA(0));
 	memset(apic->page, 0, PAGE_SIZE);
-	virt_pages_give(&vp->partition->pages, apic->page_spa);
+	virt_pages_give(&held.partition->pages, apic->page_spa);
 	apic->page = NULL;
-	gpa_apic_page(vp->partition);
+	gpa_apic_page(held);
 }
 
 void apic_reset(struct vp *vp, bool is_init)

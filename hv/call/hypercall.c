@@ -38,9 +38,9 @@
 
 struct call {
 	struct root *root;
-	struct partition *partition; /* locked; all rows but those with OF_NOTHING */
-	struct vp *vp;		     /* rows with OF_VP and OF_ANY_VP */
-	uint64_t *gpr;		     /* parameters in RCX RDX R8 R9 R10, results to RDX R8 */
+	struct partition_locked held; /* all rows but those with OF_NOTHING */
+	struct vp *vp;		      /* rows with OF_VP and OF_ANY_VP */
+	uint64_t *gpr;		      /* parameters in RCX RDX R8 R9 R10, results to RDX R8 */
 };
 
 enum call_scope {
@@ -69,7 +69,7 @@ static uint32_t call_create_partition(struct call *call)
 
 static uint32_t call_setup_partition(struct call *call)
 {
-	return partition_setup(call->partition, &call->gpr[X86_RDX]);
+	return partition_setup(call->held, &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_delete_partition(struct call *call)
@@ -79,14 +79,14 @@ static uint32_t call_delete_partition(struct call *call)
 
 static uint32_t call_get_property(struct call *call)
 {
-	return property_get(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
-			    call->gpr[X86_R9], &call->gpr[X86_RDX]);
+	return property_get(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+			    &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_set_property(struct call *call)
 {
-	return property_set(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
-			    call->gpr[X86_R9], &call->gpr[X86_RDX]);
+	return property_set(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+			    &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_map_gpa_range(struct call *call)
@@ -95,25 +95,24 @@ static uint32_t call_map_gpa_range(struct call *call)
 
 	if (PAGE_OFFSET(call->gpr[X86_R9]))
 		return RESULT(E_INVALIDARG);
-	return gpa_map(call->partition, &extent, 1, call->gpr[X86_R8], call->gpr[X86_R10],
+	return gpa_map(call->held, &extent, 1, call->gpr[X86_R8], call->gpr[X86_R10],
 		       &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_unmap_gpa_range(struct call *call)
 {
-	return gpa_unmap(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
-			 &call->gpr[X86_RDX]);
+	return gpa_unmap(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_query_dirty(struct call *call)
 {
-	return gpa_query_dirty(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
-			       call->gpr[X86_R9], call->gpr[X86_R10], &call->gpr[X86_RDX]);
+	return gpa_query_dirty(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+			       call->gpr[X86_R10], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_advise_gpa_range(struct call *call)
 {
-	return gpa_advise(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+	return gpa_advise(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
 			  call->gpr[X86_R10], &call->gpr[X86_RDX]);
 }
 
@@ -129,8 +128,8 @@ static uint32_t call_write_gpa_range(struct call *call)
 
 static uint32_t call_protect_gpa_range(struct call *call)
 {
-	return gpa_protect(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
-			   call->gpr[X86_R9], &call->gpr[X86_RDX]);
+	return gpa_protect(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+			   &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_map_gpa_list(struct call *call)
@@ -142,7 +141,7 @@ static uint32_t call_map_gpa_list(struct call *call)
 
 	if (!buffer_read(call->gpr[X86_R8], extents, n * sizeof(extents[0])))
 		return RESULT(E_POINTER);
-	result = gpa_map(call->partition, extents, n, call->gpr[X86_RDX], call->gpr[X86_R10],
+	result = gpa_map(call->held, extents, n, call->gpr[X86_RDX], call->gpr[X86_R10],
 			 &call->gpr[X86_RDX]);
 	return result == RESULT(S_OK) && n < count ? WHIT_S_MORE : result;
 }
@@ -155,13 +154,13 @@ static uint32_t call_translate_gva(struct call *call)
 
 static uint32_t call_create_vp(struct call *call)
 {
-	return vp_create(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
+	return vp_create(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], call->gpr[X86_R9],
 			 &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_delete_vp(struct call *call)
 {
-	vp_destroy(call->vp);
+	vp_destroy(call->held, call->vp);
 	call->vp = NULL;
 	return RESULT(S_OK);
 }
@@ -206,29 +205,29 @@ static uint32_t call_set_registers(struct call *call)
 
 static uint32_t call_reset_partition(struct call *call)
 {
-	return vp_reset_all(call->partition, call->gpr[X86_RDX], &call->gpr[X86_RDX]);
+	return vp_reset_all(call->held, call->gpr[X86_RDX], &call->gpr[X86_RDX]);
 }
 
 static uint32_t call_suspend_time(struct call *call)
 {
-	return time_suspend(call->partition);
+	return time_suspend(call->held);
 }
 
 static uint32_t call_resume_time(struct call *call)
 {
-	return time_resume(call->partition);
+	return time_resume(call->held);
 }
 
 static uint32_t call_request_interrupt(struct call *call)
 {
-	return apic_request(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8]);
+	return apic_request(call->held, call->gpr[X86_RDX], call->gpr[X86_R8]);
 }
 
 static uint32_t call_interrupt_targets(struct call *call)
 {
 	uint64_t bits[WHIT_MAX_VPS / 64];
 	const uint32_t result =
-		apic_targets(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], bits);
+		apic_targets(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], bits);
 
 	if (result != RESULT(S_OK))
 		return result;
@@ -238,7 +237,7 @@ static uint32_t call_interrupt_targets(struct call *call)
 
 static uint32_t call_partition_counters(struct call *call)
 {
-	return counter_get_partition(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8],
+	return counter_get_partition(call->held, call->gpr[X86_RDX], call->gpr[X86_R8],
 				     call->gpr[X86_R9], &call->gpr[X86_RDX]);
 }
 
@@ -261,7 +260,7 @@ static uint32_t call_set_vp_state(struct call *call)
 
 static uint32_t call_set_tsc(struct call *call)
 {
-	return time_set_tsc(call->partition, call->gpr[X86_RDX]);
+	return time_set_tsc(call->held, call->gpr[X86_RDX]);
 }
 
 static uint32_t call_cpuid_output(struct call *call)
@@ -278,8 +277,7 @@ static uint32_t call_version(struct call *call)
 static uint32_t call_lend(struct call *call)
 {
 	uint64_t n_taken;
-	const uint32_t result =
-		lend(call->partition, call->gpr[X86_RDX], call->gpr[X86_R8], &n_taken);
+	const uint32_t result = lend(call->held, call->gpr[X86_RDX], call->gpr[X86_R8], &n_taken);
 
 	if (result == WHIT_S_MORE)
 		call->gpr[X86_RDX] = n_taken;
@@ -376,18 +374,18 @@ static uint32_t call_on_own(const struct row *row, struct call *call)
 	struct vp *const vp = call->vp;
 	uint32_t result;
 
-	if (!owner_claim_call(vp))
+	if (!owner_claim_call(call->held, vp))
 		return RESULT(WHV_E_INVALID_VP_STATE);
 	if (__atomic_load_n(&vp->page->dirty, __ATOMIC_RELAXED))
 		vp_page_absorb(vp);
-	if (gpa_look(&vp->view, gate_turn(&call->partition->gate)))
+	if (gpa_look(&vp->view, gate_turn(&call->held.partition->gate)))
 		virt_renew(vp->virt);
 	result = row->function(call);
 	if (!call->vp)
 		return result; /* the VP is gone */
 	if (vp->apic.page_is_due) {
 		vp->apic.page_is_due = false;
-		gpa_apic_page(call->partition);
+		gpa_apic_page(call->held);
 	}
 	owner_release(vp);
 	return result;
@@ -399,16 +397,16 @@ static uint32_t call_in_partition(const struct row *row, struct call *call)
 	const enum call_scope scope = row->scope;
 	uint32_t result = RESULT(WHV_E_VP_DOES_NOT_EXIST);
 
-	call->partition = partition_take(call->root, call->gpr[X86_RCX]);
-	if (!call->partition)
+	call->held = partition_take(call->root, call->gpr[X86_RCX]);
+	if (!call->held.partition)
 		return RESULT(E_INVALIDARG);
 	if (scope > OF_PARTITION)
-		call->vp = partition_vp(call->partition, call->gpr[X86_RDX]);
+		call->vp = partition_vp(call->held.partition, call->gpr[X86_RDX]);
 	if (scope == OF_VP && call->vp)
 		result = call_on_own(row, call);
 	else if (scope == OF_PARTITION || call->vp)
 		result = row->function(call);
-	partition_drop(call->partition);
+	partition_unlock(call->held);
 	return result;
 }
 

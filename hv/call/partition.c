@@ -33,43 +33,42 @@ static bool is_dying(const struct partition *partition)
 }
 
 /* One try to take the lock. False: somebody has it. A partition that is dying is as none. */
-static bool try_to_take(struct root *root, uint64_t handle, struct partition **partition)
+static bool try_to_take(struct root *root, uint64_t handle, struct partition_locked *held)
 {
-	*partition = handle_look(root, handle);
-	if (!*partition)
+	struct partition *const partition = handle_look(root, handle);
+
+	*held = (struct partition_locked) { NULL };
+	if (!partition)
 		return true;
-	if (!lock_try(&(*partition)->lock))
+	*held = partition_try_lock(partition);
+	if (!held->partition)
 		return false;
-	if (is_dying(*partition)) {
-		lock_drop(&(*partition)->lock);
-		*partition = NULL;
+	if (is_dying(partition)) {
+		partition_unlock(*held);
+		*held = (struct partition_locked) { NULL };
 	}
 	return true;
 }
 
 /* Between two tries nothing is looked at: who holds the lock may wait for that. */
-struct partition *partition_take(struct root *root, uint64_t handle)
+struct partition_locked partition_take(struct root *root, uint64_t handle)
 {
-	struct partition *partition;
+	struct partition_locked held;
 	bool is_over;
 
 	for (;;) {
-		is_over = try_to_take(root, handle, &partition);
+		is_over = try_to_take(root, handle, &held);
 		handle_done(root);
 		if (is_over)
-			return partition;
+			return held;
 		__builtin_ia32_pause();
 	}
-}
-
-void partition_drop(struct partition *partition)
-{
-	lock_drop(&partition->lock);
 }
 
 uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken)
 {
 	struct partition *partition = virt_ptr(SPA(first));
+	struct partition_locked held;
 	uint32_t status;
 	uint64_t n;
 
@@ -82,23 +81,26 @@ uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, ui
 		*n_taken = n;
 	else if (status != RESULT(S_OK))
 		return status;
+	lock_set_rank(&partition->lock, LOCK_PARTITION);
+	held = partition_lock(partition); /* nobody can find it yet */
 	for (uint64_t i = n; --i;)
 		virt_pages_give(&partition->pages, SPA(first + (i << PAGE_SHIFT)));
-	lend_note(partition, first, n);
+	lend_note(held, first, n);
 	property_init(&partition->properties);
 	partition->gate.turn = GATE_FIRST_TURN;
-	lock_set_rank(&partition->lock, LOCK_PARTITION);
 	lock_take(&hv.lock);
 	partition->handle = handle_new(SPA(first));
 	*result = partition->handle;
 	frames_mark(SPA(first), FRAME_PARTITION);
 	hv.stats.partitions++;
 	lock_drop(&hv.lock);
+	partition_unlock(held);
 	return status;
 }
 
-uint32_t partition_setup(struct partition *partition, uint64_t *needed)
+uint32_t partition_setup(struct partition_locked held, uint64_t *needed)
 {
+	struct partition *const partition = held.partition;
 	bool has_access;
 	uint32_t error;
 
@@ -107,34 +109,34 @@ uint32_t partition_setup(struct partition *partition, uint64_t *needed)
 	if (!partition->properties.processor_count)
 		return RESULT(WHV_E_INVALID_PARTITION_CONFIG);
 	has_access = partition->properties.apic_mode && virt_machine.apic & VIRT_APIC_PAGE;
-	error = partition_want(partition, 1 + (has_access ? APIC_ACCESS_PAGES : 0), needed);
+	error = partition_want(held, 1 + (has_access ? APIC_ACCESS_PAGES : 0), needed);
 	if (error != RESULT(S_OK))
 		return error;
 	if (!virt_space_create(&partition->space, &partition->pages))
 		virt_panic("partition_setup: no space out of a page");
 	model_build(partition);
-	time_begin(partition);
+	time_begin(held);
 	if (has_access && virt_pages_take(&partition->pages, &partition->apic_access))
-		gpa_apic_page(partition);
+		gpa_apic_page(held);
 	partition->is_set_up = true;
 	return RESULT(S_OK);
 }
 
 /* A VP that runs is sent out of Run, and is deleted by a later step. */
-static bool delete_vps(struct partition *partition, unsigned int *budget)
+static bool delete_vps(struct partition_locked held, unsigned int *budget)
 {
 	bool are_gone = true;
 
 	for (uint32_t i = 0; i < WHIT_MAX_VPS; i++) {
-		struct vp *const vp = partition->vps[i];
+		struct vp *const vp = held.partition->vps[i];
 
 		if (!vp)
 			continue;
 		if (*budget < DELETE_VP_BUDGET)
 			return false;
 		*budget -= DELETE_VP_BUDGET;
-		if (owner_claim_call(vp)) {
-			vp_destroy(vp);
+		if (owner_claim_call(held, vp)) {
+			vp_destroy(held, vp);
 		} else {
 			vp_cancel(vp);
 			are_gone = false;
@@ -143,11 +145,13 @@ static bool delete_vps(struct partition *partition, unsigned int *budget)
 	return are_gone;
 }
 
-static bool delete_space(struct partition *partition, unsigned int *budget)
+static bool delete_space(struct partition_locked held, unsigned int *budget)
 {
+	struct partition *const partition = held.partition;
+
 	if (!partition->is_set_up)
 		return true;
-	if (!gpa_clear(partition, budget))
+	if (!gpa_clear(held, budget))
 		return false;
 	virt_space_destroy(&partition->space);
 	if (partition->apic_access.a) {
@@ -160,38 +164,38 @@ static bool delete_space(struct partition *partition, unsigned int *budget)
 }
 
 /* One step; true when only the partition's own pages are left. */
-static bool delete_step(struct partition *partition)
+static bool delete_step(struct partition_locked held)
 {
 	unsigned int budget = DELETE_BUDGET;
 
-	if (!delete_vps(partition, &budget) || !delete_space(partition, &budget))
+	if (!delete_vps(held, &budget) || !delete_space(held, &budget))
 		return false;
-	property_destroy(partition);
-	return lend_return(partition, &budget);
+	property_destroy(held);
+	return lend_return(held, &budget);
 }
 
 uint32_t partition_delete(struct root *root, uint64_t handle)
 {
-	struct partition *partition = handle_look(root, handle);
-	bool is_locked = false;
+	struct partition *const partition = handle_look(root, handle);
+	struct partition_locked held = { NULL };
 
 	if (partition) {
 		__atomic_store_n(&partition->is_dying, true, __ATOMIC_RELAXED);
-		is_locked = lock_try(&partition->lock);
+		held = partition_try_lock(partition);
 	}
 	handle_done(root);
 	if (!partition)
 		return RESULT(E_INVALIDARG);
-	if (!is_locked)
+	if (!held.partition)
 		return WHIT_S_AGAIN;
-	if (!delete_step(partition)) {
-		partition_drop(partition);
+	if (!delete_step(held)) {
+		partition_unlock(held);
 		return WHIT_S_AGAIN;
 	}
-	handle_end(partition);
+	handle_end(held);
 	lock_take(&hv.lock);
 	lock_end(&partition->lock);
-	lend_return_own(partition);
+	lend_return_own(held);
 	hv.stats.partitions--;
 	lock_drop(&hv.lock);
 	return RESULT(S_OK);

@@ -6,9 +6,8 @@
 #include "hv/hv.h"
 #include "hv/partition.h"
 
-/* The partition of a handle, locked; NULL if there is none. */
-struct partition *partition_take(struct root *root, uint64_t handle);
-void partition_drop(struct partition *partition);
+/* The partition of a handle, until partition_unlock(). NULL: there is none. */
+struct partition_locked partition_take(struct root *root, uint64_t handle);
 
 /*
  * *vp for Run, with S_OK: this processor owns it until owner_release(). Else why not, as for every
@@ -26,7 +25,7 @@ uint32_t partition_take_vp(struct root *root, struct partition *partition, uint6
 uint32_t partition_create(uint64_t first, uint64_t n_pages, uint64_t *result, uint64_t *n_taken);
 
 /* WHvSetupPartition; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
-uint32_t partition_setup(struct partition *partition, uint64_t *needed);
+uint32_t partition_setup(struct partition_locked held, uint64_t *needed);
 
 /*
  * WHvDeletePartition: one bounded step of it. WHIT_S_AGAIN until it is done, which cannot be while

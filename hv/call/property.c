@@ -199,10 +199,10 @@ static uint64_t wide(const struct partition *partition, uint64_t code, struct ba
 	}
 }
 
-static uint32_t set_wide(struct partition *partition, uint64_t code, uint64_t size, uint64_t buffer,
-			 uint64_t n_bytes)
+static uint32_t set_wide(struct partition_locked held, uint64_t code, uint64_t size,
+			 uint64_t buffer, uint64_t n_bytes)
 {
-	struct properties *const properties = &partition->properties;
+	struct properties *const properties = &held.partition->properties;
 	struct banks value = { 0 };
 	uint64_t time;
 
@@ -212,7 +212,7 @@ static uint32_t set_wide(struct partition *partition, uint64_t code, uint64_t si
 		return RESULT(E_POINTER);
 	if (code == P(ReferenceTime)) {
 		memcpy(&time, &value, sizeof(time));
-		time_set_reference(partition, time);
+		time_set_reference(held, time);
 		return RESULT(S_OK);
 	}
 	if (value.reserved)
@@ -334,31 +334,32 @@ static void clear(struct property_lists *lists, uint32_t code)
 	}
 }
 
-static void give_back(struct partition *partition, struct property_lists *lists)
+static void give_back(struct partition_locked held, struct property_lists *lists)
 {
 	memset(lists, 0, PAGE_SIZE);
-	virt_pages_give(&partition->pages, SPA((uintptr_t)lists - virt_direct_base));
+	virt_pages_give(&held.partition->pages, SPA((uintptr_t)lists - virt_direct_base));
 }
 
-void property_destroy(struct partition *partition)
+void property_destroy(struct partition_locked held)
 {
-	if (partition->lists)
-		give_back(partition, partition->lists);
-	partition->lists = NULL;
+	if (held.partition->lists)
+		give_back(held, held.partition->lists);
+	held.partition->lists = NULL;
 }
 
 /* Into a page of its own, which takes the place of the one before if every entry is good. */
-static uint32_t set_list(struct partition *partition, const struct list *list, uint64_t buffer,
+static uint32_t set_list(struct partition_locked held, const struct list *list, uint64_t buffer,
 			 uint64_t n_bytes, uint64_t *needed)
 {
 	uint64_t entry[sizeof(WHV_X64_CPUID_RESULT2) / sizeof(uint64_t)];
+	struct partition *const partition = held.partition;
 	uint32_t result = RESULT(S_OK);
 	struct property_lists *lists;
 	spa_t page;
 
 	if (n_bytes % list->size || n_bytes / list->size > list->most)
 		return RESULT(E_INVALIDARG);
-	result = partition_want(partition, 1, needed);
+	result = partition_want(held, 1, needed);
 	if (result != RESULT(S_OK))
 		return result;
 	if (!virt_pages_take(&partition->pages, &page))
@@ -374,17 +375,17 @@ static uint32_t set_list(struct partition *partition, const struct list *list, u
 			result = RESULT(E_INVALIDARG);
 	}
 	if (result == RESULT(S_OK)) {
-		property_destroy(partition);
+		property_destroy(held);
 		partition->lists = lists;
 	} else {
-		give_back(partition, lists);
+		give_back(held, lists);
 	}
 	return result;
 }
 
 /* ---- The calls --------------------------------------------------------------------------- */
 
-uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t buffer,
+uint32_t property_get(struct partition_locked held, uint64_t code, uint64_t buffer,
 		      uint64_t n_bytes, uint64_t *written)
 {
 	const struct property *const row = find(code);
@@ -394,11 +395,11 @@ uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t
 	if (find_list(code))
 		return RESULT(HRESULT_FROM_WIN32(ERROR_NOT_SUPPORTED));
 	if (row) {
-		word = scalar(&partition->properties, row);
+		word = scalar(&held.partition->properties, row);
 		memcpy(&value, &word, sizeof(word));
 		size = row->size;
 	} else {
-		size = wide(partition, code, &value);
+		size = wide(held.partition, code, &value);
 	}
 	if (!size)
 		return RESULT(WHV_E_UNKNOWN_PROPERTY);
@@ -412,9 +413,10 @@ uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t
 	return RESULT(S_OK);
 }
 
-uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer, uint64_t n_bytes,
-		      uint64_t *needed)
+uint32_t property_set(struct partition_locked held, uint64_t code, uint64_t buffer,
+		      uint64_t n_bytes, uint64_t *needed)
 {
+	struct partition *const partition = held.partition;
 	const struct property *const row = find(code);
 	const struct list *const list = find_list(code);
 	struct banks value;
@@ -426,17 +428,17 @@ uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffe
 		return RESULT(WHV_E_UNKNOWN_PROPERTY);
 	if (partition->is_set_up && !is_late)
 		return RESULT(E_INVALIDARG);
-	gpa_close(partition); /* VPs that run read properties, and their intercepts change */
+	gpa_close(held); /* VPs that run read properties, and their intercepts change */
 	if (row)
 		result = set_scalar(&partition->properties, row, buffer, n_bytes);
 	else if (list)
-		result = set_list(partition, list, buffer, n_bytes, needed);
+		result = set_list(held, list, buffer, n_bytes, needed);
 	else
-		result = set_wide(partition, code, size, buffer, n_bytes);
+		result = set_wide(held, code, size, buffer, n_bytes);
 	for (uint32_t i = 0; result == RESULT(S_OK) && i < partition->properties.processor_count;
 	     i++)
 		if (partition->vps[i])
-			vp_configure(partition->vps[i]);
-	gpa_open(partition);
+			vp_configure(held, partition->vps[i]);
+	gpa_open(held);
 	return result;
 }

@@ -6,18 +6,18 @@
 #include "hv/partition.h"
 
 /* WHvGetPartitionProperty; *written also with WHV_E_INSUFFICIENT_BUFFER: what it takes. */
-uint32_t property_get(const struct partition *partition, uint64_t code, uint64_t buffer,
+uint32_t property_get(struct partition_locked held, uint64_t code, uint64_t buffer,
 		      uint64_t n_bytes, uint64_t *written);
 
 /* WHvSetPartitionProperty; *needed is written with WHIT_E_INSUFFICIENT_MEMORY. */
-uint32_t property_set(struct partition *partition, uint64_t code, uint64_t buffer, uint64_t n_bytes,
-		      uint64_t *needed);
+uint32_t property_set(struct partition_locked held, uint64_t code, uint64_t buffer,
+		      uint64_t n_bytes, uint64_t *needed);
 
 /*
  * Set the properties of a new partition; and give the page of a partition's lists back to its free
  * pages.
  */
 void property_init(struct properties *properties);
-void property_destroy(struct partition *partition);
+void property_destroy(struct partition_locked held);
 
 #endif

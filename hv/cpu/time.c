@@ -27,39 +27,40 @@ uint64_t time_units(uint64_t ticks)
 	return ticks / hz * UNITS_PER_SECOND + ticks % hz * UNITS_PER_SECOND / hz;
 }
 
-void time_begin(struct partition *partition)
+void time_begin(struct partition_locked held)
 {
-	partition->time_start = virt_tsc();
-	partition->tsc_offset = 0 - partition->time_start;
+	held.partition->time_start = virt_tsc();
+	held.partition->tsc_offset = 0 - held.partition->time_start;
 }
 
-void time_stop(struct partition *partition)
+void time_stop(struct partition_locked held)
 {
-	if (!partition->time_stopped)
-		partition->time_stopped = virt_tsc();
+	if (!held.partition->time_stopped)
+		held.partition->time_stopped = virt_tsc();
 }
 
-uint32_t time_suspend(struct partition *partition)
+uint32_t time_suspend(struct partition_locked held)
 {
-	if (!partition->is_set_up)
+	if (!held.partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	if (!gpa_close_at_rest(partition))
+	if (!gpa_close_at_rest(held))
 		return RESULT(WHV_E_INVALID_VP_STATE);
-	time_stop(partition);
-	gpa_open(partition);
+	time_stop(held);
+	gpa_open(held);
 	return RESULT(S_OK);
 }
 
 /* VPs that run are all at the beginning of Run, for they let the time go on first of all. */
-uint32_t time_resume(struct partition *partition)
+uint32_t time_resume(struct partition_locked held)
 {
+	struct partition *const partition = held.partition;
 	uint64_t delta;
 
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	if (!partition->time_stopped)
 		return RESULT(S_OK);
-	gpa_close(partition);
+	gpa_close(held);
 	delta = virt_tsc() - partition->time_stopped;
 	partition->time_stopped = 0;
 	partition->time_start += delta;
@@ -72,21 +73,23 @@ uint32_t time_resume(struct partition *partition)
 		virt_set(vp->virt, VIRT_TSC_OFFSET, virt_get(vp->virt, VIRT_TSC_OFFSET) - delta);
 		apic_move_time(vp, delta);
 	}
-	gpa_open(partition);
+	gpa_open(held);
 	return RESULT(S_OK);
 }
 
-uint32_t time_set_tsc(struct partition *partition, uint64_t value)
+uint32_t time_set_tsc(struct partition_locked held, uint64_t value)
 {
+	struct partition *const partition = held.partition;
+
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	if (!gpa_close_at_rest(partition))
+	if (!gpa_close_at_rest(held))
 		return RESULT(WHV_E_INVALID_VP_STATE);
 	partition->tsc_offset = value - time_now(partition);
 	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
 		if (partition->vps[i])
 			time_put_offset(partition->vps[i], partition->tsc_offset);
-	gpa_open(partition);
+	gpa_open(held);
 	return RESULT(S_OK);
 }
 
@@ -97,11 +100,11 @@ uint64_t time_reference(const struct partition *partition)
 	return partition->reference + time_units(time_now(partition) - partition->time_start);
 }
 
-void time_set_reference(struct partition *partition, uint64_t value)
+void time_set_reference(struct partition_locked held, uint64_t value)
 {
-	partition->reference = value;
-	if (partition->is_set_up)
-		partition->time_start = time_now(partition);
+	held.partition->reference = value;
+	if (held.partition->is_set_up)
+		held.partition->time_start = time_now(held.partition);
 }
 
 /* ---- The root's -------------------------------------------------------------------------- */

@@ -2,8 +2,8 @@
 /*
  * A partition's time: the host's TSC, less the time for which it stood still.
  * WHvSuspendPartitionTime stops it; a Run or WHvResumePartitionTime lets it go on where it stood,
- * so that no VP sees the gap. The deadlines of the APICs' timers move along. The partition is
- * locked, and the caller's VP, if one runs, is outside the gate.
+ * so that no VP sees the gap. The deadlines of the APICs' timers move along. The caller's
+ * VP, if one runs, is outside the gate.
  */
 #ifndef HV_TIME_H
 #define HV_TIME_H
@@ -44,26 +44,26 @@ bool time_move_root(struct root *root, uint64_t delta);
 uint64_t time_units(uint64_t ticks);
 
 /* With the set-up: the TSC that every VP is created with begins at 0. */
-void time_begin(struct partition *partition);
+void time_begin(struct partition_locked held);
 
 /*
  * WHvSuspendPartitionTime, WHvResumePartitionTime; suspending twice is once. WHIT_E_INVALID_STATE
  * before the set-up, WHV_E_INVALID_VP_STATE if a VP runs, whose time goes on. time_stop(): the same
  * with the gate closed, and no VP running.
  */
-void time_stop(struct partition *partition);
-uint32_t time_suspend(struct partition *partition);
-uint32_t time_resume(struct partition *partition);
+void time_stop(struct partition_locked held);
+uint32_t time_suspend(struct partition_locked held);
+uint32_t time_resume(struct partition_locked held);
 
 /*
  * WHIT_CALL_SET_TSC: of all VPs, those still to be created too. WHIT_E_INVALID_STATE before the
  * set-up, WHV_E_INVALID_VP_STATE if a VP runs.
  */
-uint32_t time_set_tsc(struct partition *partition, uint64_t value);
+uint32_t time_set_tsc(struct partition_locked held, uint64_t value);
 
 /* WHvPartitionPropertyCodeReferenceTime: 100 ns since the set-up, or since what was set. */
 uint64_t time_reference(const struct partition *partition);
-void time_set_reference(struct partition *partition, uint64_t value);
+void time_set_reference(struct partition_locked held, uint64_t value);
 
 /*
  * A VP's TSC: what RDTSC gives. time_put_tsc() and time_put_offset() are the client's; the others

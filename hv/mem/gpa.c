@@ -66,17 +66,19 @@ struct gpa_page gpa_find_page(struct gpa_view *view, gpa_t gpa)
 
 /* ---- The gate ---------------------------------------------------------------------------- */
 
-void gpa_close(struct partition *partition)
+void gpa_close(struct partition_locked held)
 {
+	struct partition *const partition = held.partition;
+
 	gate_close(&partition->gate);
 	for (uint32_t i = 0; i < partition->properties.processor_count; i++)
 		if (partition->vps[i])
 			gate_expel(&partition->vps[i]->inside, owner_cpu(partition->vps[i]));
 }
 
-void gpa_open(struct partition *partition)
+void gpa_open(struct partition_locked held)
 {
-	gate_open(&partition->gate);
+	gate_open(&held.partition->gate);
 }
 
 /* Good as long as the gate is closed. */
@@ -88,12 +90,12 @@ static bool has_runner(const struct partition *partition)
 	return false;
 }
 
-bool gpa_close_at_rest(struct partition *partition)
+bool gpa_close_at_rest(struct partition_locked held)
 {
-	gpa_close(partition);
-	if (!has_runner(partition))
+	gpa_close(held);
+	if (!has_runner(held.partition))
 		return true;
-	gpa_open(partition);
+	gpa_open(held);
 	return false;
 }
 
@@ -297,29 +299,29 @@ static bool is_access(const struct partition *partition, spa_t spa)
 }
 
 /* A leaf that there is, or is no more. */
-static void use(struct partition *partition, spa_t spa, unsigned int level)
+static void use(struct partition_locked held, spa_t spa, unsigned int level)
 {
-	if (is_access(partition, spa))
+	if (is_access(held.partition, spa))
 		return;
 	frames_map(spa, level);
-	partition->mapped_pages[level - LEVEL_4K]++;
+	held.partition->mapped_pages[level - LEVEL_4K]++;
 }
 
-static void unuse(struct partition *partition, spa_t spa, unsigned int level)
+static void unuse(struct partition_locked held, spa_t spa, unsigned int level)
 {
-	if (is_access(partition, spa))
+	if (is_access(held.partition, spa))
 		return;
 	frames_unmap(spa, level);
-	partition->mapped_pages[level - LEVEL_4K]--;
+	held.partition->mapped_pages[level - LEVEL_4K]--;
 }
 
 /* A leaf gives way to smaller ones, down to `level`, but for the one at gpa. */
-static void split_uses(struct partition *partition, const struct virt_leaf *leaf, uint64_t gpa,
+static void split_uses(struct partition_locked held, const struct virt_leaf *leaf, uint64_t gpa,
 		       unsigned int level)
 {
 	const uint64_t offset = gpa & (LEVEL_SIZE(leaf->level) - 1);
 
-	unuse(partition, leaf->spa, leaf->level);
+	unuse(held, leaf->spa, leaf->level);
 	for (unsigned int l = leaf->level - 1u; l >= level; l--) {
 		const uint64_t parent = leaf->spa.a + (offset & ~(LEVEL_SIZE(l + 1) - 1));
 		const uint64_t without = leaf->spa.a + (offset & ~(LEVEL_SIZE(l) - 1));
@@ -328,29 +330,29 @@ static void split_uses(struct partition *partition, const struct virt_leaf *leaf
 			const uint64_t block = parent + i * LEVEL_SIZE(l);
 
 			if (block != without)
-				use(partition, SPA(block), l);
+				use(held, SPA(block), l);
 		}
 	}
 }
 
 /* Take back the uses of all that stands in a block of the space; true if anything did. */
-static __attribute__((noinline)) bool drop_uses(struct partition *partition, uint64_t gpa,
+static __attribute__((noinline)) bool drop_uses(struct partition_locked held, uint64_t gpa,
 						unsigned int level)
 {
 	const uint64_t end = gpa + LEVEL_SIZE(level);
 	bool found = false;
 
 	for (uint64_t at = gpa; at < end;) {
-		const struct virt_leaf here = virt_space_lookup(&partition->space, GPA(at));
+		const struct virt_leaf here = virt_space_lookup(&held.partition->space, GPA(at));
 
 		found |= here.rights != 0;
 		if (here.level > level) {
 			if (here.rights)
-				split_uses(partition, &here, gpa, level);
+				split_uses(held, &here, gpa, level);
 			break;
 		}
 		if (here.rights)
-			unuse(partition, here.spa, here.level);
+			unuse(held, here.spa, here.level);
 		at += LEVEL_SIZE(here.level);
 	}
 	return found;
@@ -360,18 +362,19 @@ static __attribute__((noinline)) bool drop_uses(struct partition *partition, uin
  * Put a leaf, or a hole, in the place of what stands there (`here` is at gpa); true if something did.
  * Pages were planned.
  */
-static ALWAYS_INLINE bool replace(struct partition *partition, uint64_t gpa, struct virt_leaf here,
+static ALWAYS_INLINE bool replace(struct partition_locked held, uint64_t gpa, struct virt_leaf here,
 				  struct virt_leaf leaf)
 {
 	const unsigned int level = leaf.level;
 	const bool is_hole = !here.rights && here.level >= level;
-	const bool found = !is_hole && drop_uses(partition, gpa, level);
+	const bool found = !is_hole && drop_uses(held, gpa, level);
 
-	if (!virt_space_set(&partition->space, GPA(gpa), level, leaf))
+	if (!virt_space_set(&held.partition->space, GPA(gpa), level, leaf))
 		virt_panic("gpa: %llu pages do not suffice at %llx",
-			   (unsigned long long)partition->pages.count, (unsigned long long)gpa);
+			   (unsigned long long)held.partition->pages.count,
+			   (unsigned long long)gpa);
 	if (leaf.rights)
-		use(partition, leaf.spa, level);
+		use(held, leaf.spa, level);
 	return found;
 }
 
@@ -402,23 +405,24 @@ static bool apic_page_is(const struct partition *partition, struct virt_leaf *he
 }
 
 /* The gate is closed. */
-static void set_apic_page(struct partition *partition)
+static void set_apic_page(struct partition_locked held)
 {
 	struct virt_leaf here, wanted;
 
-	if (!apic_page_is(partition, &here, &wanted))
-		(void)replace(partition, APIC_PAGE, here, wanted);
+	if (!apic_page_is(held.partition, &here, &wanted))
+		(void)replace(held, APIC_PAGE, here, wanted);
 }
 
-void gpa_apic_page(struct partition *partition)
+/* Out of line: it has many callers, and mostly nothing is to be done. */
+__attribute__((noinline)) void gpa_apic_page(struct partition_locked held)
 {
 	struct virt_leaf here, wanted;
 
-	if (apic_page_is(partition, &here, &wanted))
+	if (apic_page_is(held.partition, &here, &wanted))
 		return;
-	gpa_close(partition);
-	set_apic_page(partition);
-	gpa_open(partition);
+	gpa_close(held);
+	set_apic_page(held);
+	gpa_open(held);
 }
 
 /* ---- The calls --------------------------------------------------------------------------- */
@@ -461,14 +465,15 @@ struct sources {
 static const struct sources no_sources;
 
 /* Every leaf of [gpa, gpa + n_bytes) is gone: the table of a GiB that ends at `at` can go too. */
-static void fold_table(struct partition *partition, uint64_t gpa, uint64_t at)
+static void fold_table(struct partition_locked held, uint64_t gpa, uint64_t at)
 {
+	struct virt_space *const space = &held.partition->space;
 	const uint64_t size = LEVEL_SIZE(LEVEL_1G);
 
 	if (at & (size - 1) || at - gpa < size || virt_machine.max_leaf_level < LEVEL_1G)
 		return;
-	if (virt_space_lookup(&partition->space, GPA(at - size)).level < LEVEL_1G)
-		(void)virt_space_set(&partition->space, GPA(at - size), LEVEL_1G,
+	if (virt_space_lookup(space, GPA(at - size)).level < LEVEL_1G)
+		(void)virt_space_set(space, GPA(at - size), LEVEL_1G,
 				     (struct virt_leaf) { .rights = 0 });
 }
 
@@ -483,32 +488,33 @@ static bool are_sources_legal(const struct sources *sources)
 }
 
 /* What has been planned. Under hv.lock, with the gate closed if the plan removes something. */
-static ALWAYS_INLINE void change_range(struct partition *partition, struct range range,
+static ALWAYS_INLINE void change_range(struct partition_locked held, struct range range,
 				       const struct plan *plan)
 {
+	struct partition *const partition = held.partition;
 	struct step step;
 
 	if (range.rights & VIRT_TRACKED)
-		gpa_track(partition);
+		gpa_track(held);
 	if (range.extents && partition->gpa_end < range.gpa + range.n_bytes)
 		partition->gpa_end = range.gpa + range.n_bytes;
 	while (range.done < plan->n_bytes) {
 		find_step(partition, &range, &step);
 		if (step.kind == STEP_LEAF)
-			replace(partition, step.gpa, step.here, step.leaf);
+			replace(held, step.gpa, step.here, step.leaf);
 		advance(&range, &step);
 		if (!range.rights)
-			fold_table(partition, range.gpa, range.gpa + range.done);
+			fold_table(held, range.gpa, range.gpa + range.done);
 	}
 	if (!is_protect(&range) && meets_apic(partition, range.gpa, plan->n_bytes))
-		set_apic_page(partition);
+		set_apic_page(held);
 }
 
 /*
  * The whole call, or an error and nothing. What only fills holes is done while VPs run. Else they are
  * out of the guest from before the first change until the books say that the memory is free.
  */
-static ALWAYS_INLINE uint32_t do_plan(struct partition *partition, const struct range *range,
+static ALWAYS_INLINE uint32_t do_plan(struct partition_locked held, const struct range *range,
 				      const struct plan *plan, const struct sources *sources,
 				      uint64_t *result)
 {
@@ -517,22 +523,22 @@ static ALWAYS_INLINE uint32_t do_plan(struct partition *partition, const struct 
 
 	lock_take(&hv.lock);
 	is_legal = are_sources_legal(sources);
-	error = is_legal ? partition_want(partition, plan->n_tables, result) : RESULT(E_INVALIDARG);
+	error = is_legal ? partition_want(held, plan->n_tables, result) : RESULT(E_INVALIDARG);
 	if (error == RESULT(S_OK) && !plan->removes) {
-		change_range(partition, *range, plan);
-		gate_note(&partition->gate);
+		change_range(held, *range, plan);
+		gate_note(&held.partition->gate);
 	}
 	lock_drop(&hv.lock);
 	if (error != RESULT(S_OK))
 		return error;
 	if (plan->removes) {
-		gpa_close(partition);
+		gpa_close(held);
 		lock_take(&hv.lock);
 		is_legal = are_sources_legal(sources); /* still */
 		if (is_legal)
-			change_range(partition, *range, plan);
+			change_range(held, *range, plan);
 		lock_drop(&hv.lock);
-		gpa_open(partition);
+		gpa_open(held);
 		if (!is_legal)
 			return RESULT(E_INVALIDARG);
 	}
@@ -540,7 +546,7 @@ static ALWAYS_INLINE uint32_t do_plan(struct partition *partition, const struct 
 	return plan->n_bytes == range->n_bytes ? RESULT(S_OK) : WHIT_S_MORE;
 }
 
-uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
+uint32_t gpa_map(struct partition_locked held, const struct whit_extent *extents, unsigned int n,
 		 uint64_t gpa, uint64_t flags, uint64_t *result)
 {
 	const struct range range = { gpa, bytes_of(extents, n), flags, .extents = extents };
@@ -549,10 +555,10 @@ uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents,
 
 	if (!gpa_is_legal_range(gpa, range.n_bytes) || !are_legal_flags(flags))
 		return RESULT(E_INVALIDARG);
-	if (!partition->is_set_up)
+	if (!held.partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	(void)plan_range(&plan, partition, range);
-	return do_plan(partition, &range, &plan, &sources, result);
+	(void)plan_range(&plan, held.partition, range);
+	return do_plan(held, &range, &plan, &sources, result);
 }
 
 /* Looks on behind what one call does: holes are found before anything has changed. */
@@ -572,7 +578,7 @@ static bool has_hole(const struct partition *partition, const struct range *rang
 	return false;
 }
 
-uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
+uint32_t gpa_protect(struct partition_locked held, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
 		     uint64_t *result)
 {
 	const struct range range = { gpa, n_bytes, flags, .extents = NULL };
@@ -580,29 +586,30 @@ uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes
 
 	if (!gpa_is_legal_range(gpa, n_bytes) || !are_legal_flags(flags))
 		return RESULT(E_INVALIDARG);
-	if (!partition->is_set_up)
+	if (!held.partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	if (!plan_range(&plan, partition, range) || has_hole(partition, &range, &plan))
+	if (!plan_range(&plan, held.partition, range) || has_hole(held.partition, &range, &plan))
 		return RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
-	return do_plan(partition, &range, &plan, &no_sources, result);
+	return do_plan(held, &range, &plan, &no_sources, result);
 }
 
-uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t *result)
+uint32_t gpa_unmap(struct partition_locked held, uint64_t gpa, uint64_t n_bytes, uint64_t *result)
 {
 	const struct range range = { gpa, n_bytes, .rights = 0, .extents = NULL };
 	struct plan plan = { 0 };
 
 	if (!gpa_is_legal_range(gpa, n_bytes))
 		return RESULT(E_INVALIDARG);
-	if (!partition->is_set_up)
+	if (!held.partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	(void)plan_range(&plan, partition, range);
-	return do_plan(partition, &range, &plan, &no_sources, result);
+	(void)plan_range(&plan, held.partition, range);
+	return do_plan(held, &range, &plan, &no_sources, result);
 }
 
-bool gpa_clear(struct partition *partition, unsigned int *budget)
+bool gpa_clear(struct partition_locked held, unsigned int *budget)
 {
 	const struct virt_leaf hole = { .rights = 0 };
+	struct partition *const partition = held.partition;
 	struct virt_space *space = &partition->space;
 
 	lock_take(&hv.lock);
@@ -613,7 +620,7 @@ bool gpa_clear(struct partition *partition, unsigned int *budget)
 
 		--*budget;
 		if (here.rights)
-			unuse(partition, here.spa, here.level);
+			unuse(held, here.spa, here.level);
 		next = (at | (LEVEL_SIZE(here.level) - 1)) + 1;
 		partition->gpa_cursor = next;
 		/* Behind each block its table goes, so that few are left for the end. */

@@ -53,51 +53,50 @@ static inline struct gpa_page gpa_page(struct gpa_view *view, gpa_t gpa)
 /*
  * WHvMapGpaRange, from a list: the root's memory of n extents, one behind the other, at gpa, in
  * leaves as large as both sides' alignment allows, in place of what stood there. flags:
- * WHV_MAP_GPA_RANGE_FLAGS. The partition is locked. *result is written with
+ * WHV_MAP_GPA_RANGE_FLAGS. *result is written with
  *   S_OK, WHIT_S_MORE           the bytes done (a call does a bounded amount of work)
  *   WHIT_E_INSUFFICIENT_MEMORY  the pages to lend at least
  * and nothing has changed with any error.
  */
-uint32_t gpa_map(struct partition *partition, const struct whit_extent *extents, unsigned int n,
+uint32_t gpa_map(struct partition_locked held, const struct whit_extent *extents, unsigned int n,
 		 uint64_t gpa, uint64_t flags, uint64_t *result);
 
 /*
  * WHIT_CALL_PROTECT_GPA_RANGE: other flags for what is mapped, in the same way.
  * WHV_E_GPA_RANGE_NOT_FOUND if a part of the range is a hole.
  */
-uint32_t gpa_protect(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
+uint32_t gpa_protect(struct partition_locked held, uint64_t gpa, uint64_t n_bytes, uint64_t flags,
 		     uint64_t *result);
 
 /* WHvUnmapGpaRange, in the same way. Holes in the range are no error. */
-uint32_t gpa_unmap(struct partition *partition, uint64_t gpa, uint64_t n_bytes, uint64_t *result);
+uint32_t gpa_unmap(struct partition_locked held, uint64_t gpa, uint64_t n_bytes, uint64_t *result);
 
 /* Whole pages, below the end of the space, and not none. */
 bool gpa_is_legal_range(uint64_t gpa, uint64_t n_bytes);
 
 /*
- * Close and open the gate of the partition, which is locked: in between no VP of it is in the guest
- * or does anything in Run.
+ * Close and open the gate of the partition: in between no VP of it is in the guest or does anything
+ * in Run.
  */
-void gpa_close(struct partition *partition);
-void gpa_open(struct partition *partition);
+void gpa_close(struct partition_locked held);
+void gpa_open(struct partition_locked held);
 
 /* The same if no VP runs; false, and the gate is open, if one does. */
-bool gpa_close_at_rest(struct partition *partition);
+bool gpa_close_at_rest(struct partition_locked held);
 
 /* Every VP has left the guest and Run once since, and has seen what was written before. */
-static inline void gpa_turn(struct partition *partition)
+static inline void gpa_turn(struct partition_locked held)
 {
-	gpa_close(partition);
-	gpa_open(partition);
+	gpa_close(held);
+	gpa_open(held);
 }
 
 /*
  * The page of the local APICs: nothing that is mapped over it is seen. In it stands
  * partition->apic_access, if there is one and every VP's APIC is in xAPIC mode; else a hole. After
- * each change of a mode (apic.page_is_due), with the partition locked, by somebody who is not
- * inside.
+ * each change of a mode (apic.page_is_due), by somebody who is not inside.
  */
-void gpa_apic_page(struct partition *partition);
+void gpa_apic_page(struct partition_locked held);
 
 /* Is this page theirs? */
 static inline bool gpa_is_apic(const struct partition *partition, uint64_t gpa)
@@ -109,12 +108,12 @@ static inline bool gpa_is_apic(const struct partition *partition, uint64_t gpa)
  * Take everything out of the space of a dying partition, from partition->gpa_cursor on; *budget is
  * what may be looked at, and counts down. False if it ran out: call again.
  */
-bool gpa_clear(struct partition *partition, unsigned int *budget);
+bool gpa_clear(struct partition_locked held, unsigned int *budget);
 
 /* ---- hv/mem/gpa_dirty.c: pages whose writes are recorded (VIRT_TRACKED) ---- */
 
 /* Before the first of them is mapped. */
-void gpa_track(struct partition *partition);
+void gpa_track(struct partition_locked held);
 
 void gpa_set_dirty(const struct partition *partition, gpa_t gpa);
 
@@ -129,6 +128,7 @@ static inline void gpa_written(const struct partition *partition, struct gpa_pag
 
 /*
  * Was a violation there only for a write to be seen? Then the VP, which is not inside, can go on.
+ * Takes the partition's lock.
  */
 bool gpa_resolve(struct partition *partition, const struct virt_exit *exit);
 
@@ -137,7 +137,7 @@ bool gpa_resolve(struct partition *partition, const struct virt_exit *exit);
  * WHIT_MAX_DIRTY_PAGES; the bits are taken back unless `flags` says WHIT_DIRTY_KEEP. *result, with
  * S_OK and WHIT_S_MORE: the bytes done.
  */
-uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_bytes,
+uint32_t gpa_query_dirty(struct partition_locked held, uint64_t gpa, uint64_t n_bytes,
 			 uint64_t buffer, uint64_t flags, uint64_t *result);
 
 /* ---- hv/mem/gpa_access.c ---- */
@@ -147,7 +147,7 @@ uint32_t gpa_read(struct gpa_view *view, uint64_t buffer);
 uint32_t gpa_write(struct gpa_view *view, uint64_t buffer);
 
 /* WHvAdviseGpaRange, for one range; *result as above. */
-uint32_t gpa_advise(const struct partition *partition, uint64_t gpa, uint64_t n_bytes,
-		    uint64_t advice, uint64_t populate, uint64_t *result);
+uint32_t gpa_advise(struct partition_locked held, uint64_t gpa, uint64_t n_bytes, uint64_t advice,
+		    uint64_t populate, uint64_t *result);
 
 #endif

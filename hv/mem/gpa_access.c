@@ -81,9 +81,10 @@ uint32_t gpa_write(struct gpa_view *view, uint64_t buffer)
 	return move(view, &access, true);
 }
 
-uint32_t gpa_advise(const struct partition *partition, uint64_t gpa, uint64_t n_bytes,
-		    uint64_t advice, uint64_t populate, uint64_t *result)
+uint32_t gpa_advise(struct partition_locked held, uint64_t gpa, uint64_t n_bytes, uint64_t advice,
+		    uint64_t populate, uint64_t *result)
 {
+	const struct partition *const partition = held.partition;
 	uint64_t at = gpa;
 
 	if (advice == WHvAdviseGpaRangeCodePopulate) {

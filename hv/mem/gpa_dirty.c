@@ -16,12 +16,12 @@
 #define PER_WORD  64u
 #define PER_TABLE 512u
 
-void gpa_track(struct partition *partition)
+void gpa_track(struct partition_locked held)
 {
-	if (partition->is_tracked)
+	if (held.partition->is_tracked)
 		return;
-	partition->is_tracked = true;
-	virt_space_track(&partition->space);
+	held.partition->is_tracked = true;
+	virt_space_track(&held.partition->space);
 }
 
 void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
@@ -33,17 +33,18 @@ void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
 bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
 {
 	const bool is_walk = exit->memory.is_walk;
+	struct partition_locked held;
 	bool is_resolved;
 
 	if (!exit->memory.is_write)
 		return false;
-	lock_take(&partition->lock);
+	held = partition_lock(partition);
 	if (is_walk)
-		gpa_close(partition);
+		gpa_close(held);
 	is_resolved = virt_space_resolve(&partition->space, exit->memory.gpa, is_walk);
 	if (is_walk)
-		gpa_open(partition);
-	lock_drop(&partition->lock);
+		gpa_open(held);
+	partition_unlock(held);
 	return is_resolved;
 }
 
@@ -97,7 +98,7 @@ static bool collect(const struct partition *partition, uint64_t gpa, uint64_t n_
 	return true;
 }
 
-uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_bytes,
+uint32_t gpa_query_dirty(struct partition_locked held, uint64_t gpa, uint64_t n_bytes,
 			 uint64_t buffer, uint64_t flags, uint64_t *result)
 {
 	uint64_t bitmap[WHIT_MAX_DIRTY_PAGES / PER_WORD] = { 0 };
@@ -109,7 +110,7 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 
 	if (!gpa_is_legal_range(gpa, n_bytes) || flags & ~(uint64_t)WHIT_DIRTY_KEEP)
 		return RESULT(E_INVALIDARG);
-	if (!partition->is_set_up)
+	if (!held.partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	if (n_pages > WHIT_MAX_DIRTY_PAGES)
 		n_pages = WHIT_MAX_DIRTY_PAGES;
@@ -117,7 +118,7 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 	lock_take(&hv.lock);
 	if (buffer && !buffer_is_legal(buffer, n_words * sizeof(bitmap[0])))
 		error = RESULT(E_POINTER);
-	else if (!collect(partition, gpa, n_pages, clear, bitmap, &has_cleared))
+	else if (!collect(held.partition, gpa, n_pages, clear, bitmap, &has_cleared))
 		error = RESULT(WHV_E_GPA_RANGE_NOT_FOUND);
 	if (error == RESULT(S_OK)) {
 		if (buffer)
@@ -128,6 +129,6 @@ uint32_t gpa_query_dirty(struct partition *partition, uint64_t gpa, uint64_t n_b
 	}
 	lock_drop(&hv.lock);
 	if (has_cleared)
-		gpa_turn(partition);
+		gpa_turn(held);
 	return error;
 }

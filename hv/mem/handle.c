@@ -35,11 +35,11 @@ void handle_wait(const struct partition *partition)
 			__builtin_ia32_pause();
 }
 
-void handle_end(struct partition *partition)
+void handle_end(struct partition_locked held)
 {
 	lock_take(&hv.lock);
-	frames_mark(SPA((uintptr_t)partition - virt_direct_base), FRAME_LENT);
+	frames_mark(SPA((uintptr_t)held.partition - virt_direct_base), FRAME_LENT);
 	lock_drop(&hv.lock);
 	__atomic_fetch_add(&hv.n_ends, 1u, __ATOMIC_SEQ_CST);
-	handle_wait(partition);
+	handle_wait(held.partition);
 }

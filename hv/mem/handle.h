@@ -64,6 +64,6 @@ static inline void handle_done(struct root *root)
 void handle_wait(const struct partition *partition);
 
 /* The partition's handle is no more, and nobody looks at it. Its page is still lent. */
-void handle_end(struct partition *partition);
+void handle_end(struct partition_locked held);
 
 #endif

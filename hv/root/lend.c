@@ -55,8 +55,9 @@ uint32_t lend_take(uint64_t first, uint64_t n_wanted, uint64_t *n_taken)
 }
 
 /* The ledger page with room for a run. */
-static struct ledger *ledger_with_room(struct partition *partition)
+static struct ledger *ledger_with_room(struct partition_locked held)
 {
+	struct partition *const partition = held.partition;
 	struct ledger *ledger = virt_ptr(partition->ledger);
 	spa_t page;
 
@@ -73,8 +74,9 @@ static struct ledger *ledger_with_room(struct partition *partition)
 	return ledger;
 }
 
-void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages)
+void lend_note(struct partition_locked held, uint64_t first, uint64_t n_pages)
 {
+	struct partition *const partition = held.partition;
 	struct ledger *ledger = partition->ledger.a ? virt_ptr(partition->ledger) : NULL;
 	const uint64_t last = ledger ? ledger->n_runs - 1 : 0;
 
@@ -84,21 +86,21 @@ void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages)
 		ledger->runs[last].n_pages += n_pages; /* the rest of a loan that was cut */
 		return;
 	}
-	ledger = ledger_with_room(partition);
+	ledger = ledger_with_room(held);
 	ledger->runs[ledger->n_runs].base = first;
 	ledger->runs[ledger->n_runs].n_pages = n_pages;
 	ledger->n_runs++;
 }
 
-uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages, uint64_t *n_taken)
+uint32_t lend(struct partition_locked held, uint64_t first, uint64_t n_pages, uint64_t *n_taken)
 {
 	const uint32_t result = lend_take(first, n_pages, n_taken);
 
 	if (result != RESULT(S_OK) && result != WHIT_S_MORE)
 		return result;
 	for (uint64_t i = *n_taken; i--;)
-		virt_pages_give(&partition->pages, SPA(first + (i << PAGE_SHIFT)));
-	lend_note(partition, first, *n_taken);
+		virt_pages_give(&held.partition->pages, SPA(first + (i << PAGE_SHIFT)));
+	lend_note(held, first, *n_taken);
 	return result;
 }
 
@@ -144,8 +146,9 @@ static void check_books(const struct partition *partition)
 			   (unsigned long long)(partition->pages.count + n_own));
 }
 
-bool lend_return(struct partition *partition, unsigned int *budget)
+bool lend_return(struct partition_locked held, unsigned int *budget)
 {
+	struct partition *const partition = held.partition;
 	struct ledger *ledger = virt_ptr(partition->ledger);
 
 	if (partition->pages.count) {
@@ -181,9 +184,9 @@ static void give_back_own(spa_t page)
 	root_memory_show(page, 1);
 }
 
-void lend_return_own(struct partition *partition)
+void lend_return_own(struct partition_locked held)
 {
-	spa_t page = partition->ledger;
+	spa_t page = held.partition->ledger;
 
 	while (page.a) {
 		const struct ledger *ledger = virt_ptr(page);
@@ -192,5 +195,5 @@ void lend_return_own(struct partition *partition)
 		give_back_own(page);
 		page = next;
 	}
-	give_back_own(SPA((uintptr_t)partition - virt_direct_base));
+	give_back_own(SPA((uintptr_t)held.partition - virt_direct_base));
 }

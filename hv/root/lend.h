@@ -17,18 +17,20 @@ uint32_t lend_take(uint64_t first, uint64_t n_wanted, uint64_t *n_taken);
  * Note [first, first + n_pages), taken by lend_take(), as lent to the partition, whose free list
  * holds a page if n_pages was added to it before; may take one from there.
  */
-void lend_note(struct partition *partition, uint64_t first, uint64_t n_pages);
+void lend_note(struct partition_locked held, uint64_t first, uint64_t n_pages);
 
 /* WHIT_CALL_LEND; *n_taken with WHIT_S_MORE too. */
-uint32_t lend(struct partition *partition, uint64_t first, uint64_t n_pages, uint64_t *n_taken);
+uint32_t lend(struct partition_locked held, uint64_t first, uint64_t n_pages, uint64_t *n_taken);
 
 /*
  * Give lent pages back to the root, but for the partition's own and the ledger's. Every page must
  * be in partition->pages; that list is gone then. A bounded step, true when done.
  */
-bool lend_return(struct partition *partition, unsigned int *budget);
+bool lend_return(struct partition_locked held, unsigned int *budget);
 
-/* The last step: the ledger, then the page of the partition itself. Under hv.lock. */
-void lend_return_own(struct partition *partition);
+/*
+ * The last step: the ledger, then the page of the partition itself, with its lock. Under hv.lock.
+ */
+void lend_return_own(struct partition_locked held);
 
 #endif

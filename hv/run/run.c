@@ -55,19 +55,22 @@ static __attribute__((noinline)) void go_out_and_in(struct vp *vp)
 	go_in(vp);
 }
 
-/* Do something with the partition locked, outside. */
-static void do_locked(struct vp *vp, void (*work)(struct partition *partition))
+/* Do something with the partition locked, outside. Out of line: it is rare. */
+static __attribute__((noinline)) void do_locked(struct vp *vp,
+						void (*work)(struct partition_locked held))
 {
+	struct partition_locked held;
+
 	gate_leave(&vp->inside);
-	lock_take(&vp->partition->lock);
-	work(vp->partition);
-	lock_drop(&vp->partition->lock);
+	held = partition_lock(vp->partition);
+	work(held);
+	partition_unlock(held);
 	go_in(vp);
 }
 
-static void let_time_go_on(struct partition *partition)
+static void let_time_go_on(struct partition_locked held)
 {
-	(void)time_resume(partition);
+	(void)time_resume(held);
 }
 
 /* The mode of the VP's APIC is another one. */

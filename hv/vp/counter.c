@@ -101,12 +101,12 @@ static uint32_t deliver(const uint64_t *words, uint64_t n_words, uint64_t buffer
 	return RESULT(S_OK);
 }
 
-uint32_t counter_get_partition(const struct partition *partition, uint64_t set, uint64_t buffer,
+uint32_t counter_get_partition(struct partition_locked held, uint64_t set, uint64_t buffer,
 			       uint64_t n_bytes, uint64_t *written)
 {
 	if (set != WHvPartitionCounterSetMemory)
 		return RESULT(WHV_E_UNKNOWN_PROPERTY);
-	return deliver(partition->mapped_pages, 3, buffer, n_bytes, written);
+	return deliver(held.partition->mapped_pages, 3, buffer, n_bytes, written);
 }
 
 uint32_t counter_get_vp(const struct vp *vp, uint64_t set, uint64_t buffer, uint64_t n_bytes,

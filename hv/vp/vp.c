@@ -98,12 +98,12 @@ void vp_start(struct vp *vp, uint8_t vector)
 /* VPs that a call resets, while the root's interrupts wait. */
 #define RESET_AT_ONCE 32u
 
-static uint32_t reset_from(struct partition *partition, uint64_t first, uint64_t *next)
+static uint32_t reset_from(struct partition_locked held, uint64_t first, uint64_t *next)
 {
 	uint32_t n = 0;
 
-	for (uint64_t i = first; i < partition->properties.processor_count; i++) {
-		struct vp *const vp = partition->vps[i];
+	for (uint64_t i = first; i < held.partition->properties.processor_count; i++) {
+		struct vp *const vp = held.partition->vps[i];
 
 		if (!vp)
 			continue;
@@ -122,20 +122,20 @@ static uint32_t reset_from(struct partition *partition, uint64_t first, uint64_t
 	return RESULT(S_OK);
 }
 
-uint32_t vp_reset_all(struct partition *partition, uint64_t first, uint64_t *next)
+uint32_t vp_reset_all(struct partition_locked held, uint64_t first, uint64_t *next)
 {
 	uint32_t result;
 
-	if (!partition->is_set_up)
+	if (!held.partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
-	if (first >= partition->properties.processor_count)
+	if (first >= held.partition->properties.processor_count)
 		return RESULT(E_INVALIDARG);
-	if (!gpa_close_at_rest(partition))
+	if (!gpa_close_at_rest(held))
 		return RESULT(WHV_E_INVALID_VP_STATE);
-	time_stop(partition);
-	result = reset_from(partition, first, next);
-	gpa_open(partition);
-	gpa_apic_page(partition);
+	time_stop(held);
+	result = reset_from(held, first, next);
+	gpa_open(held);
+	gpa_apic_page(held);
 	return result;
 }
 
@@ -159,9 +159,9 @@ void vp_cancel(struct vp *vp)
 	(void)owner_tell(vp);
 }
 
-void vp_configure(struct vp *vp)
+void vp_configure(struct partition_locked held, struct vp *vp)
 {
-	const struct virt_config config = config_of(vp->partition);
+	const struct virt_config config = config_of(held.partition);
 
 	virt_configure(vp->virt, &config);
 }
@@ -179,9 +179,11 @@ static bool pin(spa_t page)
 	return is_root;
 }
 
-static uint32_t check(const struct partition *partition, uint64_t index, uint64_t flags,
-		      uint64_t page, uint64_t *needed)
+static uint32_t check(struct partition_locked held, uint64_t index, uint64_t flags, uint64_t page,
+		      uint64_t *needed)
 {
+	const struct partition *const partition = held.partition;
+
 	if (!partition->is_set_up)
 		return WHIT_E_INVALID_STATE;
 	if (flags || index >= partition->properties.processor_count)
@@ -190,15 +192,15 @@ static uint32_t check(const struct partition *partition, uint64_t index, uint64_
 		return RESULT(WHV_E_VP_ALREADY_EXISTS);
 	if (PAGE_OFFSET(page))
 		return RESULT(E_POINTER);
-	return partition_want(partition,
-			      VP_PAGES + (partition->properties.apic_mode ? APIC_VP_PAGES : 0),
-			      needed);
+	return partition_want(
+		held, VP_PAGES + (partition->properties.apic_mode ? APIC_VP_PAGES : 0), needed);
 }
 
-uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, uint64_t page,
+uint32_t vp_create(struct partition_locked held, uint64_t index, uint64_t flags, uint64_t page,
 		   uint64_t *needed)
 {
-	const uint32_t error = check(partition, index, flags, page, needed);
+	struct partition *const partition = held.partition;
+	const uint32_t error = check(held, index, flags, page, needed);
 	const struct virt_config config = config_of(partition);
 	struct vp *vp;
 	spa_t own;
@@ -220,39 +222,37 @@ uint32_t vp_create(struct partition *partition, uint64_t index, uint64_t flags, 
 	if (!vp->virt)
 		virt_panic("vp_create: %u pages do not suffice", VIRT_VP_PAGES);
 	virt_set(vp->virt, VIRT_TSC_OFFSET, partition->tsc_offset);
-	apic_create(vp);
+	apic_create(held, vp);
 	reset(vp, false);
 	vp->apic.page_is_due = false; /* below */
 	memset(vp->page, 0, sizeof(*vp->page));
 	vp_page_publish(vp);
 	vp_page_error(vp, ~0u, "");
 	__atomic_store_n(&partition->vps[index], vp, __ATOMIC_RELEASE);
-	gpa_apic_page(partition);
+	gpa_apic_page(held);
 	return RESULT(S_OK);
 }
 
 /*
  * Nobody can find it any more, neither by its index nor, of those that run, as a target of theirs.
  */
-static void unlink(struct vp *vp)
+static void unlink(struct partition_locked held, const struct vp *vp)
 {
-	struct partition *const partition = vp->partition;
-
-	__atomic_store_n(&partition->vps[vp->index], NULL, __ATOMIC_SEQ_CST);
-	handle_wait(partition);
-	gpa_turn(partition);
+	__atomic_store_n(&held.partition->vps[vp->index], NULL, __ATOMIC_SEQ_CST);
+	handle_wait(held.partition);
+	gpa_turn(held);
 }
 
-void vp_destroy(struct vp *vp)
+void vp_destroy(struct partition_locked held, struct vp *vp)
 {
-	struct partition *partition = vp->partition;
+	struct virt_pages *const pages = &held.partition->pages;
 
-	unlink(vp);
+	unlink(held, vp);
 	lock_take(&hv.lock);
 	frames_unmap(vp->page_spa, LEVEL_4K);
 	lock_drop(&hv.lock);
-	apic_destroy(vp);
-	virt_vp_destroy(vp->virt, &partition->pages);
+	apic_destroy(held, vp);
+	virt_vp_destroy(vp->virt, pages);
 	memset(vp, 0, PAGE_SIZE);
-	virt_pages_give(&partition->pages, SPA((uintptr_t)vp - virt_direct_base));
+	virt_pages_give(pages, SPA((uintptr_t)vp - virt_direct_base));
 }

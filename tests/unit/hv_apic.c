@@ -245,8 +245,11 @@ static void apic_base_follows_the_state_diagram(void)
 /* The end of a call, or the top of the loop in Run: the page of the APICs follows the mode. */
 static void settle_page(struct vp *vp)
 {
+	const struct partition_locked held = partition_lock(vp->partition);
+
 	if (vp->apic.page_is_due)
-		gpa_apic_page(vp->partition);
+		gpa_apic_page(held);
+	partition_unlock(held);
 	vp->apic.page_is_due = false;
 }
 

@@ -148,10 +148,14 @@ static void tsc_adjust_follows_the_guest(void)
 
 static void reference_time_is_in_100_ns(void)
 {
+	struct partition_locked held;
+
 	time_machine();
 	fake.tsc = partition->time_start + 2000000000ull - 1000; /* 2 GHz */
 	REQUIRE_EQ(time_reference(partition), 10000000);
-	time_set_reference(partition, 5);
+	held = partition_lock(partition);
+	time_set_reference(held, 5);
+	partition_unlock(held);
 	fake.tsc += 4000000000ull - 1000;
 	REQUIRE_EQ(time_reference(partition), 5 + 20000000);
 	/* No rate and no time is too large. */
