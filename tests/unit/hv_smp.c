@@ -644,6 +644,7 @@ static void play(struct virt_vp *vp, struct virt_exit *exit)
 }
 
 static uint64_t n_calls = 200000;
+static uint64_t seed;
 
 static void make_calls(uint32_t cpu)
 {
@@ -652,7 +653,7 @@ static void make_calls(uint32_t cpu)
 	me = player;
 	MUST(player != NULL);
 	me->cpu = cpu;
-	me->random.state = cpu + 1;
+	me->random.state = seed + cpu + 1;
 	me->n_left = n_calls / N_CPUS;
 	me->next_op = N_OPS;
 	me->names = test_pages(1);
@@ -728,5 +729,7 @@ int main(void)
 
 	if (getenv("SMP_CALLS"))
 		n_calls = strtoull(getenv("SMP_CALLS"), NULL, 0);
+	if (getenv("SMP_SEED"))
+		seed = strtoull(getenv("SMP_SEED"), NULL, 0);
 	return RUN(tests);
 }

@@ -108,8 +108,9 @@ $(B)/tsan/lines: $(patsubst %.c,$(B)/lines/%.o,$(wildcard tests/unit/lines/*.c))
 	$(CC) $(LINES_CFLAGS) -Wl,--wrap=memcpy,--wrap=memset $^ -o $@
 
 SMP_CALLS ?= 10000000
+SMP_SEED ?= 0
 .PHONY: smp
-smp: $(B)/tsan/hv_smp ## SMP_CALLS random calls (10 million) from four processors under ThreadSanitizer
-	SMP_CALLS=$(SMP_CALLS) $(B)/tsan/hv_smp
+smp: $(B)/tsan/hv_smp ## SMP_CALLS random calls (10 million) by SMP_SEED from four processors under ThreadSanitizer
+	SMP_CALLS=$(SMP_CALLS) SMP_SEED=$(SMP_SEED) $(B)/tsan/hv_smp
 
 -include $(shell find $(B)/host $(B)/tsan $(B)/lines -name '*.d' 2>/dev/null)
