@@ -24,7 +24,7 @@ CONFORMANCE_SOURCES := $(wildcard tests/system/apps/conformance/*.c tests/system
 	$(filter-out tests/guest/bench.asm,$(wildcard tests/guest/*.asm)) \
 	tests/system/apps/insn.asm root/vmm/terminal.c
 FIGURE_SOURCES  := tests/bench/figure.c tests/bench/loops.asm tests/guest/bench.asm tests/guest/script.asm \
-	$(addprefix tests/system/apps/conformance/,board.c child.c console.c) \
+	$(addprefix tests/system/apps/conformance/,board.c child.c console.c idt.c place.c place_entry.asm) \
 	tests/system/apps/insn.asm root/vmm/terminal.c
 BENCH_SOURCES   := tests/bench/bench.c tests/bench/bench_vp.c tests/bench/longest.c $(FIGURE_SOURCES)
 SMP_SOURCES     := tests/bench/smp.c $(FIGURE_SOURCES)

@@ -6,6 +6,7 @@
 #include <efilib.h>
 
 #include "root/call/platform.h"
+#include "tests/system/apps/conformance/place.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
 #include "x86/rflags.h"
@@ -23,14 +24,42 @@
 
 static uint8_t *child_ram; /* the same for all children: there is one at a time */
 
+struct pages {
+	EFI_PHYSICAL_ADDRESS address; /* 0: none */
+	UINTN n;
+};
+
+static void allocate(void *argument)
+{
+	struct pages *const pages = argument;
+
+	if (BS->AllocatePages(AllocateAnyPages, EfiLoaderData, pages->n, &pages->address) !=
+	    EFI_SUCCESS)
+		pages->address = 0;
+}
+
+static void give_back(void *argument)
+{
+	const struct pages *const pages = argument;
+
+	BS->FreePages(pages->address, pages->n);
+}
+
 void *test_pages(size_t n)
 {
-	EFI_PHYSICAL_ADDRESS address = 0;
+	struct pages pages = { .n = n };
 
-	if (BS->AllocatePages(AllocateAnyPages, EfiLoaderData, n, &address) != EFI_SUCCESS)
-		return NULL;
-	platform_clear((void *)(uintptr_t)address, n * 4096);
-	return (void *)(uintptr_t)address;
+	place_call(allocate, &pages);
+	if (pages.address)
+		platform_clear((void *)(uintptr_t)pages.address, n * 4096);
+	return (void *)(uintptr_t)pages.address;
+}
+
+void test_free(void *at, size_t n)
+{
+	struct pages pages = { .address = (uintptr_t)at, .n = n };
+
+	place_call(give_back, &pages);
 }
 
 static HRESULT set_property(WHV_PARTITION_HANDLE partition, UINT32 code, UINT64 value)

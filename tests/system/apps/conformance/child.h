@@ -47,8 +47,9 @@ struct child {
 	WHV_RUN_VP_EXIT_CONTEXT exit;
 };
 
-/* Memory for the tests: n cleared pages that are never freed. NULL if there are none. */
+/* Memory for the tests: n cleared pages, NULL if there are none. What is not given back by test_free() is never freed. */
 void *test_pages(size_t n);
+void test_free(void *at, size_t n);
 
 /*
  * Make the child, with WHIT_EMULATE_… bits and WHV_EXTENDED_VM_EXITS. S_OK, or the first call's failure; then

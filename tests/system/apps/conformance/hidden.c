@@ -12,6 +12,7 @@
 #include "tests/system/apps/conformance/child.h"
 #include "tests/system/apps/conformance/hidden.h"
 #include "tests/system/apps/conformance/hidden_insn.h"
+#include "tests/system/apps/conformance/place.h"
 #include "tests/system/apps/conformance/probe.h"
 #include "tests/system/apps/insn.h"
 #include "x86/cpuid.h"
@@ -22,31 +23,34 @@ DECLARE_GUEST(halt);
 #define STEP	      0x41000ull
 #define SINKS_AT_MOST 64u /* pages whose writes are remembered */
 
-/* The first reserved range of the memory map, from *from on, that could be the hypervisor's. */
-static bool next_reserved(uint64_t *from, uint64_t *n_bytes)
+struct range {
+	uint64_t base, n_bytes;
+};
+
+/* The first reserved range of the memory map, from ->base on, that could be the hypervisor's; ->base is ~0 if there is none. */
+static void find_reserved(void *argument)
 {
+	struct range *const range = argument;
 	UINTN n = 0, key, size;
 	EFI_MEMORY_DESCRIPTOR *map;
 	uint64_t best = ~0ull;
 	uint32_t version;
 
 	map = LibMemoryMap(&n, &key, &size, &version);
-	if (!map)
-		return false;
-	for (UINTN i = 0; i < n; i++) {
+	for (UINTN i = 0; map && i < n; i++) {
 		const EFI_MEMORY_DESCRIPTOR *d =
 			(const EFI_MEMORY_DESCRIPTOR *)(const void *)((const uint8_t *)map +
 								      i * size);
 
 		if (d->Type != EfiReservedMemoryType || d->NumberOfPages * 4096 < BLOCK ||
-		    d->PhysicalStart < *from || d->PhysicalStart >= best)
+		    d->PhysicalStart < range->base || d->PhysicalStart >= best)
 			continue;
 		best = d->PhysicalStart;
-		*n_bytes = d->NumberOfPages * 4096;
+		range->n_bytes = d->NumberOfPages * 4096;
 	}
-	FreePool(map);
-	*from = best;
-	return best != ~0ull;
+	if (map)
+		FreePool(map);
+	range->base = best;
 }
 
 bool hidden_reads_as_ones(volatile const uint64_t *page)
@@ -57,17 +61,22 @@ bool hidden_reads_as_ones(volatile const uint64_t *page)
 /* Ranges that begin with a page of ones are the hypervisor's: firmware's are not. */
 bool hidden_find(uint64_t *base, uint64_t *n_bytes)
 {
-	for (*base = 0; next_reserved(base, n_bytes); *base += 4096) {
-		uint64_t first = (*base + BLOCK - 1) & ~(BLOCK - 1);
+	struct range range = { 0 };
+	uint64_t first, end;
 
-		if (first + BLOCK <= *base + *n_bytes &&
+	for (;; range.base += 4096) {
+		place_call(find_reserved, &range);
+		if (range.base == ~0ull)
+			return false;
+		first = (range.base + BLOCK - 1) & ~(BLOCK - 1);
+		end = range.base + range.n_bytes;
+		if (first + BLOCK <= end &&
 		    hidden_reads_as_ones((const uint64_t *)(uintptr_t)first)) {
-			*n_bytes -= first - *base;
+			*n_bytes = end - first;
 			*base = first;
 			return true;
 		}
 	}
-	return false;
 }
 
 static void root_memory_of_the_hypervisor_is_hidden(void)
@@ -195,7 +204,7 @@ static void root_instructions_work_on_lent_pages(void)
 	for (uint64_t i = 0; i < n_pages * 512; i++)
 		sum |= pages[i];
 	CHECK_EQ(sum, 0);
-	BS->FreePages((uintptr_t)pages, n_pages);
+	test_free(pages, n_pages);
 }
 
 /* The largest image there is needs several pages at once. */

@@ -133,10 +133,12 @@ function hidden_xsave
 	mov	rsi, [hidden_at]
 	pxor	xmm0, xmm0
 	pcmpeqd	xmm0, xmm0
+	fld1					; XCR0 need not have more than the x87
 	mov	eax, -1
 	mov	edx, eax
 	mov	qword [rsi + 0xfc0 + 512], 0	; the rest of the header must not be ones
 	xsave64	[rsi + 0xfc0]
+	fstp	st0
 	mov	rax, [rsi + 0xfc0 + 512]
 	mov	[hidden_after], rax
 	mov	cr4, rcx

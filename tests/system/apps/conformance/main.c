@@ -10,6 +10,7 @@
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/check.h"
 #include "tests/system/apps/conformance/options.h"
+#include "tests/system/apps/conformance/place.h"
 
 /* In the order in which they run; options.h says how to choose some. */
 static const struct {
@@ -48,12 +49,30 @@ static const struct {
 	{ "fpu", fpu_checks },
 	{ "state", state_checks },
 	{ "time", time_checks },
-	{ "root", root_checks },
 	{ "processors", processors_checks },
+	/* The next ones leave TR loaded, and firmware starts other processors with the boot processor's TR. */
+	{ "root", root_checks },
 	{ "hidden", hidden_checks },
 	{ "hostile", hostile_checks },
 	{ "hostile-child", hostile_child_checks },
 };
+
+static void suite_is_on_the_processor_that_was_asked_for(void)
+{
+	CHECK(place_is_as_wanted());
+}
+
+static void run_groups(void)
+{
+	static const struct test place[] = {
+		TEST(suite_is_on_the_processor_that_was_asked_for),
+	};
+
+	RUN(place);
+	for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (options_want(groups[i].name))
+			groups[i].checks();
+}
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
@@ -63,13 +82,10 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	terminal_print("\n");
 	options_read(image);
-	if (!call_has_whit()) {
+	if (!call_has_whit())
 		terminal_print("FAIL conformance: this is not a root partition of Whit\n");
-	} else {
-		for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-			if (options_want(groups[i].name))
-				groups[i].checks();
-	}
+	else if (!place_run(options_number("on", PLACE_BOOT), run_groups))
+		terminal_print("FAIL conformance: firmware does not start that processor\n");
 	check_summary();
 	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
 	return EFI_ABORTED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the suite is asked to do, by the file \EFI\whit\tests.txt beside it: words with spaces between. A group's name
- * chooses it (no names: all groups); `hostile=N` is how many million instructions the hostile guests run for.
+ * chooses it (no names: all groups); `hostile=N` is how many million instructions the hostile guests run for;
+ * `on=N` has them run on the processor that has this number with firmware, see place.h.
  */
 #ifndef CONFORMANCE_OPTIONS_H
 #define CONFORMANCE_OPTIONS_H

@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * A second processor of the root: a VP moves to it and back, and what the first one does to a VP that runs there is in force
+ * A second processor of the root: a VP moves to it and back, and what the suite's own does to a VP that runs there is in force
  * when the call returns. On a machine with one processor there is nothing to check here: tests/system/processors has several.
  */
 #include "tests/system/apps/conformance/check.h"
 #include "tests/system/apps/conformance/child.h"
 
-#include <efi.h>
-#include <efilib.h>
-
-#include "root/call/platform.h"
+#include "tests/system/apps/conformance/idt.h"
+#include "tests/system/apps/conformance/place.h"
 #include "tests/system/apps/insn.h"
-#include "uefi/mp_services.h"
 #include "whit/whp_extension.h"
-#include "x86/apic.h"
-#include "x86/msr.h"
 
 DECLARE_GUEST(processors_count);
 DECLARE_GUEST(processors_read);
 DECLARE_GUEST(processors_write);
 
-void nmi_take(void *idt);
-void nmi_give_back(void);
+#define VECTOR_NMI 2u
+#define ICR_NMI	   0x4400u
+
+void nmi_entry(void);
 extern volatile uint32_t nmi_count;
 
-static EFI_GUID mp_services_guid = MP_SERVICES_GUID;
-static struct mp_services *mp;
-
-#define SECOND	 1u
 #define N_ROUNDS 20u
 
 static struct child child;
@@ -35,25 +28,24 @@ static struct child child;
 /* ---- The second processor ---------------------------------------------------------------- */
 
 /*
- * Firmware lends it for one long call, in which it runs the child whenever it is asked to: firmware itself
- * would take a tenth of a second to notice that it is free again.
+ * It is there for one long call, in which it runs the child whenever it is asked to: firmware itself would take a tenth of a
+ * second to notice that a processor is free again.
  */
 static struct {
-	EFI_EVENT ended;
 	volatile bool has_begun, is_asked, is_let_go;
 	volatile HRESULT hr; /* of its last Run */
-	uint8_t *idt;
 	uint32_t apic_id;
+	struct idt idt;
 } second;
 
-static VOID EFIAPI serve(VOID *argument)
+static void serve(void)
 {
 	struct x86_cpuid id;
 
-	(void)argument;
 	insn_cpuid(1, 0, &id);
 	second.apic_id = id.ebx >> 24;
-	nmi_take(second.idt);
+	idt_take(&second.idt);
+	idt_set(&second.idt, VECTOR_NMI, nmi_entry);
 	second.has_begun = true;
 	while (!second.is_let_go) {
 		if (second.is_asked) {
@@ -63,26 +55,24 @@ static VOID EFIAPI serve(VOID *argument)
 		}
 		__builtin_ia32_pause();
 	}
-	nmi_give_back();
+	idt_give_back(&second.idt);
 }
 
-static bool take_second(void)
+static void processors_there_is_a_second_one(void)
 {
-	second.idt = test_pages(1);
-	if (!second.idt || BS->CreateEvent(0, 0, NULL, NULL, &second.ended) != EFI_SUCCESS ||
-	    mp->startup_this_ap(mp, serve, SECOND, second.ended, 0, NULL, NULL) != EFI_SUCCESS)
-		return false;
-	while (!second.has_begun)
+	/* The children's memory is there before the boot processor has no time for it. */
+	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(processors_count), 0, 0), S_OK);
+	child_destroy(&child);
+	if (!check_has_failed())
+		CHECK(place_begin(serve));
+	while (!check_has_failed() && !second.has_begun)
 		__builtin_ia32_pause();
-	return true;
 }
 
 static void let_second_go(void)
 {
 	second.is_let_go = true;
-	while (BS->CheckEvent(second.ended) != EFI_SUCCESS)
-		__builtin_ia32_pause();
-	BS->CloseEvent(second.ended);
+	place_join();
 }
 
 /* Let it run the child to its next exit. */
@@ -302,21 +292,6 @@ static void processors_a_partition_is_deleted_while_it_runs_elsewhere(void)
 
 /* ---- NMIs -------------------------------------------------------------------------------- */
 
-static void send_nmi(uint32_t apic_id)
-{
-	const uint64_t base = insn_rdmsr(MSR_APIC_BASE);
-	volatile uint32_t *const page = (volatile uint32_t *)(uintptr_t)APIC_PAGE;
-
-	if (base & APIC_BASE_EXTD) {
-		insn_wrmsr(0x830, (uint64_t)apic_id << 32 | 0x4400);
-		return;
-	}
-	page[0x310 / 4] = apic_id << 24;
-	page[0x300 / 4] = 0x4400;
-	while (page[0x300 / 4] & 1 << 12)
-		__builtin_ia32_pause();
-}
-
 /* Memory is lent and comes back: each time the root of every processor is made to leave its guest. */
 static void kick_roots(void)
 {
@@ -339,7 +314,7 @@ static void count_to(uint32_t n)
 
 		kick_roots();
 		CHECK_EQ(nmi_count, before);
-		send_nmi(second.apic_id);
+		place_send(second.apic_id, ICR_NMI);
 		for (uint32_t patience = 0; nmi_count == before && patience < 100000000; patience++)
 			__builtin_ia32_pause();
 		CHECK_EQ(nmi_count, before + 1);
@@ -366,6 +341,7 @@ static void processors_nmis_are_the_roots_and_kicks_are_not(void)
 
 void processors_checks(void)
 {
+	static const struct test first[] = { TEST(processors_there_is_a_second_one) };
 	static const struct test tests[] = {
 		TEST(processors_a_vp_moves_with_all_its_registers),
 		TEST(processors_an_unmapped_page_is_gone_when_the_call_returns),
@@ -376,15 +352,12 @@ void processors_checks(void)
 		TEST(processors_a_partition_is_deleted_while_it_runs_elsewhere),
 		TEST(processors_nmis_are_the_roots_and_kicks_are_not),
 	};
-	UINTN n = 1, n_enabled = 1;
 
-	if (BS->LocateProtocol(&mp_services_guid, NULL, (void **)&mp) != EFI_SUCCESS ||
-	    mp->get_number_of_processors(mp, &n, &n_enabled) != EFI_SUCCESS || n_enabled <= SECOND)
+	if (!place_has_second())
 		return;
-	if (!take_second()) {
-		FAIL("firmware does not start the second processor");
+	RUN(first);
+	if (!second.has_begun)
 		return;
-	}
 	RUN(tests);
 	let_second_go();
 }
