@@ -39,10 +39,10 @@ test-machine: deps ## the machine tests alone; BOCHS=2.7: with that Bochs, and o
 BOOTS ?= 100
 
 .PHONY: soak
-soak: deps ## start Whit on two processors BOOTS times (100), and Linux as the root on two and three
+soak: deps ## with two processors and three: BOOTS (100) starts of Whit, Linux as the root, the whole suite on each
 	@$(MAKE) --quiet -j2 machine-tests
 	@B=$(B) JOBS=$${JOBS:-2} tests/system/soak $(BOOTS)
-	@B=$(B) tests/system/processors linux 2 3
+	@B=$(B) tests/system/processors linux suite 2 3
 
 .PHONY: coverage
 coverage: ## lines and branches of emu/ that the host tests reach
