@@ -84,7 +84,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	options_read(image);
 	if (!call_has_whit())
 		terminal_print("FAIL conformance: this is not a root partition of Whit\n");
-	else if (!place_run(options_number("on", PLACE_BOOT), run_groups))
+	else if (!place_run(options_number("on", PLACE_BOOT), options_number("beside", 0),
+			    run_groups))
 		terminal_print("FAIL conformance: firmware does not start that processor\n");
 	check_summary();
 	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);

@@ -2,7 +2,8 @@
 /*
  * What the suite is asked to do, by the file \EFI\whit\tests.txt beside it: words with spaces between. A group's name
  * chooses it (no names: all groups); `hostile=N` is how many million instructions the hostile guests run for;
- * `on=N` has them run on the processor that has this number with firmware, see place.h.
+ * `on=N` has them run on the processor that has this number with firmware, and with `beside=1` what firmware's timer calls comes
+ * from the boot processor meanwhile, and is no interrupt of the suite's: see place.h.
  */
 #ifndef CONFORMANCE_OPTIONS_H
 #define CONFORMANCE_OPTIONS_H

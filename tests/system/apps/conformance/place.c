@@ -29,7 +29,7 @@ struct loan {
 /* The suite, while it is not on the boot processor. */
 static struct {
 	struct loan loan;
-	bool is_elsewhere;
+	bool is_elsewhere, is_beside;
 	volatile bool has_ended;
 	uint32_t apic_id;
 	struct idt idt;
@@ -182,7 +182,7 @@ void place_send(uint32_t apic_id, uint32_t low)
 
 void place_interrupt(void (*function)(void))
 {
-	if (!suite.is_elsewhere) {
+	if (!suite.is_elsewhere || suite.is_beside) {
 		function();
 		return;
 	}
@@ -214,7 +214,7 @@ static void run_elsewhere(void)
 	__atomic_store_n(&suite.has_ended, true, __ATOMIC_RELEASE);
 }
 
-bool place_run(unsigned int number, void (*run)(void))
+bool place_run(unsigned int number, bool is_beside, void (*run)(void))
 {
 	struct mp_information information = { 0 };
 
@@ -229,6 +229,7 @@ bool place_run(unsigned int number, void (*run)(void))
 		return false;
 	suite.apic_id = (uint32_t)information.id;
 	suite.is_elsewhere = true;
+	suite.is_beside = is_beside;
 	the_suite = run;
 	/* The platform finds out whom it has to keep memory for. */
 	(void)platform_take_interrupts();

@@ -19,7 +19,7 @@
  * Run the suite on the processor of this number, or on the boot processor, and return when it has returned. False: firmware
  * does not start it there.
  */
-bool place_run(unsigned int number, void (*suite)(void));
+bool place_run(unsigned int number, bool is_beside, void (*suite)(void));
 
 /* Call a function on the boot processor, where it may call firmware. By the suite; returns when the function has. */
 void place_call(void (*function)(void *argument), void *argument);
@@ -35,7 +35,9 @@ void place_join(void);
 
 /*
  * Have a function called on the suite's processor, between two instructions: at once if it is the boot processor, which
- * calls this, and else by an interrupt.
+ * calls this, and else by an interrupt. If the suite runs with `is_beside` the boot processor calls it, whatever the suite
+ * does meanwhile: groups that make and delete partitions under a running timer are not for that (root/call/call.h: who
+ * deletes is alone).
  */
 void place_interrupt(void (*function)(void));
 
