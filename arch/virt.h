@@ -66,7 +66,7 @@ static inline void virt_pages_give(struct virt_pages *pages, spa_t page)
 struct virt_machine {
 	uint8_t vendor;		/* WHV_PROCESSOR_VENDOR: 0 AMD, 1 Intel */
 	uint8_t physical_bits;	/* MAXPHYADDR, 32 to 52 */
-	uint8_t memory_bits;	/* those that choose memory; the others choose its key (MKTME) */
+	uint8_t memory_bits;	/* those that choose memory; the others its key (MKTME, SME) */
 	uint8_t linear_bits;	/* 48 or 57 */
 	uint8_t max_leaf_level; /* of a nested page-table leaf: LEVEL_2M or LEVEL_1G */
 	bool has_1g_pages;	/* in page tables that are not nested */
@@ -77,7 +77,7 @@ struct virt_machine {
 	uint8_t apic;		/* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
 	uint32_t child_has;	/* VIRT_HAS_…: instructions that children can be let use */
 	uint64_t cr4_possible;	/* CR4 bits that a guest can have */
-	uint64_t efer_possible; /* EFER bits that the processor has */
+	uint64_t efer_possible; /* EFER bits that the processor has, but SVME */
 	uint64_t xcr0_possible; /* XCR0 bits that the processor has; 0 without XSAVE */
 	uint64_t xcr0_child;	/* those that a child can be given: their state is switched */
 	uint64_t xss_child;	/* the same of IA32_XSS; 0 without XSAVES */
@@ -295,7 +295,7 @@ enum virt_reg {
 	VIRT_CR4,
 	VIRT_DR6,
 	VIRT_DR7,
-	VIRT_EFER, /* LMA included; sets the entry mode */
+	VIRT_EFER, /* LMA included; sets the entry mode; without the processor's own SVME */
 	VIRT_PAT,
 	VIRT_SYSENTER_CS,
 	VIRT_SYSENTER_ESP,

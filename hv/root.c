@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root partition's exits. The root has the processor that it had before Whit, less VMX, SMX and
- * features that write to memory past the nested page tables (Intel PT, PEBS, hardware feedback),
- * plus VMCALL. Each handler has the effect of the instruction, down to the fault. There is no
- * policy here, and nothing that a child could influence.
+ * The root partition's exits. The root has the processor that it had before Whit, less VMX, SMX,
+ * SVM and features that write to memory past the nested page tables (Intel PT, PEBS, hardware
+ * feedback), plus VMCALL or VMMCALL. Each handler has the effect of the instruction, down to the
+ * fault. There is no policy here, and nothing that a child could influence.
  */
 #include "hv/root.h"
 

@@ -220,18 +220,28 @@ bool cr_write(struct vp *vp, unsigned int number, uint64_t value)
 	}
 }
 
-bool cr_write_efer(struct vp *vp, uint64_t value)
+static bool write_efer(struct virt_vp *virt, uint64_t possible, uint64_t value)
 {
 	struct virt_paging now;
 
-	virt_get_paging(vp->virt, &now);
-	if (value & ~efer_possible(vp))
+	virt_get_paging(virt, &now);
+	if (value & ~possible)
 		return false;
 	if (((value ^ now.efer) & EFER_LME) && (now.cr0 & CR0_PG))
 		return false;
 	/* LMA is the processor's own; what is written there is ignored. */
-	virt_set(vp->virt, VIRT_EFER, (value & ~EFER_LMA) | (now.efer & EFER_LMA));
+	virt_set(virt, VIRT_EFER, (value & ~EFER_LMA) | (now.efer & EFER_LMA));
 	return true;
+}
+
+bool cr_write_efer(struct vp *vp, uint64_t value)
+{
+	return write_efer(vp->virt, efer_possible(vp), value);
+}
+
+bool cr_write_root_efer(struct root *root, uint64_t value)
+{
+	return write_efer(root->virt, virt_machine.efer_possible, value);
 }
 
 bool cr_write_root(struct root *root, unsigned int number, uint64_t value)

@@ -34,8 +34,12 @@ bool cr_is_canonical(const struct vp *vp, uint64_t address);
 bool cr_write(struct vp *vp, unsigned int number, uint64_t value);
 bool cr_write_efer(struct vp *vp, uint64_t value);
 
-/* The root's MOV to CR0, CR3 or CR4, LMSW, CLTS. VMX and SMX do not exist there. */
+/*
+ * The root's MOV to CR0, CR3 or CR4, LMSW, CLTS, and its WRMSR of EFER. VMX, SMX and SVM do not
+ * exist there.
+ */
 bool cr_write_root(struct root *root, unsigned int number, uint64_t value);
+bool cr_write_root_efer(struct root *root, uint64_t value);
 
 /*
  * A child's XSETBV, whose CPL, ECX and CR4.OSXSAVE the caller has checked. False: #GP(0) is due,

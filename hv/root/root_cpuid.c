@@ -3,6 +3,7 @@
  * CPUID of the root: its processor's, less the bits of a table, and Whit's own leaves at 40000000h.
  */
 #include "hv/cpu/cpuid.h"
+#include "whp/WinHvPlatformDefs.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -14,18 +15,32 @@
 #define LEAF7_EDX_LBR	   (1u << 19)
 #define LEAF23_EAX_PEBS	   (1u << 4 | 1u << 5) /* subleaves */
 #define LEAF81_ECX_SKINIT  (1u << 12)
+#define LEAF81_ECX_LWP	   (1u << 15)
+#define LEAF81_ECX_DBEXT   (1u << 26)
+#define LEAF88_EAX_WIDTH   0x000000ffu
+#define LEAF88_EBX_INVLPGB (1u << 3)
+#define LEAF88_EDX_INVLPGB 0x0000ffffu /* how many pages at once */
+#define LEAF821_EAX_FAULT  (1u << 17)
+#define LEAF822_EAX_LBR	   (1u << 1 | 1u << 2) /* with a stack, and with freezing */
+#define LEAF822_EBX_LBR	   0x000003f0u
 
 #define LEAF_PT	     0x14u
 #define LEAF_PCONFIG 0x1bu
 #define LEAF_LBR     0x1cu
 #define LEAF_PERFMON 0x23u
 #define LEAF_SVM     0x8000000au
+#define LEAF_LWP     0x8000001cu
+#define LEAF_SEV     0x8000001fu
+#define LEAF_FEATURE 0x80000021u
+#define LEAF_COUNTER 0x80000022u
+#define LEAF_KEYS    0x80000023u
+#define LEAF_RMP     0x80000025u
 
 #define ANY_SUBLEAF ~0u
 
 /*
- * Features that the root does not see: hv/cpu/msr.c refuses the MSRs behind it, hv/cpu/cr.c the
- * control bits.
+ * Features that the root does not see: hv/root/root_msr.c refuses the MSRs behind it, hv/cpu/cr.c
+ * the control bits.
  */
 /* clang-format off */
 #define ALL { ~0u, ~0u, ~0u, ~0u }
@@ -52,8 +67,19 @@ static const struct {
 	{ LEAF_PERFMON, 0, { .eax = LEAF23_EAX_PEBS }, "architectural PEBS" },
 	{ LEAF_PERFMON, 4, ALL, "architectural PEBS" },
 	{ LEAF_PERFMON, 5, ALL, "architectural PEBS" },
-	{ CPUID_EXTENDED_BASE + 1, ANY_SUBLEAF, { .ecx = CPUID81_ECX_SVM | LEAF81_ECX_SKINIT }, "SVM" },
+	{ CPUID_EXTENDED_BASE + 1, ANY_SUBLEAF,
+	  { .ecx = CPUID81_ECX_SVM | LEAF81_ECX_SKINIT | LEAF81_ECX_LWP | LEAF81_ECX_DBEXT },
+	  "SVM; lightweight profiling; masks of breakpoints' addresses" },
+	{ CPUID_XSAVE, 62, ALL, "lightweight profiling" },
+	{ CPUID_EXTENDED_BASE + 8, ANY_SUBLEAF, { .ebx = LEAF88_EBX_INVLPGB, .edx = LEAF88_EDX_INVLPGB },
+	  "INVLPGB, which is #UD in a guest" },
 	{ LEAF_SVM, ANY_SUBLEAF, ALL, "SVM" },
+	{ LEAF_LWP, ANY_SUBLEAF, ALL, "lightweight profiling" },
+	{ LEAF_SEV, ANY_SUBLEAF, ALL, "encrypted memory: an address with its bit set is nowhere" },
+	{ LEAF_FEATURE, ANY_SUBLEAF, { .eax = LEAF821_EAX_FAULT }, "faults of CPUID" },
+	{ LEAF_COUNTER, ANY_SUBLEAF, { .eax = LEAF822_EAX_LBR, .ebx = LEAF822_EBX_LBR }, "the LBRs" },
+	{ LEAF_KEYS, ANY_SUBLEAF, ALL, "keys of memory" },
+	{ LEAF_RMP, ANY_SUBLEAF, ALL, "SEV" },
 };
 /* clang-format on */
 
@@ -70,6 +96,18 @@ static void hide_from_root(uint32_t leaf, uint32_t subleaf, struct x86_cpuid *ou
 		out->ecx &= ~bits->ecx;
 		out->edx &= ~bits->edx;
 	}
+}
+
+/*
+ * AMD's processors give the width with the bits of keys, and say in a leaf that is hidden how many
+ * these are. Of Intel's systems ask IA32_TME_ACTIVATE.
+ */
+static uint32_t without_keys(uint32_t widths)
+{
+	if (virt_machine.vendor != WHvProcessorVendorAmd ||
+	    (widths & LEAF88_EAX_WIDTH) <= virt_machine.memory_bits)
+		return widths;
+	return (widths & ~LEAF88_EAX_WIDTH) | virt_machine.memory_bits;
 }
 
 /* Bits that mirror CR4: CPUID ran with the hypervisor's, the root must see its own. */
@@ -108,6 +146,7 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf)
 			out.ecx = mirror(out.ecx, LEAF7_ECX_OSPKE,
 					 virt_get(root->virt, VIRT_CR4) & CR4_PKE);
 		break;
+	case CPUID_EXTENDED_BASE + 8: out.eax = without_keys(out.eax); break;
 	default: break;
 	}
 	return out;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Model-specific registers, SDM 4 "Model-Specific Registers". */
+/*
+ * Model-specific registers, SDM 4 "Model-Specific Registers"; from C0000104h on AMD's, APM 2 "MSR
+ * Cross-Reference" and the PPRs of families 17h to 1Ah.
+ */
 #ifndef X86_MSR_H
 #define X86_MSR_H
 
@@ -101,6 +104,41 @@
 #define MSR_GS_BASE	      0xc0000101u
 #define MSR_KERNEL_GS_BASE    0xc0000102u
 #define MSR_TSC_AUX	      0xc0000103u
+#define MSR_TSC_RATIO	      0xc0000104u
+#define MSR_LWP_CFG	      0xc0000105u
+#define MSR_LWP_CBADDR	      0xc0000106u
+#define MSR_DBG_EXTN_CFG      0xc000010fu
+#define MSR_MCAX_FIRST	      0xc0002000u /* banks of machine checks */
+#define MSR_MCAX_LAST	      0xc0002fffu
+#define MSR_SYSCFG	      0xc0010010u
+#define MSR_HWCR	      0xc0010015u
+#define MSR_IORR_FIRST	      0xc0010016u
+#define MSR_IORR_LAST	      0xc0010019u
+#define MSR_TOP_MEM	      0xc001001au
+#define MSR_TOM2	      0xc001001du
+#define MSR_MMIO_CFG_BASE     0xc0010058u
+#define MSR_CSTATE_BASE	      0xc0010073u
+#define MSR_SMM_BASE	      0xc0010111u
+#define MSR_SMM_MASK	      0xc0010113u
+#define MSR_VM_CR	      0xc0010114u
+#define MSR_SMM_CTL	      0xc0010116u
+#define MSR_VM_HSAVE_PA	      0xc0010117u
+#define MSR_SVM_KEY	      0xc0010118u
+#define MSR_SMM_KEY	      0xc0010119u
+#define MSR_AVIC_DOORBELL     0xc001011bu
+#define MSR_VMPAGE_FLUSH      0xc001011eu
+#define MSR_GHCB	      0xc0010130u
+#define MSR_SEV_STATUS	      0xc0010131u
+#define MSR_RMP_BASE	      0xc0010132u
+#define MSR_RMP_END	      0xc0010133u
+#define MSR_RMP_CFG	      0xc0010136u
+#define MSR_CPUID_7	      0xc0011002u /* the answers of CPUID: leaf 7, EBX in the lower half */
+#define MSR_CPUID_6	      0xc0011003u
+#define MSR_CPUID_1	      0xc0011004u /* ECX in the upper half, EDX */
+#define MSR_CPUID_81	      0xc0011005u /* 80000001h, the same way */
+#define MSR_DR1_MASK	      0xc0011019u /* of addresses of breakpoints */
+#define MSR_DR3_MASK	      0xc001101bu
+#define MSR_DR0_MASK	      0xc0011027u
 
 /*
  * The numbers that MSR bitmaps have bits for: the first of all, and as many from here. SDM 3C
@@ -108,6 +146,7 @@
  */
 #define MSR_BITMAP_RANGE 0x2000u
 #define MSR_BITMAP_HIGH	 0xc0000000u
+#define MSR_BITMAP_AMD	 0xc0010000u /* AMD's have these as well, APM 2 "MSR Intercepts" */
 
 /* IA32_FEATURE_CONTROL */
 #define FEATURE_CONTROL_LOCKED	(1ull << 0)
@@ -132,6 +171,23 @@
 
 /* IA32_LBR_CTL */
 #define LBR_CTL_EN (1ull << 0)
+
+/* VM_CR */
+#define VM_CR_LOCK   (1ull << 3)
+#define VM_CR_SVMDIS (1ull << 4)
+
+/* SYSCFG: MtrrFixDramModEn; SMEE, SNPEn, VMPLEn and HMKEE */
+#define SYSCFG_FIX_DRAM_MOD (1ull << 19)
+#define SYSCFG_ENCRYPTION   (0xfull << 23)
+
+#define HWCR_CPUID_USER_DIS (1ull << 35)
+
+/* DBG_EXTN_CFG: LBRS_EN, of the second version of branch records */
+#define DBG_EXTN_CFG_LBR (1ull << 6)
+
+#define CPUID_7_RDSEED	  (1ull << 18)
+#define CPUID_1_RDRAND	  (1ull << 62)
+#define CPUID_81_TOPOLOGY (1ull << 54)
 
 /* IA32_SPEC_CTRL; those of two bits are for CPL 3 and for the others */
 #define SPEC_CTRL_IBRS	(1ull << 0)

@@ -18,8 +18,9 @@ static const uint32_t interesting[] = {
 	0x1b,	    0x1c,	0x1f,	    0x20,	0x23,	    0x24,	0x3fffffff,
 	0x40000000, 0x40000001, 0x40000010, 0x400000ff, 0x4fffffff, 0x50000000, 0x7fffffff,
 	0x80000000, 0x80000001, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006,
-	0x80000007, 0x80000008, 0x80000009, 0x8000000a, 0x8000001b, 0x8000001d, 0x8000001e,
-	0x8000001f, 0x80000021, 0xc0000000, 0xffffffff,
+	0x80000007, 0x80000008, 0x80000009, 0x8000000a, 0x80000019, 0x8000001a, 0x8000001b,
+	0x8000001c, 0x8000001d, 0x8000001e, 0x8000001f, 0x80000020, 0x80000021, 0x80000022,
+	0x80000023, 0x80000024, 0x80000025, 0x80000026, 0xc0000000, 0xffffffff,
 };
 
 #define N_INTERESTING (sizeof(interesting) / sizeof(*interesting))
@@ -453,10 +454,10 @@ static struct x86_cpuid root_lacks(uint32_t leaf, uint32_t subleaf)
 		return subleaf ? (struct x86_cpuid) { 0 }
 			       : (struct x86_cpuid) { 0, 1u << 25, 1u << 4, 3u << 18 };
 	case 0xd: /* unknown components; all but 10 to 14 and 16 of XSS; the places of PT and LBRs */
-		return subleaf == 0		       ? (struct x86_cpuid) { ~0xe02ffu, 0, 0, ~0u }
-		       : subleaf == 1		       ? (struct x86_cpuid) { 0, 0, ~0x17c00u, ~0u }
-		       : subleaf == 8 || subleaf == 15 ? all
-						       : (struct x86_cpuid) { 0 };
+		return subleaf == 0   ? (struct x86_cpuid) { ~0xe02ffu, 0, 0, ~0u }
+		       : subleaf == 1 ? (struct x86_cpuid) { 0, 0, ~0x17c00u, ~0u }
+		       : subleaf == 8 || subleaf == 15 || subleaf == 62 ? all
+									: (struct x86_cpuid) { 0 };
 	case 0x14: return all;
 	case 0x1b: return all; /* PCONFIG */
 	case 0x1c: return all; /* LBRs */
@@ -464,8 +465,16 @@ static struct x86_cpuid root_lacks(uint32_t leaf, uint32_t subleaf)
 		return subleaf == 0		      ? (struct x86_cpuid) { 3u << 4, 0, 0, 0 }
 		       : subleaf == 4 || subleaf == 5 ? all
 						      : (struct x86_cpuid) { 0 };
-	case 0x80000001: return (struct x86_cpuid) { 0, 0, 1u << 2 | 1u << 12, 0 };
+	case 0x80000001: /* SVM, SKINIT, LWP, DBEXT */
+		return (struct x86_cpuid) { 0, 0, 1u << 2 | 1u << 12 | 1u << 15 | 1u << 26, 0 };
+	case 0x80000008: return (struct x86_cpuid) { 0, 1u << 3, 0, 0xffff }; /* INVLPGB */
 	case 0x8000000a: return all;
+	case 0x8000001c: return all;					     /* LWP */
+	case 0x8000001f: return all;					     /* SME, SEV */
+	case 0x80000021: return (struct x86_cpuid) { 1u << 17, 0, 0, 0 };    /* CpuidUserDis */
+	case 0x80000022: return (struct x86_cpuid) { 3u << 1, 0x3f0, 0, 0 }; /* LBRs */
+	case 0x80000023: return all;					     /* keys of memory */
+	case 0x80000025: return all;					     /* SEV-SNP */
 	default: return (struct x86_cpuid) { 0 };
 	}
 }
@@ -474,7 +483,7 @@ static void root_sees_its_processor_but_for_what_is_hidden(void)
 {
 	world_init();
 	for (unsigned int i = 0; i < N_INTERESTING; i++) {
-		for (uint32_t subleaf = 0; subleaf < 17; subleaf++) {
+		for (uint32_t subleaf = 0; subleaf < 64; subleaf++) {
 			const uint32_t leaf = interesting[i];
 			const struct x86_cpuid lacks = root_lacks(leaf, subleaf);
 			struct x86_cpuid got;
@@ -489,6 +498,22 @@ static void root_sees_its_processor_but_for_what_is_hidden(void)
 			CHECK_EQ(got.edx, ~lacks.edx);
 		}
 	}
+}
+
+/* APM 3 "Function 8000_001Fh": an EPYC with 48 bits, of which 5 are its key's while SYSCFG.SMEE is set. */
+static void root_physical_addresses_have_no_keys(void)
+{
+	world_init();
+	virt_machine.vendor = WHvProcessorVendorAmd;
+	fake_set_cpuid(0x80000008, 0, (struct x86_cpuid) { 0x303030, 0, 0, 0 });
+	virt_machine.physical_bits = 48;
+	virt_machine.memory_bits = 43;
+	CHECK_EQ(cpuid_root(&test_root, 0x80000008, 0).eax, 0x30302b);
+	virt_machine.memory_bits = 48;
+	CHECK_EQ(cpuid_root(&test_root, 0x80000008, 0).eax, 0x303030);
+	virt_machine.vendor = WHvProcessorVendorIntel; /* systems ask IA32_TME_ACTIVATE */
+	virt_machine.memory_bits = 43;
+	CHECK_EQ(cpuid_root(&test_root, 0x80000008, 0).eax, 0x303030);
 }
 
 static void root_hypervisor_leaves_are_whits(void)
@@ -545,6 +570,7 @@ int main(void)
 		TEST(child_hypervisor_leaves_are_not_the_roots),
 		TEST(child_cpuid_and_cr4_agree),
 		TEST(root_sees_its_processor_but_for_what_is_hidden),
+		TEST(root_physical_addresses_have_no_keys),
 		TEST(root_hypervisor_leaves_are_whits),
 		TEST(root_osxsave_and_ospke_follow_its_cr4),
 	};

@@ -17,15 +17,24 @@ static bool root_writes(uint32_t msr, uint64_t value)
 	return outcome == MSR_DONE;
 }
 
-static uint8_t guarded[0x2000]; /* 1 reads, 2 writes */
+/* 1 reads, 2 writes: the ranges of the bitmaps, of which Intel's have the first two. */
+static uint8_t guarded[3][0x2000];
+static const uint32_t ranges[] = { 0, 0xc0000000, 0xc0010000 };
+
+static uint8_t *guard_of(uint32_t msr)
+{
+	for (unsigned int i = 0; i < 3; i++)
+		if (msr - ranges[i] < sizeof(guarded[0]))
+			return &guarded[i][msr - ranges[i]];
+	return NULL;
+}
 
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes);
 void __wrap_virt_root_guard_msr(struct virt_vp *virt, uint32_t msr, bool reads, bool writes)
 {
 	CHECK(virt == test_root.virt);
-	CHECK(msr < sizeof(guarded));
-	if (msr < sizeof(guarded))
-		guarded[msr] |= (uint8_t)(reads | writes << 1);
+	REQUIRE(guard_of(msr) != NULL);
+	*guard_of(msr) |= (uint8_t)(reads | writes << 1);
 }
 
 /* SDM 3A "Memory Type Range Registers": the fixed ranges, one by one. */
@@ -129,7 +138,7 @@ static void root_guards_what_is_listed_and_nothing_else(void)
 	world_init();
 	memset(guarded, 0, sizeof(guarded));
 	root_prepare(&test_root);
-	for (uint32_t msr = 0; msr < sizeof(guarded); msr++) {
+	for (uint32_t msr = 0; msr < 0x2000; msr++) {
 		unsigned int wanted = 0;
 
 		if (msr == 0x3a || msr == 0xce || msr == 0xcf || is_absent(msr))
@@ -140,7 +149,8 @@ static void root_guards_what_is_listed_and_nothing_else(void)
 			wanted = 3;
 		else if (msr == 0x10 || msr == 0x79 || is_partly(msr) || is_read_only(msr))
 			wanted = 2;
-		CHECK_EQ((uint64_t)msr << 8 | guarded[msr], (uint64_t)msr << 8 | wanted);
+		CHECK_EQ((uint64_t)msr << 8 | guarded[0][msr], (uint64_t)msr << 8 | wanted);
+		CHECK_EQ(guarded[1][msr] | guarded[2][msr], 0);
 	}
 }
 
@@ -182,6 +192,16 @@ static void check_root_takes(uint32_t msr, uint64_t value, bool is_legal)
 	CHECK_EQ(root_writes(msr, value), is_legal);
 	CHECK(virt_rdmsr(msr, &after));
 	CHECK_EQ(after, is_legal ? value : before);
+}
+
+/* An MSR that the machine has not is #GP. */
+static void check_root_lacks(uint32_t msr)
+{
+	uint64_t value = 0x1234;
+
+	CHECK(!msr_read_root(&test_root, msr, &value));
+	CHECK_EQ(value, 0x1234);
+	CHECK(!root_writes(msr, 0));
 }
 
 /* Over hidden memory the APIC's page would show the hypervisor what is not there. */
@@ -233,7 +253,7 @@ static uint64_t root_reads(uint32_t msr)
 	return value;
 }
 
-/* What cannot be had is not announced. */
+/* What cannot be had is not announced; what was read can be written. */
 static void root_is_not_told_of_faults_that_it_cannot_have(void)
 {
 	world_init();
@@ -243,6 +263,9 @@ static void root_is_not_told_of_faults_that_it_cannot_have(void)
 	CHECK_EQ(root_reads(0xcf),
 		 ~(3ull << 4)); /* #GP for locks on UC memory, #AC for split locks */
 	CHECK(!root_writes(0xcf, 0));
+	CHECK(root_writes(0xce, ~(1ull << 31)));
+	CHECK(!root_writes(0xce, ~0ull));
+	CHECK_EQ(fake.msr[0].value, ~0ull);
 }
 
 /* What firmware has left on would reach the hypervisor, or the children, all the same. */
@@ -460,6 +483,271 @@ static void root_has_nothing_outside_the_bitmaps(void)
 	}
 }
 
+/* ---- AMD's -------------------------------------------------------------------------------- */
+
+static void amd_init(void)
+{
+	world_init();
+	virt_machine.vendor = WHvProcessorVendorAmd;
+	virt_machine.efer_possible = 0x10ed01; /* UAIE, TCE, FFXSR, LMSLE, NXE, LMA, LME, SCE */
+}
+
+/*
+ * APM 2 appendix A and the PPRs: TSC_RATIO, LWP, VM_HSAVE_PA, SVM_KEY, the doorbell of AVIC, VMPAGE_FLUSH, GHCB and
+ * SEV_STATUS, as on a processor without SVM, LWP and SEV.
+ */
+static const uint32_t amd_absent[] = { 0xc0000104, 0xc0000105, 0xc0000106, 0xc0010117, 0xc0010118,
+				       0xc001011b, 0xc001011e, 0xc0010130, 0xc0010131 };
+
+/* Bits that the root may change of the rest. */
+static const struct {
+	uint32_t msr;
+	uint64_t may_change, cleared;
+} amd_partly[] = {
+	{ 0xc000010f, ~(1ull << 6), 1ull << 6 }, /* DBG_EXTN_CFG: not LBRS_EN */
+	/*
+	 * HWCR: not SmmLock 0, the limit of CPUID 11, special cycles of SMI and RSM 13 14, SseDis 15, Wrap32Dis 17,
+	 * IoCfgGpFault 19, TSC and P0 20 21 24, the locks of SMM 31 and 33, CpuidUserDis 35
+	 */
+	{ 0xc0010015,
+	  1ull << 3 | 1ull << 4 | 1ull << 6 | 7ull << 8 | 1ull << 12 | 1ull << 18 | 7ull << 25 |
+		  1ull << 30,
+	  1ull << 35 },
+	{ 0xc0010016, 0, 0 }, /* IORR bases and masks */
+	{ 0xc0010017, 0, 0 },
+	{ 0xc0010018, 0, 0 },
+	{ 0xc0010019, 0, 0 },
+	{ 0xc001001a, 0, 0 }, /* TOP_MEM */
+	{ 0xc001001d, 0, 0 }, /* TOP_MEM2 */
+	{ 0xc0010058, 0, 0 }, /* MMIO configuration base */
+	{ 0xc0010073, 0, 0 }, /* C-state base: ports */
+	{ 0xc0010111, 0, 0 }, /* SMM_BASE, SMM_ADDR, SMM_MASK, SMM_CTL, the key of SMM */
+	{ 0xc0010112, 0, 0 },
+	{ 0xc0010113, 0, 0 },
+	{ 0xc0010116, 0, 0 },
+	{ 0xc0010119, 0, 0 },
+	{ 0xc0010132, 0, 0 }, /* RMP_BASE, RMP_END, RMP_CFG */
+	{ 0xc0010133, 0, 0 },
+	{ 0xc0010136, 0, 0 },
+	{ 0xc0011002, 1ull << 18, 0 }, /* CPUID 7: RDSEED, as Linux takes it away on Zen 5 */
+	{ 0xc0011003, 0, 0 },	       /* CPUID 6 */
+	{ 0xc0011004, 1ull << 62, 0 }, /* CPUID 1: RDRAND, as Linux does on families 15h and 16h */
+	{ 0xc0011005, 1ull << 54, 0 }, /* CPUID 80000001: topology extensions, which it puts back */
+	{ 0xc0011019, 0, ~0ull },      /* masks of breakpoints 1 to 3, 0 */
+	{ 0xc001101a, 0, ~0ull },
+	{ 0xc001101b, 0, ~0ull },
+	{ 0xc0011027, 0, ~0ull },
+};
+
+#define N_AMD_PARTLY (sizeof(amd_partly) / sizeof(*amd_partly))
+
+/* Siblings of those that reach no further than the root, and why. */
+static const struct {
+	uint32_t msr;
+	const char *why;
+} amd_harmless[] = {
+	{ 0x8b, "PATCH_LEVEL: a number" },
+	{ 0x400, "MC0_CTL: which machine checks are reported" },
+	{ 0xc0000102, "KernelGSBase: switched" },
+	{ 0xc00000e7, "MPerfReadOnly: a clock" },
+	{ 0xc00000e9, "IRPerfCount: counts the hypervisor's work, too" },
+	{ 0xc0000108, "PrefetchControl: slower" },
+	{ 0xc0000200, "L3 bandwidth of a class: slower at worst" },
+	{ 0xc0000302, "PerfCntrGlobalStatusClr: an NMI goes to the root" },
+	{ 0xc0002000, "MCA_CTL of bank 0: as 400h" },
+	{ 0xc0002fff, "the last of these" },
+	{ 0xc0010000, "PerfEvtSel0: counters may count the hypervisor's work" },
+	{ 0xc0010004, "PerfCtr0: the same" },
+	{ 0xc001001f, "NB_CFG: the northbridge, as by configuration space" },
+	{ 0xc0010020,
+	  "PATCH_LOADER: a signed update, read through the root's own page tables; each "
+	  "processor has its own" },
+	{ 0xc0010022, "where machine checks go: held while the hypervisor runs" },
+	{ 0xc0010030, "the name: CPUID's answer alone" },
+	{ 0xc0010050, "SMI on I/O: firmware's own trap" },
+	{ 0xc0010055, "interrupt pending message: C1E" },
+	{ 0xc0010062, "P-state: clock rates are the root's" },
+	{ 0xc0010064, "P-state 0: the same" },
+	{ 0xc0010074, "watchdog of the processor: a machine check" },
+	{ 0xc0010115, "IGNNE#: a pin" },
+	{ 0xc0010140, "OSVW: which errata there are" },
+	{ 0xc0010200, "PERF_CTL0: as the old counters" },
+	{ 0xc0010293, "P-state hardware status" },
+	{ 0xc00102b1, "CPPC enable: clock rates" },
+	{ 0xc0011020, "LS_CFG: SSBD on families 15h to 17h" },
+	{ 0xc0011022, "DC_CFG: prefetchers" },
+	{ 0xc0011029, "DE_CFG: whether LFENCE waits, and work-arounds" },
+	{ 0xc001102e, "BP_CFG: speculation" },
+	{ 0xc0011030, "IBS fetch: samples stay in the processor" },
+	{ 0xc0011033, "IBS op: the same" },
+	{ 0xc00110e3, "a work-around of Zen 2" },
+	{ 0xc0011fff, "the last of the range" },
+};
+
+static unsigned int amd_guard(uint32_t msr)
+{
+	if (msr == 0xc0000080 || msr == 0xc0010010 || msr == 0xc0010114)
+		return 3; /* EFER, SYSCFG, VM_CR */
+	if (msr == 0x3b || msr == 0x11 || msr == 0x12)
+		return 3;
+	if ((msr >= 0x200 && msr < 0x240) || is_fixed_mtrr(msr) || msr == 0x2ff)
+		return 3;
+	if (msr == 0x10 || msr == 0x1b || msr == 0xda0)
+		return 2;
+	for (unsigned int i = 0; i < sizeof(amd_absent) / sizeof(*amd_absent); i++)
+		if (amd_absent[i] == msr)
+			return 3;
+	for (unsigned int i = 0; i < N_AMD_PARTLY; i++)
+		if (amd_partly[i].msr == msr)
+			return 2;
+	return 0;
+}
+
+static void amd_root_guards_what_is_listed_and_nothing_else(void)
+{
+	amd_init();
+	memset(guarded, 0, sizeof(guarded));
+	root_prepare(&test_root);
+	for (unsigned int i = 0; i < 3; i++)
+		for (uint32_t n = 0; n < 0x2000; n++) {
+			const uint64_t msr = ranges[i] + n;
+
+			CHECK_EQ(msr << 8 | guarded[i][n], msr << 8 | amd_guard((uint32_t)msr));
+		}
+}
+
+static void amd_root_has_no_svm_lwp_and_sev(void)
+{
+	for (unsigned int i = 0; i < sizeof(amd_absent) / sizeof(*amd_absent); i++) {
+		uint64_t value = 0x1234;
+
+		amd_init();
+		fake_set_msr(amd_absent[i], 7);
+		CHECK(!msr_read_root(&test_root, amd_absent[i], &value));
+		CHECK_EQ(value, 0x1234);
+		CHECK(!root_writes(amd_absent[i], 7));
+		CHECK(!root_writes(amd_absent[i], 8));
+		CHECK_EQ(fake.msr[0].value, 7);
+	}
+}
+
+static void amd_root_changes_the_bits_of_the_row_and_no_other(void)
+{
+	for (unsigned int i = 0; i < N_AMD_PARTLY; i++) {
+		amd_init();
+		check_root_lacks(amd_partly[i].msr);
+		for (unsigned int bit = 0; bit < 64; bit++)
+			for (unsigned int is_set = 0; is_set < 2; is_set++) {
+				const uint64_t start = is_set ? ~0ull : 0;
+
+				amd_init();
+				fake_set_msr(amd_partly[i].msr, start);
+				check_root_takes(amd_partly[i].msr, start ^ 1ull << bit,
+						 amd_partly[i].may_change >> bit & 1);
+				CHECK_EQ(root_reads(amd_partly[i].msr), fake.msr[0].value);
+			}
+		amd_init();
+		fake_set_msr(amd_partly[i].msr, ~0ull);
+		root_prepare(&test_root);
+		CHECK_EQ(fake.msr[0].value, ~amd_partly[i].cleared);
+	}
+}
+
+static void amd_root_has_what_is_harmless(void)
+{
+	for (unsigned int i = 0; i < sizeof(amd_harmless) / sizeof(*amd_harmless); i++) {
+		CHECK(strlen(amd_harmless[i].why) > 5);
+		amd_init();
+		check_root_lacks(amd_harmless[i].msr);
+		fake_set_msr(amd_harmless[i].msr, 0);
+		check_root_takes(amd_harmless[i].msr, ~0ull, true);
+		CHECK_EQ(root_reads(amd_harmless[i].msr), ~0ull);
+	}
+}
+
+/* Each processor loads its own, and reads it through the page tables of the root that writes. */
+static void amd_root_microcode_update_reaches_the_processor(void)
+{
+	amd_init();
+	memset(guarded, 0, sizeof(guarded));
+	root_prepare(&test_root);
+	CHECK_EQ(*guard_of(0xc0010020), 0);
+	CHECK(!root_writes(0x79, 0)); /* Intel's is #GP */
+}
+
+/* APM 2 "System Configuration Register": encryption is not there, and MtrrFixDramModEn can be turned off. */
+static void amd_root_syscfg_hides_encryption(void)
+{
+	amd_init();
+	fake_set_msr(0xc0010010, 0x7fc0000);
+	CHECK_EQ(root_reads(0xc0010010), 0x7c0000);
+	CHECK(root_writes(0xc0010010, 0x740000));
+	CHECK_EQ(fake.msr[0].value, 0x7f40000);
+	CHECK(root_writes(0xc0010010, 0x7c0000));
+	CHECK_EQ(fake.msr[0].value, 0x7fc0000);
+	for (unsigned int bit = 0; bit < 64; bit++)
+		if (bit != 19)
+			CHECK(!root_writes(0xc0010010, 0x7c0000 ^ 1ull << bit));
+	CHECK_EQ(fake.msr[0].value, 0x7fc0000);
+}
+
+/* APM 2 "VM_CR MSR": SVMDIS 4 and LOCK 3, after which writes to both are ignored. */
+static void amd_root_vm_cr_is_locked_off(void)
+{
+	amd_init();
+	check_root_lacks(0xc0010114);
+	fake_set_msr(0xc0010114, 0);
+	CHECK_EQ(root_reads(0xc0010114), 0x18);
+	for (unsigned int bit = 0; bit < 64; bit++)
+		CHECK_EQ(root_writes(0xc0010114, 0x18 ^ 1ull << bit), bit == 3 || bit == 4);
+	CHECK_EQ(fake.msr[0].value, 0);
+	fake_set_msr(0xc0010114, 1); /* DPD stays as firmware chose */
+	CHECK_EQ(root_reads(0xc0010114), 0x19);
+	CHECK(root_writes(0xc0010114, 1));
+	CHECK(!root_writes(0xc0010114, 0));
+}
+
+/* APM 2 "Extended Feature Enable Register": SVME 12 is a reserved bit of a processor without SVM. */
+static void amd_root_efer_is_its_own(void)
+{
+	amd_init();
+	fake_set_msr(0xc0000080, 0x1d01); /* the hypervisor's */
+	virt_set(test_root.virt, VIRT_EFER, 0xd01);
+	CHECK_EQ(root_reads(0xc0000080), 0xd01);
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		/* LME while paging is on; LMA is the processor's */
+		const bool is_legal = bit != 8 && virt_machine.efer_possible >> bit & 1;
+
+		CHECK_EQ(root_writes(0xc0000080, 0xd01 ^ 1ull << bit), is_legal);
+		CHECK_EQ(root_reads(0xc0000080),
+			 is_legal && bit != 10 ? 0xd01 ^ 1ull << bit : 0xd01);
+		virt_set(test_root.virt, VIRT_EFER, 0xd01);
+	}
+	CHECK_EQ(fake.msr[0].value, 0x1d01);
+	virt_set(test_root.virt, VIRT_CR0,
+		 CR0_PE | CR0_NE | CR0_ET); /* as a processor that starts */
+	virt_set(test_root.virt, VIRT_EFER, 0);
+	CHECK(!root_writes(0xc0000080, 0x1000));
+	CHECK(root_writes(0xc0000080, 0x900));
+	CHECK_EQ(root_reads(0xc0000080), 0x900);
+}
+
+static void amd_root_has_nothing_outside_the_ranges(void)
+{
+	static const uint32_t msrs[] = { 0x2000,     0x40000000, 0x4b564d00, 0xbfffffff,
+					 0xc0003000, 0xc000ffff, 0xc0012000, 0xffffffff };
+
+	amd_init();
+	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(*msrs); i++) {
+		uint64_t value = 0x1234;
+
+		fake_set_msr(msrs[i], 3);
+		CHECK(!msr_read_root(&test_root, msrs[i], &value));
+		CHECK_EQ(value, 0x1234);
+		check_root_takes(msrs[i], 4, false);
+	}
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -482,6 +770,15 @@ int main(void)
 		TEST(root_mtrr_masks_have_no_holes),
 		TEST(root_other_msrs_pass),
 		TEST(root_has_nothing_outside_the_bitmaps),
+		TEST(amd_root_guards_what_is_listed_and_nothing_else),
+		TEST(amd_root_has_no_svm_lwp_and_sev),
+		TEST(amd_root_changes_the_bits_of_the_row_and_no_other),
+		TEST(amd_root_has_what_is_harmless),
+		TEST(amd_root_microcode_update_reaches_the_processor),
+		TEST(amd_root_syscfg_hides_encryption),
+		TEST(amd_root_vm_cr_is_locked_off),
+		TEST(amd_root_efer_is_its_own),
+		TEST(amd_root_has_nothing_outside_the_ranges),
 	};
 
 	return RUN(tests);
