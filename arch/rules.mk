@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# The hypervisor image, $(B)/whit-hv.elf. Included by the Makefile at the top, which sets B and CC.
+# The hypervisor images, $(B)/whit-hv-VENDOR.elf, one for each processor vendor: vmx is VT-x, svm is AMD-V. Each is linked and
+# optimised as a whole; what vendors share is compiled once. Included by the Makefile at the top, which sets B and CC.
 #
-# HV_DIRS: folders whose .c and .asm files go into it. An object $(B)/hv-obj/DIR/FILE.o is made of
-# DIR/FILE.c with HV_CFLAGS, or of DIR/FILE.asm.
+# HV_VENDORS: the images that whit.efi carries. An object $(B)/hv-obj/DIR/FILE.o is made of DIR/FILE.c with HV_CFLAGS, or of
+# DIR/FILE.asm.
 
 NASM ?= nasm
 
@@ -22,9 +23,13 @@ ifneq ($(findstring clang,$(CC)),clang)
 HV_LTO := -flto=auto -flto-partition=one --param inline-unit-growth=80
 endif
 
-HV_DIRS    ?= arch/x86 arch/vmx hv $(wildcard hv/*) emu
-HV_SOURCES := $(filter-out arch/vmx/offsets.c,$(wildcard $(foreach d,$(HV_DIRS),$(d)/*.c $(d)/*.asm)))
-HV_OBJECTS := $(addprefix $(B)/hv-obj/,$(addsuffix .o,$(basename $(HV_SOURCES))))
+# A vendor's folder that cannot run a VP yet is no image.
+HV_VENDORS ?= vmx $(if $(wildcard arch/svm/run.c),svm)
+
+# $(call hv_objects,VENDOR): all that its image is made of.
+hv_dirs    = arch/x86 arch/$(1) hv $(wildcard hv/*) emu
+hv_sources = $(filter-out %/offsets.c,$(wildcard $(foreach d,$(call hv_dirs,$(1)),$(d)/*.c $(d)/*.asm)))
+hv_objects = $(patsubst %,$(B)/hv-obj/%.o,$(basename $(call hv_sources,$(1))))
 
 $(B)/hv-obj/%.o: %.c arch/rules.mk
 	@mkdir -p $(@D)
@@ -33,24 +38,31 @@ $(B)/hv-obj/%.o: %.c arch/rules.mk
 # The compiler calls these four on its own, and must find them as they are.
 $(B)/hv-obj/arch/x86/string.o: HV_LTO :=
 
-$(B)/hv-obj/%.o: %.asm $(B)/hv-obj/offsets.inc
-	@mkdir -p $(@D)
-	$(NASM) -f elf64 -I $(B)/hv-obj/ -o $@ $<
-
-# Constants of C for assembly, see arch/vmx/offsets.c.
-$(B)/hv-obj/offsets.inc: arch/vmx/offsets.c
+# Constants of C for assembly, by folder: see arch/x86/offsets.c.
+$(B)/hv-obj/%/offsets.inc: %/offsets.c
 	@mkdir -p $(@D)
 	$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
 	sed -n 's/.*"@define \([A-Z_0-9]*\) \([0-9]*\)".*/%define \1 \2/p' $(@:.inc=.s) > $@
 	@test -s $@
 
-# How $@ is linked of HV_OBJECTS.
-HV_LINK = $(CC) $(HV_CFLAGS) $(HV_LTO) -fuse-ld=bfd -nostdlib -static -Wl,--build-id=none \
-	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-relax -Wl,--fatal-warnings \
-	-Wl,--orphan-handling=error -Wl,-Map,$(@:.elf=.map) \
-	-T arch/x86/image.ld $(HV_OBJECTS) -o $@
+define hv_assembly_rules
+$(B)/hv-obj/$(1)/%.o: $(1)/%.asm $(B)/hv-obj/$(1)/offsets.inc
+	@mkdir -p $$(@D)
+	$$(NASM) -f elf64 -I $(B)/hv-obj/$(1)/ -o $$@ $$<
+endef
+$(foreach d,arch/x86 $(HV_VENDORS:%=arch/%),$(eval $(call hv_assembly_rules,$(d))))
 
-$(B)/whit-hv.elf: $(HV_OBJECTS) arch/x86/image.ld
-	$(HV_LINK)
+# $(call hv_image,NAME,OBJECTS): the rule of $(B)/NAME.elf
+define hv_image_rules
+$(B)/$(1).elf: $(2) arch/x86/image.ld
+	@mkdir -p $$(@D)
+	$$(CC) $$(HV_CFLAGS) $$(HV_LTO) -fuse-ld=bfd -nostdlib -static -Wl,--build-id=none \
+		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-relax -Wl,--fatal-warnings \
+		-Wl,--orphan-handling=error -Wl,-Map,$$(@:.elf=.map) \
+		-T arch/x86/image.ld $(2) -o $$@
+endef
+hv_image = $(eval $(call hv_image_rules,$(1),$(2)))
 
--include $(HV_OBJECTS:.o=.d) $(B)/hv-obj/offsets.d
+$(foreach v,$(HV_VENDORS),$(call hv_image,whit-hv-$(v),$(call hv_objects,$(v))))
+
+-include $(shell find $(B)/hv-obj -name '*.d' 2>/dev/null)

@@ -47,10 +47,16 @@ efi_app = $(eval $(call efi_app_rules,$(1),$(2)))
 
 -include $(shell find $(B)/efi -name '*.d' 2>/dev/null)
 
-BOOT_SOURCES := $(wildcard boot/*.c boot/*.asm)
+BOOT_SOURCES := $(filter-out boot/payload.asm,$(wildcard boot/*.c boot/*.asm))
 BOOT_OBJECTS := $(addprefix $(B)/efi/,$(addsuffix .o,$(basename $(BOOT_SOURCES))))
 
-$(call efi_app,whit,$(BOOT_OBJECTS))
+# $(call whit_app,PREFIX): the rule of $(B)/PREFIXwhit.efi, which carries the images $(B)/PREFIXwhit-hv-VENDOR.elf
+define whit_app_rules
+$(B)/efi/boot/$(1)payload.o: boot/payload.asm $(HV_VENDORS:%=$(B)/$(1)whit-hv-%.elf)
+	@mkdir -p $$(@D)
+	$$(NASM) -f elf64 $$(foreach v,$$(HV_VENDORS),-D'payload_$$(v)_file="$(B)/$(1)whit-hv-$$(v).elf"') -o $$@ $$<
+$$(call efi_app,$(1)whit,$(BOOT_OBJECTS) $(B)/efi/boot/$(1)payload.o)
+endef
+whit_app = $(eval $(call whit_app_rules,$(1)))
 
-$(B)/efi/boot/payload.o: EFI_NASMFLAGS = -DPAYLOAD='"$(B)/whit-hv.elf"'
-$(B)/efi/boot/payload.o: $(B)/whit-hv.elf
+$(call whit_app,)

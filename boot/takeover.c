@@ -19,6 +19,7 @@
 #include "needs.h"
 #include "paging.h"
 #include "ram.h"
+#include "vendor.h"
 #include "whit/handover.h"
 #include "whit/layout.h"
 #include "x86/cr.h"
@@ -28,11 +29,18 @@
 
 #define TOO_SMALL "the memory for the hypervisor is smaller than its loader has worked out"
 
-extern const char payload[], payload_end[];
+/* payload.asm; of no length: there is no image for this vendor. */
+extern const char payload_vmx[], payload_vmx_end[], payload_svm[], payload_svm_end[];
+
+struct payload {
+	const char *elf, *end;
+};
 
 /* The changes that a refused start has to undo. */
 struct attempt {
 	const struct config *config;
+	enum vendor vendor;
+	struct payload payload;
 	struct image image;
 	struct cpus cpus;
 	struct needs needs;
@@ -162,11 +170,29 @@ static const char *find_cpus(struct attempt *a, const struct ram_map *map)
 	return answer == CENSUS_SHARED && !a->traps_icr ? a->others.at : NULL;
 }
 
+static const char *choose_image(struct attempt *a)
+{
+	const struct payload payloads[N_VENDORS] = {
+		[VENDOR_VMX] = { payload_vmx, payload_vmx_end },
+		[VENDOR_SVM] = { payload_svm, payload_svm_end },
+	};
+	unsigned int carried = 0;
+	const char *refusal;
+
+	for (int i = 0; i < N_VENDORS; i++)
+		carried |= (payloads[i].end > payloads[i].elf) << i;
+	refusal = vendor_choose(cpu_cpuid, carried, &a->vendor);
+	if (refusal)
+		return refusal;
+	a->payload = payloads[a->vendor];
+	return image_check(a->payload.elf, (size_t)(a->payload.end - a->payload.elf), &a->image);
+}
+
 /* Fills a->needs. Nothing is allocated, and so nothing cleared, unless all sizes are right. */
 static const char *check_sizes(struct attempt *a, const struct ram_map *map)
 {
 	static struct whit_ram ram[WHIT_MAX_RAM_RANGES];
-	const char *refusal = image_check(payload, (size_t)(payload_end - payload), &a->image);
+	const char *refusal = choose_image(a);
 
 	if (refusal)
 		return refusal;
@@ -279,7 +305,7 @@ static const char *fill_block(struct attempt *a)
 
 	if (!image || !stacks)
 		return TOO_SMALL;
-	image_load(&a->image, payload, image);
+	image_load(&a->image, a->payload.elf, image);
 	h->host_cr3 = paging_host(&paging, &a->block);
 	if (!h->host_cr3)
 		return TOO_SMALL;
@@ -459,6 +485,7 @@ bool takeover(const struct config *config)
 		return false;
 	}
 	Print(L"whit: the hypervisor holds this machine\n");
+	Print(L"whit: virtualization: %a\n", vendor_names[a.vendor]);
 	Print(L"whit: INIT and SIPI: by %a\n", a.traps_icr ? "a trap of the ICR" : "the processor");
 	if (a.traps_icr && a.others.n)
 		print_lines(a.others.at, sizeof(a.others.at));

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Constants for assembly. This file is compiled to assembly text only; the build picks the marked
- * lines and makes offsets.inc of them (arch/rules.mk).
- */
+/* Constants for this folder's assembly, see arch/x86/offsets.c. */
 #include <stddef.h>
 
 #include "arch/virt.h"
 #include "arch/vmx/fields.h"
 #include "arch/x86/percpu.h"
-#include "x86/exc.h"
 
 #define DEFINE(name, value) \
 	__asm__ volatile(".ascii \"@define " #name " %c0\"" : : "i"((long)(value)))
@@ -18,7 +14,6 @@ void offsets(void);
 void offsets(void)
 {
 	DEFINE(PERCPU_PENDING, offsetof(struct percpu, pending));
-	DEFINE(EXC_HAS_ERROR_CODE_MASK, EXC_HAS_ERROR_CODE);
 	DEFINE(REGS_GPR, offsetof(struct virt_regs, gpr));
 	DEFINE(VMCS_HOST_RSP, VMCS_HOST_RSP);
 }

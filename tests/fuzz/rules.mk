@@ -52,8 +52,8 @@ $(FUZZERS):
 # ---- hv/ and arch/vmx on the model of VT-x, whose headers stand before those of arch/, whose place they take.
 
 VTX_SOURCES := $(wildcard hv/*.c hv/*/*.c emu/*.c tests/vtx/*.c tests/fuzz/vtx_*.c) \
-	$(filter-out arch/vmx/offsets.c,$(wildcard arch/vmx/*.c)) \
-	$(filter-out $(addprefix arch/x86/,start.c gdt.c idt.c string.c),$(wildcard arch/x86/*.c))
+	$(filter-out %/offsets.c,$(wildcard arch/vmx/*.c)) \
+	$(filter-out $(addprefix arch/x86/,start.c gdt.c idt.c string.c offsets.c),$(wildcard arch/x86/*.c))
 VTX_CFLAGS   = -Itests/vtx/include $(TEST_CFLAGS) -O2
 
 $(B)/vtx/%.o: %.c tests/fuzz/rules.mk

@@ -36,7 +36,7 @@ archive = $(eval $(call archive_rules,$(1),$(2)))
 $(call archive,libcheck,tests/check.c tests/check_host.c)
 $(call archive,libemu,$(wildcard emu/*.c))
 $(call archive,libhv,$(wildcard hv/*.c hv/*/*.c arch/fake/*.c) tests/guest/forms.asm)
-$(call archive,libarch,$(filter-out arch/vmx/offsets.c,$(wildcard arch/x86/*.c arch/vmx/*.c)))
+$(call archive,libarch,$(filter-out %/offsets.c,$(wildcard arch/x86/*.c arch/vmx/*.c)))
 $(call archive,libboot,$(shell grep -L efilib.h $(wildcard boot/*.c)))
 $(call archive,libroot,$(wildcard root/lib/*.c root/call/*.c root/vmm/*.c) root/call/uefi/reserve.c)
 
