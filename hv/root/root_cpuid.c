@@ -83,7 +83,26 @@ static const struct {
 };
 /* clang-format on */
 
-static void hide_from_root(uint32_t leaf, uint32_t subleaf, struct x86_cpuid *out)
+/* The leaves of the table, a bit each: all others cost one test. */
+#define LOW(leaf)  (1ull << (leaf))
+#define HIGH(leaf) (1ull << ((leaf)-CPUID_EXTENDED_BASE))
+#define LOW_LEAVES                                                                        \
+	(LOW(1) | LOW(6) | LOW(7) | LOW(CPUID_XSAVE) | LOW(LEAF_PT) | LOW(LEAF_PCONFIG) | \
+	 LOW(LEAF_LBR) | LOW(LEAF_PERFMON))
+#define HIGH_LEAVES                                                                       \
+	(HIGH(CPUID_EXTENDED_BASE + 1) | HIGH(CPUID_EXTENDED_BASE + 8) | HIGH(LEAF_SVM) | \
+	 HIGH(LEAF_LWP) | HIGH(LEAF_SEV) | HIGH(LEAF_FEATURE) | HIGH(LEAF_COUNTER) |      \
+	 HIGH(LEAF_KEYS) | HIGH(LEAF_RMP))
+
+static bool is_in_table(uint32_t leaf)
+{
+	const uint32_t high = leaf - CPUID_EXTENDED_BASE;
+
+	return leaf < 64 ? LOW_LEAVES >> leaf & 1 : high < 64 && (HIGH_LEAVES >> high & 1);
+}
+
+static __attribute__((noinline)) void hide_from_root(uint32_t leaf, uint32_t subleaf,
+						     struct x86_cpuid *out)
 {
 	for (unsigned int i = 0; i < sizeof(root_hidden) / sizeof(*root_hidden); i++) {
 		const struct x86_cpuid *const bits = &root_hidden[i].bits;
@@ -134,7 +153,8 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf)
 		return out;
 	}
 	out = virt_cpuid(leaf, subleaf);
-	hide_from_root(leaf, subleaf, &out);
+	if (is_in_table(leaf))
+		hide_from_root(leaf, subleaf, &out);
 	switch (leaf) {
 	case 1:
 		out.ecx |= CPUID1_ECX_HYPERVISOR;
