@@ -74,6 +74,7 @@ struct virt_machine {
 	bool has_pdptes;	/* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
 	bool has_deadline;	/* virt_set_deadline() is exact; else an interrupt does it */
 	bool has_step;		/* virt_root_step() */
+	bool has_init_exits;	/* an INIT to a guest exits; else none must come to one */
 	uint8_t apic;		/* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
 	uint32_t child_has;	/* VIRT_HAS_…: instructions that children can be let use */
 	uint64_t cr4_possible;	/* CR4 bits that a guest can have */
@@ -162,6 +163,13 @@ void virt_lapic_write(unsigned int offset, uint32_t value);
  * of the ICR, with a physical destination and no shorthand. The root's upper half is put back.
  */
 void virt_lapic_send(uint32_t id, uint32_t low);
+
+/*
+ * INIT, and SIPI, of the root to a processor of Whit's, this one or another. Where INIT does not
+ * reach a guest as an exit they are messages: virt_run() there behaves as if they had come.
+ */
+void virt_send_init(uint32_t cpu);
+void virt_send_sipi(uint32_t cpu, uint8_t vector);
 
 /* Reset the machine, as it does when its processor shuts down. */
 __attribute__((noreturn)) void virt_reset(void);

@@ -138,6 +138,7 @@ struct fake {
 	 * of hv/.
 	 */
 	uint32_t lapic_id, lapic[1024];
+	uint32_t lapic_ids[FAKE_MAX_CPUS]; /* of the processors, for virt_send_init() */
 	unsigned int n_lapic_writes, n_sent;
 	struct {
 		uint32_t id, low;

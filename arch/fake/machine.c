@@ -75,6 +75,7 @@ static void default_machine(void)
 		.max_leaf_level = LEVEL_1G,
 		.has_1g_pages = true,
 		.has_step = true,
+		.has_init_exits = true,
 		.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES),
 		.cr4_possible = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
 				CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |
@@ -303,6 +304,16 @@ void virt_lapic_send(uint32_t id, uint32_t low)
 		fake_scream("IPI %#x to %#x", low, id);
 	fake.sent[fake.n_sent].id = id;
 	fake.sent[fake.n_sent++].low = low;
+}
+
+void virt_send_init(uint32_t cpu)
+{
+	virt_lapic_send(fake.lapic_ids[cpu], 0x4500);
+}
+
+void virt_send_sipi(uint32_t cpu, uint8_t vector)
+{
+	virt_lapic_send(fake.lapic_ids[cpu], 0x4600u | vector);
 }
 
 void virt_wbinvd(void)

@@ -4,6 +4,7 @@
  * arch/x86/nested.c.
  */
 #include "arch/vmx/vmx.h"
+#include "arch/x86/backend.h"
 #include "arch/x86/nested.h"
 
 #define EPT_READ       (1ull << 0)
@@ -22,6 +23,8 @@
 _Static_assert(EPT_READ == VIRT_READ && EPT_WRITE == VIRT_WRITE && EPT_EXECUTE == VIRT_EXECUTE,
 	       "rights stand as they are");
 _Static_assert(EPT_WRITE == NESTED_WRITE, "nested.h");
+
+const bool backend_has_memory_types = true;
 
 const struct nested_format nested_format = {
 	.present = EPT_RIGHTS,

@@ -82,6 +82,21 @@ struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu
 	return vp;
 }
 
+const bool backend_waits_deaf = true;
+
+#define INIT_ASSERT 0x4500u
+#define SIPI	    0x4600u
+
+void virt_send_init(uint32_t cpu)
+{
+	virt_lapic_send(percpu_of(cpu)->apic_id, INIT_ASSERT);
+}
+
+void virt_send_sipi(uint32_t cpu, uint8_t vector)
+{
+	virt_lapic_send(percpu_of(cpu)->apic_id, SIPI | vector);
+}
+
 bool virt_waits(const struct virt_vp *root)
 {
 	return root->waits;

@@ -49,6 +49,12 @@ void backend_give_nmi(struct virt_vp *root);
  */
 void backend_init(struct virt_vp *root);
 
+/* While its root waits for a SIPI the processor takes no NMI. */
+extern const bool backend_waits_deaf;
+
+/* Nested entries have a memory type, and the MTRRs no effect behind them. */
+extern const bool backend_has_memory_types;
+
 /*
  * The registers that the vendor's processors do not switch with a VP, of those on which vendors
  * differ: a bit for each MSR of enum syscall_msr (TSC_AUX always has it), and one for CR2.

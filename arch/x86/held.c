@@ -25,15 +25,19 @@ static __attribute__((noinline, cold)) void init(struct virt_vp *root)
 		virt_reset();
 	}
 	root->held = 0;
-	kick_hold();
+	if (backend_waits_deaf)
+		kick_hold();
 	backend_init(root);
 	root->waits = true;
-	__atomic_store_n(&percpu()->letter.is_parked, true, __ATOMIC_RELEASE);
+	if (backend_waits_deaf)
+		__atomic_store_n(&percpu()->letter.is_parked, true, __ATOMIC_RELEASE);
 }
 
 void held_start(struct virt_vp *root)
 {
 	root->waits = false;
+	if (!backend_waits_deaf)
+		return;
 	__atomic_store_n(&percpu()->letter.is_parked, false, __ATOMIC_RELEASE);
 	kick_release();
 	stop_if_asked(root->regs.rip);

@@ -78,14 +78,16 @@ static struct mtrr_state mtrr_in_force;
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)
 {
-	return memory_type(&mtrr_in_force, block.a, LEVEL_SIZE(level), type);
+	*type = MEMTYPE_WB;
+	return !backend_has_memory_types ||
+	       memory_type(&mtrr_in_force, block.a, LEVEL_SIZE(level), type);
 }
 
 bool virt_memory_type_changed(void)
 {
 	const struct mtrr_state *const written = &percpu()->mtrr_written;
 
-	if (!memcmp(&mtrr_in_force, written, sizeof(*written)))
+	if (!backend_has_memory_types || !memcmp(&mtrr_in_force, written, sizeof(*written)))
 		return false;
 	mtrr_in_force = *written;
 	return true;

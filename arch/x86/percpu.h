@@ -74,6 +74,7 @@ enum syscall_msr {
 struct letter {
 	uint32_t kick;		/* KICK_…; not 0: an NMI is on its way that is a kick, kick.h */
 	bool is_parked;		/* waits where no NMI comes: for its root's SIPI */
+	uint32_t start;		/* the backend's: an INIT, a SIPI that have come as messages */
 	struct lock lock;	/* of `wanted`: one processor at a time asks */
 	struct virt_vp *wanted; /* the backend's: what another processor asks for, see there */
 };
@@ -91,7 +92,8 @@ struct percpu {
 	bool in_panic;
 	struct virt_vp *current;  /* whose VMCS or VMCB is loaded */
 	struct virt_vp *switched; /* whose registers are on the processor, virt_switch() */
-	spa_t virt_region;	  /* a page for the backend (VMXON region, SVM host save area) */
+	/* VIRT_REGION_PAGES pages for the backend: VMXON region; the host's state of SVM */
+	spa_t virt_region;
 
 	uint64_t parked_syscall[SYSCALL_MSRS]; /* the root's, while OVERLAY_SYSCALL */
 	uint64_t parked_dr[4];		       /* the root's DR0-3, while OVERLAY_DEBUG */
@@ -120,7 +122,8 @@ struct percpu {
 _Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page");
 
 /* Pages of the heap that a processor takes: struct percpu, virt_region. */
-#define PERCPU_PAGES 2
+#define VIRT_REGION_PAGES 2
+#define PERCPU_PAGES	  (1 + VIRT_REGION_PAGES)
 
 static inline struct percpu *percpu(void)
 {
@@ -129,6 +132,9 @@ static inline struct percpu *percpu(void)
 
 /* start.c: the processors that Whit has taken over, or will; clear until it has. */
 uint32_t percpu_count(void);
+
+/* start.c: where a byte of the hypervisor's image is; the image is contiguous. */
+spa_t start_spa(const void *at);
 struct percpu *percpu_of(uint32_t index);
 
 #endif

@@ -46,6 +46,11 @@ uint32_t percpu_count(void)
 	return record.handover.n_cpus;
 }
 
+spa_t start_spa(const void *at)
+{
+	return SPA(record.handover.image_base + ((uintptr_t)at - WHIT_IMAGE_BASE));
+}
+
 struct percpu *percpu_of(uint32_t index)
 {
 	return virt_ptr(SPA(record.percpu_base + index * PERCPU_PAGES * PAGE_SIZE));

@@ -5,7 +5,8 @@
 #define DELIVERY_MODE(low) ((low) >> 8 & 7)
 #define SHORTHAND(low)	   ((low) >> 18 & 3)
 #define IS_LOGICAL	   (1u << 11)
-#define ONE_MASK	   0xc7ffu /* vector, delivery mode, level, trigger mode */
+#define IS_ASSERT	   (1u << 14)
+#define IS_LEVEL	   (1u << 15)
 #define XAPIC_ALL	   0xffu
 #define X2APIC_ALL	   0xffffffffu
 #define CLUSTER_ALL	   0xfu
@@ -18,9 +19,14 @@ bool icr_is_start(uint32_t low)
 	return DELIVERY_MODE(low) == MODE_INIT || DELIVERY_MODE(low) == MODE_SIPI;
 }
 
-uint32_t icr_to_one(uint32_t low)
+bool icr_is_init(uint32_t low)
 {
-	return low & ONE_MASK;
+	return DELIVERY_MODE(low) == MODE_INIT;
+}
+
+bool icr_is_deassert(uint32_t low)
+{
+	return icr_is_init(low) && (low & IS_LEVEL) && !(low & IS_ASSERT);
 }
 
 /* SDM 3A "Logical Destination Mode in x2APIC Mode": clusters of 16. */

@@ -29,7 +29,8 @@ bool icr_is_start(uint32_t low);
 /* Would it reach this one? is_own: the sender's own. */
 bool icr_reaches(const struct icr *icr, const struct icr_address *address, bool is_own);
 
-/* The same message to one processor by its ID: the lower half of the ICR. */
-uint32_t icr_to_one(uint32_t low);
+/* Of such a message: is it an INIT; and is that the second half, by level, of one sent before? */
+bool icr_is_init(uint32_t low);
+bool icr_is_deassert(uint32_t low);
 
 #endif

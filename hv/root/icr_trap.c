@@ -118,6 +118,15 @@ const char *icr_trap_prepare(struct root *root)
 
 /* ---- The filter -------------------------------------------------------------------------- */
 
+/* The other edge of an INIT by level tells processors of long ago who has the bus. */
+static void send_to(uint32_t cpu, uint32_t low)
+{
+	if (!icr_is_init(low))
+		virt_send_sipi(cpu, (uint8_t)low);
+	else if (!icr_is_deassert(low))
+		virt_send_init(cpu);
+}
+
 static void send(const struct root *root, const struct icr *icr)
 {
 	bool is_sent = false;
@@ -127,7 +136,7 @@ static void send(const struct root *root, const struct icr *icr)
 
 		if (!icr_reaches(icr, &to->address, to == root))
 			continue;
-		virt_lapic_send(to->address.id, icr_to_one(icr->low));
+		send_to(cpu, icr->low);
 		is_sent = true;
 	}
 	if (!is_sent && !__atomic_fetch_add(&hv.stats.starts_dropped, 1, __ATOMIC_RELAXED))

@@ -43,10 +43,11 @@
 #define CR4_CET	       (1ull << 23)
 #define CR4_PKS	       (1ull << 24)
 
-#define EFER_SCE (1ull << 0)
-#define EFER_LME (1ull << 8)
-#define EFER_LMA (1ull << 10)
-#define EFER_NXE (1ull << 11)
+#define EFER_SCE  (1ull << 0)
+#define EFER_LME  (1ull << 8)
+#define EFER_LMA  (1ull << 10)
+#define EFER_NXE  (1ull << 11)
+#define EFER_SVME (1ull << 12)
 
 /* XCR0, SDM 1 "XSAVE-Managed State". */
 #define XCR0_X87       (1ull << 0)
