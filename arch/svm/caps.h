@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capability negotiation: the offers of AMD-V, by CPUID and VM_CR, against the needs of Whit. The
+ * functions are pure.
+ */
+#ifndef ARCH_SVM_CAPS_H
+#define ARCH_SVM_CAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "x86/cpuid.h"
+
+/* The values that decide. A leaf, or an MSR, that does not exist is 0. */
+struct caps_raw {
+	uint32_t last_extended;	   /* CPUID leaf 80000000h EAX */
+	uint32_t vendor[3];	   /* leaf 0: EBX, EDX, ECX */
+	struct x86_cpuid basic;	   /* leaf 1 */
+	struct x86_cpuid seven;	   /* leaf 7 */
+	struct x86_cpuid extended; /* leaf 80000001h */
+	struct x86_cpuid svm;	   /* leaf 8000000Ah */
+	uint64_t vm_cr;		   /* the MSR, if there is SVM */
+};
+
+struct caps {
+	uint32_t n_asids;
+	bool has_next_rip, has_decode_assists, has_branch_records;
+	bool has_pause_filter;
+	bool has_rdpru, has_invlpgb, has_invpcid, has_mcommit; /* instructions with intercepts */
+	bool has_1g;
+	uint64_t cr4_possible;
+};
+
+#define CAPS_MISSING_BYTES 96
+
+/*
+ * True, and *caps filled in; or false, and `missing` names the first thing that stands against it.
+ */
+bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
+		    char missing[static CAPS_MISSING_BYTES]);
+
+/* Three lines for people: what is required, which options are there, which are lost. */
+void caps_report(const struct caps_raw *raw, char *text, size_t n_bytes);
+
+#endif

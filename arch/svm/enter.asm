@@ -1,0 +1,114 @@
+; SPDX-License-Identifier: MIT
+;
+; void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host)
+;
+; Enter the guest of a VMCB, and return at its next exit. A function in the System V convention:
+; RDI, RSI, RDX in; RBX, RBP, R12-R15 preserved. GIF is 0 before and after, and IF, too.
+;
+; In:   regs->gpr but RSP and RAX, which the VMCB holds with RIP and RFLAGS; the physical addresses of
+;       the VMCB, and of the page with what VMRUN does not switch for the host (VMSAVE).
+; Out:  regs->gpr (but RSP, RAX) are the guest's. All registers that the convention leaves undefined
+;       are zero, so that nothing of the guest goes on in them.
+;
+; The processor restores at the exit: RIP, RSP, RAX (the VMCB's address), RFLAGS, CR0, CR3, CR4, EFER,
+; CS, SS, DS, ES, GDTR, IDTR; VMLOAD FS, GS, TR, LDTR, and the MSRs of SYSCALL, SYSENTER and SWAPGS.
+; It does not touch: the other GPRs, DR0-3, x87/SSE, XCR0, TSC_AUX, SPEC_CTRL.
+;
+; void svm_sleep(void)
+;
+; Wait for an NMI, with GIF and IF 0 before and after. From virt_enter_begin to virt_enter_end nothing
+; is pending, and an NMI there returns to virt_enter_abort (arch/x86/exc.asm).
+
+%include "offsets.inc"
+
+bits 64
+default rel
+
+global svm_enter:function hidden
+global svm_sleep:function hidden
+global virt_enter_begin:data hidden
+global virt_enter_end:data hidden
+global virt_enter_abort:data hidden
+
+%define GPR(n) [rdi + REGS_GPR + 8 * n]
+
+section .text
+
+svm_enter:
+	push	rbp
+	push	rbx
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	push	rdi
+	push	rdx
+	mov	rax, rsi
+	vmload
+	mov	rcx, GPR(1)
+	mov	rdx, GPR(2)
+	mov	rbx, GPR(3)
+	mov	rbp, GPR(5)
+	mov	rsi, GPR(6)
+	mov	r8, GPR(8)
+	mov	r9, GPR(9)
+	mov	r10, GPR(10)
+	mov	r11, GPR(11)
+	mov	r12, GPR(12)
+	mov	r13, GPR(13)
+	mov	r14, GPR(14)
+	mov	r15, GPR(15)
+	mov	rdi, GPR(7)
+	sti			; with GIF = 0 it lets nothing in here, and in a child what the root has
+	nop			; QEMU takes the shadow of STI along into the guest
+	vmrun
+	cli
+	vmsave
+	mov	rax, [rsp]
+	vmload
+	mov	[rsp], rdi
+	mov	rdi, [rsp + 8]
+	mov	GPR(1), rcx
+	mov	GPR(2), rdx
+	mov	GPR(3), rbx
+	mov	GPR(5), rbp
+	mov	GPR(6), rsi
+	pop	qword GPR(7)
+	mov	GPR(8), r8
+	mov	GPR(9), r9
+	mov	GPR(10), r10
+	mov	GPR(11), r11
+	mov	GPR(12), r12
+	mov	GPR(13), r13
+	mov	GPR(14), r14
+	mov	GPR(15), r15
+	pop	rdi
+	xor	eax, eax
+	xor	ecx, ecx
+	xor	edx, edx
+	xor	esi, esi
+	xor	edi, edi
+	xor	r8d, r8d
+	xor	r9d, r9d
+	xor	r10d, r10d
+	xor	r11d, r11d
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	pop	rbp
+	ret
+
+svm_sleep:
+	stgi
+virt_enter_begin:
+	cmp	byte [gs:PERCPU_PENDING], 0
+	jne	virt_enter_abort
+	hlt
+virt_enter_end:
+virt_enter_abort:
+	clgi
+	ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits

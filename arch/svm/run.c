@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entry into a virtual processor: the one loop through which every exit of a guest goes. It is kept
+ * short. With GIF = 0 nothing comes between the look at what is pending and the entry.
+ */
+#include "arch/svm/svm.h"
+#include "arch/x86/held.h"
+#include "arch/x86/kick.h"
+#include "arch/x86/switch.h"
+#include "x86/compiler.h"
+#include "x86/gpr.h"
+
+/* The rare work before an entry. False: do not enter. */
+static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
+{
+	cpu->has_run = true;
+	if (vp->due & (DUE_SPACE | DUE_FLUSH)) {
+		vmcb_of(vp)->n_cr3 = vp->space->token;
+		asid_take(cpu, vp);
+	}
+	if (vp->due & DUE_OVERLAY)
+		switch_lay(vp);
+	vp->due &= DUE_TIMER;
+	return held_deliver(vp);
+}
+
+static inline bool is_due(const struct percpu *cpu, const struct virt_vp *vp)
+{
+	return (vp->due & ~DUE_TIMER) | cpu->pending;
+}
+
+static inline uint64_t enter(struct percpu *cpu, struct virt_vp *vp)
+{
+	struct svm_vp *const svm = svm_vp(vp);
+	struct vmcb *const vmcb = svm->vmcb;
+	struct virt_regs *const regs = &vp->regs;
+
+	if (unlikely(!asid_is_current(cpu, vp)))
+		asid_take(cpu, vp);
+	vmcb->save.rip = regs->rip;
+	vmcb->save.rflags = regs->rflags;
+	vmcb->save.rsp = regs->gpr[X86_RSP];
+	vmcb->save.rax = regs->gpr[X86_RAX];
+	svm->entered.type = VIRT_EVENT_NONE;
+	if (unlikely(svm->event.type != VIRT_EVENT_NONE))
+		inject_write(vp);
+	if (unlikely(svm->rare & (RARE_UNPROVEN | RARE_STEPPING)))
+		inject_before(cpu, vp);
+	svm_enter(regs, svm->vmcb_page.a, svm_host_page(cpu).a);
+	vmcb->event = 0;
+	vmcb->tlb_control = TLB_KEEP;
+	if (unlikely(svm->rare & (RARE_UNPROVEN | RARE_STEPPING)))
+		inject_after(vp);
+	regs->rip = vmcb->save.rip;
+	regs->rflags = vmcb->save.rflags;
+	regs->gpr[X86_RSP] = vmcb->save.rsp;
+	regs->gpr[X86_RAX] = vmcb->save.rax;
+	trace_note(&cpu->trace, regs->rip, (uint32_t)vmcb->exit_code, vp->is_root);
+	return vmcb->exit_code;
+}
+
+void virt_run(struct virt_vp *vp, struct virt_exit *exit)
+{
+	struct percpu *const cpu = percpu();
+	struct svm_vp *const svm = svm_vp(vp);
+	bool has_run = false;
+	uint64_t code;
+
+	cpu->current = vp;
+	vp->has_view = false;
+	svm->n_reflected = 0;
+	exit->reason = VIRT_EXIT_NOTHING;
+	if (unlikely(vp->waits))
+		root_wait(vp);
+	else
+		for (;;) {
+			if (unlikely(is_due(cpu, vp)) && !prepare(cpu, vp))
+				break;
+			if (unlikely(svm->rare) && !inject_prepare(vp, exit))
+				return;
+			code = enter(cpu, vp);
+			if (likely(svm_decode_exit(vp, code, exit))) {
+				if (likely(exit->reason != VIRT_EXIT_NOTHING))
+					return;
+				break;
+			}
+			has_run = true;
+		}
+	virt_heard();
+	exit->reason = VIRT_EXIT_NOTHING;
+	exit->insn_length = 0;
+	exit->is_partial = false;
+	exit->interrupted.type = VIRT_EVENT_NONE;
+	/* An event of the root waits for its next entry. */
+	if (has_run && !vp->is_root) {
+		/*
+		 * The event that hv/ injected has been delivered; the one that waits for the entry
+		 * came out of the guest.
+		 */
+		exit->reason = VIRT_EXIT_NMI;
+		exit->interrupted = svm->event;
+		svm->event.type = VIRT_EVENT_NONE;
+	}
+}

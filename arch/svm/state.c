@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading and writing a VP's registers: a table for those that are one field of the VMCB, and a
+ * case for each of the others. All of them are in memory whenever the hypervisor runs.
+ */
+#include "arch/svm/svm.h"
+#include "arch/x86/switch.h"
+#include "x86/compiler.h"
+#include "x86/cr.h"
+#include "x86/dr.h"
+#include "x86/msr.h"
+#include "x86/rflags.h"
+
+#define AT(field) offsetof(struct vmcb_save, field)
+
+/* 0: none, for ES stands there. */
+static const uint16_t fields[VIRT_REG_COUNT] = {
+	[VIRT_CR2] = AT(cr2),
+	[VIRT_STAR] = AT(star),
+	[VIRT_LSTAR] = AT(lstar),
+	[VIRT_CSTAR] = AT(cstar),
+	[VIRT_FMASK] = AT(fmask),
+	[VIRT_KERNEL_GS_BASE] = AT(kernel_gs_base),
+	[VIRT_CR0] = AT(cr0),
+	[VIRT_CR3] = AT(cr3),
+	[VIRT_CR4] = AT(cr4),
+	[VIRT_DR7] = AT(dr7),
+	[VIRT_PAT] = AT(pat),
+	[VIRT_SYSENTER_CS] = AT(sysenter_cs),
+	[VIRT_SYSENTER_ESP] = AT(sysenter_esp),
+	[VIRT_SYSENTER_EIP] = AT(sysenter_eip),
+};
+
+static const uint8_t segments[SEG_AND_TABLE_COUNT] = {
+	[SEG_ES] = AT(es),     [SEG_CS] = AT(cs),     [SEG_SS] = AT(ss),     [SEG_DS] = AT(ds),
+	[SEG_FS] = AT(fs),     [SEG_GS] = AT(gs),     [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),
+	[SEG_GDTR] = AT(gdtr), [SEG_IDTR] = AT(idtr),
+};
+
+static inline uint64_t *field_of(struct vmcb *vmcb, enum virt_reg reg)
+{
+	return (uint64_t *)(void *)((uint8_t *)&vmcb->save + fields[reg]);
+}
+
+static inline struct vmcb_segment *segment_of(struct vmcb *vmcb, enum x86_seg seg)
+{
+	return (struct vmcb_segment *)(void *)((uint8_t *)&vmcb->save + segments[seg]);
+}
+
+static uint64_t get_shadow(struct virt_vp *vp)
+{
+	return (vmcb_of(vp)->interrupt_state & STATE_SHADOW ? VIRT_SHADOW_MOV_SS : 0) |
+	       (inject_nmi_is_blocked(vp) ? VIRT_SHADOW_NMI : 0);
+}
+
+static void set_shadow(struct virt_vp *vp, uint64_t value)
+{
+	vmcb_of(vp)->interrupt_state =
+		value & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS) ? STATE_SHADOW : 0;
+	if (!(value & VIRT_SHADOW_NMI) != !inject_nmi_is_blocked(vp))
+		inject_block_nmi(vp, value & VIRT_SHADOW_NMI);
+}
+
+/* Without virtual branch records the processor steps by instructions, whatever BTF says. */
+static uint64_t get_debugctl(struct virt_vp *vp)
+{
+	return svm_caps.has_branch_records ? vmcb_of(vp)->save.debugctl & DEBUGCTL_BTF
+					   : svm_vp(vp)->debugctl;
+}
+
+static void set_debugctl(struct virt_vp *vp, uint64_t value)
+{
+	svm_vp(vp)->debugctl = value;
+	if (!svm_caps.has_branch_records)
+		return;
+	vmcb_of(vp)->save.debugctl = value;
+	vmcb_of(vp)->branch_records = value ? 1 : 0;
+}
+
+uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
+{
+	struct vmcb *const vmcb = vmcb_of(vp);
+
+	if (unlikely(reg >= VIRT_REG_COUNT))
+		virt_panic("register %u", reg);
+	if (fields[reg])
+		return *field_of(vmcb, reg);
+	switch (reg) {
+	case VIRT_EFER: return vmcb->save.efer & ~EFER_SVME;
+	case VIRT_DR6: return vp->is_root ? vmcb->save.dr6 : vp->dr6;
+	case VIRT_TSC_OFFSET: return vmcb->tsc_offset;
+	case VIRT_SHADOW: return get_shadow(vp);
+	case VIRT_PENDING_DEBUG: return svm_vp(vp)->pending_debug;
+	case VIRT_DEBUGCTL: return get_debugctl(vp);
+	case VIRT_PDPTE0 ... VIRT_PDPTE3: return 0;
+	default: return switch_get(vp, reg);
+	}
+}
+
+/* Of registers that the processor checks at an entry, and by which it translates. */
+static void note(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
+{
+	switch (reg) {
+	case VIRT_CR0:
+	case VIRT_CR3:
+	case VIRT_CR4:
+	case VIRT_EFER: vp->due |= DUE_FLUSH; break;
+	case VIRT_DR7: break;
+	default: return;
+	}
+	inject_want(vp, RARE_UNPROVEN, true);
+	if (vp->is_root)
+		return;
+	if (reg == VIRT_CR4)
+		switch_note_cr4(vp, value);
+	else if (reg == VIRT_EFER)
+		switch_note_efer(vp, value);
+	else if (reg == VIRT_DR7)
+		switch_note_dr7(vp, value);
+}
+
+void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
+{
+	struct vmcb *const vmcb = vmcb_of(vp);
+
+	if (unlikely(reg >= VIRT_REG_COUNT))
+		virt_panic("register %u", reg);
+	vp->has_view = false;
+	note(vp, reg, value);
+	if (fields[reg]) {
+		*field_of(vmcb, reg) = reg == VIRT_CR0 ? value | CR0_ET : value;
+		return;
+	}
+	switch (reg) {
+	case VIRT_EFER: vmcb->save.efer = value | EFER_SVME; return;
+	case VIRT_DR6:
+		vp->dr6 = value;
+		if (vp->is_root)
+			vmcb->save.dr6 = value;
+		return;
+	case VIRT_TSC_OFFSET: vmcb->tsc_offset = value; return;
+	case VIRT_SHADOW: set_shadow(vp, value); return;
+	case VIRT_PENDING_DEBUG:
+		svm_vp(vp)->pending_debug = value;
+		inject_want(vp, RARE_DEBUG, value);
+		return;
+	case VIRT_DEBUGCTL: set_debugctl(vp, value); return;
+	case VIRT_PDPTE0 ... VIRT_PDPTE3: return;
+	default: switch_set(vp, reg, value); return;
+	}
+}
+
+/* APM 2 "CPL": the VMCB has one of its own, which real mode and V86 mode do not use. */
+static uint8_t cpl_of(struct virt_vp *vp)
+{
+	const struct vmcb_save *const save = &vmcb_of(vp)->save;
+
+	if (vp->regs.rflags & RFLAGS_VM)
+		return 3;
+	return save->cr0 & CR0_PE ? save->cpl : 0;
+}
+
+/*
+ * G is what the limit says: the processor need not keep it. A TSS in use is busy, which it need not
+ * know either, and with which QEMU (7.2) stops: its LTR leaves the type as it was.
+ */
+#define TSS_BUSY 0x2u
+
+void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
+{
+	const struct vmcb_segment *const from = segment_of(vmcb_of(vp), seg);
+
+	value->base = from->base;
+	value->limit = from->limit;
+	value->selector = 0;
+	value->attributes = 0;
+	if (seg >= SEG_COUNT)
+		return;
+	value->selector = from->selector;
+	value->attributes = SEG_ATTRIBUTES(from->attributes);
+	if (from->limit > 0xfffff)
+		value->attributes |= SEG_G;
+	if (seg == SEG_TR && (value->attributes & SEG_P))
+		value->attributes |= TSS_BUSY;
+	if (seg == SEG_SS && (value->attributes & SEG_P))
+		value->attributes =
+			(uint16_t)((value->attributes & ~SEG_DPL) | cpl_of(vp) << SEG_DPL_SHIFT);
+}
+
+void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
+{
+	struct vmcb *const vmcb = vmcb_of(vp);
+	struct vmcb_segment *const to = segment_of(vmcb, seg);
+
+	to->base = value->base;
+	to->limit = value->limit;
+	if (seg >= SEG_COUNT)
+		return;
+	vp->has_view = false;
+	to->selector = value->selector;
+	to->attributes = VMCB_ATTRIBUTES(value->attributes);
+	if (seg == SEG_TR)
+		to->attributes &= (uint16_t)~TSS_BUSY;
+	if (seg == SEG_SS)
+		vmcb->save.cpl = (uint8_t)SEG_ATTR_DPL(value->attributes);
+	if (seg == SEG_CS)
+		inject_want(vp, RARE_UNPROVEN, true);
+}
+
+static __attribute__((noinline)) void read_view(struct virt_vp *vp)
+{
+	struct virt_paging *const paging = &vp->view.paging;
+	struct vmcb_save *const save = &vmcb_of(vp)->save;
+
+	vp->has_view = true;
+	virt_get_segment(vp, SEG_CS, &vp->view.cs);
+	vp->view.dr7 = save->dr7;
+	vp->view.shadow = (uint8_t)get_shadow(vp);
+	paging->cr0 = save->cr0;
+	paging->cr3 = save->cr3;
+	paging->cr4 = save->cr4;
+	paging->efer = save->efer & ~EFER_SVME;
+	paging->cpl = cpl_of(vp);
+}
+
+const struct virt_view *virt_view(struct virt_vp *vp)
+{
+	if (!vp->has_view)
+		read_view(vp);
+	vp->view.paging.rflags = vp->regs.rflags;
+	return &vp->view;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Declarations that the files of arch/svm share: struct svm_vp and the negotiated capabilities. */
+#ifndef ARCH_SVM_SVM_H
+#define ARCH_SVM_SVM_H
+
+#include "arch/virt.h"
+#include "arch/svm/caps.h"
+#include "arch/svm/vmcb.h"
+#include "arch/x86/vp.h"
+
+/* Work before an entry that few have, beside DUE_…: inject.c. */
+#define RARE_DEBUG	(1u << 0) /* `pending_debug` is not 0 */
+#define RARE_NMI_WINDOW (1u << 1) /* child: hv/ waits until it can take an NMI */
+#define RARE_NMI	(1u << 2) /* root: an NMI is held for it */
+#define RARE_IRET	(1u << 3) /* it stands at the IRET that unblocks NMIs */
+#define RARE_STEP	(1u << 4) /* the root is to execute one instruction */
+#define RARE_UNPROVEN	(1u << 5) /* the processor may refuse the state: keep a copy */
+#define RARE_STEPPING	(1u << 6) /* is_stepping */
+
+/* A virtual processor on AMD-V: one page, and its VMCB. */
+struct svm_vp {
+	struct virt_vp vp; /* first: svm_vp() */
+	struct vmcb *vmcb;
+	spa_t vmcb_page;
+	uint8_t rare;	     /* RARE_… */
+	uint8_t n_reflected; /* exceptions, since virt_run() was called */
+	bool blocks_nmi;     /* NMIs are blocked; but see RARE_IRET */
+	bool is_stepping;    /* this entry: TF is ours */
+	uint32_t has;	     /* child: VIRT_HAS_… */
+	uint32_t exceptions; /* vectors that hv/ intercepts */
+	uint64_t iret_rip;   /* with RARE_IRET */
+	uint64_t kept_flags; /* while is_stepping: the guest's TF and IF */
+	uint64_t kept_dr6;   /* while is_stepping */
+	uint32_t kept_exceptions;
+	uint64_t entered_rip;	   /* where the guest was when `entered` was injected */
+	uint64_t tag;		   /* of its ASID: tlb.c */
+	uint64_t pending_debug;	   /* VIRT_PENDING_DEBUG */
+	uint64_t debugctl;	   /* child */
+	struct virt_event event;   /* for the next entry */
+	struct virt_event entered; /* that of the last one */
+	struct vmcb_save copy;	   /* with RARE_UNPROVEN */
+};
+
+_Static_assert(offsetof(struct svm_vp, vp) == 0, "svm_vp()");
+_Static_assert(sizeof(struct svm_vp) <= PAGE_SIZE, "one page");
+
+static inline struct svm_vp *svm_vp(struct virt_vp *vp)
+{
+	return (struct svm_vp *)(void *)vp;
+}
+
+static inline struct vmcb *vmcb_of(struct virt_vp *vp)
+{
+	return svm_vp(vp)->vmcb;
+}
+
+extern struct caps svm_caps; /* written once, before the first VP */
+
+/* enter.asm */
+void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host);
+void svm_sleep(void);
+
+/* svmon.c: the page with what VMRUN does not switch for the host, of this processor. */
+spa_t svm_host_page(const struct percpu *cpu);
+
+/* vp.c: pages and the VMCB of a new VP, with what root and children have alike; or NULL. */
+struct virt_vp *svm_vp_alloc(struct virt_pages *pages, bool is_root,
+			     const struct virt_space *space);
+
+/* vp.c: the maps of a new VP. That of the root's MSRs is shared by all roots. */
+void svm_fill_maps(void);
+uint8_t *svm_root_msr_map(void);
+
+/* exit.c: fill *exit for a #VMEXIT with this code. False: dealt with here, go on running. */
+bool svm_decode_exit(struct virt_vp *vp, uint64_t code, struct virt_exit *exit);
+
+/* exit.c: events of the machine for percpu.pending. */
+void svm_hold(uint8_t events);
+
+/* inject.c: before an entry, with `rare` not 0. False: *exit is filled in, do not enter. */
+bool inject_prepare(struct virt_vp *vp, struct virt_exit *exit);
+void inject_write(struct virt_vp *vp); /* `event` is for this entry */
+void inject_block_nmi(struct virt_vp *vp, bool are_blocked);
+bool inject_nmi_is_blocked(const struct virt_vp *vp);
+void inject_note_debug(struct virt_vp *vp, uint64_t bits); /* a #DB is delivered to a child */
+void inject_at_iret(struct virt_vp *vp);
+void inject_end_step(struct virt_vp *vp, bool is_done);
+void inject_before(struct percpu *cpu, struct virt_vp *vp);
+void inject_after(struct virt_vp *vp);
+void inject_want(struct virt_vp *vp, uint8_t rare, bool is_on);
+
+/* root.c: until the SIPI has come. */
+void root_wait(struct virt_vp *root);
+
+/* deadline.c */
+void deadline_init(struct virt_vp *child);
+
+/* tlb.c */
+void asid_init(struct percpu *cpu);
+bool asid_is_current(const struct percpu *cpu, struct virt_vp *vp);
+void asid_take(const struct percpu *cpu, struct virt_vp *vp);
+void asid_take_for_step(const struct percpu *cpu, struct virt_vp *root);
+void asid_end_step(struct virt_vp *root);
+
+#endif
