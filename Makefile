@@ -30,7 +30,7 @@ deps: ## install the Debian packages that are missing (root or sudo)
 	@B=$(B) sh tests/system/deps
 
 .PHONY: all
-all: $(B)/whit.efi $(B)/vmm.efi ## build whit.efi (with the hypervisor in it) and the VMM
+all: $(B)/whit.efi $(HV_VENDORS:%=$(B)/whit-hv-%.elf) $(B)/vmm.efi ## build whit.efi (with the hypervisor in it) and the VMM
 
 # The guest of `make run`: linux or seabios; and how many processors Linux has.
 GUEST ?= linux

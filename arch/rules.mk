@@ -23,8 +23,9 @@ ifneq ($(findstring clang,$(CC)),clang)
 HV_LTO := -flto=auto -flto-partition=one --param inline-unit-growth=80
 endif
 
-# A vendor's folder that cannot run a VP yet is no image.
-HV_VENDORS ?= vmx $(if $(wildcard arch/svm/run.c),svm)
+# There is an image for each vendor; whit.efi carries those that are done. For AMD-V as it stands: HV_CARRIED='vmx svm'.
+HV_VENDORS := vmx svm
+HV_CARRIED ?= vmx
 
 # $(call hv_objects,VENDOR): all that its image is made of.
 hv_dirs    = arch/x86 arch/$(1) hv $(wildcard hv/*) emu

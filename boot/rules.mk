@@ -52,9 +52,9 @@ BOOT_OBJECTS := $(addprefix $(B)/efi/,$(addsuffix .o,$(basename $(BOOT_SOURCES))
 
 # $(call whit_app,PREFIX): the rule of $(B)/PREFIXwhit.efi, which carries the images $(B)/PREFIXwhit-hv-VENDOR.elf
 define whit_app_rules
-$(B)/efi/boot/$(1)payload.o: boot/payload.asm $(HV_VENDORS:%=$(B)/$(1)whit-hv-%.elf)
+$(B)/efi/boot/$(1)payload.o: boot/payload.asm $(HV_CARRIED:%=$(B)/$(1)whit-hv-%.elf)
 	@mkdir -p $$(@D)
-	$$(NASM) -f elf64 $$(foreach v,$$(HV_VENDORS),-D'payload_$$(v)_file="$(B)/$(1)whit-hv-$$(v).elf"') -o $$@ $$<
+	$$(NASM) -f elf64 $$(foreach v,$$(HV_CARRIED),-D'payload_$$(v)_file="$(B)/$(1)whit-hv-$$(v).elf"') -o $$@ $$<
 $$(call efi_app,$(1)whit,$(BOOT_OBJECTS) $(B)/efi/boot/$(1)payload.o)
 endef
 whit_app = $(eval $(call whit_app_rules,$(1)))
