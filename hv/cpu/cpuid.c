@@ -8,7 +8,8 @@
  *     that nobody takes a child for a place to make hypercalls from; 40000010h gives the
  *     frequencies of TSC and
  *     APIC timer in kHz, as VMware's and QEMU's do;
- *   - the VPs are cores of one package, and the APIC's ID is the VP's index;
+ *   - the VPs are cores of one package, and the APIC's ID is the VP's index; each vendor's leaves
+ *     say so in their way;
  *   - protection keys, CET, TSX, MPX and the performance counters are not offered;
  *   - leaf 0Dh is worked out here but for the size and place of a component;
  *   - basic leaves above the highest give zeros, not the last leaf's data as on Intel's processors.
@@ -65,13 +66,17 @@ struct cpuid_leaf {
 #define LEAF88_EAX_LINEAR	0x0000ff00u
 #define LEAF88_ECX_WIDTH_SHIFT	12
 
-#define LAST_EXTENDED 0x80000008u
+#define LAST_EXTENDED 0x80000021u
 #define LAST_BASIC \
 	0x16u /* given where the processor has leaf 0Bh, for 15h and 16h are Whit's own */
-#define LIMITED_BASIC 2u
-#define LEAF_TIMING   0x40000010u
-#define MHZ	      1000000u
-#define BUS_MHZ	      100u
+#define LAST_BASIC_AMD 0xdu /* AMD's have no leaves of clocks, and systems look at none */
+#define LEAF_AMD_CACHE 0x8000001du
+#define LEAF_AMD_CORE  0x8000001eu
+#define AMD_CACHES     4u
+#define LIMITED_BASIC  2u
+#define LEAF_TIMING    0x40000010u
+#define MHZ	       1000000u
+#define BUS_MHZ	       100u
 
 /* clang-format off */
 static const struct cpuid_row leaf_0[] = {
@@ -196,6 +201,7 @@ static const struct cpuid_row leaf_81[] = {
 	{ ECX, CPUID81_ECX_LAHF | CPUID81_ECX_LZCNT | CPUID81_ECX_PREFETCHW | CPUID81_ECX_SSE4A |
 	       CPUID81_ECX_MISALIGN, 0, 0, "general and XMM registers only, never exit" },
 	{ ECX, CPUID81_ECX_XOP | CPUID81_ECX_FMA4, 0, HAS_AVX, "AVX's registers" },
+	{ ECX, 0, CPUID81_ECX_TOPOLOGY, HAS_TOPOLOGY, "leaves 8000001Dh and 8000001Eh are there" },
 	{ EDX, CPUID81_EDX_SYSCALL | CPUID81_EDX_NX | CPUID81_EDX_LM, 0, 0, "EFER bits of hv/cpu/model.c" },
 	{ EDX, CPUID81_EDX_1G, 0, 0, "the guest's paging is the hardware's" },
 	{ EDX, CPUID81_EDX_RDTSCP, 0, HAS_TSC_AUX, "a control of its own; TSC_AUX is switched" },
@@ -224,8 +230,37 @@ static const struct cpuid_row leaf_87[] = {
 static const struct cpuid_row leaf_88[] = {
 	{ EAX, LEAF88_EAX_PHYSICAL | LEAF88_EAX_LINEAR, 0, 0, "widths of physical and linear addresses" },
 	{ EBX, CPUID88_EBX_CLZERO, 0, 0, "never exits" },
-	{ EBX, CPUID88_EBX_IBPB | CPUID88_EBX_IBRS | CPUID88_EBX_STIBP | CPUID88_EBX_SSBD, 0, 0,
-	  "as in leaf 7, on AMD's processors" },
+	{ EBX, CPUID88_EBX_ERR_POINTERS, 0, 0, "how the FPU behaves" },
+	{ EBX, CPUID88_EBX_IBPB | CPUID88_EBX_IBRS | CPUID88_EBX_STIBP | CPUID88_EBX_SSBD |
+	       CPUID88_EBX_PSFD, 0, 0, "as in leaf 7, on AMD's processors" },
+	{ EBX, CPUID88_EBX_IBRS_ON | CPUID88_EBX_STIBP_ON | CPUID88_EBX_IBRS_BETTER |
+	       CPUID88_EBX_IBRS_MODE | CPUID88_EBX_SSB_NO | CPUID88_EBX_BTC_NO |
+	       CPUID88_EBX_IBPB_RET, 0, 0, "how the processor speculates" },
+};
+
+static const struct cpuid_row leaf_tlb_1g[] = {
+	{ EAX, ~0u, 0, 0, "TLBs for pages of 1 GiB, for tuning" },
+	{ EBX, ~0u, 0, 0, "the same" },
+};
+
+static const struct cpuid_row leaf_tuning[] = {
+	{ EAX, 0x7, 0, 0, "how wide the vector units are, for tuning" },
+};
+
+static const struct cpuid_row leaf_amd_cache[] = {
+	{ EAX, LEAF4_EAX_CACHE, 0, HAS_TOPOLOGY, "as leaf 4, on AMD's processors" },
+	{ EBX, ~0u, 0, HAS_TOPOLOGY, "its size" },
+	{ ECX, ~0u, 0, HAS_TOPOLOGY, "its size" },
+	{ EDX, 0x3, 0, HAS_TOPOLOGY, "its kind" },
+};
+
+static const struct cpuid_row leaf_821[] = {
+	{ EAX, CPUID821_EAX_NO_NESTED_BP | CPUID821_EAX_LFENCE | CPUID821_EAX_NULL_SEG |
+	       CPUID821_EAX_FSRS | CPUID821_EAX_FSRC, 0, 0, "how instructions behave" },
+	{ EAX, CPUID821_EAX_NO_SMM_CTL, 0, 0, "there is none" },
+	{ EAX, CPUID821_EAX_SBPB, 0, HAS_SBPB, "a command of PRED_CMD, passed on" },
+	{ EAX, CPUID821_EAX_IBPB_TYPE | CPUID821_EAX_SRSO_NO | CPUID821_EAX_SRSO_USER_NO, 0, 0,
+	  "how the processor speculates" },
 };
 
 static const struct cpuid_row leaf_own[] = {
@@ -255,6 +290,10 @@ static const struct cpuid_leaf leaves[] = {
 	LEAF(0x80000006, 0, 1, 0, leaf_caches),
 	LEAF(0x80000007, 0, 1, 0, leaf_87),
 	LEAF(0x80000008, 0, 1, 0, leaf_88),
+	LEAF(0x80000019, 0, 1, 0, leaf_tlb_1g),
+	LEAF(0x8000001a, 0, 1, 0, leaf_tuning),
+	LEAF(LEAF_AMD_CACHE, 0, AMD_CACHES, MODEL_LOOK, leaf_amd_cache),
+	LEAF(0x80000021, 0, 1, 0, leaf_821),
 };
 /* clang-format on */
 
@@ -291,6 +330,7 @@ void cpuid_init(void)
 					     : (struct x86_cpuid) { 0 };
 	}
 	slots[0][CPUID_TOPOLOGY] = MODEL_LOOK;
+	slots[1][LEAF_AMD_CORE % CPUID_EXTENDED_BASE] = MODEL_LOOK;
 	xsave_init();
 }
 
@@ -302,6 +342,13 @@ static uint32_t *word(struct x86_cpuid *answer, enum cpuid_reg reg)
 	       : reg == EBX ? &answer->ebx
 	       : reg == ECX ? &answer->ecx
 			    : &answer->edx;
+}
+
+uint32_t cpuid_host(uint32_t leaf, enum cpuid_reg reg)
+{
+	const uint8_t slot = slots[leaf >= CPUID_EXTENDED_BASE][leaf % CPUID_EXTENDED_BASE];
+
+	return *word(&host[slot & ~MODEL_LOOK], reg);
 }
 
 static struct x86_cpuid *answer_of(const struct model *model, uint32_t leaf, uint32_t subleaf)
@@ -333,13 +380,31 @@ static uint32_t width_of(uint32_t n)
 	return n > 1 ? 32u - (uint32_t)__builtin_clz(n - 1) : 0;
 }
 
+/*
+ * By AMD's leaves, which count processors where Intel's count IDs. APM 3 "Function 8000_0008h",
+ * "Function 8000_001Dh".
+ */
+static void show_amd_cores(struct model *model, uint32_t n)
+{
+	if (n > 1)
+		answer_of(model, 0x80000001, 0)->ecx |= CPUID81_ECX_CMP_LEGACY;
+	answer_of(model, 0x80000008, 0)->ecx |= (n - 1) | width_of(n) << LEAF88_ECX_WIDTH_SHIFT;
+	for (uint32_t i = 0; i < AMD_CACHES; i++) {
+		struct x86_cpuid *const cache = answer_of(model, LEAF_AMD_CACHE, i);
+
+		if (cache->eax & LEAF4_EAX_TYPE && LEAF4_EAX_LEVEL(cache->eax) >= 3)
+			cache->eax |= (n - 1) << LEAF4_EAX_SHARE_SHIFT;
+	}
+}
+
 /* The VPs are cores of one package, and share its cache from level 3 on. */
 static void show_cores(struct model *model, uint32_t n)
 {
+	const bool is_amd = model->has & HAS_AMD;
 	const uint32_t width = width_of(n), ids = 1u << width;
 	struct x86_cpuid *const leaf1 = answer_of(model, 1, 0);
 
-	leaf1->ebx |= at_most(ids, 0xff) << LEAF1_EBX_N_SHIFT;
+	leaf1->ebx |= at_most(is_amd ? n : ids, 0xff) << LEAF1_EBX_N_SHIFT;
 	if (n > 1)
 		leaf1->edx |= CPUID1_EDX_HTT;
 	for (uint32_t i = 0; i < 8; i++) {
@@ -350,11 +415,8 @@ static void show_cores(struct model *model, uint32_t n)
 			cache->eax |= share << LEAF4_EAX_SHARE_SHIFT |
 				      at_most(ids - 1, 63) << LEAF4_EAX_CORES_SHIFT;
 	}
-	if (virt_machine.vendor == WHvProcessorVendorAmd) {
-		if (n > 1)
-			answer_of(model, 0x80000001, 0)->ecx |= CPUID81_ECX_CMP_LEGACY;
-		answer_of(model, 0x80000008, 0)->ecx |= (n - 1) | width << LEAF88_ECX_WIDTH_SHIFT;
-	}
+	if (is_amd)
+		show_amd_cores(model, n);
 }
 
 /*
@@ -392,7 +454,7 @@ static void show_clocks(struct model *model)
 	struct x86_cpuid *const clock = answer_of(model, 0x15, 0);
 	struct x86_cpuid *const frequency = answer_of(model, 0x16, 0);
 
-	if (!(model->has & HAS_RATE))
+	if (!(model->has & HAS_RATE) || model->has & HAS_AMD)
 		return;
 	if (model->has & HAS_APIC) {
 		ratio(hv.tsc_hz, APIC_CLOCK_HZ, UINT32_MAX / (APIC_CLOCK_HZ / 1000), &clock->ebx,
@@ -414,7 +476,7 @@ static void finish(struct model *model, const struct properties *properties)
 	const uint32_t line = CPUID1_CLFLUSH_BYTES(*ebx);
 
 	if (*basic >= CPUID_TOPOLOGY)
-		*basic = LAST_BASIC;
+		*basic = model->has & HAS_AMD ? at_most(*basic, LAST_BASIC_AMD) : LAST_BASIC;
 	*extended = at_most(*extended, LAST_EXTENDED);
 	*subleaves = at_most(*subleaves, 2);
 	if (*widths)
@@ -511,6 +573,14 @@ static struct x86_cpuid topology_leaf(const struct vp *vp, uint32_t subleaf)
 	return out;
 }
 
+/* APM 3 "Function 8000_001Eh": one thread a core, all in one node. */
+static struct x86_cpuid amd_core_leaf(const struct vp *vp)
+{
+	if (!(vp->partition->model.has & HAS_TOPOLOGY))
+		return (struct x86_cpuid) { 0 };
+	return (struct x86_cpuid) { .eax = vp->index, .ebx = vp->index & 0xff };
+}
+
 /* Two of 40000000h to 4fffffffh, where processors have none. */
 static struct x86_cpuid hypervisor_leaf(const struct model *model, uint32_t leaf)
 {
@@ -590,9 +660,11 @@ static struct x86_cpuid look(const struct vp *vp, uint32_t leaf, uint32_t sublea
 	case CPUID_XSAVE: out = xsave_leaf(vp, subleaf); break;
 	case CPUID_EXTENDED_BASE + 1:
 		out = plain(model, leaf, 0, 1);
-		if (virt_machine.vendor == WHvProcessorVendorAmd && vp->apic.mode != VIRT_APIC_OFF)
+		if (model->has & HAS_AMD && vp->apic.mode != VIRT_APIC_OFF)
 			out.edx |= CPUID1_EDX_APIC;
 		break;
+	case LEAF_AMD_CACHE: out = plain(model, leaf, subleaf, AMD_CACHES); break;
+	case LEAF_AMD_CORE: out = amd_core_leaf(vp); break;
 	default:
 		if (leaf % CPUID_EXTENDED_BASE < MODEL_SLOTS)
 			out = plain(model, leaf, 0, 1);

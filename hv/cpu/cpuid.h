@@ -28,6 +28,9 @@ struct x86_cpuid cpuid_root(struct root *root, uint32_t leaf, uint32_t subleaf);
 /* Once: note what the processor says of all that is listed. */
 void cpuid_init(void);
 
+/* A register of a listed leaf as the processor has it; 0 beyond its highest leaf. */
+uint32_t cpuid_host(uint32_t leaf, enum cpuid_reg reg);
+
 /* Work out the answers of a model, of model->has and of the partition's properties and lists. */
 void cpuid_fill(struct model *model, const struct partition *partition);
 

@@ -33,9 +33,14 @@ struct partition;
 #define HAS_PRED_CMD  (1u << 12)
 #define HAS_FLUSH_CMD (1u << 13)
 #define HAS_ARCH_CAP  (1u << 14)
+#define HAS_AMD	      (1u << 15) /* the vendor, as the next */
+#define HAS_INTEL     (1u << 16)
+#define HAS_TOPOLOGY  (1u << 17) /* leaves 8000001Dh and 8000001Eh */
+#define HAS_SBPB      (1u << 18)
+#define HAS_LFENCE    (1u << 19) /* LFENCE waits for all before it */
 
-#define MODEL_ANSWERS 32u
-#define MODEL_SLOTS   24u
+#define MODEL_ANSWERS 40u
+#define MODEL_SLOTS   40u
 #define MODEL_LOOK    0x80u
 
 struct model {

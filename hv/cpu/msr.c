@@ -7,7 +7,8 @@
  * behind there.
  *
  * The table has the MSRs that systems read without being ready for a fault: Linux and Windows at
- * their start, SeaBIOS and OVMF. It has none of Hyper-V's and KVM's ranges.
+ * their start, SeaBIOS and OVMF. It has none of Hyper-V's and KVM's ranges. Some are one vendor's;
+ * those of Intel's that are registers of WHP as well are there on all processors.
  */
 #include "hv/cpu/msr.h"
 
@@ -23,9 +24,12 @@
 #include "x86/paging.h"
 
 #define MISC_ALWAYS	   (MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE)
-#define MICROCODE_REVISION (1ull << 32) /* in the upper half; what KVM's guests see, too */
-#define UMWAIT_RESERVED	   (1ull << 1)
-#define MTRRCAP_VALUE	   (MTRR_VARIABLE | MTRRCAP_FIX | MTRRCAP_WC)
+#define MICROCODE_REVISION (1ull << 32)	 /* in the upper half; what KVM's guests see, too */
+#define PATCH_LEVEL	   0x01000065ull /* AMD's, in the lower half; the same */
+#define HWCR_TAKEN \
+	(HWCR_TLB_CACHE_DIS | HWCR_FFDIS | HWCR_IGNNE_EM | HWCR_MC_STATUS_WR | HWCR_TSC_FREQ_SEL)
+#define UMWAIT_RESERVED (1ull << 1)
+#define MTRRCAP_VALUE	(MTRR_VARIABLE | MTRRCAP_FIX | MTRRCAP_WC)
 
 struct msr_row {
 	uint32_t first, last;
@@ -288,12 +292,43 @@ static bool read_arch_capabilities(READ)
 	return true;
 }
 
-/* The bits of the row, done on this processor at once: where the VP has run until now. */
-static bool write_command(WRITE)
+/* Done on this processor at once: where the VP has run until now. */
+static bool command(uint32_t msr, uint64_t value, uint64_t possible)
 {
-	if (value & ~row->arg)
+	if (value & ~possible)
 		return false;
 	return !value || virt_wrmsr(msr, value);
+}
+
+/* The bits of the row. */
+static bool write_command(WRITE)
+{
+	return command(msr, value, row->arg);
+}
+
+static bool write_pred_cmd(WRITE)
+{
+	const bool has_sbpb = vp->partition->model.has & HAS_SBPB;
+
+	return command(msr, value, row->arg | (has_sbpb ? PRED_CMD_SBPB : 0));
+}
+
+static bool read_revision(READ)
+{
+	*value = vp->partition->model.has & HAS_AMD ? PATCH_LEVEL : MICROCODE_REVISION;
+	return true;
+}
+
+static bool read_de_cfg(READ)
+{
+	*value = vp->partition->model.has & HAS_LFENCE ? DE_CFG_LFENCE : 0;
+	return true;
+}
+
+/* Bits that systems set are taken, and have no effect. */
+static bool write_hwcr(WRITE)
+{
+	return !(value & ~HWCR_TAKEN);
 }
 
 static bool read_umwait(READ)
@@ -322,20 +357,20 @@ static const struct msr_row rows[] = {
 	{ MSR_P5_MC_ADDR, MSR_P5_MC_TYPE, 0, 0, read_constant, write_zero,
 	  "CPUID shows MCE, which they came with: no machine check reaches a child" },
 	{ ONE(MSR_TSC), 0, 0, read_tsc, write_tsc, "the VP's own, by the offset" },
-	{ ONE(MSR_PLATFORM_ID), 0, 0, read_constant, NULL, "Linux and Windows read it" },
+	{ ONE(MSR_PLATFORM_ID), HAS_INTEL, 0, read_constant, NULL, "Linux and Windows read it" },
 	{ ONE(MSR_APIC_BASE), 0, 0, read_apic_base, write_apic_base, "the APIC's, or the client's" },
-	{ ONE(MSR_EBL_CR_POWERON), 0, 0, read_constant, write_zero, "KVM's guests read it" },
-	{ ONE(MSR_SMI_COUNT), 0, 0, read_constant, NULL, "no SMI reaches a child" },
+	{ ONE(MSR_EBL_CR_POWERON), HAS_INTEL, 0, read_constant, write_zero, "KVM's guests read it" },
+	{ ONE(MSR_SMI_COUNT), HAS_INTEL, 0, read_constant, NULL, "no SMI reaches a child" },
 	{ ONE(MSR_FEATURE_CONTROL), 0, FEATURE_CONTROL_LOCKED, read_constant, NULL,
 	  "firmware and systems look whether VMX, SGX or LMCE can be had: locked off" },
 	{ ONE(MSR_TSC_ADJUST), 0, 0, read_adjust, write_adjust, "CPUID 7" },
 	{ ONE(MSR_SPEC_CTRL), HAS_SPEC_CTRL, VIRT_SPEC_CTRL, read_reg, write_spec_ctrl,
 	  "the guest's speculation is its own" },
-	{ ONE(MSR_PRED_CMD), HAS_PRED_CMD, PRED_CMD_IBPB, NULL, write_command, "a barrier" },
-	{ ONE(MSR_BIOS_UPDT_TRIG), 0, 0, NULL, write_ignored, "no update: the revision stays" },
-	{ ONE(MSR_BIOS_SIGN_ID), 0, MICROCODE_REVISION, read_constant, write_ignored,
-	  "guests write 0, run CPUID and read the revision" },
-	{ ONE(MSR_PLATFORM_INFO), 0, 0, read_constant, NULL, "Linux looks for CPUID faulting: none" },
+	{ ONE(MSR_PRED_CMD), HAS_PRED_CMD, PRED_CMD_IBPB, NULL, write_pred_cmd, "a barrier" },
+	{ ONE(MSR_BIOS_UPDT_TRIG), HAS_INTEL, 0, NULL, write_ignored, "no update: the revision stays" },
+	{ ONE(MSR_BIOS_SIGN_ID), 0, 0, read_revision, write_ignored,
+	  "guests write 0, run CPUID and read the revision; PATCH_LEVEL of AMD's" },
+	{ ONE(MSR_PLATFORM_INFO), HAS_INTEL, 0, read_constant, NULL, "Linux looks for CPUID faulting: none" },
 	{ ONE(MSR_UMWAIT_CONTROL), HAS_UMWAIT, 0, read_umwait, write_umwait,
 	  "kept; how long the processor waits at most is the machine's choice" },
 	{ ONE(MSR_MTRRCAP), 0, MTRRCAP_VALUE, read_constant, NULL, "eight variable ranges, the fixed ones" },
@@ -346,8 +381,8 @@ static const struct msr_row rows[] = {
 	{ ONE(MSR_SYSENTER_EIP), 0, VIRT_SYSENTER_EIP, read_reg, write_reg_address, "SEP" },
 	{ ONE(MSR_MCG_CAP), 0, 0, read_constant, NULL, "MCA without a bank" },
 	{ ONE(MSR_MCG_STATUS), 0, 0, read_constant, write_zero, "MCA without a bank" },
-	{ ONE(MSR_PERF_STATUS), 0, 0, read_constant, NULL, "Windows and macOS read it" },
-	{ ONE(MSR_PERF_CTL), 0, 0, read_constant, write_ignored,
+	{ ONE(MSR_PERF_STATUS), HAS_INTEL, 0, read_constant, NULL, "Windows and macOS read it" },
+	{ ONE(MSR_PERF_CTL), HAS_INTEL, 0, read_constant, write_ignored,
 	  "the frequency is the machine's to choose, as systems find without SpeedStep in CPUID" },
 	{ ONE(MSR_MISC_ENABLE), 0, 0, read_misc_enable, write_misc_enable, "bit by bit: misc_rows" },
 	{ ONE(MSR_DEBUGCTL), 0, VIRT_DEBUGCTL, read_reg, write_debugctl, "BTF; no branch records" },
@@ -372,6 +407,23 @@ static const struct msr_row rows[] = {
 	{ ONE(MSR_GS_BASE), 0, SEG_GS, read_segment_base, write_segment_base, "long mode" },
 	{ ONE(MSR_KERNEL_GS_BASE), 0, VIRT_KERNEL_GS_BASE, read_reg, write_reg_address, "long mode" },
 	{ ONE(MSR_TSC_AUX), HAS_TSC_AUX, VIRT_TSC_AUX, read_reg, write_tsc_aux, "RDTSCP, RDPID" },
+	{ MSR_PERF_LEGACY_FIRST, MSR_PERF_LEGACY_LAST, HAS_AMD, 0, read_constant, write_ignored,
+	  "counters that every AMD processor has, without a CPUID bit: these do not count" },
+	{ ONE(MSR_SYSCFG), HAS_AMD, 0, read_constant, write_zero, "Linux reads it; memory is the client's" },
+	{ ONE(MSR_HWCR), HAS_AMD, HWCR_TSC_FREQ_SEL, read_constant, write_hwcr,
+	  "Linux looks whether the TSC is constant, and sets some for old errata" },
+	{ MSR_IORR_FIRST, MSR_TOP_MEM, HAS_AMD, 0, read_constant, write_zero, "as SYSCFG" },
+	{ ONE(MSR_TOM2), HAS_AMD, 0, read_constant, write_zero, "the same" },
+	{ ONE(MSR_NB_CFG), HAS_AMD, 0, read_constant, write_ignored, "no northbridge is there" },
+	{ ONE(MSR_PATCH_LOADER), HAS_AMD, 0, NULL, write_ignored, "no update: the revision stays" },
+	{ ONE(MSR_INT_PENDING), HAS_AMD, 0, read_constant, write_ignored, "Linux looks for C1E: none" },
+	{ ONE(MSR_MMIO_CFG_BASE), HAS_AMD, 0, read_constant, write_zero, "as SYSCFG" },
+	{ MSR_SMM_ADDR, MSR_SMM_MASK, HAS_AMD, 0, read_constant, write_zero, "there is no SMM" },
+	{ MSR_DC_CFG, MSR_TW_CFG, HAS_AMD, 0, read_constant, write_ignored,
+	  "work-arounds for errata: the machine's own hold" },
+	{ ONE(MSR_DE_CFG), HAS_AMD, 0, read_de_cfg, write_ignored, "the same; does LFENCE wait?" },
+	{ ONE(MSR_BU_CFG2), HAS_AMD, 0, read_constant, write_ignored, "as DC_CFG" },
+	{ ONE(MSR_EX_CFG), HAS_AMD, 0, read_constant, write_ignored, "as DC_CFG" },
 };
 /* clang-format on */
 

@@ -167,6 +167,7 @@ struct x86_cpuid {
 #define CPUID81_ECX_PREFETCHW  (1u << 8)
 #define CPUID81_ECX_XOP	       (1u << 11)
 #define CPUID81_ECX_FMA4       (1u << 16)
+#define CPUID81_ECX_TOPOLOGY   (1u << 22) /* leaves 8000001Dh and 8000001Eh */
 #define CPUID81_EDX_SYSCALL    (1u << 11)
 #define CPUID81_EDX_NX	       (1u << 20)
 #define CPUID81_EDX_MMXEXT     (1u << 22)
@@ -179,10 +180,31 @@ struct x86_cpuid {
 /* Leaf 80000007h EDX, leaf 80000008h EBX */
 #define CPUID87_EDX_INVARIANT_TSC (1u << 8)
 #define CPUID88_EBX_CLZERO	  (1u << 0)
+#define CPUID88_EBX_ERR_POINTERS  (1u << 2) /* FXRSTOR and XRSTOR load them always */
 #define CPUID88_EBX_IBPB	  (1u << 12)
 #define CPUID88_EBX_IBRS	  (1u << 14)
 #define CPUID88_EBX_STIBP	  (1u << 15)
+#define CPUID88_EBX_IBRS_ON	  (1u << 16) /* better always on, as the next */
+#define CPUID88_EBX_STIBP_ON	  (1u << 17)
+#define CPUID88_EBX_IBRS_BETTER	  (1u << 18) /* than work-arounds */
+#define CPUID88_EBX_IBRS_MODE	  (1u << 19) /* it covers the same mode */
 #define CPUID88_EBX_SSBD	  (1u << 24)
+#define CPUID88_EBX_SSB_NO	  (1u << 26)
+#define CPUID88_EBX_PSFD	  (1u << 28)
+#define CPUID88_EBX_BTC_NO	  (1u << 29)
+#define CPUID88_EBX_IBPB_RET	  (1u << 30)
+
+/* Leaf 80000021h EAX */
+#define CPUID821_EAX_NO_NESTED_BP (1u << 0)
+#define CPUID821_EAX_LFENCE	  (1u << 2) /* it always waits */
+#define CPUID821_EAX_NULL_SEG	  (1u << 6) /* a null selector clears the base */
+#define CPUID821_EAX_NO_SMM_CTL	  (1u << 9)
+#define CPUID821_EAX_FSRS	  (1u << 10)
+#define CPUID821_EAX_FSRC	  (1u << 11)
+#define CPUID821_EAX_SBPB	  (1u << 27)
+#define CPUID821_EAX_IBPB_TYPE	  (1u << 28)
+#define CPUID821_EAX_SRSO_NO	  (1u << 29)
+#define CPUID821_EAX_SRSO_USER_NO (1u << 30)
 
 #define CPUID_HYPERVISOR_BASE 0x40000000u
 #define CPUID_HYPERVISOR_LAST 0x4fffffffu

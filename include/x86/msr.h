@@ -110,15 +110,21 @@
 #define MSR_DBG_EXTN_CFG      0xc000010fu
 #define MSR_MCAX_FIRST	      0xc0002000u /* banks of machine checks */
 #define MSR_MCAX_LAST	      0xc0002fffu
+#define MSR_PERF_LEGACY_FIRST 0xc0010000u /* four of each: control, counter */
+#define MSR_PERF_LEGACY_LAST  0xc0010007u
 #define MSR_SYSCFG	      0xc0010010u
 #define MSR_HWCR	      0xc0010015u
 #define MSR_IORR_FIRST	      0xc0010016u
 #define MSR_IORR_LAST	      0xc0010019u
 #define MSR_TOP_MEM	      0xc001001au
 #define MSR_TOM2	      0xc001001du
+#define MSR_NB_CFG	      0xc001001fu
+#define MSR_PATCH_LOADER      0xc0010020u
+#define MSR_INT_PENDING	      0xc0010055u
 #define MSR_MMIO_CFG_BASE     0xc0010058u
 #define MSR_CSTATE_BASE	      0xc0010073u
 #define MSR_SMM_BASE	      0xc0010111u
+#define MSR_SMM_ADDR	      0xc0010112u
 #define MSR_SMM_MASK	      0xc0010113u
 #define MSR_VM_CR	      0xc0010114u
 #define MSR_SMM_CTL	      0xc0010116u
@@ -138,7 +144,12 @@
 #define MSR_CPUID_81	      0xc0011005u /* 80000001h, the same way */
 #define MSR_DR1_MASK	      0xc0011019u /* of addresses of breakpoints */
 #define MSR_DR3_MASK	      0xc001101bu
+#define MSR_DC_CFG	      0xc0011022u
+#define MSR_TW_CFG	      0xc0011023u
 #define MSR_DR0_MASK	      0xc0011027u
+#define MSR_DE_CFG	      0xc0011029u
+#define MSR_BU_CFG2	      0xc001102au
+#define MSR_EX_CFG	      0xc001102cu
 
 /*
  * The numbers that MSR bitmaps have bits for: the first of all, and as many from here. SDM 3C
@@ -180,7 +191,14 @@
 #define SYSCFG_FIX_DRAM_MOD (1ull << 19)
 #define SYSCFG_ENCRYPTION   (0xfull << 23)
 
+#define HWCR_TLB_CACHE_DIS  (1ull << 3)
+#define HWCR_FFDIS	    (1ull << 6)
+#define HWCR_IGNNE_EM	    (1ull << 8)
+#define HWCR_MC_STATUS_WR   (1ull << 18)
+#define HWCR_TSC_FREQ_SEL   (1ull << 24)
 #define HWCR_CPUID_USER_DIS (1ull << 35)
+
+#define DE_CFG_LFENCE (1ull << 1) /* LFENCE waits for all before it */
 
 /* DBG_EXTN_CFG: LBRS_EN, of the second version of branch records */
 #define DBG_EXTN_CFG_LBR (1ull << 6)
@@ -204,6 +222,7 @@
 
 /* IA32_PRED_CMD */
 #define PRED_CMD_IBPB (1ull << 0)
+#define PRED_CMD_SBPB (1ull << 7) /* AMD's, of branch types alone */
 
 /*
  * IA32_XSS; of the rest the root may have all but Intel PT and the LBRs: PASID, CET, HDC, user

@@ -73,7 +73,10 @@ static struct x86_cpuid may_see(uint32_t leaf, uint32_t subleaf)
 						    (0x0183f3ffu & ~BIT(9)) };
 	case 0x80000007: return (struct x86_cpuid) { 0, 0, 0, BIT(8) };
 	case 0x80000008:
-		return (struct x86_cpuid) { 0xffff, BIT(0) | BIT(12) | BIT(14) | BIT(15) | BIT(24),
+		/* CLZERO, error pointers, IBPB, IBRS, STIBP, preferences, SSBD, SSB_NO, PSFD, BTC_NO, IBPB_RET */
+		return (struct x86_cpuid) { 0xffff,
+					    BIT(0) | BIT(2) | BIT(12) | BIT(14) | 0xfu << 15 |
+						    BIT(19) | BIT(24) | BIT(26) | 7u << 28,
 					    0, 0 };
 	default: return (struct x86_cpuid) { 0 };
 	}
@@ -263,7 +266,9 @@ static void child_highest_leaves_are_the_tables(void)
 	CHECK_EQ(now(child, 0, 0).eax, 4);
 	fake_set_cpuid(0, 0, (struct x86_cpuid) { 0x24, 1, 2, 3 });
 	CHECK_EQ(now(child, 0, 0).eax, 0x16);
-	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000020, 0, 0, 0 });
+	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000028, 0, 0, 0 });
+	CHECK_EQ(now(child, 0x80000000, 0).eax, 0x80000021);
+	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000008, 0, 0, 0 });
 	CHECK_EQ(now(child, 0x80000000, 0).eax, 0x80000008);
 	fake_set_cpuid(7, 0, (struct x86_cpuid) { 1, 0, 0, 0 });
 	CHECK_EQ(now(child, 7, 0).eax, 1);
@@ -336,6 +341,140 @@ static void child_vps_are_cores_of_a_package(void)
 		CHECK_EQ(got.eax | got.ebx, 0);
 		CHECK_EQ(got.ecx, 2);
 	}
+}
+
+/* ---- AMD's -------------------------------------------------------------------------------- */
+
+/* A processor of Zen 3's kind: three caches that threads share, a last one that eight cores do. */
+static void amd_init(void)
+{
+	world_init();
+	virt_machine.vendor = WHvProcessorVendorAmd;
+	fake_set_cpuid(0, 0, (struct x86_cpuid) { 0x10, 0x68747541, 0x444d4163, 0x69746e65 });
+	fake_set_cpuid(0x80000000, 0,
+		       (struct x86_cpuid) { 0x80000023, 0x68747541, 0x444d4163, 0x69746e65 });
+	fake_set_cpuid(0x80000001, 0, ones);
+	fake_set_cpuid(0x80000008, 0, (struct x86_cpuid) { 0x3030, 0x111ef657, 0x703f, 0x10007 });
+	fake_set_cpuid(0x8000001d, 0, (struct x86_cpuid) { 0x4121, 0x1c0003f, 0x3f, 0 });
+	fake_set_cpuid(0x8000001d, 1, (struct x86_cpuid) { 0x4122, 0x1c0003f, 0x3f, 0 });
+	fake_set_cpuid(0x8000001d, 2, (struct x86_cpuid) { 0x4143, 0x1c0003f, 0x3ff, 2 });
+	fake_set_cpuid(0x8000001d, 3, (struct x86_cpuid) { 0x3c163, 0x3c0003f, 0x7fff, 1 });
+	fake_set_cpuid(0x8000001e, 0, (struct x86_cpuid) { 0x35, 0x11a, 0x101, 0 });
+	fake_set_cpuid(0x80000021, 0, ones);
+}
+
+/* Bits of a processor that has all of them; the rest as of Intel's. */
+static void amd_child_sees_no_bit_that_is_not_listed(void)
+{
+	/* TLBs of 1 GiB; widths of vector units; no IBS, LWP, SME, QOS; nested breakpoints, LFENCE, null selectors,
+	 * no SMM_CTL, FSRS, FSRC, SBPB, IBPB of types, SRSO; no counters, keys, topology beyond */
+	static const struct {
+		uint32_t leaf;
+		struct x86_cpuid may;
+	} leaves[] = {
+		{ 0x80000001,
+		  { 0, 0, 0x004109e1,
+		    BIT(11) | BIT(20) | BIT(22) | BIT(26) | BIT(27) | BIT(29) | BIT(30) | BIT(31) |
+			    (0x0183f3ffu & ~BIT(9)) } },
+		{ 0x80000009, { 0 } },
+		{ 0x8000000a, { 0 } },
+		{ 0x80000019, { ~0u, ~0u, 0, 0 } },
+		{ 0x8000001a, { 7, 0, 0, 0 } },
+		{ 0x8000001b, { 0 } },
+		{ 0x8000001c, { 0 } },
+		{ 0x8000001d, { 0x3fff, ~0u, ~0u, 3 } },
+		{ 0x8000001f, { 0 } },
+		{ 0x80000020, { 0 } },
+		{ 0x80000021, { 0x78000e45, 0, 0, 0 } },
+		{ 0x80000022, { 0 } },
+		{ 0x80000023, { 0 } },
+		{ 0x80000026, { 0 } },
+	};
+
+	for (unsigned int i = 0; i < sizeof(leaves) / sizeof(*leaves); i++) {
+		struct x86_cpuid got;
+
+		amd_init();
+		virt_machine.child_has = VIRT_HAS_RDTSCP;
+		virt_machine.xcr0_child = 7;
+		fake_set_cpuid(1, 0, ones);
+		fake_set_cpuid(leaves[i].leaf, 0, ones);
+		got = now(child, leaves[i].leaf, 0);
+		CHECK_EQ(got.eax, leaves[i].may.eax);
+		CHECK_EQ(got.ebx, leaves[i].may.ebx);
+		CHECK_EQ(got.ecx, leaves[i].may.ecx);
+		CHECK_EQ(got.edx, leaves[i].may.edx);
+	}
+}
+
+static void amd_child_highest_leaves(void)
+{
+	amd_init();
+	CHECK_EQ(now(child, 0, 0).eax, 0xd);
+	CHECK_EQ(now(child, 0x80000000, 0).eax, 0x80000021);
+	CHECK_EQ(now(child, 0x80000000, 0).edx, 0x69746e65);
+	CHECK_EQ(now(child, 0x15, 0).ebx | now(child, 0x16, 0).eax, 0); /* Intel's */
+	CHECK_EQ(now(child, 0x40000010, 0).eax, 2000000);
+	fake_set_cpuid(0, 0, (struct x86_cpuid) { 5, 0, 0, 0 }); /* family 10h */
+	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x8000001b, 0, 0, 0 });
+	CHECK_EQ(now(child, 0, 0).eax, 5);
+	CHECK_EQ(now(child, 0x80000000, 0).eax, 0x8000001b);
+	CHECK_EQ(now(child, 0x80000001, 0).ecx & BIT(22), 0); /* there is no room for its leaves */
+	CHECK_EQ(now(child, 0x8000001d, 0).eax | now(child, 0x8000001e, 0).eax, 0);
+}
+
+/* APM 3 "Function 8000_0001h", "8000_0008h", "8000_001Dh" and "8000_001Eh": as the VPs are, whatever the host is. */
+static void amd_child_vps_are_cores_of_a_package(void)
+{
+	static const struct {
+		uint32_t n, width;
+	} cases[] = { { 1, 0 }, { 2, 1 }, { 3, 2 },  { 4, 2 },
+		      { 5, 3 }, { 8, 3 }, { 65, 7 }, { 256, 8 } };
+
+	amd_init();
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const uint32_t n = cases[i].n;
+		struct x86_cpuid got;
+
+		part->properties.processor_count = n;
+		got = now(child, 1, 0);
+		CHECK_EQ(got.ebx >> 16 & 0xff, n > 255 ? 255 : n);
+		CHECK_EQ(!!(got.edx & BIT(28)), n > 1);
+		got = now(child, 0x80000001, 0);
+		CHECK_EQ(!!(got.ecx & BIT(1)), n > 1); /* CmpLegacy */
+		CHECK(got.ecx & BIT(22));
+		CHECK_EQ(now(child, 0x80000008, 0).ecx, (n - 1) | cases[i].width << 12);
+		for (uint32_t cache = 0; cache < 3; cache++)
+			CHECK_EQ(now(child, 0x8000001d, cache).eax >> 14, 0);
+		CHECK_EQ(now(child, 0x8000001d, 3).eax, 0x163 | (n - 1) << 14);
+		CHECK_EQ(now(child, 0x8000001d, 3).ecx, 0x7fff);
+		got = now(child, 0x8000001d, 4);
+		CHECK_EQ(got.eax | got.ebx | got.ecx | got.edx, 0);
+		for (child->index = 0; child->index < n; child->index += 7) {
+			got = now(child, 0x8000001e, 0);
+			CHECK_EQ(got.eax, child->index);
+			CHECK_EQ(got.ebx, child->index); /* a thread a core */
+			CHECK_EQ(got.ecx | got.edx, 0);
+			CHECK_EQ(now(child, 0xb, 0).edx, child->index);
+		}
+		child->index = 0;
+	}
+	fake_set_cpuid(0x80000001, 0, (struct x86_cpuid) { 0, 0, ~BIT(22), ~0u });
+	CHECK_EQ(now(child, 0x80000001, 0).ecx & BIT(22), 0);
+	CHECK_EQ(now(child, 0x8000001d, 3).eax, 0);
+	child->index = 3;
+	CHECK_EQ(now(child, 0x8000001e, 0).eax, 0);
+}
+
+/* The bit of leaf 1, and the same of leaf 80000001h. */
+static void amd_child_apic_bit_is_there_twice(void)
+{
+	amd_init();
+	part->properties.apic_mode = WHvX64LocalApicEmulationModeXApic;
+	child->apic.mode = VIRT_APIC_XAPIC;
+	CHECK(now(child, 1, 0).edx & now(child, 0x80000001, 0).edx & BIT(9));
+	child->apic.mode = VIRT_APIC_OFF;
+	CHECK_EQ((now(child, 1, 0).edx | now(child, 0x80000001, 0).edx) & BIT(9), 0);
 }
 
 /* Linux: crystal kHz * numerator / denominator, in 32 bits. */
@@ -565,6 +704,10 @@ int main(void)
 		TEST(child_subleaves_are_clipped),
 		TEST(child_initial_apic_id_is_the_index),
 		TEST(child_vps_are_cores_of_a_package),
+		TEST(amd_child_sees_no_bit_that_is_not_listed),
+		TEST(amd_child_highest_leaves),
+		TEST(amd_child_vps_are_cores_of_a_package),
+		TEST(amd_child_apic_bit_is_there_twice),
 		TEST(child_clock_leaves_give_the_frequencies),
 		TEST(child_osxsave_follows_its_cr4),
 		TEST(child_hypervisor_leaves_are_not_the_roots),

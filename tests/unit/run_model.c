@@ -11,9 +11,13 @@
 
 static const struct x86_cpuid ones = { ~0u, ~0u, ~0u, ~0u };
 
+/* Of both vendors, where AMD's says what Intel's has no bit for. */
 static void everything(void)
 {
 	world_init();
+	virt_machine.vendor = WHvProcessorVendorAmd;
+	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000021, 0, 0, 0 });
+	fake_set_cpuid(0x80000021, 0, ones);
 	fake_set_cpuid(1, 0, ones);
 	for (uint32_t subleaf = 0; subleaf < 3; subleaf++)
 		fake_set_cpuid(7, subleaf, ones);
@@ -82,13 +86,15 @@ static const struct place places[] = {
 	{ 0, 48, 7, 0, EDX, 31 },
 	{ 0, 48, 0x80000008, 0, EBX, 24 },
 	{ 0, 49, 7, 0, EDX, 4 },
+	{ 0, 54, 0x80000008, 0, EBX, 26 }, /* SsbNo */
 	{ 0, 57, 7, 0, ECX, 22 },
 	{ 0, 58, 7, 0, ECX, 2 },
 	{ 0, 60, 7, 0, EDX, 10 },
 	{ 1, 1, 0x80000007, 0, EDX, 8 }, /* TscInvariantSupport */
 	{ 1, 2, 0x80000008, 0, EBX, 0 },
 	{ 1, 4, 7, 0, ECX, 16 },
-	{ 1, 7, 7, 2, EDX, 0 },
+	{ 1, 7, 7, 2, EDX, 0 }, /* PsfdSupport */
+	{ 1, 7, 0x80000008, 0, EBX, 28 },
 	{ 1, 12, 7, 0, ECX, 5 },
 	{ 1, 13, 7, 0, ECX, 27 },
 	{ 1, 14, 7, 0, ECX, 28 },
@@ -98,12 +104,21 @@ static const struct place places[] = {
 	{ 1, 18, 7, 0, EBX, 1 },
 	{ 1, 19, 7, 1, EAX, 10 },
 	{ 1, 20, 7, 1, EAX, 11 },
+	{ 1, 20, 0x80000021, 0, EAX, 10 },
 	{ 1, 21, 7, 1, EAX, 12 },
+	{ 1, 21, 0x80000021, 0, EAX, 11 },
+	{ 1, 29, 0x80000008, 0, EBX, 29 }, /* BtcNo */
+	{ 1, 30, 0x80000008, 0, EBX, 30 },
+	{ 1, 31, 0x80000008, 0, EBX, 17 },
 	{ 1, 40, 7, 1, EAX, 7 },
 	{ 1, 45, 7, 1, EDX, 14 },
 	{ 1, 46, 7, 1, EAX, 0 },
 	{ 1, 50, 7, 1, EAX, 1 },
 	{ 1, 51, 7, 1, EAX, 2 },
+	{ 1, 54, 0x80000021, 0, EAX, 27 }, /* SbpbSupported */
+	{ 1, 55, 0x80000021, 0, EAX, 28 },
+	{ 1, 56, 0x80000021, 0, EAX, 29 },
+	{ 1, 57, 0x80000021, 0, EAX, 30 },
 	{ 2, 0, 1, 0, ECX, 26 }, /* XsaveSupport */
 	{ 2, 1, 0xd, 1, EAX, 0 },
 	{ 2, 2, 1, 0, ECX, 28 },

@@ -36,9 +36,18 @@ static void little(void)
 	world_model();
 }
 
-enum when { ALWAYS, MAYBE };
+/* On a processor of AMD's. */
+static void make_amd(void)
+{
+	virt_machine.vendor = WHvProcessorVendorAmd;
+	fake_set_msr(MSR_ARCH_CAPABILITIES, ~0ull);
+	world_model();
+	fake.n_msrs = 0;
+}
 
-/* From the manuals; MAYBE: CPUID says whether it is there. */
+enum when { ALWAYS, MAYBE, INTEL, AMD };
+
+/* From the manuals; MAYBE: CPUID says whether it is there; and what one vendor's processors have alone. */
 static const struct {
 	uint32_t first, last;
 	bool can_read, can_write;
@@ -46,17 +55,17 @@ static const struct {
 } child_msrs[] = {
 	{ 0x0, 0x1, true, true, ALWAYS },
 	{ 0x10, 0x10, true, true, ALWAYS },
-	{ 0x17, 0x17, true, false, ALWAYS },
+	{ 0x17, 0x17, true, false, INTEL },
 	{ 0x1b, 0x1b, true, true, ALWAYS },
-	{ 0x2a, 0x2a, true, true, ALWAYS },
-	{ 0x34, 0x34, true, false, ALWAYS },
+	{ 0x2a, 0x2a, true, true, INTEL },
+	{ 0x34, 0x34, true, false, INTEL },
 	{ 0x3a, 0x3a, true, false, ALWAYS },
 	{ 0x3b, 0x3b, true, true, ALWAYS },
-	{ 0x48, 0x48, true, true, MAYBE },   /* SPEC_CTRL */
-	{ 0x49, 0x49, false, true, MAYBE },  /* PRED_CMD */
-	{ 0x79, 0x79, false, true, ALWAYS }, /* BIOS_UPDT_TRIG */
+	{ 0x48, 0x48, true, true, MAYBE },  /* SPEC_CTRL */
+	{ 0x49, 0x49, false, true, MAYBE }, /* PRED_CMD */
+	{ 0x79, 0x79, false, true, INTEL }, /* BIOS_UPDT_TRIG */
 	{ 0x8b, 0x8b, true, true, ALWAYS },
-	{ 0xce, 0xce, true, false, ALWAYS },
+	{ 0xce, 0xce, true, false, INTEL },
 	{ 0xe1, 0xe1, true, true, MAYBE }, /* UMWAIT_CONTROL */
 	{ 0xfe, 0xfe, true, false, ALWAYS },
 	{ 0x10a, 0x10a, true, false, MAYBE }, /* ARCH_CAPABILITIES */
@@ -64,8 +73,8 @@ static const struct {
 	{ 0x174, 0x176, true, true, ALWAYS },
 	{ 0x179, 0x179, true, false, ALWAYS },
 	{ 0x17a, 0x17a, true, true, ALWAYS },
-	{ 0x198, 0x198, true, false, ALWAYS },
-	{ 0x199, 0x199, true, true, ALWAYS },
+	{ 0x198, 0x198, true, false, INTEL },
+	{ 0x199, 0x199, true, true, INTEL },
 	{ 0x1a0, 0x1a0, true, true, ALWAYS },
 	{ 0x1d9, 0x1d9, true, true, ALWAYS },
 	{ 0x1db, 0x1de, true, false, ALWAYS },
@@ -93,9 +102,29 @@ static const struct {
 	{ 0xc0000080, 0xc0000084, true, true, ALWAYS },
 	{ 0xc0000100, 0xc0000102, true, true, ALWAYS },
 	{ 0xc0000103, 0xc0000103, true, true, MAYBE }, /* TSC_AUX */
+	{ 0xc0010000, 0xc0010007, true, true, AMD },   /* PerfEvtSel0 to 3, PerfCtr0 to 3 */
+	{ 0xc0010010, 0xc0010010, true, true, AMD },   /* SYSCFG */
+	{ 0xc0010015, 0xc0010015, true, true, AMD },   /* HWCR */
+	{ 0xc0010016, 0xc001001a, true, true, AMD },   /* IORR, TOP_MEM */
+	{ 0xc001001d, 0xc001001d, true, true, AMD },   /* TOP_MEM2 */
+	{ 0xc001001f, 0xc001001f, true, true, AMD },   /* NB_CFG */
+	{ 0xc0010020, 0xc0010020, false, true, AMD },  /* PATCH_LOADER */
+	{ 0xc0010055, 0xc0010055, true, true, AMD },   /* INT_PENDING */
+	{ 0xc0010058, 0xc0010058, true, true, AMD },   /* MMIO configuration base */
+	{ 0xc0010112, 0xc0010113, true, true, AMD },   /* SMM_ADDR, SMM_MASK */
+	{ 0xc0011022, 0xc0011023, true, true, AMD },   /* DC_CFG, TW_CFG */
+	{ 0xc0011029, 0xc001102a, true, true, AMD },   /* DE_CFG, BU_CFG2 */
+	{ 0xc001102c, 0xc001102c, true, true, AMD },   /* EX_CFG */
 };
 
 #define N_CHILD_MSRS (sizeof(child_msrs) / sizeof(*child_msrs))
+
+static bool is_there(enum when when, bool has_all)
+{
+	const bool is_amd = virt_machine.vendor == WHvProcessorVendorAmd;
+
+	return when == ALWAYS || (when == MAYBE && has_all) || when == (is_amd ? AMD : INTEL);
+}
 
 static void check_msr(uint32_t msr, bool has_all)
 {
@@ -104,7 +133,7 @@ static void check_msr(uint32_t msr, bool has_all)
 
 	for (unsigned int i = 0; i < N_CHILD_MSRS; i++)
 		if (msr >= child_msrs[i].first && msr <= child_msrs[i].last &&
-		    (has_all || child_msrs[i].when == ALWAYS)) {
+		    is_there(child_msrs[i].when, has_all)) {
 			can_read = child_msrs[i].can_read;
 			can_write = child_msrs[i].can_write;
 		}
@@ -120,11 +149,15 @@ static void check_msr(uint32_t msr, bool has_all)
 
 static void child_msrs_are_denied_by_default(void)
 {
-	for (unsigned int has_all = 0; has_all < 2; has_all++) {
+	for (unsigned int round = 0; round < 4; round++) {
+		const bool has_all = round & 1;
+
 		if (has_all)
 			everything();
 		else
 			little();
+		if (round & 2)
+			make_amd();
 		/* Whatever the machine has. */
 		for (uint32_t msr = 0; msr < 0x4000; msr++)
 			check_msr(msr, has_all);
@@ -141,9 +174,8 @@ static void child_msrs_are_denied_by_default(void)
 	}
 }
 
-static void child_msr_never_reaches_the_machine(void)
+static void check_machine_is_not_reached(void)
 {
-	everything();
 	for (unsigned int i = 0; i < N_CHILD_MSRS; i++)
 		for (uint32_t msr = child_msrs[i].first; msr <= child_msrs[i].last; msr++) {
 			const bool is_command = msr == MSR_PRED_CMD || msr == MSR_FLUSH_CMD;
@@ -157,6 +189,14 @@ static void child_msr_never_reaches_the_machine(void)
 			CHECK(value != 0xdeadbeefcafef00dull);
 			CHECK_EQ(fake.msr[0].value, is_command ? 1 : 0xdeadbeefcafef00dull);
 		}
+}
+
+static void child_msr_never_reaches_the_machine(void)
+{
+	everything();
+	check_machine_is_not_reached();
+	make_amd();
+	check_machine_is_not_reached();
 }
 
 static uint64_t read_back(uint32_t msr)
@@ -361,6 +401,95 @@ static void child_speculation_msrs(void)
 	part->properties.features[0] &= ~(1ull << 51); /* RdclNo */
 	model_build(part);
 	CHECK_EQ(read_back(MSR_ARCH_CAPABILITIES), 0x1d1ae176);
+}
+
+/* APM 2 "Speculation Control MSRs": AMD's bits of leaf 80000008h, and SBPB of leaf 80000021h. */
+static void amd_child_speculation_msrs(void)
+{
+	static const struct {
+		uint32_t ebx;
+		uint64_t bits;
+	} features[] = { { 1u << 14, 1 }, { 1u << 15, 2 }, { 1u << 24, 4 }, { 1u << 28, 0x80 } };
+
+	for (unsigned int mask = 1; mask < 64; mask++) {
+		const bool has_ibpb = mask & 16, has_sbpb = mask & 32;
+		uint32_t ebx = has_ibpb ? 1u << 12 : 0;
+		uint64_t wanted = 0;
+
+		world_init();
+		virt_machine.vendor = WHvProcessorVendorAmd;
+		for (unsigned int i = 0; i < 4; i++)
+			if (mask >> i & 1) {
+				ebx |= features[i].ebx;
+				wanted |= features[i].bits;
+			}
+		fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000021, 0, 0, 0 });
+		fake_set_cpuid(0x80000008, 0, (struct x86_cpuid) { 0x3030, ebx, 0, 0 });
+		fake_set_cpuid(0x80000021, 0,
+			       (struct x86_cpuid) { has_sbpb ? 1u << 27 : 0, 0, 0, 0 });
+		world_model();
+		fake_set_msr(MSR_PRED_CMD, 0);
+		for (unsigned int bit = 0; bit < 64; bit++)
+			CHECK_EQ(msr_write(child, MSR_SPEC_CTRL, 1ull << bit), wanted >> bit & 1);
+		CHECK_EQ(msr_write(child, MSR_SPEC_CTRL, wanted), wanted != 0);
+		CHECK_EQ(msr_write(child, MSR_PRED_CMD, 0x80), has_sbpb);
+		CHECK_EQ(fake.msr[0].value, has_sbpb ? 0x80 : 0);
+		CHECK_EQ(msr_write(child, MSR_PRED_CMD, 1), has_ibpb || has_sbpb);
+		CHECK(!msr_write(child, MSR_PRED_CMD, 2));
+		CHECK(!msr_write(child, MSR_FLUSH_CMD, 1));
+	}
+}
+
+/* The PPRs of families 17h to 1Ah; what is not said of systems that write is #GP. */
+static void amd_child_msrs_are_a_plain_processors(void)
+{
+	static const uint32_t zeros[] = { 0xc0010010, 0xc0010016, 0xc0010017, 0xc0010018,
+					  0xc0010019, 0xc001001a, 0xc001001d, 0xc0010058,
+					  0xc0010112, 0xc0010113 };
+	static const uint32_t no_effect[] = { 0xc0010000, 0xc0010003, 0xc0010004, 0xc0010007,
+					      0xc001001f, 0xc0010055, 0xc0011022, 0xc0011023,
+					      0xc0011029, 0xc001102a, 0xc001102c };
+
+	world_init();
+	make_amd();
+	for (unsigned int i = 0; i < sizeof(zeros) / sizeof(*zeros); i++) {
+		for (unsigned int bit = 0; bit < 64; bit++)
+			CHECK(!msr_write(child, zeros[i], 1ull << bit));
+		CHECK_EQ(read_back(zeros[i]), 0);
+	}
+	for (unsigned int i = 0; i < sizeof(no_effect) / sizeof(*no_effect); i++) {
+		CHECK(msr_write(child, no_effect[i], ~0ull));
+		CHECK_EQ(read_back(no_effect[i]), 0);
+	}
+	/* HWCR: TscFreqSel; TlbCacheDis, FFDIS, IgnneEm and McStatusWrEn, as systems set them. */
+	for (unsigned int bit = 0; bit < 64; bit++)
+		CHECK_EQ(msr_write(child, 0xc0010015, 1ull << 24 ^ 1ull << bit),
+			 bit == 3 || bit == 6 || bit == 8 || bit == 18 || bit == 24);
+	CHECK_EQ(read_back(0xc0010015), 1 << 24);
+	CHECK_EQ(read_back(0x8b), 0x1000065); /* PATCH_LEVEL is the lower half */
+	CHECK(msr_write(child, 0xc0010020, 0xffff800012345000ull));
+	CHECK_EQ(read_back(0x8b), 0x1000065);
+}
+
+/* APM 2 "DE_CFG": bit 1, or bit 2 of leaf 80000021h. Linux takes LFENCE for RDTSC by it. */
+static void amd_child_lfence_waits_if_the_machines_does(void)
+{
+	world_init();
+	virt_machine.vendor = WHvProcessorVendorAmd;
+	fake_set_msr(0xc0011029, ~2ull);
+	world_model();
+	CHECK_EQ(read_back(0xc0011029), 0);
+	fake_set_msr(0xc0011029, ~0ull);
+	world_model();
+	CHECK_EQ(read_back(0xc0011029), 2);
+	fake.n_msrs = 0;
+	fake_set_cpuid(0x80000021, 0, (struct x86_cpuid) { 1u << 2, 0, 0, 0 });
+	world_model();
+	CHECK_EQ(read_back(0xc0011029), 0); /* beyond the highest leaf */
+	fake_set_cpuid(0x80000000, 0, (struct x86_cpuid) { 0x80000021, 0, 0, 0 });
+	world_model();
+	CHECK_EQ(read_back(0xc0011029), 2);
+	CHECK_EQ(cpuid_child(child, 0x80000021, 0).eax, 1u << 2);
 }
 
 static void child_msrs_that_cpuid_announces(void)
@@ -640,6 +769,9 @@ static int run_table(void)
 		TEST(child_tsc_is_the_machines_with_an_offset),
 		TEST(child_tsc_and_tsc_adjust_move_each_other),
 		TEST(child_speculation_msrs),
+		TEST(amd_child_speculation_msrs),
+		TEST(amd_child_msrs_are_a_plain_processors),
+		TEST(amd_child_lfence_waits_if_the_machines_does),
 		TEST(child_msrs_that_cpuid_announces),
 		TEST(child_apic_msrs_are_the_apics),
 		TEST(outcomes_for_every_configuration),
