@@ -77,7 +77,7 @@ print-hv-cflags:
 # The host tests of hv/, for tests/mutants/run.
 .PHONY: print-hv-tests mutants
 print-hv-tests:
-	@echo $(HV_TESTS) $(TSAN_TESTS) $(B)/tsan/lines $(B)/host/hv_replay
+	@echo $(HV_TESTS) $(AMD_TESTS) $(TSAN_TESTS) $(B)/tsan/lines $(B)/host/hv_replay
 
 mutants: ## break hv/ in the ways of tests/mutants/list, and see that the host tests notice
 	@B=$(B) tests/mutants/run

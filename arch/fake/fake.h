@@ -50,15 +50,38 @@ struct virt_vp {
 };
 
 /*
- * The things that the processor does not tell of an exit, or does not hold, as some do not: all of
- * hv/ has to work with any of them. They outlive fake_reset().
+ * The processor's kind, out of the environment: FAKE_PROCESSOR=amd is one of AMD's that leaves out
+ * all that a processor may leave out; without the variable it is one of Intel's that tells and
+ * holds everything. All of hv/ has to work with both.
  */
+extern bool fake_is_amd;
+
+/* The things that the processor does not tell of an exit, or does not hold. */
 #define FAKE_LACKS_GVA	    (1u << 0) /* memory.gva */
 #define FAKE_LACKS_LENGTH   (1u << 1) /* insn_length; the length of a software event */
 #define FAKE_LACKS_OPERANDS (1u << 2) /* of accesses to control and debug registers */
 #define FAKE_LACKS_PDPTES   (1u << 3)
+#define FAKE_LACKS_SHADOWS  (1u << 4) /* of two kinds: there is that of MOV SS */
+#define FAKE_LACKS_ALL	    ((1u << 5) - 1)
 
 extern unsigned int fake_lacks;
+
+/* VIRT_SHADOW_… as the processor shows them. */
+static inline uint64_t fake_shadow(uint64_t shadow)
+{
+	if (!(fake_lacks & FAKE_LACKS_SHADOWS) || !(shadow & VIRT_SHADOW_STI))
+		return shadow;
+	return (shadow & ~(uint64_t)VIRT_SHADOW_STI) | VIRT_SHADOW_MOV_SS;
+}
+
+/*
+ * Guests without memory, which could hold code, run on a processor that tells lengths and operands,
+ * as AMD's later ones do.
+ */
+static inline void fake_tells_insns(void)
+{
+	fake_lacks &= ~(FAKE_LACKS_LENGTH | FAKE_LACKS_OPERANDS);
+}
 
 struct fake_exit {
 	struct virt_exit exit;

@@ -32,6 +32,7 @@ const uint64_t virt_direct_base = 0x200000000000ull;
 #endif
 struct virt_machine virt_machine;
 struct fake fake;
+bool fake_is_amd;
 unsigned int fake_lacks;
 
 static struct {
@@ -52,6 +53,19 @@ void fake_scream(const char *format, ...)
 	abort();
 }
 
+/* Before main(), for threads and tables of tests ask. */
+__attribute__((constructor)) static void choose_processor(void)
+{
+	const char *const kind = getenv("FAKE_PROCESSOR");
+
+	if (!kind)
+		return;
+	if (strcmp(kind, "amd"))
+		fake_scream("FAKE_PROCESSOR is %s, not amd", kind);
+	fake_is_amd = true;
+	fake_lacks = FAKE_LACKS_ALL;
+}
+
 void virt_panic(const char *format, ...)
 {
 	va_list args;
@@ -68,7 +82,7 @@ void virt_panic(const char *format, ...)
 static void default_machine(void)
 {
 	virt_machine = (struct virt_machine) {
-		.vendor = 1,
+		.vendor = !fake_is_amd,
 		.physical_bits = 40,
 		.memory_bits = 40,
 		.linear_bits = 48,
@@ -183,14 +197,33 @@ void fake_set_cpuid(uint32_t leaf, uint32_t subleaf, struct x86_cpuid value)
 		fake.n_cpuid++;
 }
 
+/* The answers that are different on AMD's processors. */
+static bool amd_cpuid(uint32_t leaf, struct x86_cpuid *value)
+{
+	switch (leaf) {
+	case 0: *value = (struct x86_cpuid) { 0xd, 0x68747541, 0x444d4163, 0x69746e65 }; break;
+	case 0x80000000u:
+		*value = (struct x86_cpuid) { 0x80000021u, 0x68747541, 0x444d4163, 0x69746e65 };
+		break;
+	case 0x80000001u: *value = (struct x86_cpuid) { 0, 0, 0x004001f5, 0x2fd3fbff }; break;
+	case 0x8000001du: *value = (struct x86_cpuid) { 0 }; break;
+	case 0x80000021u: *value = (struct x86_cpuid) { 0x41, 0, 0, 0 }; break;
+	default: return false;
+	}
+	return true;
+}
+
 /* A client processor of about 2016, what matters of it. */
 struct x86_cpuid virt_cpuid(uint32_t leaf, uint32_t subleaf)
 {
+	struct x86_cpuid value;
 	unsigned int i;
 
 	for (i = 0; i < fake.n_cpuid; i++)
 		if (fake.cpuid[i].leaf == leaf && fake.cpuid[i].subleaf == subleaf)
 			return fake.cpuid[i].value;
+	if (fake_is_amd && amd_cpuid(leaf, &value))
+		return value;
 	switch (leaf) {
 	case 0: return (struct x86_cpuid) { 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 };
 	case 1: return (struct x86_cpuid) { 0x506e3, 0x00100800, 0x7ffefbbf, 0xbfebfbff };

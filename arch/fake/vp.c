@@ -305,6 +305,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	case VIRT_SHADOW:
 		if (value & ~(uint64_t)(VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS | VIRT_SHADOW_NMI))
 			fake_scream("shadow %#llx", (unsigned long long)value);
+		value = fake_shadow(value);
 		break;
 	case VIRT_DEBUGCTL:
 		if (value & ~DEBUGCTL_BTF)

@@ -672,7 +672,7 @@ static void single_step_and_shadows(void)
 	CHECK_EQ(virt_get(guest_vp->virt, VIRT_PENDING_DEBUG), 0);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(a_store_is_one_round_trip),
@@ -708,9 +708,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

@@ -141,7 +141,7 @@ static void a_trap_is_there_when_the_instruction_is_over(void)
 	CHECK_EQ(apic->trap.detail, 0x40);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(moves_are_done_at_once),
@@ -153,9 +153,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

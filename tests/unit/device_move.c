@@ -164,7 +164,7 @@ static void a_move_of_the_other_direction_is_executed(void)
 	CHECK_EQ(guest_regs()->rip, 0x1002);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(a_plain_move_is_as_the_emulator_does_it),
@@ -174,9 +174,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

@@ -581,7 +581,7 @@ static void an_instruction_that_the_processor_lacks_is_undefined(void)
 	CHECK_EQ(at_memory(DEVICE, false), DEVICE_EXIT);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(features_are_those_of_the_processor),
@@ -609,9 +609,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

@@ -270,7 +270,7 @@ static void other_code_than_the_processor_ran_is_refused(void)
 	check_untouched(&before);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(a_rep_store_comes_in_runs),
@@ -289,9 +289,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

@@ -230,7 +230,7 @@ static void an_nmi_that_was_interrupted_unblocks_nmis(void)
 	guest_new();
 	virt_set(guest_vp->virt, VIRT_SHADOW, VIRT_SHADOW_NMI | VIRT_SHADOW_STI);
 	event_interrupted(guest_vp, &(struct virt_event) { .type = VIRT_EVENT_NMI, .vector = 2 });
-	CHECK_EQ(virt_get(guest_vp->virt, VIRT_SHADOW), VIRT_SHADOW_STI);
+	CHECK_EQ(virt_get(guest_vp->virt, VIRT_SHADOW), fake_shadow(VIRT_SHADOW_STI));
 	CHECK_EQ(event_get_interruption(guest_vp), interruption(2, 2));
 	event_interrupted(guest_vp, &(struct virt_event) { .type = VIRT_EVENT_NONE });
 	CHECK_EQ(event_get_interruption(guest_vp), interruption(2, 2));

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 
-#include "tests/unit/both_ways.h"
 #include "tests/unit/guest_vp.h"
 
 #include "hv/emulate/device.h"

@@ -455,6 +455,7 @@ static void violations_that_only_track_are_not_the_clients(void)
 	const struct virt_exit ends[] = { plain, read };
 
 	start(false);
+	map_reset_code(handle);
 	REQUIRE_EQ(map(1 * GIB, GPA0, PAGE_SIZE, RWX | TRACK), S_OK);
 	REQUIRE_EQ(map(1 * GIB, GPA0 + 2 * MIB, PAGE_SIZE, VIRT_READ | TRACK), S_OK);
 	fake_push(&clean, NULL);
@@ -525,6 +526,7 @@ static void vps_that_come_later_run_in_the_same_space(void)
 	const struct virt_exit hlt = { .reason = VIRT_EXIT_HLT, .insn_length = 1 };
 
 	start(true);
+	map_reset_code(handle);
 	REQUIRE_EQ(map(1 * GIB, GPA0, PAGE_SIZE, RWX | TRACK), S_OK);
 	REQUIRE_EQ(CALL(WHIT_CALL_CREATE_VP, handle, 1, 0, test_pages(1)), S_OK);
 	for (unsigned int i = 0; i < 2; i++) {

@@ -580,7 +580,8 @@ static void capabilities(void)
 	REQUIRE_EQ(capability(C(ProcessorFrequencyCap), 20), 0);
 	REQUIRE_EQ(capability(C(SyntheticProcessorFeaturesBanks), 16), 1);
 	REQUIRE_EQ(capability(C(ProcessorPerfmonFeatures), 8), 0);
-	REQUIRE_EQ(capability(C(ProcessorVendor), 4), WHvProcessorVendorIntel);
+	REQUIRE_EQ(capability(C(ProcessorVendor), 4),
+		   fake_is_amd ? WHvProcessorVendorAmd : WHvProcessorVendorIntel);
 	REQUIRE_EQ(capability(C(ProcessorClFlushSize), 1), 6);
 	REQUIRE_EQ(capability(C(ProcessorXsaveFeatures), 8), 0);
 	REQUIRE_EQ(capability(C(ProcessorClockFrequency), 8), 2000000000);

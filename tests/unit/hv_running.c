@@ -669,5 +669,6 @@ int main(void)
 		TEST(nobody_sees_what_was_there_when_the_call_has_returned),
 	};
 
+	fake_tells_insns();
 	return RUN(tests);
 }

@@ -731,5 +731,6 @@ int main(void)
 		n_calls = strtoull(getenv("SMP_CALLS"), NULL, 0);
 	if (getenv("SMP_SEED"))
 		seed = strtoull(getenv("SMP_SEED"), NULL, 0);
+	fake_tells_insns();
 	return RUN(tests);
 }

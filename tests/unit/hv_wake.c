@@ -198,5 +198,6 @@ int main(void)
 		TEST(requests_reach_vps),
 	};
 
+	fake_tells_insns();
 	return RUN(tests);
 }

@@ -19,6 +19,7 @@
 #include "hv/call/partition.h"
 #include "hv/call/hypercall.h"
 #include "tests/check.h"
+#include "tests/unit/exit_code.h"
 #include "whit/extension.h"
 #include "whp/WinHvEvents.h"
 #include "whp/WinHvPlatformDefs.h"
@@ -252,6 +253,29 @@ static inline void check_gate(const struct virt_space *space, const struct gate 
 	asked = gate;
 	changed_at = fake_changed_at(space);
 	turn = gate->turn;
+}
+
+/*
+ * For fake.write_code: the instruction of an exit, in the child's memory. The child has no paging.
+ */
+static inline void write_flat_code(struct virt_vp *vp, const struct virt_exit *exit)
+{
+	const struct exit_code code = code_of_exit(vp, exit);
+	const uint64_t gpa = virt_view(vp)->cs.base + virt_regs(vp)->rip;
+	const struct virt_leaf leaf = virt_space_lookup(vp->space, GPA(gpa));
+
+	if (code.n && !leaf.rights)
+		fake_scream("the guest has no memory at %#llx", (unsigned long long)gpa);
+	memcpy(at(leaf.spa.a + (gpa & (LEVEL_SIZE(leaf.level) - 1))), code.bytes, code.n);
+}
+
+/* Memory for a child that runs from reset on. */
+static inline void map_reset_code(uint64_t handle)
+{
+	fake.write_code = write_flat_code;
+	REQUIRE_EQ(CALL(WHIT_CALL_MAP_GPA_RANGE, handle, test_pages(1), 0xff000, PAGE_SIZE,
+			VIRT_READ | VIRT_EXECUTE),
+		   S_OK);
 }
 
 /* Delete, as often as it asks for; returns how many calls that took. */

@@ -62,6 +62,14 @@ $(filter-out $(VTX_TESTS),$(UNIT_TESTS)): $(B)/host/%: $(B)/host/tests/unit/%.o
 $(UNIT_TESTS): $(B)/host/libcheck.a
 	$(TEST_LINK)
 
+# Those of hv/ again on the other kind of processor (arch/fake/fake.h), $(B)/host/amd/NAME.
+AMD_TESTS  := $(HV_TESTS:$(B)/host/%=$(B)/host/amd/%)
+HOST_TESTS += $(AMD_TESTS)
+
+$(AMD_TESTS): $(B)/host/amd/%: $(B)/host/%
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nFAKE_PROCESSOR=amd exec "$${0%%/*}/../%s"\n' $* >$@ && chmod +x $@
+
 # Tests of threads once more, each compiled whole with ThreadSanitizer, which lives with no other: $(B)/host/NAME_tsan.
 TSAN_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize%,$(TEST_CFLAGS)) -fsanitize=thread
 THREAD_TESTS := root_threads vmm_seat

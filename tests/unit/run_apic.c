@@ -513,7 +513,7 @@ static void run_lets_the_time_go_on(void)
 	CHECK(-virt_get(child->virt, VIRT_TSC_OFFSET) >= 500000);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(apic_is_asked_only_when_it_is_due),
@@ -536,9 +536,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

@@ -393,7 +393,7 @@ static void root_pdptes_come_from_its_own_memory(void)
 	CHECK(!cr_write_root(&test_root, 3, RAM_BYTES)); /* nothing is there */
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(cr0_reserved_bits_are_ignored_below_and_refused_above),
@@ -420,9 +420,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

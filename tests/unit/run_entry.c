@@ -235,7 +235,7 @@ static void a_refusal_that_nobody_understands_names_a_register(void)
 	}
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(a_step_that_does_not_fit_its_shadow_is_named),
@@ -251,9 +251,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

@@ -274,7 +274,7 @@ static void rdtsc_leaves(void)
 	CHECK_EQ(virt_regs(child->virt)->rip, CODE_GPA);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(page_fault_given_back_has_its_address),
@@ -291,9 +291,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

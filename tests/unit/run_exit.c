@@ -582,7 +582,7 @@ static void interrupted_delivery_shows_as_pending(void)
 	CHECK_EQ(event_get_interruption(child), 0x300001);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(io_record_is_complete),
@@ -607,9 +607,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

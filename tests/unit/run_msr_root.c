@@ -770,6 +770,8 @@ int main(void)
 		TEST(root_mtrr_masks_have_no_holes),
 		TEST(root_other_msrs_pass),
 		TEST(root_has_nothing_outside_the_bitmaps),
+	};
+	static const struct test amd_tests[] = {
 		TEST(amd_root_guards_what_is_listed_and_nothing_else),
 		TEST(amd_root_has_no_svm_lwp_and_sev),
 		TEST(amd_root_changes_the_bits_of_the_row_and_no_other),
@@ -780,6 +782,10 @@ int main(void)
 		TEST(amd_root_efer_is_its_own),
 		TEST(amd_root_has_nothing_outside_the_ranges),
 	};
+	int status;
 
-	return RUN(tests);
+	fake_is_amd = false;
+	status = RUN(tests);
+	fake_is_amd = true;
+	return RUN(amd_tests) | status;
 }

@@ -14,7 +14,6 @@
 #include "hv/run/run.h"
 #include "hv/vp/event.h"
 #include "hv/vp/signal.h"
-#include "tests/unit/both_ways.h"
 #include "tests/unit/exit_code.h"
 #include "tests/check.h"
 #include "tests/unit/machine.h"

@@ -565,7 +565,7 @@ static void fetch_in_compatibility_mode_uses_the_segment(void)
 	CHECK_EQ(bytes[0], memory[0x10][0x40]);
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(no_paging_always_succeeds),
@@ -594,9 +594,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

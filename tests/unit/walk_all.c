@@ -279,7 +279,7 @@ static void the_spaces_are_whole(void)
 	n_cases = 0;
 }
 
-static int run_table(void)
+int main(void)
 {
 	static const struct test tests[] = {
 		TEST(rights_at_every_level),
@@ -292,9 +292,4 @@ static int run_table(void)
 	};
 
 	return RUN(tests);
-}
-
-int main(void)
-{
-	return both_ways(run_table);
 }

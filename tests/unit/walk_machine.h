@@ -10,7 +10,6 @@
 
 #include "hv/emulate/fetch.h"
 #include "hv/mem/walk.h"
-#include "tests/unit/both_ways.h"
 #include "tests/unit/guest_vp.h"
 #include "whp/WinHvMemory.h"
 #include "x86/exc.h"
