@@ -3,6 +3,7 @@
 #include "arch/x86/alike.h"
 
 #include "arch/virt.h"
+#include "arch/x86/backend.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/format.h"
 #include "arch/x86/insn.h"
@@ -50,6 +51,34 @@ static void read_likeness(struct likeness *likeness)
 		likeness->tsc_adjust = x86_rdmsr(MSR_TSC_ADJUST);
 }
 
+/*
+ * As after a reset: every access is uncached. QEMU's INIT (7.2 to 10.0) leaves a processor so.
+ * Where MTRRs work behind nested tables they can be given to it: alike_complete().
+ */
+static bool lacks_mtrrs(const struct mtrr_state *mtrr)
+{
+	return !backend_has_memory_types && !(mtrr->def_type & MTRR_DEF_TYPE_E) &&
+	       mtrr->cap == first.mtrr.cap;
+}
+
+void alike_complete(struct mtrr_state *now)
+{
+	const struct mtrr_state *const mtrr = &first.mtrr;
+
+	if (!lacks_mtrrs(now))
+		return;
+	for (uint32_t i = 0; i < mtrr->n_variable; i++) {
+		x86_wrmsr(MSR_MTRR_PHYSBASE0 + 2 * i, mtrr->base[i]);
+		x86_wrmsr(MSR_MTRR_PHYSMASK0 + 2 * i, mtrr->mask[i]);
+	}
+	for (uint32_t i = 0; i < MTRR_FIXED && mtrr->cap & MTRRCAP_FIX; i++)
+		x86_wrmsr(mtrr_fixed[i], mtrr->fixed[i]);
+	if (mtrr->cap)
+		x86_wrmsr(MSR_MTRR_DEF_TYPE, mtrr->def_type);
+	x86_write_cr3(x86_read_cr3());
+	*now = *mtrr;
+}
+
 bool alike_check(bool is_first, char *message, size_t message_bytes)
 {
 	static struct likeness this; /* one processor at a time comes here, on the loader's stack */
@@ -62,7 +91,7 @@ bool alike_check(bool is_first, char *message, size_t message_bytes)
 	read_likeness(&this);
 	if (memcmp(this.leaf, first.leaf, sizeof(this.leaf)))
 		what = "features by CPUID";
-	else if (memcmp(&this.mtrr, &first.mtrr, sizeof(this.mtrr)))
+	else if (!lacks_mtrrs(&this.mtrr) && memcmp(&this.mtrr, &first.mtrr, sizeof(this.mtrr)))
 		what = "MTRRs";
 	else if (this.tsc_adjust != first.tsc_adjust)
 		what = "IA32_TSC_ADJUST";

@@ -267,6 +267,8 @@ uint64_t start_run(uint32_t cpu)
 	x86_write_cr0(cpu_host_cr0());
 	x86_write_cr4(cpu_host_cr4());
 	machine_read_mtrrs(&self->mtrr_written);
+	if (cpu)
+		alike_complete(&self->mtrr_written);
 	/*
 	 * Those of the others are the same (alike.c), and by now the root may have written the
 	 * first's.
