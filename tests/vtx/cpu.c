@@ -352,6 +352,13 @@ void x86_write_cr0(uint64_t value)
 	vtx.cr0 = value | CR0_ET;
 }
 
+void x86_write_cr3(uint64_t value)
+{
+	if (value >> 52)
+		vtx_scream("CR3 %#llx", (unsigned long long)value);
+	vtx.cr3 = value;
+}
+
 void x86_write_cr4(uint64_t value)
 {
 	if (value & ~vtx_msr(MSR_VMX_CR4_FIXED1)->value)

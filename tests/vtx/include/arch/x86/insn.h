@@ -22,6 +22,7 @@ uint64_t x86_read_dr2(void);
 uint64_t x86_read_dr3(void);
 uint64_t x86_read_dr6(void);
 void x86_write_cr0(uint64_t value);
+void x86_write_cr3(uint64_t value);
 void x86_write_cr2(uint64_t value);
 void x86_write_cr4(uint64_t value);
 void x86_write_dr0(uint64_t value);
