@@ -39,8 +39,10 @@ $(B)/hv-obj/%.o: %.c arch/rules.mk
 # The compiler calls these four on its own, and must find them as they are.
 $(B)/hv-obj/arch/x86/string.o: HV_LTO :=
 
-# Constants of C for assembly, by folder: see arch/x86/offsets.c.
-$(B)/hv-obj/%/offsets.inc: %/offsets.c
+HV_ASSEMBLY_DIRS := arch/x86 $(HV_VENDORS:%=arch/%)
+
+# Constants of C for assembly, by folder: see arch/x86/offsets.c. By name, or make would take them for intermediate files.
+$(HV_ASSEMBLY_DIRS:%=$(B)/hv-obj/%/offsets.inc): $(B)/hv-obj/%/offsets.inc: %/offsets.c
 	@mkdir -p $(@D)
 	$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
 	sed -n 's/.*"@define \([A-Z_0-9]*\) \([0-9]*\)".*/%define \1 \2/p' $(@:.inc=.s) > $@
@@ -51,7 +53,7 @@ $(B)/hv-obj/$(1)/%.o: $(1)/%.asm $(B)/hv-obj/$(1)/offsets.inc
 	@mkdir -p $$(@D)
 	$$(NASM) -f elf64 -I $(B)/hv-obj/$(1)/ -o $$@ $$<
 endef
-$(foreach d,arch/x86 $(HV_VENDORS:%=arch/%),$(eval $(call hv_assembly_rules,$(d))))
+$(foreach d,$(HV_ASSEMBLY_DIRS),$(eval $(call hv_assembly_rules,$(d))))
 
 # $(call hv_image,NAME,OBJECTS): the rule of $(B)/NAME.elf
 define hv_image_rules
