@@ -37,7 +37,8 @@ GUEST ?= linux
 CPUS  ?= 1
 
 .PHONY: run
-run: deps ## boot Whit, and Linux in a child partition; GUEST=seabios: SeaBIOS; CPUS=2
+run: ## boot Whit, and Linux in a child partition; GUEST=seabios: SeaBIOS; CPUS=2; MACHINE=bochs3: that one
+	@B=$(B) sh tests/system/deps run
 	@echo "run: building"
 	@$(MAKE) --quiet -j2 all $(if $(filter linux,$(GUEST)),linux-guest)
 	@B=$(B) CPUS=$(CPUS) tests/system/demo $(GUEST)

@@ -185,6 +185,8 @@ static const char *choose_image(struct attempt *a)
 	if (refusal)
 		return refusal;
 	a->payload = payloads[a->vendor];
+	/* An INIT would reach AMD's processors even while they run a guest. */
+	a->traps_icr = a->traps_icr || (a->vendor == VENDOR_SVM && a->cpus.n > 1);
 	return image_check(a->payload.elf, (size_t)(a->payload.end - a->payload.elf), &a->image);
 }
 

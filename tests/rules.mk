@@ -3,19 +3,12 @@
 
 include tests/system/rules.mk tests/bench/emu.mk
 
-# Scripts that boot machines, the longest first, and what they need.
-MACHINE_TESTS := $(addprefix tests/system/,conformance linux/two linux/one refusals seabios svam shutdown panic/run)
-# Several processors are for Bochs from 3.0 on; where that one runs the tests, 2.7 is tried beside it. With BOCHS=2.7 all
-# that one processor can do runs there. Asked when it is needed, for `make deps` may have brought a Bochs only now.
-bochs_version = $(shell B=$(B) BOCHS=$1 tests/system/bochs-version 2>/dev/null)
-OLDER = $(if $(BOCHS),,$(if $(call bochs_version,2.7),bochs27))
-SEVERAL = $(if $(filter-out 1.% 2.%,$(call bochs_version,$(BOCHS))),\
-	$(addprefix tests/system/,processors linux/storm soak $(OLDER)))
+# What the scripts need that boot machines: tests/system/spread.
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
 	$(B)/panic/whit.efi $(B)/linux_bare.efi $(LINUX_GUEST)
 
 # Scripts that run on the host, and the programs that they need.
-HOST_SCRIPTS := tests/system/options tests/system/bochs-choice tests/emu/install tests/unit/whp_headers/run tests/unit/whp_client/run
+HOST_SCRIPTS := tests/system/options tests/system/machine-choice tests/emu/install tests/unit/whp_headers/run tests/unit/whp_client/run
 
 include tests/unit/rules.mk tests/emu/rules.mk tests/fuzz/rules.mk tests/model/rules.mk
 
@@ -31,9 +24,9 @@ test-host: host-tests ## the host tests alone
 	@B=$(B) tests/tally $(B)/logs/host $(HOST_SCRIPTS) $(HOST_TESTS)
 
 .PHONY: test-machine
-test-machine: deps ## the machine tests alone; BOCHS=2.7: with that Bochs, and one processor
+test-machine: deps ## the machine tests alone; MACHINE=bochs, bochs3, tcg, tcg10, kvm: on that one
 	@$(MAKE) --quiet -j2 machine-tests
-	@B=$(B) tests/tally $(B)/logs/machine $$($(MAKE) -s print-machine-tests)
+	@B=$(B) tests/tally $(B)/logs/machine $$(B=$(B) tests/system/spread)
 
 # How many times `make soak` starts Whit.
 BOOTS ?= 100
@@ -87,5 +80,5 @@ mutants: ## break hv/ in the ways of tests/mutants/list, and see that the host t
 print-host-tests:
 	@echo $(HOST_SCRIPTS) $(HOST_TESTS)
 print-machine-tests:
-	@echo $(MACHINE_TESTS) $(SEVERAL)
+	@B=$(B) tests/system/spread
 machine-tests: $(MACHINE_IMAGES)
