@@ -4,9 +4,11 @@
  * short. With GIF = 0 nothing comes between the look at what is pending and the entry.
  */
 #include "arch/svm/svm.h"
+#include "arch/x86/features.h"
 #include "arch/x86/held.h"
 #include "arch/x86/kick.h"
 #include "arch/x86/switch.h"
+#include "arch/x86/xstate.h"
 #include "x86/compiler.h"
 #include "x86/gpr.h"
 
@@ -55,6 +57,8 @@ static inline uint64_t enter(struct percpu *cpu, struct virt_vp *vp)
 	regs->rflags = vmcb->save.rflags;
 	regs->gpr[X86_RSP] = vmcb->save.rsp;
 	regs->gpr[X86_RAX] = vmcb->save.rax;
+	if (unlikely(x86_features.has_silent_xsetbv))
+		xstate_notice(vp);
 	trace_note(&cpu->trace, regs->rip, (uint32_t)vmcb->exit_code, vp->is_root);
 	return vmcb->exit_code;
 }

@@ -11,7 +11,8 @@
 /* Those for which virt_machine has no word; written with it. */
 struct x86_features {
 	bool has_rdtscp, has_spec_ctrl, has_ibpb;
-	uint32_t signature; /* leaf 1 EAX, what RDX holds after INIT */
+	bool has_silent_xsetbv; /* the backend's: a child's XSETBV does not exit */
+	uint32_t signature;	/* leaf 1 EAX, what RDX holds after INIT */
 };
 
 extern struct x86_features x86_features;

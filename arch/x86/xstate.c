@@ -51,9 +51,12 @@ static void exchange(void *out, void *in, uint64_t components)
 	x86_ldmxcsr(mxcsr);
 }
 
+/* Of components that change hands none may depend on a value that changes unseen. */
 static uint64_t components_of(const struct virt_vp *child)
 {
-	return child->xcr0 & XCR0_AVX ? virt_machine.xcr0_child & ~XCR0_LEGACY : 0;
+	return (child->xcr0 & XCR0_AVX) || x86_features.has_silent_xsetbv
+		       ? virt_machine.xcr0_child & ~XCR0_LEGACY
+		       : 0;
 }
 
 static void change_xcr0(uint64_t now, uint64_t wanted)
@@ -96,6 +99,17 @@ void xstate_lift(struct percpu *cpu, struct virt_vp *child)
 static bool is_laid(const struct virt_vp *vp)
 {
 	return percpu()->switched == vp && (percpu()->overlay & OVERLAY_XSTATE);
+}
+
+void xstate_notice(struct virt_vp *child)
+{
+	uint64_t now;
+
+	if (!is_laid(child))
+		return;
+	now = x86_xgetbv(0);
+	child->xcr0 = now & virt_machine.xcr0_child;
+	change_xcr0(now, child->xcr0);
 }
 
 /* Before a change to what decides which components are loaded. The next entry lays them again. */

@@ -24,4 +24,9 @@ void xstate_set_xss(struct virt_vp *child, uint64_t value);
 /* As after a reset: x87, SSE, and all that. */
 void xstate_reset(struct virt_vp *child);
 
+/*
+ * After an exit, with has_silent_xsetbv: XCR0 may be another one. What no child has is off again.
+ */
+void xstate_notice(struct virt_vp *child);
+
 #endif

@@ -37,7 +37,8 @@ static struct caps_raw raw_of(const struct machine *machine)
 	raw.basic = (struct x86_cpuid) { .ecx = CPUID1_ECX_XSAVE, .edx = 0x178bfbff };
 	raw.seven = (struct x86_cpuid) { .ebx = CPUID7_EBX_SMEP };
 	raw.extended = (struct x86_cpuid) { .ecx = CPUID81_ECX_SVM, .edx = CPUID81_EDX_1G };
-	raw.svm = (struct x86_cpuid) { .eax = 1, .ebx = machine->n_asids, .edx = machine->features };
+	raw.svm =
+		(struct x86_cpuid) { .eax = 1, .ebx = machine->n_asids, .edx = machine->features };
 	return raw;
 }
 
