@@ -429,9 +429,21 @@ static bool decode_npf(struct virt_vp *vp, uint32_t code, struct virt_exit *exit
 	return true;
 }
 
-/* A refused entry has delivered nothing. */
+/*
+ * A refused entry has delivered nothing. One of the root whose state has not changed is none: QEMU
+ * (7.2) says so of a MOV to CR4 that sets a reserved bit, which is #GP.
+ */
 static bool decode_invalid(struct virt_vp *vp, struct virt_exit *exit)
 {
+	static const struct virt_event gp = { .type = VIRT_EVENT_EXCEPTION,
+					      .vector = EXC_GP,
+					      .has_error_code = true };
+
+	if (vp->is_root && !(svm_vp(vp)->rare & RARE_UNPROVEN)) {
+		vp->regs.rflags |= RFLAGS_RF;
+		virt_inject(vp, &gp);
+		return false;
+	}
 	svm_vp(vp)->event = svm_vp(vp)->entered;
 	exit->reason = VIRT_EXIT_INVALID_STATE;
 	return true;
