@@ -49,7 +49,7 @@ $(HV_ASSEMBLY_DIRS:%=$(B)/hv-obj/%/offsets.inc): $(B)/hv-obj/%/offsets.inc: %/of
 	@test -s $@
 
 define hv_assembly_rules
-$(B)/hv-obj/$(1)/%.o: $(1)/%.asm $(B)/hv-obj/$(1)/offsets.inc
+$(B)/hv-obj/$(1)/%.o: $(1)/%.asm $(B)/hv-obj/$(1)/offsets.inc arch/x86/gpr.inc
 	@mkdir -p $$(@D)
 	$$(NASM) -f elf64 -I $(B)/hv-obj/$(1)/ -o $$@ $$<
 endef

@@ -95,8 +95,7 @@ uint64_t hv_init(struct whit_handover *handover)
 	lock_set_rank(&hv.lock, LOCK_HV);
 	hv.features = device_features();
 	model_init();
-	if ((handover->traps_icr || (!virt_machine.has_init_exits && hv.n_cpus > 1)) &&
-	    !icr_trap_init())
+	if (handover->traps_icr && !icr_trap_init())
 		return refuse(handover, WHIT_LAUNCH_UNSUPPORTED,
 			      "the processor cannot trap the ICR, which starts other processors");
 	frames_init(handover);

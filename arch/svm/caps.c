@@ -33,8 +33,6 @@ static const struct row {
 #define EDX_PAUSE_FILTER   (1u << 10)
 #define EDX_PAUSE_GAP	   (1u << 12)
 
-#define LEAF_SVM 0x8000000au
-
 /* The hypervisor has ASID 0, and the root needs two; a child is to have one that lasts a while. */
 #define LEAST_ASIDS 8u
 
@@ -97,9 +95,9 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	const uint32_t features = raw->svm.edx;
 
 	*caps = (struct caps) { 0 };
-	if (raw->last_extended < 0x80000001 || !(raw->extended.ecx & CPUID81_ECX_SVM))
+	if (raw->last_extended <= CPUID_EXTENDED_BASE || !(raw->extended.ecx & CPUID81_ECX_SVM))
 		return refuse(missing, "the processor has no AMD-V");
-	if (raw->last_extended < LEAF_SVM)
+	if (raw->last_extended < CPUID_SVM)
 		return refuse(missing, "the leaf of CPUID that describes AMD-V");
 	if ((raw->vm_cr & VM_CR_SVMDIS) && (raw->vm_cr & VM_CR_LOCK))
 		return refuse(missing, "AMD-V is locked off by the firmware");

@@ -15,7 +15,6 @@
 /* The values that decide. A leaf, or an MSR, that does not exist is 0. */
 struct caps_raw {
 	uint32_t last_extended;	   /* CPUID leaf 80000000h EAX */
-	uint32_t vendor[3];	   /* leaf 0: EBX, EDX, ECX */
 	struct x86_cpuid basic;	   /* leaf 1 */
 	struct x86_cpuid seven;	   /* leaf 7 */
 	struct x86_cpuid extended; /* leaf 80000001h */
@@ -25,10 +24,8 @@ struct caps_raw {
 
 struct caps {
 	uint32_t n_asids;
-	bool has_next_rip, has_decode_assists, has_branch_records;
-	bool has_pause_filter;
-	bool has_rdpru, has_invlpgb, has_invpcid, has_mcommit; /* instructions with intercepts */
-	bool has_1g;
+	bool has_next_rip, has_decode_assists, has_branch_records, has_pause_filter;
+	bool has_invpcid, has_1g;
 	uint64_t cr4_possible;
 };
 

@@ -51,14 +51,8 @@ void backend_dump(void)
 	struct virt_vp *const vp = percpu()->current;
 	const uint8_t *const vmcb = (const uint8_t *)vmcb_of(vp);
 
-	log_line(LOG_ERROR, "current VP %p, %s:", (const void *)vp, vp->is_root ? "root" : "child");
+	vp_dump(vp);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		log_line(LOG_ERROR, "  %s %llx", lines[i].name,
 			 *(const unsigned long long *)(const void *)(vmcb + lines[i].offset));
-	for (unsigned int i = 0; i < 16; i += 4)
-		log_line(LOG_ERROR, "  gpr %u: %llx %llx %llx %llx", i,
-			 (unsigned long long)vp->regs.gpr[i],
-			 (unsigned long long)vp->regs.gpr[i + 1],
-			 (unsigned long long)vp->regs.gpr[i + 2],
-			 (unsigned long long)vp->regs.gpr[i + 3]);
 }

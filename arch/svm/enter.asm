@@ -20,6 +20,7 @@
 ; is pending, and an NMI there returns to virt_enter_abort (arch/x86/exc.asm).
 
 %include "offsets.inc"
+%include "arch/x86/gpr.inc"
 
 bits 64
 default rel
@@ -30,35 +31,14 @@ global virt_enter_begin:data hidden
 global virt_enter_end:data hidden
 global virt_enter_abort:data hidden
 
-%define GPR(n) [rdi + REGS_GPR + 8 * n]
-
 section .text
 
 svm_enter:
-	push	rbp
-	push	rbx
-	push	r12
-	push	r13
-	push	r14
-	push	r15
-	push	rdi
+	frame_push
 	push	rdx
 	mov	rax, rsi
 	vmload
-	mov	rcx, GPR(1)
-	mov	rdx, GPR(2)
-	mov	rbx, GPR(3)
-	mov	rbp, GPR(5)
-	mov	rsi, GPR(6)
-	mov	r8, GPR(8)
-	mov	r9, GPR(9)
-	mov	r10, GPR(10)
-	mov	r11, GPR(11)
-	mov	r12, GPR(12)
-	mov	r13, GPR(13)
-	mov	r14, GPR(14)
-	mov	r15, GPR(15)
-	mov	rdi, GPR(7)
+	gprs_load
 	sti			; with GIF = 0 it lets nothing in here, and in a child what the root has
 	nop			; QEMU takes the shadow of STI along into the guest
 	vmrun
@@ -68,37 +48,10 @@ svm_enter:
 	vmload
 	mov	[rsp], rdi
 	mov	rdi, [rsp + 8]
-	mov	GPR(1), rcx
-	mov	GPR(2), rdx
-	mov	GPR(3), rbx
-	mov	GPR(5), rbp
-	mov	GPR(6), rsi
-	pop	qword GPR(7)
-	mov	GPR(8), r8
-	mov	GPR(9), r9
-	mov	GPR(10), r10
-	mov	GPR(11), r11
-	mov	GPR(12), r12
-	mov	GPR(13), r13
-	mov	GPR(14), r14
-	mov	GPR(15), r15
+	gprs_store
 	pop	rdi
 	xor	eax, eax
-	xor	ecx, ecx
-	xor	edx, edx
-	xor	esi, esi
-	xor	edi, edi
-	xor	r8d, r8d
-	xor	r9d, r9d
-	xor	r10d, r10d
-	xor	r11d, r11d
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
-	ret
+	frame_return
 
 svm_sleep:
 	stgi

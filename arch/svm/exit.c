@@ -318,18 +318,11 @@ DECODE_INSN(rdpmc, VIRT_EXIT_RDPMC)
 
 #undef DECODE_INSN
 
-static bool is_64_bit(struct virt_vp *vp)
-{
-	const struct vmcb_save *const save = &vmcb_of(vp)->save;
-
-	return (save->efer & EFER_LMA) && (SEG_ATTRIBUTES(save->cs.attributes) & SEG_L);
-}
-
 static bool decode_hypercall(struct virt_vp *vp, uint32_t code, struct virt_exit *exit)
 {
 	read_length(vp, code, exit);
 	exit->reason = VIRT_EXIT_HYPERCALL;
-	exit->hypercall.is_kernel64 = is_64_bit(vp) && !vmcb_of(vp)->save.cpl;
+	exit->hypercall.is_kernel64 = vmcb_is_64_bit(vmcb_of(vp)) && !vmcb_of(vp)->save.cpl;
 	return true;
 }
 
@@ -377,8 +370,8 @@ static bool decode_cr(struct virt_vp *vp, uint32_t code, struct virt_exit *exit)
 	}
 	exit->cr.gpr = info & INFO_GPR;
 	if (exit->reason == VIRT_EXIT_CR_WRITE)
-		exit->cr.value = is_64_bit(vp) ? vp->regs.gpr[exit->cr.gpr]
-					       : (uint32_t)vp->regs.gpr[exit->cr.gpr];
+		exit->cr.value = vmcb_is_64_bit(vmcb_of(vp)) ? vp->regs.gpr[exit->cr.gpr]
+							     : (uint32_t)vp->regs.gpr[exit->cr.gpr];
 	return true;
 }
 

@@ -43,17 +43,12 @@ void inject_want(struct virt_vp *vp, uint8_t rare, bool is_on)
 	svm->rare = is_on ? svm->rare | rare : svm->rare & (uint8_t)~rare;
 }
 
-static bool is_64_bit(const struct vmcb_save *save)
-{
-	return (save->efer & EFER_LMA) && (SEG_ATTRIBUTES(save->cs.attributes) & SEG_L);
-}
-
 static uint64_t rip_behind(const struct virt_vp *vp, unsigned int length)
 {
 	const struct vmcb *const vmcb = ((const struct svm_vp *)(const void *)vp)->vmcb;
 	const uint64_t next = vp->regs.rip + length;
 
-	if (unlikely((next ^ vp->regs.rip) >> 32) && !is_64_bit(&vmcb->save))
+	if (unlikely((next ^ vp->regs.rip) >> 32) && !vmcb_is_64_bit(vmcb))
 		return (uint32_t)next;
 	return next;
 }

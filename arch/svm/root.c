@@ -158,17 +158,6 @@ void backend_init(struct virt_vp *root)
 	__atomic_fetch_and(start, ~START_INIT, __ATOMIC_SEQ_CST);
 }
 
-static void start_at(struct virt_vp *root, uint8_t vector)
-{
-	struct x86_segment cs;
-
-	virt_get_segment(root, SEG_CS, &cs);
-	cs.selector = (uint16_t)(vector << 8);
-	cs.base = (uint64_t)vector << PAGE_SHIFT;
-	virt_set_segment(root, SEG_CS, &cs);
-	root->regs.rip = 0;
-}
-
 /* A root that waits notices nothing but a SIPI, and another INIT leaves it where it is. */
 void root_wait(struct virt_vp *root)
 {
@@ -188,6 +177,6 @@ void root_wait(struct virt_vp *root)
 			svm_sleep();
 		__atomic_store_n(&cpu->pending, 0, __ATOMIC_SEQ_CST);
 	}
-	start_at(root, (uint8_t)(word & START_VECTOR));
+	vp_start_at(root, (uint8_t)(word & START_VECTOR));
 	held_start(root);
 }

@@ -7,6 +7,7 @@
 #include "arch/svm/caps.h"
 #include "arch/svm/vmcb.h"
 #include "arch/x86/vp.h"
+#include "x86/cr.h"
 
 /* Work before an entry that few have, beside DUE_…: inject.c. */
 #define RARE_DEBUG	(1u << 0) /* `pending_debug` is not 0 */
@@ -52,6 +53,12 @@ static inline struct svm_vp *svm_vp(struct virt_vp *vp)
 static inline struct vmcb *vmcb_of(struct virt_vp *vp)
 {
 	return svm_vp(vp)->vmcb;
+}
+
+/* 64-bit code. */
+static inline bool vmcb_is_64_bit(const struct vmcb *vmcb)
+{
+	return (vmcb->save.efer & EFER_LMA) && (SEG_ATTRIBUTES(vmcb->save.cs.attributes) & SEG_L);
 }
 
 extern struct caps svm_caps; /* written once, before the first VP */

@@ -22,8 +22,6 @@ struct caps svm_caps;
 /* The processor switches all of them but this one. */
 const uint32_t backend_by_hand = BY_HAND(SYSCALL_TSC_AUX);
 
-#define LEAF_SVM 0x8000000au
-
 static void read_caps(struct caps_raw *raw)
 {
 	memset(raw, 0, sizeof(*raw));
@@ -34,11 +32,11 @@ static void read_caps(struct caps_raw *raw)
 	if (x86_cpuid(0, 0).eax >= 7)
 		raw->seven = x86_cpuid(7, 0);
 	raw->seven.ecx &= ~CPUID7_ECX_OSPKE;
-	if (raw->last_extended >= 0x80000001)
-		raw->extended = x86_cpuid(0x80000001, 0);
-	if (!(raw->extended.ecx & CPUID81_ECX_SVM) || raw->last_extended < LEAF_SVM)
+	if (raw->last_extended > CPUID_EXTENDED_BASE)
+		raw->extended = x86_cpuid(CPUID_EXTENDED_BASE + 1, 0);
+	if (!(raw->extended.ecx & CPUID81_ECX_SVM) || raw->last_extended < CPUID_SVM)
 		return;
-	raw->svm = x86_cpuid(LEAF_SVM, 0);
+	raw->svm = x86_cpuid(CPUID_SVM, 0);
 	raw->vm_cr = x86_rdmsr(MSR_VM_CR);
 }
 

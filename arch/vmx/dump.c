@@ -53,17 +53,11 @@ void backend_dump(void)
 {
 	const struct virt_vp *vp = percpu()->current;
 
-	log_line(LOG_ERROR, "current VP %p, %s:", (const void *)vp, vp->is_root ? "root" : "child");
+	vp_dump(vp);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		uint64_t value;
 
 		if (vmx_vmread(lines[i].field, &value))
 			log_line(LOG_ERROR, "  %s %llx", lines[i].name, (unsigned long long)value);
 	}
-	for (unsigned int i = 0; i < 16; i += 4)
-		log_line(LOG_ERROR, "  gpr %2u: %016llx %016llx %016llx %016llx", i,
-			 (unsigned long long)vp->regs.gpr[i],
-			 (unsigned long long)vp->regs.gpr[i + 1],
-			 (unsigned long long)vp->regs.gpr[i + 2],
-			 (unsigned long long)vp->regs.gpr[i + 3]);
 }

@@ -21,6 +21,7 @@
 ; virt_enter_abort (arch/x86/exc.asm).
 
 %include "offsets.inc"
+%include "arch/x86/gpr.inc"
 
 bits 64
 default rel
@@ -31,18 +32,10 @@ global virt_enter_end:data hidden
 global virt_enter_abort:data hidden
 global virt_enter_exit:data hidden
 
-%define GPR(n) [rdi + REGS_GPR + 8 * n]
-
 section .text
 
 vmx_enter:
-	push	rbp
-	push	rbx
-	push	r12
-	push	r13
-	push	r14
-	push	r15
-	push	rdi
+	frame_push
 	mov	eax, VMCS_HOST_RSP
 	vmwrite	rax, rsp
 
@@ -51,20 +44,7 @@ virt_enter_begin:
 	jne	virt_enter_abort
 	test	rsi, rsi	; the loads below leave the flags alone
 	mov	rax, GPR(0)
-	mov	rcx, GPR(1)
-	mov	rdx, GPR(2)
-	mov	rbx, GPR(3)
-	mov	rbp, GPR(5)
-	mov	rsi, GPR(6)
-	mov	r8, GPR(8)
-	mov	r9, GPR(9)
-	mov	r10, GPR(10)
-	mov	r11, GPR(11)
-	mov	r12, GPR(12)
-	mov	r13, GPR(13)
-	mov	r14, GPR(14)
-	mov	r15, GPR(15)
-	mov	rdi, GPR(7)
+	gprs_load
 	jz	vmx_launch
 	vmresume
 	jmp	vmx_failed
@@ -84,37 +64,10 @@ virt_enter_exit:
 	push	rdi
 	mov	rdi, [rsp + 8]
 	mov	GPR(0), rax
-	mov	GPR(1), rcx
-	mov	GPR(2), rdx
-	mov	GPR(3), rbx
-	mov	GPR(5), rbp
-	mov	GPR(6), rsi
-	pop	qword GPR(7)
-	mov	GPR(8), r8
-	mov	GPR(9), r9
-	mov	GPR(10), r10
-	mov	GPR(11), r11
-	mov	GPR(12), r12
-	mov	GPR(13), r13
-	mov	GPR(14), r14
-	mov	GPR(15), r15
+	gprs_store
 	xor	eax, eax
 vmx_return:
 	pop	rdi
-	xor	ecx, ecx
-	xor	edx, edx
-	xor	esi, esi
-	xor	edi, edi
-	xor	r8d, r8d
-	xor	r9d, r9d
-	xor	r10d, r10d
-	xor	r11d, r11d
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
-	ret
+	frame_return
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -173,13 +173,7 @@ void backend_init(struct virt_vp *root)
 
 void vmx_root_start(struct virt_vp *root, uint8_t vector)
 {
-	struct x86_segment cs;
-
-	virt_get_segment(root, SEG_CS, &cs);
-	cs.selector = (uint16_t)(vector << 8);
-	cs.base = (uint64_t)vector << PAGE_SHIFT;
-	virt_set_segment(root, SEG_CS, &cs);
-	root->regs.rip = 0;
+	vp_start_at(root, vector);
 	write_registers(root);
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	/* Bochs 2.7 leaves SMIs blocked in a SIPI exit, which no entry outside SMM accepts. */

@@ -105,18 +105,6 @@ again:
 		return;
 
 left:
-	virt_heard();
-	exit->reason = VIRT_EXIT_NOTHING;
-	exit->insn_length = 0;
-	exit->is_partial = false;
-	exit->interrupted.type = VIRT_EVENT_NONE;
-	/* An event of the root waits for its next entry. */
-	if (has_run && !vp->is_root) {
-		/*
-		 * The event that hv/ injected has been delivered; the one that waits for the entry
-		 * came out of the guest.
-		 */
-		exit->reason = VIRT_EXIT_NMI;
+	if (vp_left(vp, has_run, exit))
 		vmx_take_back(&exit->interrupted);
-	}
 }

@@ -63,7 +63,6 @@ static void fill_machine(const struct caps *caps)
 	machine->has_execute_only = caps->has_execute_only;
 	machine->has_pdptes = true;
 	machine->has_step = caps->has_step;
-	machine->has_init_exits = true;
 	machine->has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER;
 	machine->apic = caps->apic;
 	machine->cr4_possible = caps->cr4_possible;

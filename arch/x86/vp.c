@@ -8,6 +8,7 @@
 #include "arch/x86/string.h"
 #include "arch/x86/switch.h"
 #include "arch/x86/xstate.h"
+#include "whit/log.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 #include "x86/msr.h"
@@ -123,4 +124,39 @@ void virt_vp_reset(struct virt_vp *vp, bool is_init)
 	vp_reset_registers(vp, is_init ? caching | CR0_ET : RESET_CR0);
 	if (!is_init)
 		reset_child_only(vp);
+}
+
+void vp_start_at(struct virt_vp *vp, uint8_t vector)
+{
+	struct x86_segment cs;
+
+	virt_get_segment(vp, SEG_CS, &cs);
+	cs.selector = (uint16_t)(vector << 8);
+	cs.base = (uint64_t)vector << PAGE_SHIFT;
+	virt_set_segment(vp, SEG_CS, &cs);
+	vp->regs.rip = 0;
+}
+
+bool vp_left(const struct virt_vp *vp, bool has_run, struct virt_exit *exit)
+{
+	const bool was_in = has_run && !vp->is_root;
+
+	virt_heard();
+	/* An event of the root waits for its next entry. */
+	exit->reason = was_in ? VIRT_EXIT_NMI : VIRT_EXIT_NOTHING;
+	exit->insn_length = 0;
+	exit->is_partial = false;
+	exit->interrupted.type = VIRT_EVENT_NONE;
+	return was_in;
+}
+
+void vp_dump(const struct virt_vp *vp)
+{
+	log_line(LOG_ERROR, "current VP %p, %s:", (const void *)vp, vp->is_root ? "root" : "child");
+	for (unsigned int i = 0; i < 16; i += 4)
+		log_line(LOG_ERROR, "  gpr %2u: %016llx %016llx %016llx %016llx", i,
+			 (unsigned long long)vp->regs.gpr[i],
+			 (unsigned long long)vp->regs.gpr[i + 1],
+			 (unsigned long long)vp->regs.gpr[i + 2],
+			 (unsigned long long)vp->regs.gpr[i + 3]);
 }

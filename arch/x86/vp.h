@@ -62,4 +62,17 @@ void vp_free(struct virt_pages *pages, struct virt_vp *vp);
 /* Registers as after INIT: those that only a reset changes stay as they are. */
 void vp_reset_registers(struct virt_vp *vp, uint64_t cr0);
 
+/* CS and RIP as after a SIPI. */
+void vp_start_at(struct virt_vp *vp, uint8_t vector);
+
+/*
+ * virt_run() ends without an exit of the guest's: *exit is that. True: a child has run all the
+ * same, and what hv/ injected has been delivered; the event that waits for its next entry came out
+ * of the guest, and the caller moves it to exit->interrupted.
+ */
+bool vp_left(const struct virt_vp *vp, bool has_run, struct virt_exit *exit);
+
+/* Which VP it is, and its general registers, into the log. */
+void vp_dump(const struct virt_vp *vp);
+
 #endif

@@ -28,7 +28,6 @@
 #define LEAF_PCONFIG 0x1bu
 #define LEAF_LBR     0x1cu
 #define LEAF_PERFMON 0x23u
-#define LEAF_SVM     0x8000000au
 #define LEAF_LWP     0x8000001cu
 #define LEAF_SEV     0x8000001fu
 #define LEAF_FEATURE 0x80000021u
@@ -73,7 +72,7 @@ static const struct {
 	{ CPUID_XSAVE, 62, ALL, "lightweight profiling" },
 	{ CPUID_EXTENDED_BASE + 8, ANY_SUBLEAF, { .ebx = LEAF88_EBX_INVLPGB, .edx = LEAF88_EDX_INVLPGB },
 	  "INVLPGB, which is #UD in a guest" },
-	{ LEAF_SVM, ANY_SUBLEAF, ALL, "SVM" },
+	{ CPUID_SVM, ANY_SUBLEAF, ALL, "SVM" },
 	{ LEAF_LWP, ANY_SUBLEAF, ALL, "lightweight profiling" },
 	{ LEAF_SEV, ANY_SUBLEAF, ALL, "encrypted memory: an address with its bit set is nowhere" },
 	{ LEAF_FEATURE, ANY_SUBLEAF, { .eax = LEAF821_EAX_FAULT }, "faults of CPUID" },
@@ -89,9 +88,9 @@ static const struct {
 #define LOW_LEAVES                                                                        \
 	(LOW(1) | LOW(6) | LOW(7) | LOW(CPUID_XSAVE) | LOW(LEAF_PT) | LOW(LEAF_PCONFIG) | \
 	 LOW(LEAF_LBR) | LOW(LEAF_PERFMON))
-#define HIGH_LEAVES                                                                       \
-	(HIGH(CPUID_EXTENDED_BASE + 1) | HIGH(CPUID_EXTENDED_BASE + 8) | HIGH(LEAF_SVM) | \
-	 HIGH(LEAF_LWP) | HIGH(LEAF_SEV) | HIGH(LEAF_FEATURE) | HIGH(LEAF_COUNTER) |      \
+#define HIGH_LEAVES                                                                        \
+	(HIGH(CPUID_EXTENDED_BASE + 1) | HIGH(CPUID_EXTENDED_BASE + 8) | HIGH(CPUID_SVM) | \
+	 HIGH(LEAF_LWP) | HIGH(LEAF_SEV) | HIGH(LEAF_FEATURE) | HIGH(LEAF_COUNTER) |       \
 	 HIGH(LEAF_KEYS) | HIGH(LEAF_RMP))
 
 static bool is_in_table(uint32_t leaf)

@@ -84,7 +84,7 @@ struct whit_handover {
 
 	uint32_t n_ram;
 	uint16_t panic_seconds; /* after a panic, until the machine is reset; 0: it is not */
-	uint8_t traps_icr;	/* 0 or 1: there may be processors that are not taken over */
+	uint8_t traps_icr;	/* 0 or 1: INIT and SIPI of the root must not go out as they are */
 	uint8_t reserved;
 	struct whit_ram ram[WHIT_MAX_RAM_RANGES];
 

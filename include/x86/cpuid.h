@@ -194,6 +194,8 @@ struct x86_cpuid {
 #define CPUID88_EBX_BTC_NO	  (1u << 29)
 #define CPUID88_EBX_IBPB_RET	  (1u << 30)
 
+#define CPUID_SVM 0x8000000au
+
 /* Leaf 80000021h EAX */
 #define CPUID821_EAX_NO_NESTED_BP (1u << 0)
 #define CPUID821_EAX_LFENCE	  (1u << 2) /* it always waits */
