@@ -69,6 +69,17 @@ VMX_TESTS  := $(filter $(B)/host/vmx_%,$(UNIT_TESTS))
 
 $(VMX_TESTS): $(B)/host/%: $(B)/vtx/tests/unit/%.o $(patsubst %.c,$(B)/vtx/%.o,$(filter arch/% tests/vtx/%,$(VTX_SOURCES)))
 
+# Those of arch/svm: its files with headers of their own, on the model of AMD-V, whose processor is otherwise the same.
+SVM_TESTS := $(filter $(B)/host/svm_%,$(UNIT_TESTS))
+
+$(B)/svm/%.o: %.c tests/fuzz/rules.mk
+	@mkdir -p $(@D)
+	$(CC) -Itests/svm/include $(VTX_CFLAGS) $(TEST_DEFINES) -MMD -MP -c $< -o $@
+
+$(SVM_TESTS): $(B)/host/%: $(B)/svm/tests/unit/%.o $(B)/vtx/tests/vtx/cpu.o \
+	$(patsubst %.c,$(B)/svm/%.o,$(filter-out %/offsets.c,$(wildcard arch/svm/*.c tests/svm/*.c))) \
+	$(patsubst %.c,$(B)/vtx/%.o,$(filter arch/x86/%,$(VTX_SOURCES)))
+
 # And of arch/x86, with the same headers and instructions of the program's own.
 X86_TESTS := $(filter $(B)/host/x86_%,$(UNIT_TESTS))
 
@@ -81,7 +92,7 @@ $(X86_TESTS): $(B)/host/%: $(B)/vtx/tests/unit/%.o $(B)/vtx/libx86.a
 $(B)/host/vtx_replay: $(VTX_SOURCES:%.c=$(B)/vtx/%.o)
 $(B)/fuzz/vtx_fuzz: $(VTX_SOURCES:%.c=$(B)/fuzz/vtx/%.o)
 
--include $(shell find $(B)/fuzz $(B)/vtx -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/fuzz $(B)/vtx $(B)/svm -name '*.d' 2>/dev/null)
 
 # ---- To run them
 

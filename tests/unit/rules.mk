@@ -6,7 +6,7 @@
 #
 #   arch_…          arch/x86 and arch/vmx
 #   vmx_…           arch/ on the model of VT-x, tests/vtx: see tests/fuzz/rules.mk
-#   svm_…           what is pure in arch/svm
+#   svm_…           arch/svm on the model of AMD-V, tests/svm: there as well
 #   x86_…           arch/x86 alone, with instructions of the program's own: there as well
 #   boot_…          the loader's parts that know no firmware, and hv/
 #   root_… vmm_…    all of root/, less what knows UEFI, and emu/
@@ -47,13 +47,11 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(wildcard tests/unit/*.c))
 ARCH_TESTS := $(filter $(B)/host/arch_%,$(UNIT_TESTS))
 BOOT_TESTS := $(filter $(B)/host/boot_%,$(UNIT_TESTS))
 ROOT_TESTS := $(filter $(B)/host/root_% $(B)/host/vmm_%,$(UNIT_TESTS))
-VTX_TESTS  := $(filter $(B)/host/vmx_% $(B)/host/x86_%,$(UNIT_TESTS))
-SVM_TESTS  := $(filter $(B)/host/svm_%,$(UNIT_TESTS))
-HV_TESTS   := $(filter-out $(SVM_TESTS) $(ARCH_TESTS) $(BOOT_TESTS) $(ROOT_TESTS) $(VTX_TESTS),$(UNIT_TESTS))
+VTX_TESTS  := $(filter $(B)/host/vmx_% $(B)/host/svm_% $(B)/host/x86_%,$(UNIT_TESTS))
+HV_TESTS   := $(filter-out $(ARCH_TESTS) $(BOOT_TESTS) $(ROOT_TESTS) $(VTX_TESTS),$(UNIT_TESTS))
 HOST_TESTS += $(UNIT_TESTS)
 
 $(ARCH_TESTS): $(B)/host/libarch.a
-$(SVM_TESTS): $(B)/host/arch/svm/caps.o $(B)/host/arch/x86/format.o
 $(BOOT_TESTS): $(B)/host/libboot.a $(B)/host/libhv.a
 $(ROOT_TESTS): $(B)/host/libroot.a $(B)/host/libemu.a
 $(HV_TESTS): $(B)/host/libhv.a $(B)/host/libemu.a

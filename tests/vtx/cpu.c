@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instructions of the model's processor but VMX's. In the hypervisor a fault is a bug: it screams, but in the "safe" forms of
+ * The instructions of the model's processor but VMX's (and AMD-V's: tests/svm). In the hypervisor a fault is a bug: it screams, but in the "safe" forms of
  * arch/x86/safe.asm.
  */
 #ifndef _GNU_SOURCE
@@ -18,7 +18,6 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/kick.h"
 #include "tests/vtx/vtx.h"
-#include "arch/vmx/vmx.h"
 #include "whit/layout.h"
 #include "whit/log.h"
 #include "x86/apic.h"
@@ -89,6 +88,7 @@ void vtx_run_on(uint32_t number)
 	vtx.reset = before.reset;
 	vtx.halted = before.halted;
 	vtx.paused = before.paused;
+	vtx.nmi_sent = before.nmi_sent;
 }
 
 static jmp_buf standstill; /* of the processor that handles an NMI */
@@ -115,10 +115,13 @@ static void write_icr(uint64_t value)
 {
 	const uint32_t to = (uint32_t)(value >> 32);
 
-	if ((uint32_t)value != X2APIC_ICR_NMI || to >= vtx.n_cpus || to == vtx.number)
+	if ((uint32_t)value != X2APIC_ICR_NMI || to >= vtx.n_cpus ||
+	    (to == vtx.number && !vtx.nmi_sent))
 		vtx_scream("ICR %#llx", (unsigned long long)value);
 	vtx.n_nmis_sent++;
-	if (!standing[to].is_deaf)
+	if (vtx.nmi_sent)
+		vtx.nmi_sent(to);
+	else if (!standing[to].is_deaf)
 		vtx_nmi(to);
 }
 
@@ -186,7 +189,7 @@ static void take_over(uint64_t percpu_base)
 
 void vtx_take_over(uint64_t percpu_base)
 {
-	vmx_caps = (struct caps) { 0 };
+	vtx_forget();
 	take_over(percpu_base);
 }
 
@@ -361,7 +364,7 @@ void x86_write_cr3(uint64_t value)
 
 void x86_write_cr4(uint64_t value)
 {
-	if (value & ~vtx_msr(MSR_VMX_CR4_FIXED1)->value)
+	if (value & ~vtx_cr4_possible())
 		vtx_scream("#GP in the hypervisor: CR4 %#llx", (unsigned long long)value);
 	vtx.cr4 = value;
 }

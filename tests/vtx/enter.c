@@ -15,6 +15,11 @@
 #define FAIL_CONTROLS 7u /* VM entry with invalid control field(s) */
 #define FAIL_HOST     8u /* VM entry with invalid host-state field(s) */
 
+void vtx_forget(void)
+{
+	vmx_caps = (struct caps) { 0 };
+}
+
 static const struct {
 	uint32_t msr;
 	uint16_t guest, host;

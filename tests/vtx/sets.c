@@ -54,7 +54,7 @@ uint64_t vtx_allowed(uint32_t msr)
 	}
 }
 
-static uint64_t cr4_possible(void)
+uint64_t vtx_cr4_possible(void)
 {
 	uint64_t value = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
 			 CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE;
@@ -152,7 +152,7 @@ static void add_vmx(void)
 	add(MSR_VMX_CR0_FIXED0, MSR_READ_ONLY, CR0_PE | CR0_NE | CR0_PG, 0);
 	add(MSR_VMX_CR0_FIXED1, MSR_READ_ONLY, 0xffffffffull, 0);
 	add(MSR_VMX_CR4_FIXED0, MSR_READ_ONLY, CR4_VMXE, 0);
-	add(MSR_VMX_CR4_FIXED1, MSR_READ_ONLY, cr4_possible(), 0);
+	add(MSR_VMX_CR4_FIXED1, MSR_READ_ONLY, vtx_cr4_possible(), 0);
 	add(MSR_VMX_PROC2, MSR_READ_ONLY, vtx_allowed(MSR_VMX_PROC2), 0);
 	add(MSR_VMX_EPT_VPID_CAP, MSR_READ_ONLY, ept, 0);
 	add(MSR_VMX_TRUE_PIN, MSR_READ_ONLY, vtx_allowed(MSR_VMX_TRUE_PIN), 0);

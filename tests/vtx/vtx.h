@@ -76,6 +76,7 @@ struct vtx {
 	void (*halted)(void);  /* a panic is over; it must not return */
 	void (*paused)(void);  /* the hypervisor waits for something; NULL: it would be for ever */
 	bool is_halted;	       /* this processor stands, in a handler of NMIs */
+	void (*nmi_sent)(uint32_t to); /* in place of its handler at once; NULL: that */
 };
 
 extern struct vtx vtx;
@@ -129,6 +130,10 @@ bool vtx_translate(uint64_t eptp, uint64_t gpa, unsigned int access, uint64_t *s
 uint64_t vtx_allowed(uint32_t msr);
 struct x86_cpuid vtx_cpuid(uint32_t leaf, uint32_t subleaf);
 void vtx_fill_msrs(void);
+uint64_t vtx_cr4_possible(void);
+
+/* The backend has negotiated nothing yet. */
+void vtx_forget(void);
 
 /* vmcs.c: the fields that the processor of this set has. */
 void vtx_fill_fields(void);

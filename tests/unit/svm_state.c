@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+/* The registers of a VP: written, read back, in the processor while it runs; and states that VMRUN refuses. */
+#include "tests/unit/svm.h"
+
+static const struct {
+	enum virt_reg reg;
+	uint64_t value;
+} registers[] = {
+	{ VIRT_CR2, 0x1122334455667788ull },
+	{ VIRT_DR0, 0x1000 },
+	{ VIRT_DR1, 0x2000 },
+	{ VIRT_DR2, 0x3000 },
+	{ VIRT_DR3, 0x4000 },
+	{ VIRT_STAR, 0x0013000800000000ull },
+	{ VIRT_LSTAR, 0xffff800000001000ull },
+	{ VIRT_CSTAR, 0xffff800000002000ull },
+	{ VIRT_FMASK, 0x47700 },
+	{ VIRT_KERNEL_GS_BASE, 0x7f0000001000ull },
+	{ VIRT_TSC_AUX, 5 },
+	{ VIRT_CR0, CR0_PE | CR0_PG | CR0_ET | CR0_WP | CR0_NE },
+	{ VIRT_CR3, 0x123000 },
+	{ VIRT_CR4, CR4_PAE | CR4_PGE | CR4_OSFXSR },
+	{ VIRT_DR6, DR6_INIT | 3 },
+	{ VIRT_DR7, DR7_INIT | 0x10000 },
+	{ VIRT_EFER, EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE },
+	{ VIRT_PAT, 0x0007010600070106ull },
+	{ VIRT_SYSENTER_CS, 0x8 },
+	{ VIRT_SYSENTER_ESP, 0xffff800000003000ull },
+	{ VIRT_SYSENTER_EIP, 0xffff800000004000ull },
+	{ VIRT_TSC_OFFSET, 0xfffffffffff00000ull },
+	{ VIRT_PENDING_DEBUG, DR6_BS | 1 },
+	{ VIRT_DEBUGCTL, DEBUGCTL_BTF },
+};
+
+static void a_register_is_what_was_written_to_it(void)
+{
+	for (unsigned int set = 0; set < AMD_SETS; set++) {
+		machine(set);
+		for (size_t i = 0; i < COUNT(registers); i++) {
+			virt_set(child, registers[i].reg, registers[i].value);
+			CHECK_EQ(virt_get(child, registers[i].reg), registers[i].value);
+		}
+		for (size_t i = 0; i < COUNT(registers); i++)
+			CHECK_EQ(virt_get(child, registers[i].reg), registers[i].value);
+		virt_set(child, VIRT_PENDING_DEBUG, 0);
+		/* And is still, when the VP has run. */
+		run_to(child, VMEXIT_CPUID, 0);
+		for (size_t i = 0; i < COUNT(registers); i++)
+			if (registers[i].reg != VIRT_PENDING_DEBUG)
+				CHECK_EQ(virt_get(child, registers[i].reg), registers[i].value);
+	}
+}
+
+static void look(struct virt_regs *regs)
+{
+	CHECK_EQ(vtx_msr(MSR_STAR)->value, registers[5].value);
+	CHECK_EQ(vtx_msr(MSR_LSTAR)->value, registers[6].value);
+	CHECK_EQ(vtx_msr(MSR_CSTAR)->value, registers[7].value);
+	CHECK_EQ(vtx_msr(MSR_FMASK)->value, registers[8].value);
+	CHECK_EQ(vtx_msr(MSR_KERNEL_GS_BASE)->value, registers[9].value);
+	CHECK_EQ(vtx_msr(MSR_TSC_AUX)->value, 5);
+	CHECK_EQ(vtx.cr2, registers[0].value);
+	CHECK(vtx_msr(MSR_EFER)->value & EFER_SVME);
+}
+
+/* While a child runs its values are in the processor; when it has left, the hypervisor's, and the root's when that runs. */
+static void the_processor_has_the_registers_of_whoever_runs(void)
+{
+	machine(AMD_ZEN4);
+	vtx_msr(MSR_GS_BASE)->value = 0x1234000;
+	svm_vmsave(svm_host_page(percpu()));
+	virt_set(root, VIRT_STAR, 77);
+	for (size_t i = 0; i < COUNT(registers); i++)
+		virt_set(child, registers[i].reg, registers[i].value);
+	virt_set(child, VIRT_PENDING_DEBUG, 0);
+	then(VMEXIT_CPUID, 0)->act = look;
+	run(child);
+	CHECK_EQ(vtx_msr(MSR_GS_BASE)->value, 0x1234000);
+	CHECK_EQ(vtx_msr(MSR_STAR)->value, 0);
+	CHECK_EQ(virt_get(root, VIRT_STAR), 77);
+	CHECK_EQ(virt_get(child, VIRT_STAR), registers[5].value);
+}
+
+static void a_segment_is_what_was_written_to_it(void)
+{
+	machine(AMD_ZEN4);
+	for (enum x86_seg seg = SEG_ES; seg <= SEG_IDTR; seg++) {
+		const struct x86_segment value = {
+			.base = 0xffff800000000000ull + 0x1000 * seg,
+			.limit = seg >= SEG_COUNT ? 0xffffu : 0x1ffffu,
+			.selector = (uint16_t)(seg >= SEG_COUNT ? 0 : 8 * seg),
+			.attributes = (uint16_t)(seg >= SEG_COUNT  ? 0
+						 : seg == SEG_LDTR ? 0x82
+						 : seg == SEG_TR   ? 0x8b
+						 : seg == SEG_CS   ? 0xa09b
+						 : seg == SEG_SS   ? 0x40f3
+								   : 0x4093),
+		};
+		struct x86_segment got = { 0 };
+
+		virt_set_segment(child, seg, &value);
+		virt_get_segment(child, seg, &got);
+		CHECK_EQ(got.base, value.base);
+		CHECK_EQ(got.limit, value.limit);
+		CHECK_EQ(got.selector, value.selector);
+		if (seg != SEG_SS) /* whose DPL is the CPL: in real mode 0 */
+			CHECK_EQ(got.attributes, value.attributes);
+	}
+	go_to_protected_mode(child);
+	CHECK_EQ(vmcb_of(child)->save.cpl, 3);
+	CHECK_EQ(virt_view(child)->paging.cpl, 3);
+}
+
+static void the_cpl_follows_the_mode(void)
+{
+	const struct x86_segment ss = { .limit = 0xffff, .attributes = 0xf3 };
+
+	machine(AMD_ZEN4);
+	virt_set_segment(child, SEG_SS, &ss);
+	CHECK_EQ(virt_view(child)->paging.cpl, 0);
+	go_to_protected_mode(child);
+	CHECK_EQ(virt_view(child)->paging.cpl, 3);
+	virt_set(child, VIRT_CR0, CR0_ET);
+	child->regs.rflags |= RFLAGS_VM;
+	child->has_view = false;
+	CHECK_EQ(virt_view(child)->paging.cpl, 3);
+}
+
+/* ---- Refused states ---------------------------------------------------------------------- */
+
+static const struct {
+	const char *rule;
+	enum virt_reg reg;
+	uint64_t value;
+} refused[] = {
+	{ "CR0[63:32]", VIRT_CR0, 1ull << 40 | CR0_PE | CR0_ET },
+	{ "CR4: reserved bits", VIRT_CR4, 1ull << 30 },
+	{ "DR7[63:32]", VIRT_DR7, 1ull << 32 | DR7_INIT },
+	{ "EFER: reserved bits", VIRT_EFER, 1ull << 9 },
+	{ "long mode without CR4.PAE", VIRT_CR4, 0 },
+	{ "long mode without CR0.PE", VIRT_CR0, CR0_PG | CR0_ET },
+	{ "CR3: reserved bits", VIRT_CR3, 1ull << 50 },
+	{ "G_PAT", VIRT_PAT, 2 },
+};
+
+static void go_to_long_mode(struct virt_vp *vp)
+{
+	virt_set(vp, VIRT_CR0, CR0_PE | CR0_PG | CR0_ET);
+	virt_set(vp, VIRT_CR4, CR4_PAE);
+	virt_set(vp, VIRT_EFER, EFER_LME | EFER_LMA);
+}
+
+/*
+ * A state that the processor does not take is an exit, with all of it as it was, whatever the processor has made of the VMCB; and
+ * what was to be delivered still is.
+ */
+static void a_state_that_vmrun_refuses_is_an_exit_and_stays(void)
+{
+	static const struct virt_event event = { .type = VIRT_EVENT_INTERRUPT, .vector = 0x40 };
+
+	for (unsigned int set = 0; set < AMD_SETS; set++)
+		for (size_t i = 0; i < COUNT(refused); i++) {
+			machine(set);
+			go_to_long_mode(child);
+			child->regs.gpr[X86_RSP] = 0x7777;
+			virt_set(child, refused[i].reg, refused[i].value);
+			virt_inject(child, &event);
+			for (unsigned int k = 0; k < 2; k++) {
+				CHECK_EQ(run(child).reason, VIRT_EXIT_INVALID_STATE);
+				CHECK(vtx.refusal && !strcmp(vtx.refusal, refused[i].rule));
+				CHECK_EQ(virt_get(child, refused[i].reg), refused[i].value);
+				CHECK_EQ(child->regs.rip, CHILD_RIP);
+				CHECK_EQ(child->regs.gpr[X86_RSP], 0x7777);
+			}
+			go_to_long_mode(child);
+			virt_set(child, VIRT_CR3, 0);
+			virt_set(child, VIRT_DR7, DR7_INIT);
+			virt_set(child, VIRT_PAT, PAT_RESET);
+			run_to(child, VMEXIT_CPUID, 0);
+			CHECK_EQ(entered[0].event, EVENT(VMCB_EVENT_INTERRUPT, 0x40u));
+		}
+}
+
+static void cs_of_two_sizes_is_refused(void)
+{
+	const struct x86_segment cs = { .limit = 0xffffffff, .selector = 8, .attributes = 0xe09b };
+
+	machine(AMD_ZEN4);
+	go_to_long_mode(child);
+	virt_set_segment(child, SEG_CS, &cs);
+	CHECK_EQ(run(child).reason, VIRT_EXIT_INVALID_STATE);
+	CHECK(vtx.refusal && !strcmp(vtx.refusal, "CS.L and CS.D"));
+}
+
+/* The root's state is its own, and one that has run is never refused; QEMU says so of a MOV to CR4 that is #GP. */
+static void a_refusal_of_the_root_out_of_nothing_is_gp(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_NOTHING };
+
+	machine(AMD_QEMU);
+	run_to(root, VMEXIT_CPUID, 0);
+	CHECK(!svm_decode_exit(root, VMEXIT_INVALID, &exit));
+	run_to(root, VMEXIT_CPUID, 0);
+	CHECK_EQ(entered[0].event, EVENT(VMCB_EVENT_EXCEPTION, (uint64_t)EXC_GP) | EVENT_HAS_ERROR);
+}
+
+/* SDM 3A "Processor State After Reset", and the same of INIT. */
+static void a_reset_is_a_reset(void)
+{
+	machine(AMD_ZEN4);
+	for (size_t i = 0; i < COUNT(registers); i++)
+		virt_set(child, registers[i].reg, registers[i].value);
+	virt_vp_reset(child, true);
+	CHECK_EQ(virt_get(child, VIRT_CR0), CR0_ET);
+	CHECK_EQ(virt_get(child, VIRT_STAR), registers[5].value);
+	CHECK_EQ(virt_get(child, VIRT_EFER), 0);
+	CHECK_EQ(virt_get(child, VIRT_PENDING_DEBUG), 0);
+	virt_vp_reset(child, false);
+	CHECK_EQ(virt_get(child, VIRT_CR0), CR0_CD | CR0_NW | CR0_ET);
+	CHECK_EQ(virt_get(child, VIRT_STAR), 0);
+	CHECK_EQ(virt_get(child, VIRT_DEBUGCTL), 0);
+	CHECK_EQ(virt_get(child, VIRT_DR7), DR7_INIT);
+	CHECK_EQ(child->regs.rip, 0xfff0);
+	run_to(child, VMEXIT_CPUID, 0);
+}
+
+static void skipping_ends_shadow_and_resume_flag(void)
+{
+	machine(AMD_ZEN4);
+	virt_set(child, VIRT_SHADOW, VIRT_SHADOW_STI);
+	child->regs.rflags |= RFLAGS_RF;
+	virt_skip(child, 3);
+	CHECK_EQ(child->regs.rip, CHILD_RIP + 3);
+	CHECK_EQ(virt_get(child, VIRT_SHADOW), 0);
+	CHECK(!(child->regs.rflags & RFLAGS_RF));
+	child->regs.rip = 0xfffffffe;
+	virt_skip(child, 4); /* not 64-bit code */
+	CHECK_EQ(child->regs.rip, 2);
+	child->regs.rflags |= RFLAGS_TF;
+	virt_skip(child, 1);
+	CHECK_EQ(virt_get(child, VIRT_PENDING_DEBUG), DR6_BS);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		TEST(a_register_is_what_was_written_to_it),
+		TEST(the_processor_has_the_registers_of_whoever_runs),
+		TEST(a_segment_is_what_was_written_to_it),
+		TEST(the_cpl_follows_the_mode),
+		TEST(a_state_that_vmrun_refuses_is_an_exit_and_stays),
+		TEST(cs_of_two_sizes_is_refused),
+		TEST(a_refusal_of_the_root_out_of_nothing_is_gp),
+		TEST(a_reset_is_a_reset),
+		TEST(skipping_ends_shadow_and_resume_flag),
+	};
+
+	return RUN(tests);
+}
