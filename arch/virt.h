@@ -74,6 +74,7 @@ struct virt_machine {
 	bool has_pdptes;	/* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
 	bool has_deadline;	/* virt_set_deadline() is exact; else an interrupt does it */
 	bool has_step;		/* virt_root_step() */
+	bool checks_entry;	/* an entry refuses all that SDM 3C says; else hv/ looks itself */
 	uint8_t apic;		/* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
 	uint32_t child_has;	/* VIRT_HAS_…: instructions that children can be let use */
 	uint64_t cr4_possible;	/* CR4 bits that a guest can have */

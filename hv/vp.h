@@ -113,6 +113,7 @@ struct vp {
 			bool has_waiting;
 			bool wants_window; /* vp_prepare_apic() waits for a window */
 			uint8_t window;	   /* asked of virt_window(): 1 interrupt, 2 NMI */
+			uint8_t doubts;	   /* DOUBT_…, hv/cpu/entry.h */
 			uint16_t ext_int;  /* a waiting ExtInt: its vector, and bit 8 */
 		};
 		uint64_t event_due; /* any of these, in one look */

@@ -62,7 +62,8 @@ extern bool fake_is_amd;
 #define FAKE_LACKS_OPERANDS (1u << 2) /* of accesses to control and debug registers */
 #define FAKE_LACKS_PDPTES   (1u << 3)
 #define FAKE_LACKS_SHADOWS  (1u << 4) /* of two kinds: there is that of MOV SS */
-#define FAKE_LACKS_ALL	    ((1u << 5) - 1)
+#define FAKE_LACKS_CHECKS   (1u << 5) /* of the state at an entry */
+#define FAKE_LACKS_ALL	    ((1u << 6) - 1)
 
 extern unsigned int fake_lacks;
 

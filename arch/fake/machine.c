@@ -89,6 +89,7 @@ static void default_machine(void)
 		.max_leaf_level = LEVEL_1G,
 		.has_1g_pages = true,
 		.has_step = true,
+		.checks_entry = !(fake_lacks & FAKE_LACKS_CHECKS),
 		.has_pdptes = !(fake_lacks & FAKE_LACKS_PDPTES),
 		.cr4_possible = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
 				CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |

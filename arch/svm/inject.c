@@ -201,8 +201,10 @@ void inject_before(struct percpu *cpu, struct virt_vp *vp)
 		if (svm->rare & RARE_STEP)
 			asid_take_for_step(cpu, vp);
 	}
-	if (svm->rare & RARE_UNPROVEN)
+	if (svm->rare & RARE_UNPROVEN) {
 		memcpy(&svm->copy, save, sizeof(*save));
+		save->tr.attributes &= (uint16_t)~TSS_BUSY;
+	}
 }
 
 /* A processor that refuses an entry may have loaded the host's state there (QEMU does). */
@@ -214,10 +216,12 @@ void inject_after(struct virt_vp *vp)
 		asid_end_step(vp);
 	if (!(svm->rare & RARE_UNPROVEN))
 		return;
-	if ((uint32_t)svm->vmcb->exit_code == VMEXIT_INVALID)
+	if ((uint32_t)svm->vmcb->exit_code == VMEXIT_INVALID) {
 		memcpy(&svm->vmcb->save, &svm->copy, sizeof(svm->copy));
-	else
-		inject_want(vp, RARE_UNPROVEN, false);
+		return;
+	}
+	inject_want(vp, RARE_UNPROVEN, false);
+	svm->given = 0;
 }
 
 /* ---- Debug exceptions -------------------------------------------------------------------- */

@@ -161,10 +161,29 @@ static uint8_t cpl_of(struct virt_vp *vp)
 }
 
 /*
- * G is what the limit says: the processor need not keep it. A TSS in use is busy, which it need not
- * know either, and with which QEMU (7.2) stops: its LTR leaves the type as it was.
+ * The attributes of a segment that the guest has loaded, as VM entry on VT-x wants them, for a
+ * client may set them again, and there. Not every processor keeps all of it: a segment in use is
+ * accessed, a TSS busy, G what the limit says, and V86 mode has no attributes of its own.
  */
-#define TSS_BUSY 0x2u
+#define V86_ATTRIBUTES 0x00f3u
+
+static uint16_t loaded_attributes(struct virt_vp *vp, enum x86_seg seg,
+				  const struct vmcb_segment *from)
+{
+	uint16_t attributes = SEG_ATTRIBUTES(from->attributes);
+
+	if (from->limit > 0xfffff)
+		attributes |= SEG_G;
+	if ((vp->regs.rflags & RFLAGS_VM) && seg < SEG_LDTR)
+		return V86_ATTRIBUTES;
+	if ((attributes & SEG_P) && seg == SEG_TR)
+		attributes |= TSS_BUSY;
+	else if ((attributes & SEG_P) && seg != SEG_LDTR)
+		attributes |= SEG_TYPE_ACCESSED;
+	if (seg == SEG_SS)
+		attributes = (uint16_t)((attributes & ~SEG_DPL) | cpl_of(vp) << SEG_DPL_SHIFT);
+	return attributes;
+}
 
 void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *value)
 {
@@ -177,16 +196,11 @@ void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *
 	if (seg >= SEG_COUNT)
 		return;
 	value->selector = from->selector;
-	value->attributes = SEG_ATTRIBUTES(from->attributes);
-	if (from->limit > 0xfffff)
-		value->attributes |= SEG_G;
-	if (seg == SEG_TR && (value->attributes & SEG_P))
-		value->attributes |= TSS_BUSY;
-	if (seg == SEG_SS && (value->attributes & SEG_P))
-		value->attributes =
-			(uint16_t)((value->attributes & ~SEG_DPL) | cpl_of(vp) << SEG_DPL_SHIFT);
+	value->attributes = svm_vp(vp)->given >> seg & 1 ? SEG_ATTRIBUTES(from->attributes)
+							 : loaded_attributes(vp, seg, from);
 }
 
+/* It reads back as it was set until the processor has it. */
 void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_segment *value)
 {
 	struct vmcb *const vmcb = vmcb_of(vp);
@@ -199,12 +213,10 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 	vp->has_view = false;
 	to->selector = value->selector;
 	to->attributes = VMCB_ATTRIBUTES(value->attributes);
-	if (seg == SEG_TR)
-		to->attributes &= (uint16_t)~TSS_BUSY;
+	svm_vp(vp)->given |= (uint16_t)(1u << seg);
+	inject_want(vp, RARE_UNPROVEN, true);
 	if (seg == SEG_SS)
 		vmcb->save.cpl = (uint8_t)SEG_ATTR_DPL(value->attributes);
-	if (seg == SEG_CS)
-		inject_want(vp, RARE_UNPROVEN, true);
 }
 
 static __attribute__((noinline)) void read_view(struct virt_vp *vp)

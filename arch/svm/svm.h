@@ -27,6 +27,7 @@ struct svm_vp {
 	uint8_t n_reflected; /* exceptions, since virt_run() was called */
 	bool blocks_nmi;     /* NMIs are blocked; but see RARE_IRET */
 	bool is_stepping;    /* this entry: TF is ours */
+	uint16_t given;	     /* bit n: enum x86_seg n was set since the last entry */
 	uint32_t has;	     /* child: VIRT_HAS_… */
 	uint32_t exceptions; /* vectors that hv/ intercepts */
 	uint64_t iret_rip;   /* with RARE_IRET */

@@ -210,6 +210,12 @@ enum vmcb_exit {
 #define INFO_TASK_IRET	   (1ull << 36)
 #define INFO_TASK_JUMP	   (1ull << 38)
 
+/*
+ * Of the type of a TSS. One in use is busy, which the processor need not know; with it QEMU (7.2)
+ * stops, whose LTR leaves the type as it was.
+ */
+#define TSS_BUSY 0x2u
+
 /* Attributes of a segment, and back: bits 8 to 11 of a descriptor's word are no attributes. */
 #define VMCB_ATTRIBUTES(attributes) ((uint16_t)(((attributes)&0xff) | ((attributes) >> 4 & 0xf00)))
 #define SEG_ATTRIBUTES(attributes)  ((uint16_t)(((attributes)&0xff) | ((attributes)&0xf00) << 4))

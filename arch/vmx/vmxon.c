@@ -63,6 +63,7 @@ static void fill_machine(const struct caps *caps)
 	machine->has_execute_only = caps->has_execute_only;
 	machine->has_pdptes = true;
 	machine->has_step = caps->has_step;
+	machine->checks_entry = true;
 	machine->has_deadline = caps->child.pin & PIN_PREEMPTION_TIMER;
 	machine->apic = caps->apic;
 	machine->cr4_possible = caps->cr4_possible;

@@ -2,7 +2,7 @@
 /*
  * The guest-state rules of a VM entry, SDM 3C "Checks on the Guest State Area", in its order, as
  * far as WHP's registers can break them; AMD-V's are a subset. This file knows the VP's registers
- * and nothing else.
+ * and its doubts, and nothing else.
  */
 #include "hv/cpu/entry.h"
 
@@ -257,6 +257,15 @@ static struct refusal check_segments(const struct state *s)
 	return nothing;
 }
 
+/*
+ * SYSRET of AMD's takes any address, and the fetch there faults (APM 3 "SYSRET"): only one that was
+ * set is refused.
+ */
+static bool reaches_any_rip(const struct vp *vp)
+{
+	return !virt_machine.checks_entry && !(vp->doubts & DOUBT_RIP);
+}
+
 static struct refusal check_rip_and_rflags(const struct state *s)
 {
 	const struct virt_regs *const regs = virt_regs(s->vp->virt);
@@ -265,7 +274,7 @@ static struct refusal check_rip_and_rflags(const struct state *s)
 	if (!is_64bit && (regs->rip & UPPER_32))
 		return refuse(WHvX64RegisterRip,
 			      "RIP has a bit of the upper half set outside 64-bit mode");
-	if (is_64bit && !is_extended(regs->rip))
+	if (is_64bit && !is_extended(regs->rip) && !reaches_any_rip(s->vp))
 		return refuse(WHvX64RegisterRip, "RIP is not canonical");
 	if (regs->rflags & ~(uint64_t)(RFLAGS_DEFINED | RFLAGS_ONE))
 		return refuse(WHvX64RegisterRflags, "RFLAGS has a reserved bit set");
@@ -289,9 +298,10 @@ static struct refusal check_non_register(const struct state *s)
 		return refuse(WHvRegisterInterruptState, "shadow of STI while RFLAGS.IF is clear");
 	/*
 	 * With DEBUGCTL.BTF the trap is of branches; the back end knows, and sees to it before each
-	 * entry.
+	 * entry. AMD-V has no such rule: the step is not yet begun.
 	 */
-	if ((shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS)) && is_step != !!(rflags & RFLAGS_TF))
+	if (virt_machine.checks_entry && (shadow & (VIRT_SHADOW_STI | VIRT_SHADOW_MOV_SS)) &&
+	    is_step != !!(rflags & RFLAGS_TF))
 		return refuse(WHvX64RegisterPendingDebugException,
 			      "in a shadow the pending single step differs from RFLAGS.TF");
 	return nothing;
@@ -308,7 +318,7 @@ static struct refusal check_pdptes(const struct state *s)
 	return nothing;
 }
 
-const char *entry_refusal(struct vp *vp, uint32_t *name)
+const char *entry_broken_rule(struct vp *vp, uint32_t *name)
 {
 	static struct refusal (*const checks[])(const struct state *s) = {
 		check_control,	    check_segments, check_rip_and_rflags,
@@ -326,11 +336,19 @@ const char *entry_refusal(struct vp *vp, uint32_t *name)
 	for (unsigned int i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		const struct refusal refusal = checks[i](&s);
 
-		if (refusal.text) {
-			*name = refusal.name;
+		*name = refusal.name;
+		if (refusal.text)
 			return refusal.text;
-		}
 	}
+	return NULL;
+}
+
+const char *entry_refusal(struct vp *vp, uint32_t *name)
+{
+	const char *const text = entry_broken_rule(vp, name);
+
+	if (text)
+		return text;
 	/* A register must be named: the event, if there was one, or where the guest stands. */
 	*name = WHvX64RegisterRip;
 	if (vp->pending_is_injected)

@@ -11,6 +11,7 @@
 
 #include "hv/mem/buffer.h"
 #include "hv/cpu/cr.h"
+#include "hv/cpu/entry.h"
 #include "hv/vp/page.h"
 #include "x86/cr.h"
 
@@ -193,6 +194,7 @@ uint32_t registers_set(struct vp *vp, uint64_t names, uint64_t count, uint64_t v
 	}
 	if (has_paging)
 		load_pdptes(vp);
+	entry_doubt(vp, DOUBT_STATE);
 	vp_page_error(vp, ~0u, "");
 	vp_page_publish(vp);
 	return RESULT(S_OK);

@@ -4,6 +4,7 @@
  * registers.
  */
 #include "hv/cpu/cr.h"
+#include "hv/cpu/entry.h"
 #include "hv/register/register.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
@@ -31,6 +32,7 @@ static const char *get_rip(REGISTER_GET)
 
 static void set_rip(REGISTER_SET)
 {
+	entry_note_rip(vp, value->Reg64);
 	virt_regs(vp->virt)->rip = value->Reg64;
 	virt_regs(vp->virt)->changed = true;
 }

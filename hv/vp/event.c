@@ -5,6 +5,8 @@
  * guest cannot take at this moment waits, since the processor would refuse the whole entry.
  */
 #include "hv/vp/event.h"
+
+#include "hv/cpu/entry.h"
 #include "hv/vp/page.h"
 
 #include <stddef.h>
@@ -582,6 +584,20 @@ static void event_take_waiting(struct vp *vp)
 	vp->pending_is_event = false;
 }
 
+/* False: a register breaks a rule, which the shared page tells. */
+static bool event_settle_doubts(struct vp *vp)
+{
+	uint32_t name;
+	const char *const text = entry_broken_rule(vp, &name);
+
+	if (text) {
+		vp_page_error(vp, name, text);
+		return false;
+	}
+	vp->doubts = 0;
+	return true;
+}
+
 bool event_prepare_some(struct vp *vp)
 {
 	if (event_is_asynchronous(&vp->pending) &&
@@ -598,7 +614,7 @@ bool event_prepare_some(struct vp *vp)
 		vp->pending_is_injected = false;
 	}
 	event_arm_windows(vp);
-	return true;
+	return !vp->doubts || event_settle_doubts(vp);
 }
 
 void event_note_delivered(struct vp *vp)

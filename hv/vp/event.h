@@ -93,7 +93,8 @@ void event_interrupted(struct vp *vp, const struct virt_event *event);
  * Before each virt_run(): hand the pending event to the processor, CR2 (of #DB: DR6 and DR7.GD)
  * included, or what waits if the guest can take that; and ask for the windows of vp->deliverability
  * and of what still waits. False for an exception that lacks the error code which the guest's mode
- * asks for: the reason is in the shared page, nothing was handed over.
+ * asks for, with nothing handed over, and for registers that no entry takes: the reason is in the
+ * shared page.
  */
 bool event_prepare_some(struct vp *vp);
 

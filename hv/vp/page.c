@@ -6,6 +6,7 @@
  */
 #include "hv/vp/page.h"
 
+#include "hv/cpu/entry.h"
 #include "hv/vp.h"
 #include "x86/gpr.h"
 #include "x86/rflags.h"
@@ -45,14 +46,24 @@ void vp_page_absorb(struct vp *vp)
 
 		regs->gpr[i] = read_once(&page->gpr[i]);
 	}
-	if (dirty & WHIT_PAGE_RIP)
-		regs->rip = read_once(&page->rip);
-	if (dirty & WHIT_PAGE_RFLAGS)
-		regs->rflags = read_once(&page->rflags) | RFLAGS_ONE;
+	if (dirty & WHIT_PAGE_RIP) {
+		const uint64_t rip = read_once(&page->rip);
+
+		entry_note_rip(vp, rip);
+		regs->rip = rip;
+	}
+	if (dirty & WHIT_PAGE_RFLAGS) {
+		const uint64_t rflags = read_once(&page->rflags) | RFLAGS_ONE;
+
+		entry_note_rflags(vp, rflags);
+		regs->rflags = rflags;
+	}
 	if (dirty & (WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << X86_RSP))
 		regs->changed = true;
-	if (dirty & WHIT_PAGE_SEGMENTS)
+	if (dirty & WHIT_PAGE_SEGMENTS) {
 		absorb_segments(vp, dirty);
+		entry_doubt(vp, DOUBT_STATE);
+	}
 }
 
 void vp_page_publish(struct vp *vp)

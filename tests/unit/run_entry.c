@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Refused entries name the register: each rule of SDM 3C "Checks on the Guest State Area" broken alone. */
+/*
+ * Refused entries name the register: each rule of SDM 3C "Checks on the Guest State Area" broken alone. And where the
+ * processor would enter all the same, the VP is refused before, if somebody has set something.
+ */
 #include "hv/cpu/entry.h"
+#include "hv/vp/page.h"
 #include "tests/unit/run_world.h"
 
 /* The register that is to blame; ~0 if all is well. */
@@ -139,7 +143,8 @@ static void tables_are_named(void)
 static void rip_and_rflags_are_named(void)
 {
 	expect_rip(~0u, ATTR_CODE64, 0xffff800000001000ull, RFLAGS_ONE);
-	expect_rip(WHvX64RegisterRip, ATTR_CODE64, 1ull << 50, RFLAGS_ONE);
+	expect_rip(virt_machine.checks_entry ? (uint32_t)WHvX64RegisterRip : ~0u, ATTR_CODE64,
+		   1ull << 50, RFLAGS_ONE);
 	expect_rip(~0u, ATTR_CODE64, 1ull << 47, RFLAGS_ONE); /* the fetch faults, not the entry */
 	expect_rip(WHvX64RegisterRflags, ATTR_CODE64, 0, RFLAGS_ONE | RFLAGS_VM);
 	expect_rip(WHvX64RegisterRip, ATTR_CODE32, 1ull << 32, RFLAGS_ONE);
@@ -200,6 +205,7 @@ static void a_step_that_does_not_fit_its_shadow_is_named(void)
 
 		world_init();
 		world_long_mode();
+		virt_machine.checks_entry = true; /* on AMD-V a shadow has no such rule */
 		virt_regs(child->virt)->rflags = RFLAGS_ONE | RFLAGS_IF | (is_tf ? RFLAGS_TF : 0);
 		virt_set(child->virt, VIRT_SHADOW, shadow);
 		virt_set(child->virt, VIRT_PENDING_DEBUG, is_step ? 1u << 14 | 1 : 1);
@@ -235,6 +241,124 @@ static void a_refusal_that_nobody_understands_names_a_register(void)
 	}
 }
 
+/* ---- On a processor that enters nearly everything ---- */
+
+#define PAGE_TR (1u << (18 + SEG_TR))
+
+static void world_without_checks(void)
+{
+	world_init();
+	world_long_mode();
+	virt_machine.checks_entry = false;
+	child->page->error_register = ~0u;
+}
+
+/* Run, which leads to a refusal with nothing entered. */
+static void expect_refused(uint32_t name)
+{
+	const unsigned int n_runs = fake.n_runs;
+
+	CHECK_EQ(run_child(), S_OK);
+	CHECK_EQ(record_u32(0), WHvRunVpExitReasonInvalidVpRegisterValue);
+	CHECK_EQ(child->page->error_register, name);
+	CHECK_EQ(fake.n_runs, n_runs);
+}
+
+static void expect_entered(void)
+{
+	push_interrupt();
+	CHECK_EQ(run_child(), WHIT_S_AGAIN);
+	CHECK_EQ(child->doubts, 0);
+}
+
+static void a_segment_of_the_page_is_judged_before_the_entry(void)
+{
+	world_without_checks();
+	virt_get_segment(child->virt, SEG_TR, &child->page->segment[SEG_TR]);
+	child->page->segment[SEG_TR].attributes = 0x89;
+	child->page->dirty = PAGE_TR;
+	expect_refused(WHvX64RegisterTr);
+	expect_refused(WHvX64RegisterTr); /* and so it stays, */
+	child->page->segment[SEG_TR].attributes = 0x8b;
+	child->page->dirty = PAGE_TR;
+	expect_entered(); /* until it is put right */
+}
+
+static void rip_and_rflags_of_the_page_are_judged_before_the_entry(void)
+{
+	world_without_checks();
+	child->page->rip = 1ull << 50;
+	child->page->dirty = WHIT_PAGE_RIP;
+	expect_refused(WHvX64RegisterRip);
+	child->page->rip = 0xffff800000001000ull;
+	child->page->dirty = WHIT_PAGE_RIP;
+	expect_entered();
+	child->page->rflags = RFLAGS_VM;
+	child->page->dirty = WHIT_PAGE_RFLAGS;
+	expect_refused(WHvX64RegisterRflags);
+	child->page->rflags = 1ull << 40;
+	child->page->dirty = WHIT_PAGE_RFLAGS;
+	expect_refused(WHvX64RegisterRflags);
+	child->page->rflags = RFLAGS_IF;
+	child->page->dirty = WHIT_PAGE_RFLAGS;
+	expect_entered();
+}
+
+/* CR4 without PAE: right by itself, and not with EFER. */
+static void a_call_that_sets_registers_puts_the_vp_in_doubt(void)
+{
+	const WHV_REGISTER_VALUE values[2] = { { .Reg64 = 0 }, { .Reg64 = CR4_PAE } };
+	const uint32_t name = WHvX64RegisterCr4;
+	uint64_t at;
+
+	world_without_checks();
+	at = test_pages(1);
+	for (unsigned int i = 0; i < 2; i++) {
+		memcpy(virt_ptr(SPA(at)), &name, sizeof(name));
+		memcpy(virt_ptr(SPA(at + 64)), &values[i], sizeof(values[i]));
+		REQUIRE_EQ(CALL(WHIT_CALL_SET_REGISTERS, part_handle, 0, at, 1, at + 64), S_OK);
+		if (i)
+			expect_entered();
+		else
+			expect_refused(WHvX64RegisterCr4);
+	}
+}
+
+/* An address that SYSRET has taken; the client gives it back with all other registers. */
+static void a_rip_of_the_guests_own_may_be_any(void)
+{
+	world_without_checks();
+	virt_regs(child->virt)->rip = 1ull << 50;
+	child->page->rip = (1ull << 50) + 2;
+	child->page->dirty = WHIT_PAGE_RIP;
+	child->doubts = DOUBT_STATE;
+	expect_entered();
+}
+
+/* The answer to a port access, say. */
+static void registers_of_every_exit_raise_no_doubt(void)
+{
+	world_without_checks();
+	child->page->gpr[0] = ~0ull;
+	child->page->rip = CODE_GPA + 2;
+	child->page->rflags = RFLAGS_IF | RFLAGS_ZF;
+	child->page->dirty = 1u | WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS;
+	vp_page_absorb(child);
+	CHECK_EQ(child->doubts, 0);
+	expect_entered();
+}
+
+static void a_processor_that_checks_is_not_asked_twice(void)
+{
+	world_without_checks();
+	virt_machine.checks_entry = true;
+	virt_get_segment(child->virt, SEG_TR, &child->page->segment[SEG_TR]);
+	child->page->segment[SEG_TR].attributes = 0x89;
+	child->page->rip = 1ull << 50;
+	child->page->dirty = PAGE_TR | WHIT_PAGE_RIP;
+	expect_entered(); /* the fake one enters everything */
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -248,6 +372,12 @@ int main(void)
 		TEST(v86_rules_are_named),
 		TEST(pcid_needs_long_mode),
 		TEST(pdptes_blame_cr3),
+		TEST(a_segment_of_the_page_is_judged_before_the_entry),
+		TEST(rip_and_rflags_of_the_page_are_judged_before_the_entry),
+		TEST(a_call_that_sets_registers_puts_the_vp_in_doubt),
+		TEST(a_rip_of_the_guests_own_may_be_any),
+		TEST(registers_of_every_exit_raise_no_doubt),
+		TEST(a_processor_that_checks_is_not_asked_twice),
 	};
 
 	return RUN(tests);

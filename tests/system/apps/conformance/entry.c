@@ -18,7 +18,7 @@ DECLARE_GUEST(halt);
 
 static struct child child;
 
-#define NONCANONICAL 0x0000900000000000ull
+#define NONCANONICAL 0x0100000000000000ull /* with 57 bits, too */
 #define HIGH	     0x100000000ull
 
 /* A segment as the two words of WHV_REGISTER_VALUE. */

@@ -133,7 +133,7 @@ static const struct {
 	{ WHvX64RegisterDr7, 1ull << 32 },
 	{ WHvX64RegisterDr6, 1ull << 32 },
 	{ WHvX64RegisterPat, 2 },
-	{ WHvX64RegisterLstar, 0x0000800000000000 },
+	{ WHvX64RegisterLstar, 0x0100000000000000 },
 	{ WHvX64RegisterKernelGsBase, 0x8000000000000000 },
 	{ WHvX64RegisterXCr0, 6 },
 	{ WHvRegisterInterruptState, 4 },
