@@ -265,7 +265,8 @@ static bool is_debug_due(const struct svm_vp *svm)
 
 /*
  * A trap that is pending is delivered by this entry; an event that is injected drops it, and in a
- * shadow it waits. False: the client intercepts it, and *exit is that.
+ * shadow it waits, but for a single step, which comes behind the instruction if RFLAGS.TF says so.
+ * False: the client intercepts it, and *exit is that.
  */
 static bool deliver_debug(struct virt_vp *vp, struct virt_exit *exit)
 {
@@ -274,8 +275,11 @@ static bool deliver_debug(struct virt_vp *vp, struct virt_exit *exit)
 	const uint64_t bits = svm->pending_debug & (DR6_BREAKPOINTS | DR6_BS);
 	const bool is_due = is_debug_due(svm);
 
-	if (svm->event.type == VIRT_EVENT_NONE && (svm->vmcb->interrupt_state & STATE_SHADOW))
+	if (svm->event.type == VIRT_EVENT_NONE && (svm->vmcb->interrupt_state & STATE_SHADOW)) {
+		svm->pending_debug &= ~DR6_BS;
+		inject_want(vp, RARE_DEBUG, svm->pending_debug);
 		return true;
+	}
 	svm->pending_debug = 0;
 	inject_want(vp, RARE_DEBUG, false);
 	if (svm->event.type != VIRT_EVENT_NONE || !is_due)
