@@ -138,6 +138,23 @@ static bool is_software_event(const struct emu_insn *insn, uint8_t type, uint8_t
 	}
 }
 
+/*
+ * The same of an event that was interrupted, with its length. QEMU (7.2 to 10.0) calls INT3 and
+ * INTO software interrupts.
+ */
+static bool complete_event(struct virt_event *event, const struct emu_insn *insn)
+{
+	const bool is_exception = event->vector == EXC_BP || event->vector == EXC_OF;
+
+	event->length = insn->length;
+	if (is_software_event(insn, event->type, event->vector))
+		return true;
+	if (!is_exception || !is_software_event(insn, VIRT_EVENT_SOFT_EXCEPTION, event->vector))
+		return false;
+	event->type = VIRT_EVENT_SOFT_EXCEPTION;
+	return true;
+}
+
 /* The exit's own instruction: is it this one? Its operands are written if so. */
 static bool complete(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
 		     const struct emu_insn *insn)
@@ -195,10 +212,8 @@ __attribute__((noinline, cold)) bool completion_of(struct vp *vp, struct virt_ex
 		return true;
 	default: return false;
 	}
-	if (is_event) {
-		event->length = insn.length;
-		return is_software_event(&insn, event->type, event->vector);
-	}
+	if (is_event)
+		return complete_event(event, &insn);
 	exit->insn_length = insn.length;
 	return complete(vp, exit, mode, &insn);
 }

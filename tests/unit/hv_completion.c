@@ -334,6 +334,31 @@ static void a_software_interrupt_that_is_gone_is_not_delivered_again(void)
 	REQUIRE_EQ(vp->pending.length, 2);
 }
 
+/* A processor may call INT3 a software interrupt, which INT n of the same vector is: the bytes say which. */
+static void int3_that_is_told_as_int_is_an_exception(void)
+{
+	static const uint8_t int3[] = { 0xcc }, int_3[] = { 0xcd, 3 };
+	const struct virt_exit exit = { .reason = VIRT_EXIT_INTERRUPT,
+					.is_partial = true,
+					.interrupted = { .type = VIRT_EVENT_SOFT_INTERRUPT,
+							 .vector = EXC_BP } };
+
+	start();
+	enter(EMU_LONG64);
+	code(int3, sizeof(int3));
+	fake_push(&exit, NULL);
+	REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), WHIT_S_AGAIN);
+	REQUIRE_EQ(vp->pending.type, VIRT_EVENT_SOFT_EXCEPTION);
+	REQUIRE_EQ(vp->pending.length, 1);
+	start();
+	enter(EMU_LONG64);
+	code(int_3, sizeof(int_3));
+	fake_push(&exit, NULL);
+	REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), WHIT_S_AGAIN);
+	REQUIRE_EQ(vp->pending.type, VIRT_EVENT_SOFT_INTERRUPT);
+	REQUIRE_EQ(vp->pending.length, 2);
+}
+
 static void lmsw_from_memory_is_executed(void)
 {
 	static const uint8_t lmsw[] = { 0x0f, 0x01, 0x36 }; /* [rsi] */
@@ -458,6 +483,7 @@ int main(void)
 		TEST(bytes_that_cannot_be_fetched_complete_nothing),
 		TEST(what_has_become_another_is_tried_again),
 		TEST(a_software_interrupt_that_is_gone_is_not_delivered_again),
+		TEST(int3_that_is_told_as_int_is_an_exception),
 		TEST(lmsw_from_memory_is_executed),
 		TEST(an_operand_that_leads_there_gives_the_address),
 		TEST(a_fetch_and_what_is_no_operand),
