@@ -2,7 +2,7 @@
 /*
  * The frame of all tests. A test is a function, and its name the promise that it keeps; tests stand in tables, which
  * RUN() runs. Each gives one line, `ok NAME` or `FAIL NAME: FILE:LINE: why`; more lines of one that failed are
- * indented. A table without a test is a failure, and so is a program without a table.
+ * indented. One that leaves something out gives `skip NAME: why` in place of the first. A table without a test is a failure, and so is a program without a table.
  *
  * CHECK and its like note a failure of the running test, and go on; REQUIRE and its like end the test. The frame itself
  * needs no library: a program gives it the three functions at the end. Those of a host program are in check_host.c.
@@ -79,7 +79,10 @@ bool check_fail(const char *file, unsigned int line);
 bool check_equal(const char *file, unsigned int line, const char *is_text, unsigned long is,
 		 const char *wanted_text, unsigned long wanted);
 
-void check_counts(unsigned int *n_passed, unsigned int *n_failed);
+/* The running test leaves something out, and this is why: it is not counted among those that passed. */
+void check_skip(const char *why);
+
+void check_counts(unsigned int *n_passed, unsigned int *n_failed, unsigned int *n_skipped);
 
 /* ---- Of the program ---------------------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ ONE wrmsr, wrmsr
 ONE rdtsc, rdtsc
 ONE rdtscp, rdtscp
 ONE vmcall, vmcall
+ONE vmmcall, vmmcall
 ONE ud2, ud2
 
 ; Prefixes that say nothing: the length counts them.

@@ -92,9 +92,23 @@ static void verdict(const char *name, bool is_right)
 	 check_run_all((const struct test[]) { __VA_ARGS__ }, \
 		       sizeof((const struct test[]) { __VA_ARGS__ }) / sizeof(struct test)))
 
+static void leaves_out(void)
+{
+	static const char word[] = "a word";
+
+	check_skip(word);
+	check_skip(word);
+}
+
+static void leaves_out_and_fails(void)
+{
+	leaves_out();
+	CHECK(false);
+}
+
 int main(void)
 {
-	unsigned int n_passed, n_failed;
+	unsigned int n_passed, n_failed, n_skipped;
 	int status;
 
 	status = ROUND(TEST(holds));
@@ -108,11 +122,15 @@ int main(void)
 		status && !n_after && count("FAIL ") == 2 && count("ok holds") == 1);
 	status = ROUND(TEST(fails_often));
 	verdict("of_many_failures_ten_are_told", status && count("number ") == 10);
-	check_counts(&n_passed, &n_failed);
-	verdict("every_test_is_counted", n_passed == 3 && n_failed == 4);
+	status = ROUND(TEST(leaves_out), TEST(leaves_out_and_fails));
+	verdict("one_that_leaves_something_out_is_not_ok",
+		status && count("skip leaves_out: a word\n") == 1 && count("skip ") == 2 &&
+			!count("ok ") && count("FAIL leaves_out_and_fails") == 1);
+	check_counts(&n_passed, &n_failed, &n_skipped);
+	verdict("every_test_is_counted", n_passed == 3 && n_failed == 5 && n_skipped == 1);
 	memset(told, 0, sizeof(told));
 	status = check_run_all(NULL, 0);
-	check_counts(&n_passed, &n_failed);
-	verdict("an_empty_table_is_a_failure", status && n_failed == 5 && count("FAIL ") == 1);
+	check_counts(&n_passed, &n_failed, &n_skipped);
+	verdict("an_empty_table_is_a_failure", status && n_failed == 6 && count("FAIL ") == 1);
 	return has_failed;
 }

@@ -26,8 +26,9 @@ bool check_contains(const char *text, const char *part)
 
 void check_summary(void)
 {
-	unsigned int n_passed, n_failed;
+	unsigned int n_passed, n_failed, n_skipped;
 
-	check_counts(&n_passed, &n_failed);
-	terminal_print("conformance: %u passed, %u failed\n", n_passed, n_failed);
+	check_counts(&n_passed, &n_failed, &n_skipped);
+	terminal_print("conformance: %u passed, %u failed, %u skipped\n", n_passed, n_failed,
+		       n_skipped);
 }

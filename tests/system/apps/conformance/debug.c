@@ -6,6 +6,7 @@
 
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/emulator.h"
 #include "x86/dr.h"
 #include "x86/exc.h"
 #include "x86/msr.h"
@@ -137,6 +138,8 @@ static void create_step(struct guest_code code, bool is_user,
 /* INT1 of the kernel and of a user; the hypervisor hands it on. */
 static void step_across_mov_ss_is_dropped_by_int1(void)
 {
+	if (emulator_has(FAULT_INT1))
+		return;
 	for (unsigned int is_user = 0; is_user < 2 && !check_has_failed(); is_user++) {
 		create_step(GUEST(mov_ss_int1), is_user, NULL);
 		CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
@@ -152,6 +155,8 @@ static void step_across_mov_ss_is_dropped_by_int1(void)
 /* The client sees the INT1, looks at it twice, and gives it back. */
 static void step_across_mov_ss_exits_as_int1(void)
 {
+	if (emulator_has(FAULT_INT1))
+		return;
 	for (unsigned int is_user = 0; is_user < 2 && !check_has_failed(); is_user++) {
 		create_step(GUEST(mov_ss_int1), is_user, debug_exits);
 		for (unsigned int i = 0; i < 3; i++) {
@@ -209,6 +214,8 @@ static void step_in_a_shadow_enters_whatever_the_client_has_set(void)
 /* Behind STI the step comes at once, and once. */
 static void step_behind_sti_exits_once(void)
 {
+	if (emulator_has(FAULT_STI_STEP))
+		return;
 	create_step(GUEST(sti_step), false, debug_exits);
 	for (unsigned int i = 1; i < 4; i++)
 		expect_debug_exit(CHILD_CODE + i, DR6_BS);
@@ -237,6 +244,8 @@ static void set_breakpoint(unsigned int n, uint64_t address, unsigned int kind, 
 /* Each register, before the instruction; with RF it is passed. */
 static void breakpoint_on_an_instruction_stops_before_it(void)
 {
+	if (emulator_has(FAULT_BREAKPOINTS))
+		return;
 	for (unsigned int n = 0; n < 4 && !check_has_failed(); n++) {
 		/* CPUID is the second. */
 		create(GUEST(steps), debug_exits);
@@ -254,6 +263,8 @@ static void breakpoint_on_an_instruction_stops_before_it(void)
 
 static void breakpoint_taken_by_the_guest_sets_dr6(void)
 {
+	if (emulator_has(FAULT_BREAKPOINTS))
+		return;
 	create(GUEST(steps), NULL);
 	set_breakpoint(2, CHILD_CODE + 1, 0, 0);
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
@@ -276,6 +287,8 @@ static void breakpoint_on_data_stops_behind_the_access(void)
 		{ 3, 1, CHILD_CODE + 3 },
 	};
 
+	if (emulator_has(FAULT_BREAKPOINTS))
+		return;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !check_has_failed(); i++) {
 		create(GUEST(touch), debug_exits);
 		CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
@@ -287,6 +300,8 @@ static void breakpoint_on_data_stops_behind_the_access(void)
 
 static void breakpoint_and_step_come_together(void)
 {
+	if (emulator_has(FAULT_BREAKPOINTS))
+		return;
 	create(GUEST(touch), NULL);
 	CHECK_EQ(child_set(&child, WHvX64RegisterRbx, CHILD_DATA), S_OK);
 	CHECK_EQ(child_set(&child, WHvX64RegisterRip, CHILD_CODE + 1), S_OK);

@@ -6,6 +6,7 @@
 #include "tests/system/apps/conformance/check.h"
 
 #include "root/vmm/terminal.h"
+#include "tests/system/apps/conformance/emulator.h"
 #include "tests/system/apps/conformance/raise.h"
 #include "x86/dr.h"
 #include "x86/exc.h"
@@ -57,6 +58,14 @@ static void complain(const struct raise *row)
 		terminal_print("# %s, vector %u, mode %u\n", row->name, row->vector, row->mode);
 }
 
+/* The first row at or behind `i` that this machine does. */
+static unsigned int row_from(unsigned int i, bool exits)
+{
+	while (i < RAISE_N && raise_is_out(&raise_rows[i], exits))
+		i++;
+	return i;
+}
+
 static void run_natively(unsigned int i)
 {
 	const struct raise *const row = &raise_rows[i];
@@ -75,7 +84,8 @@ static void run_natively(unsigned int i)
 
 static void exception_without_exits_is_the_guests(void)
 {
-	for (unsigned int i = 0; i < RAISE_N && !check_has_failed(); i++)
+	for (unsigned int i = row_from(0, false); i < RAISE_N && !check_has_failed();
+	     i = row_from(i + 1, false))
 		run_natively(i);
 }
 
@@ -127,7 +137,8 @@ static void expect_record(unsigned int i)
 
 static void exception_exits_say_what_the_guest_would_get(void)
 {
-	for (unsigned int i = 0; i < RAISE_N && !check_has_failed(); i++) {
+	for (unsigned int i = row_from(0, true); i < RAISE_N && !check_has_failed();
+	     i = row_from(i + 1, true)) {
 		run_to_exit(i);
 		expect_record(i);
 		complain(&raise_rows[i]);
@@ -137,7 +148,8 @@ static void exception_exits_say_what_the_guest_would_get(void)
 
 static void exception_exit_has_changed_nothing(void)
 {
-	for (unsigned int i = 0; i < RAISE_N && !check_has_failed(); i++) {
+	for (unsigned int i = row_from(0, true); i < RAISE_N && !check_has_failed();
+	     i = row_from(i + 1, true)) {
 		uint64_t dr6, rsp;
 
 		begin(&raise_rows[i], 1ull << raise_rows[i].vector);
@@ -184,7 +196,8 @@ static HRESULT inject_again(const struct raise *row)
 
 static void exception_injected_again_is_as_if_it_had_not_exited(void)
 {
-	for (unsigned int i = 0; i < RAISE_N && !check_has_failed(); i++) {
+	for (unsigned int i = row_from(0, true); i < RAISE_N && !check_has_failed();
+	     i = row_from(i + 1, true)) {
 		struct child_frame frame;
 
 		run_to_exit(i);
@@ -208,7 +221,8 @@ static void exception_injected_again_is_as_if_it_had_not_exited(void)
 /* The client goes on behind the instruction, to HLT: in ring 3 that is #GP. */
 static void exception_swallowed_never_was(void)
 {
-	for (unsigned int i = 0; i < RAISE_N && !check_has_failed(); i++) {
+	for (unsigned int i = row_from(0, true); i < RAISE_N && !check_has_failed();
+	     i = row_from(i + 1, true)) {
 		const struct raise *const row = &raise_rows[i];
 		const uint64_t end = (uint64_t)(row->code.end - row->code.start) - 1;
 
@@ -240,7 +254,8 @@ static uint64_t every_exception(void)
 
 static void exception_of_another_vector_does_not_exit(void)
 {
-	for (unsigned int i = 0; i < RAISE_N && !check_has_failed(); i++) {
+	for (unsigned int i = row_from(0, true); i < RAISE_N && !check_has_failed();
+	     i = row_from(i + 1, true)) {
 		/* All others, but for those that come first on the way to #DF. */
 		const uint64_t first =
 			raise_rows[i].vector == EXC_DF ? 1 << EXC_UD | 1 << EXC_NP : 0;
@@ -274,7 +289,8 @@ static void exception_in_a_delivery_keeps_what_was_delivered(void)
 	CHECK_EQ(inject_again(&row), S_OK);
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_NP);
-	CHECK_EQ(child_frame(&child, CHILD_LONG).error, EXC_UD * 8 + 3);
+	if (!emulator_has(FAULT_IDT_ERROR))
+		CHECK_EQ(child_frame(&child, CHILD_LONG).error, EXC_UD * 8 + 3);
 	child_destroy(&child);
 }
 

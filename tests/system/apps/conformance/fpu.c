@@ -173,8 +173,8 @@ static void fpu_of_a_new_child_is_in_its_initial_state(void)
 	for (uint32_t i = 0; i < FPU_BYTES; i++)
 		dump[i] = i >= FPU_HEADER && i < FPU_EXTENDED ? 0 : 0xcc;
 	(void)fpu_do(&boards[1], OP(XSAVE, .argument = (uint32_t)layout.mask, .value = DUMP));
-	for (uint32_t i = 32; i < 416; i++)
-		n += dump[i] != 0;
+	for (uint32_t i = 32; i < 416; i++) /* of ST and MM 10 bytes, the others are reserved */
+		n += (i >= 160 || i % 16 < 10) && dump[i] != 0;
 	CHECK_EQ(n, 0);
 	CHECK_EQ((uint32_t)fpu_word(dump, FPU_MXCSR), DEFAULT);
 	for (unsigned int i = 2; i < FPU_COMPONENTS; i++)

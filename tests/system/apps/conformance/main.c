@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * conformance.efi: the WHP functions in the root partition under Whit, held against their documentation,
- * check by check on the first serial port. Ends with `conformance: N passed, N failed`, and powers off.
+ * check by check on the first serial port. Ends with `conformance: N passed, N failed, N skipped`, and powers off.
  */
 #include <efi.h>
 #include <efilib.h>

@@ -35,25 +35,37 @@ static const char *after_name(const char *word, const char *name)
 	return *name ? NULL : word;
 }
 
+/* Put a file's words, if there is one, behind what is there. */
+static void add_file(EFI_FILE_HANDLE root, CHAR16 *path)
+{
+	UINTN n_old = 0, n_bytes;
+	EFI_FILE_HANDLE file;
+
+	while (text[n_old])
+		n_old++;
+	n_bytes = sizeof(text) - 1 - n_old;
+	if (root->Open(root, &file, path, EFI_FILE_MODE_READ, 0) != EFI_SUCCESS)
+		return;
+	if (file->Read(file, &n_bytes, text + n_old) != EFI_SUCCESS)
+		n_bytes = 0;
+	text[n_old + n_bytes] = '\0';
+	file->Close(file);
+}
+
 void options_read(EFI_HANDLE image)
 {
-	static CHAR16 path[] = L"\\EFI\\whit\\tests.txt";
-	UINTN n_bytes = sizeof(text) - 1;
+	static CHAR16 tests[] = L"\\EFI\\whit\\tests.txt", machine[] = L"\\EFI\\whit\\machine.txt";
 	EFI_LOADED_IMAGE *loaded;
-	EFI_FILE_HANDLE root, file;
 	const char *at = text, *word;
+	EFI_FILE_HANDLE root;
 
 	if (BS->HandleProtocol(image, &LoadedImageProtocol, (VOID **)&loaded) != EFI_SUCCESS)
 		return;
 	root = LibOpenRoot(loaded->DeviceHandle);
 	if (!root)
 		return;
-	if (root->Open(root, &file, path, EFI_FILE_MODE_READ, 0) == EFI_SUCCESS) {
-		if (file->Read(file, &n_bytes, text) != EFI_SUCCESS)
-			n_bytes = 0;
-		text[n_bytes] = '\0';
-		file->Close(file);
-	}
+	add_file(root, tests);
+	add_file(root, machine);
 	root->Close(root);
 	while ((word = next_word(&at)) != NULL) {
 		const char *c = word;

@@ -4,6 +4,7 @@
  * chooses it (no names: all groups); `hostile=N` is how many million instructions the hostile guests run for;
  * `on=N` has them run on the processor that has this number with firmware, and with `beside=1` what firmware's timer calls comes
  * from the boot processor meanwhile, and is no interrupt of the suite's: see place.h.
+ * A second file, machine.txt, says which emulator it is, if it is one: `tcg=702` is QEMU 7.2's TCG, `bochs=300` Bochs 3.0.
  */
 #ifndef CONFORMANCE_OPTIONS_H
 #define CONFORMANCE_OPTIONS_H

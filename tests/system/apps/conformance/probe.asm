@@ -112,20 +112,42 @@ STUB 6, stub_ud
 STUB 13, stub_gp
 STUB 14, stub_pf
 
-function probe_vmcall
+%macro HYPERCALL_PROBE 1
+function probe_%1
 	mov	eax, 0x100
-	vmcall
+	%1
 	cmp	rsp, [saved_rsp]	; ring 0 has returned to probe_call's stack
-	ja	.user
+	ja	%%user
 	push	rax
 	mov	ax, cs
 	test	al, 3
 	pop	rax
-	jnz	.user
+	jnz	%%user
 	ret
-.user:
+%%user:
 	hlt
-	jmp	.user
+	jmp	%%user
+%endmacro
+
+HYPERCALL_PROBE vmcall
+HYPERCALL_PROBE vmmcall
+
+; Of AMD-V, with the address of no VMCB.
+%macro SVM_PROBE 1
+function probe_%1
+	xor	eax, eax
+	xor	ecx, ecx
+	%1
+	ret
+%endmacro
+
+SVM_PROBE vmrun
+SVM_PROBE vmload
+SVM_PROBE vmsave
+SVM_PROBE stgi
+SVM_PROBE clgi
+SVM_PROBE skinit
+SVM_PROBE invlpga
 
 function probe_vmxon
 	vmxon	[operand]
@@ -167,6 +189,11 @@ function probe_write_vmx_basic
 	xor	eax, eax
 	xor	edx, edx
 	wrmsr
+	ret
+
+function probe_rdmsr
+	mov	ecx, [probe_msr]
+	rdmsr
 	ret
 
 function probe_wrmsr

@@ -24,6 +24,7 @@ uint32_t probe_ring3(void (*f)(void), uint64_t cr3);
 
 /* Instructions to call. */
 void probe_vmcall(void); /* the null hypercall; behind it HLT, which ring 3 may not */
+void probe_vmmcall(void);
 void probe_vmxon(void);
 void probe_vmxoff(void);
 void probe_vmptrld(void);
@@ -33,7 +34,15 @@ void probe_set_vmxe(void); /* CR4.VMXE = 1, and back to 0 if that was possible *
 void probe_read_vmx_basic(void);
 void probe_write_vmx_basic(void);
 void probe_xsetbv_bad(void); /* XCR0 = 0 */
-void probe_wrmsr(void);	     /* of the two below */
+void probe_vmrun(void);
+void probe_vmload(void);
+void probe_vmsave(void);
+void probe_stgi(void);
+void probe_clgi(void);
+void probe_skinit(void);
+void probe_invlpga(void);
+void probe_rdmsr(void); /* of the MSR below, */
+void probe_wrmsr(void); /* with the value there */
 
 extern uint32_t probe_msr;
 extern uint64_t probe_value;

@@ -3,6 +3,7 @@
 #include "tests/system/apps/conformance/raise.h"
 
 #include "tests/system/apps/conformance/check.h"
+#include "tests/system/apps/conformance/emulator.h"
 #include "x86/cr.h"
 #include "x86/dr.h"
 #include "x86/exc.h"
@@ -267,6 +268,25 @@ const struct raise raise_rows[RAISE_N] = {
 	ROW(sse, CHILD_LONG, EXC_XM, 0, with_osxmmexcpt),
 };
 /* clang-format on */
+
+bool raise_is_out(const struct raise *row, bool exits)
+{
+	if (row->code.start == guest_raise_int1)
+		return emulator_has(FAULT_INT1);
+	if (row->prepare == with_breakpoint)
+		return emulator_has(FAULT_BREAKPOINTS);
+	if (row->code.start == guest_raise_read_stack)
+		return emulator_has(FAULT_STACK);
+	if (row->prepare == with_top)
+		return emulator_has(FAULT_LIMITS);
+	if (row->vector == EXC_AC)
+		return emulator_has(FAULT_AC);
+	if (row->vector == EXC_XM)
+		return emulator_has(FAULT_XM);
+	if (exits && row->vector == EXC_DF)
+		return emulator_has(FAULT_DF);
+	return exits && row->soft_length && emulator_has(FAULT_INT3);
+}
 
 HRESULT raise_create(struct child *to, const struct raise *row,
 		     HRESULT (*configure)(WHV_PARTITION_HANDLE partition))

@@ -23,4 +23,7 @@ extern const struct raise raise_rows[RAISE_N];
 HRESULT raise_create(struct child *child, const struct raise *row,
 		     HRESULT (*configure)(WHV_PARTITION_HANDLE partition));
 
+/* Does this emulator not do it, or not exit for it? Then the running test is skipped. */
+bool raise_is_out(const struct raise *row, bool exits);
+
 #endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/* See emulator.h. */
+#include "tests/system/apps/conformance/emulator.h"
+
+#include "tests/system/apps/conformance/check.h"
+#include "tests/system/apps/conformance/options.h"
+
+/* The word of machine.txt, and the version (702 is 7.2) from which on it is mended; 0: it is not. */
+static const struct {
+	const char *machine;
+	unsigned int mended;
+	const char *name;
+} faults[FAULT_COUNT] = {
+	[FAULT_INT1] = { "tcg", 0, "QEMU: INT1 is #UD" },
+	[FAULT_INT3] = { "tcg", 0, "QEMU: INT3 and INTO do not exit" },
+	[FAULT_SHADOW] = { "tcg", 0, "QEMU: VMRUN does not load the interrupt shadow" },
+	[FAULT_STI] = { "tcg", 0, "QEMU: STI casts a shadow where interrupts were on" },
+	[FAULT_STI_STEP] = { "tcg", 0, "QEMU: no single step behind STI" },
+	[FAULT_BREAKPOINTS] = { "tcg", 0, "QEMU: VMRUN does not arm the breakpoints of DR7" },
+	[FAULT_TASK] = { "tcg", 0, "QEMU: task switches do not exit" },
+	[FAULT_STACK] = { "tcg", 0,
+			  "QEMU: an address that is not canonical is #GP on the stack, too" },
+	[FAULT_LIMITS] = { "tcg", 0, "QEMU: data segments have no limits" },
+	[FAULT_DF] = { "tcg", 0, "QEMU: double faults do not exit" },
+	[FAULT_AC] = { "tcg", 0, "QEMU: alignment is not checked" },
+	[FAULT_XM] = { "tcg", 0, "QEMU: SSE raises no exceptions" },
+	[FAULT_IDT_ERROR] = { "tcg", 0,
+			      "QEMU: the error code of a fault in a delivery is another" },
+	[FAULT_MSR] = { "tcg", 0, "QEMU: every MSR can be read and written" },
+};
+
+bool emulator_has(enum emulator_fault fault)
+{
+	const unsigned int version = options_number(faults[fault].machine, 0);
+
+	if (!version || (faults[fault].mended && version >= faults[fault].mended))
+		return false;
+	check_skip(faults[fault].name);
+	return true;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults of emulators, by name: what the architecture says, and a machine that the suite runs on does not do. A test that
+ * meets one is skipped there, or the part of it, and says so. docs/emulators.md has the sources that show each of them.
+ */
+#ifndef CONFORMANCE_EMULATOR_H
+#define CONFORMANCE_EMULATOR_H
+
+#include <stdbool.h>
+
+enum emulator_fault {
+	FAULT_INT1,
+	FAULT_INT3,
+	FAULT_SHADOW,
+	FAULT_STI,
+	FAULT_STI_STEP,
+	FAULT_BREAKPOINTS,
+	FAULT_TASK,
+	FAULT_MSR,
+	FAULT_XM,
+	FAULT_IDT_ERROR,
+	FAULT_AC,
+	FAULT_LIMITS,
+	FAULT_DF,
+	FAULT_STACK,
+	FAULT_COUNT
+};
+
+/* Has this machine the fault? If so, the running test is skipped, with the fault's name as the reason. */
+bool emulator_has(enum emulator_fault fault);
+
+#endif
