@@ -22,9 +22,16 @@ void bench_fail(const char *name, HRESULT hr, uint32_t reason);
 /* The least that a batch of n takes, in all. */
 uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n);
 
-/* loops.asm, System V convention: nothing n times; the same with a VMCALL, a CPUID. */
+/* AMD-V, by the instruction that makes a hypercall. */
+bool bench_has_svm(void);
+
+/* The least that a batch of n null hypercalls takes, by the instruction that this processor has for them. */
+uint64_t bench_best_hypercall(uint64_t n);
+
+/* loops.asm, System V convention: nothing n times; the same with a VMCALL, a VMMCALL, a CPUID. */
 void bench_nothing(uint64_t n);
 void bench_vmcall(uint64_t n);
+void bench_vmmcall(uint64_t n);
 void bench_cpuid(uint64_t n);
 uint64_t bench_tsc(void);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A figure: the best of several batches, and its line of output. */
+#include "root/call/hypercall.h"
 #include "root/vmm/terminal.h"
 #include "tests/bench/bench.h"
 
@@ -29,4 +30,15 @@ uint64_t bench_best(void (*batch)(uint64_t n), uint64_t n)
 			least = ticks;
 	}
 	return least;
+}
+
+bool bench_has_svm(void)
+{
+	(void)hypercall2(WHIT_CALL_VERSION, 0, 0); /* chooses the instruction */
+	return hypercall_functions.two == hypercall2_vmmcall;
+}
+
+uint64_t bench_best_hypercall(uint64_t n)
+{
+	return bench_best(bench_has_svm() ? bench_vmmcall : bench_vmcall, n);
 }

@@ -26,6 +26,7 @@ section .text
 
 LOOP nothing
 LOOP vmcall, vmcall
+LOOP vmmcall, vmmcall
 LOOP cpuid, cpuid
 
 global bench_tsc:function hidden

@@ -105,7 +105,7 @@ static void rounds(uint64_t n)
 static uint64_t own_ticks(uint64_t ticks, uint64_t n)
 {
 	static uint64_t without_load;
-	const uint64_t yardstick = bench_best(bench_vmcall, 10 * PER_BATCH);
+	const uint64_t yardstick = bench_best_hypercall(10 * PER_BATCH);
 
 	if (!without_load)
 		without_load = yardstick;
