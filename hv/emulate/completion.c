@@ -55,6 +55,29 @@ static bool has_form(const struct emu_insn *insn, enum virt_exit_reason reason)
 	return false;
 }
 
+/*
+ * The length of the instruction of an exit that stands there without prefixes and operands, as most
+ * do, so that it need not be decoded; 0: it does not.
+ */
+static unsigned int plain_length(const struct virt_exit *exit, const uint8_t *bytes, unsigned int n)
+{
+	for (unsigned int i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const struct form *form = &forms[i];
+		const unsigned int length = form->map == EMU_MAP_ONE ? 1 : form->mask ? 3 : 2;
+
+		if (form->reason != exit->reason || form->prefix || n < length ||
+		    bytes[length > 1] != form->opcode)
+			continue;
+		if (length > 1 && bytes[0] != 0x0f)
+			continue;
+		if (form->mask && (form->mask != 0xff || bytes[2] != form->modrm))
+			continue;
+		if (exit->reason != VIRT_EXIT_RDTSC || exit->rdtsc.is_rdtscp == (length == 3))
+			return length;
+	}
+	return 0;
+}
+
 /* IN, OUT, INS and OUTS: direction, size and port are those that the processor has told. */
 static bool is_io_of(struct vp *vp, const struct virt_exit *exit, const struct emu_insn *insn)
 {
@@ -184,12 +207,10 @@ static enum emu_mode mode_of(const struct virt_view *view)
 	return emu_mode_of(paging->cr0, paging->efer, paging->rflags, view->cs.attributes);
 }
 
-/* Decode the instruction at RIP. EMU_DECODE_MORE_BYTES, too, if nothing can be fetched. */
-static enum emu_decoded decode(struct vp *vp, struct emu_insn *insn, enum emu_mode *mode)
+/* Decode the instruction at RIP. EMU_DECODE_MORE_BYTES, too, if nothing could be fetched. */
+static enum emu_decoded decode(struct vp *vp, const uint8_t *bytes, unsigned int n,
+			       struct emu_insn *insn, enum emu_mode *mode)
 {
-	uint8_t bytes[EMU_MAX_INSN_BYTES];
-	const unsigned int n = walk_fetch(vp, bytes, sizeof(bytes));
-
 	*mode = mode_of(virt_view(vp->virt));
 	return emu_decode(bytes, n, *mode, insn);
 }
@@ -199,10 +220,17 @@ __attribute__((noinline, cold)) bool completion_of(struct vp *vp, struct virt_ex
 {
 	struct virt_event *const event = &exit->interrupted;
 	const bool is_event = event->type >= VIRT_EVENT_SOFT_INTERRUPT;
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+	const unsigned int n = walk_fetch(vp, bytes, sizeof(bytes));
 	struct emu_insn insn;
 	enum emu_mode mode;
 
-	switch (decode(vp, &insn, &mode)) {
+	if (!is_event) {
+		exit->insn_length = (uint8_t)plain_length(exit, bytes, n);
+		if (exit->insn_length)
+			return true;
+	}
+	switch (decode(vp, bytes, n, &insn, &mode)) {
 	case EMU_DECODED:
 	case EMU_DECODE_UNIMPLEMENTED:
 	case EMU_DECODE_NO_ACCESS: break;
@@ -245,10 +273,12 @@ __attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_w
 							gpa_t *gpa)
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
+	uint8_t bytes[EMU_MAX_INSN_BYTES];
+	const unsigned int n = walk_fetch(vp, bytes, sizeof(bytes));
 	struct emu_insn insn;
 	enum emu_mode mode;
 
-	if (decode(vp, &insn, &mode) != EMU_DECODED || !insn.is_memory)
+	if (decode(vp, bytes, n, &insn, &mode) != EMU_DECODED || !insn.is_memory)
 		return false;
 	*gva = GVA(linear(vp, mode, (enum x86_seg)insn.segment,
 			  emu_move_offset(&insn, regs->gpr, regs->rip)));
