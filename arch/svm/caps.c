@@ -113,6 +113,7 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->has_branch_records = features & EDX_BRANCH_RECORDS;
 	caps->has_pause_filter = (features & EDX_PAUSE_FILTER) && (features & EDX_PAUSE_GAP);
 	caps->has_invpcid = raw->seven.ebx & CPUID7_EBX_INVPCID;
+	caps->has_fsgsbase = raw->seven.ebx & CPUID7_EBX_FSGSBASE;
 	caps->has_1g = raw->extended.edx & CPUID81_EDX_1G;
 	caps->cr4_possible = cr4_possible(raw);
 	return true;

@@ -25,7 +25,7 @@ struct caps_raw {
 struct caps {
 	uint32_t n_asids;
 	bool has_next_rip, has_decode_assists, has_branch_records, has_pause_filter;
-	bool has_invpcid, has_1g;
+	bool has_invpcid, has_1g, has_fsgsbase;
 	uint64_t cr4_possible;
 };
 

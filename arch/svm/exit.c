@@ -243,9 +243,7 @@ static bool decode_nmi(struct virt_vp *vp, uint32_t code, struct virt_exit *exit
 {
 	const uint8_t *const pending = &percpu()->pending;
 
-	svm_stgi();
-	x86_pause();
-	svm_clgi();
+	extra_let_nmi_in();
 	if (__atomic_load_n(pending, __ATOMIC_RELAXED) & PENDING_KICK) {
 		exit->reason = VIRT_EXIT_KICK;
 		virt_heard();
@@ -437,7 +435,7 @@ static bool decode_invalid(struct virt_vp *vp, struct virt_exit *exit)
 		virt_inject(vp, &gp);
 		return false;
 	}
-	svm_vp(vp)->event = svm_vp(vp)->entered;
+	virt_inject(vp, &svm_vp(vp)->entered);
 	exit->reason = VIRT_EXIT_INVALID_STATE;
 	return true;
 }
@@ -503,11 +501,11 @@ bool svm_decode_exit(struct virt_vp *vp, uint64_t code, struct virt_exit *exit)
 	exit->interrupted.type = VIRT_EVENT_NONE;
 	if (unlikely(svm_vp(vp)->is_stepping) && code - VMEXIT_EXCEPTION >= 32)
 		inject_end_step(vp, false);
-	if (code == VMEXIT_NPF)
+	if (likely(code < VMEXIT_CODES && decoders[code]))
+		return decoders[code](vp, (uint32_t)code, exit);
+	if (likely(code == VMEXIT_NPF))
 		return decode_npf(vp, VMEXIT_NPF, exit);
-	if (unlikely((uint32_t)code == VMEXIT_INVALID))
+	if ((uint32_t)code == VMEXIT_INVALID)
 		return decode_invalid(vp, exit);
-	if (unlikely(code >= VMEXIT_CODES || !decoders[code]))
-		return decode_unknown(exit, code);
-	return decoders[code](vp, (uint32_t)code, exit);
+	return decode_unknown(exit, code);
 }

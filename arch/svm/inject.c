@@ -56,13 +56,15 @@ static uint64_t rip_behind(const struct virt_vp *vp, unsigned int length)
 void virt_inject(struct virt_vp *vp, const struct virt_event *event)
 {
 	svm_vp(vp)->event = *event;
+	if (event->type != VIRT_EVENT_NONE)
+		inject_want(vp, RARE_ENTRY, true);
 }
 
 /*
  * A software interrupt pushes what is in the field for the next RIP, or, on processors that have
  * none, RIP: so both point behind the instruction. In real mode no exception pushes an error code.
  */
-void inject_write(struct virt_vp *vp)
+static void write_event(struct virt_vp *vp)
 {
 	struct svm_vp *const svm = svm_vp(vp);
 	struct vmcb *const vmcb = svm->vmcb;
@@ -189,22 +191,16 @@ void inject_end_step(struct virt_vp *vp, bool is_done)
 		vp->regs.rflags = (vp->regs.rflags & ~taken) | (svm->kept_flags & taken);
 }
 
-void inject_before(struct percpu *cpu, struct virt_vp *vp)
+static void write_step(struct percpu *cpu, struct virt_vp *vp)
 {
 	struct svm_vp *const svm = svm_vp(vp);
 	struct vmcb_save *const save = &svm->vmcb->save;
 
-	if (svm->is_stepping) {
-		save->rflags |= RFLAGS_TF;
-		if (vp->is_root)
-			save->rflags &= ~(uint64_t)RFLAGS_IF;
-		if (svm->rare & RARE_STEP)
-			asid_take_for_step(cpu, vp);
-	}
-	if (svm->rare & RARE_UNPROVEN) {
-		memcpy(&svm->copy, save, sizeof(*save));
-		save->tr.attributes &= (uint16_t)~TSS_BUSY;
-	}
+	save->rflags |= RFLAGS_TF;
+	if (vp->is_root)
+		save->rflags &= ~(uint64_t)RFLAGS_IF;
+	if (svm->rare & RARE_STEP)
+		asid_take_for_step(cpu, vp);
 }
 
 /* A processor that refuses an entry may have loaded the host's state there (QEMU does). */
@@ -214,6 +210,15 @@ void inject_after(struct virt_vp *vp)
 
 	if (svm->rare & RARE_STEP)
 		asid_end_step(vp);
+	if (svm->rare & RARE_ENTRY) {
+		svm->vmcb->event = 0;
+		svm->vmcb->tlb_control = TLB_KEEP;
+		if (!(svm->vmcb->exit_event & EVENT_VALID) &&
+		    (uint32_t)svm->vmcb->exit_code != VMEXIT_INVALID) {
+			svm->entered = no_event; /* it has been delivered */
+			inject_want(vp, RARE_ENTRY, false);
+		}
+	}
 	if (!(svm->rare & RARE_UNPROVEN))
 		return;
 	if ((uint32_t)svm->vmcb->exit_code == VMEXIT_INVALID) {
@@ -326,7 +331,7 @@ static bool open_window(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
-bool inject_prepare(struct virt_vp *vp, struct virt_exit *exit)
+bool inject_before(struct percpu *cpu, struct virt_vp *vp, struct virt_exit *exit)
 {
 	struct svm_vp *const svm = svm_vp(vp);
 
@@ -338,6 +343,17 @@ bool inject_prepare(struct virt_vp *vp, struct virt_exit *exit)
 		return false;
 	if ((svm->rare & RARE_STEP) && !svm->is_stepping && svm->event.type == VIRT_EVENT_NONE)
 		begin_step(vp);
+	svm->entered = no_event;
+	if (svm->event.type != VIRT_EVENT_NONE)
+		write_event(vp);
+	else if (svm->vmcb->tlb_control == TLB_KEEP)
+		inject_want(vp, RARE_ENTRY, false);
+	if (svm->is_stepping)
+		write_step(cpu, vp);
+	if (svm->rare & RARE_UNPROVEN) {
+		memcpy(&svm->copy, &svm->vmcb->save, sizeof(svm->copy));
+		svm->vmcb->save.tr.attributes &= (uint16_t)~TSS_BUSY;
+	}
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wrappers of the SVM instructions but VMRUN and VMLOAD (enter.asm). */
+/* Wrappers of the SVM instructions but VMRUN (enter.asm), and STI. */
 #ifndef ARCH_SVM_INSN_H
 #define ARCH_SVM_INSN_H
 
@@ -11,6 +11,11 @@ static inline void svm_vmsave(spa_t page)
 	__asm__ volatile("vmsave %%rax" : : "a"(page.a) : "memory");
 }
 
+static inline void svm_vmload(spa_t page)
+{
+	__asm__ volatile("vmload %%rax" : : "a"(page.a) : "memory");
+}
+
 static inline void svm_clgi(void)
 {
 	__asm__ volatile("clgi" : : : "memory");
@@ -19,6 +24,11 @@ static inline void svm_clgi(void)
 static inline void svm_stgi(void)
 {
 	__asm__ volatile("stgi" : : : "memory");
+}
+
+static inline void svm_sti(void)
+{
+	__asm__ volatile("sti" : : : "memory");
 }
 
 #endif

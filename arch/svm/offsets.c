@@ -5,7 +5,7 @@
  */
 #include <stddef.h>
 
-#include "arch/virt.h"
+#include "arch/svm/svm.h"
 #include "arch/x86/percpu.h"
 
 #define DEFINE(name, value) \
@@ -17,4 +17,5 @@ void offsets(void)
 {
 	DEFINE(PERCPU_PENDING, offsetof(struct percpu, pending));
 	DEFINE(REGS_GPR, offsetof(struct virt_regs, gpr));
+	DEFINE(SVM_VP_GS_BASE, offsetof(struct svm_vp, gs_base));
 }

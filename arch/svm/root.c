@@ -154,8 +154,17 @@ void backend_init(struct virt_vp *root)
 	vp_reset_registers(root, caching | CR0_ET);
 	root->regs.gpr[X86_RDX] = x86_features.signature;
 	inject_want(root, RARE_NMI, false);
+	root->due |= DUE_HELD; /* the wait */
 	__atomic_fetch_or(start, START_WAITS, __ATOMIC_SEQ_CST);
 	__atomic_fetch_and(start, ~START_INIT, __ATOMIC_SEQ_CST);
+}
+
+static void sleep(void)
+{
+	extra_load_host();
+	x86_cli();
+	svm_sleep();
+	svm_sti();
 }
 
 /* A root that waits notices nothing but a SIPI, and another INIT leaves it where it is. */
@@ -174,7 +183,7 @@ void root_wait(struct virt_vp *root)
 						     __ATOMIC_SEQ_CST))
 			break;
 		else
-			svm_sleep();
+			sleep();
 		__atomic_store_n(&cpu->pending, 0, __ATOMIC_SEQ_CST);
 	}
 	vp_start_at(root, (uint8_t)(word & START_VECTOR));

@@ -16,6 +16,10 @@
 static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
 {
 	cpu->has_run = true;
+	if (vp->waits) {
+		root_wait(vp);
+		return false;
+	}
 	if (vp->due & (DUE_SPACE | DUE_FLUSH)) {
 		vmcb_of(vp)->n_cr3 = vp->space->token;
 		asid_take(cpu, vp);
@@ -31,35 +35,45 @@ static inline bool is_due(const struct percpu *cpu, const struct virt_vp *vp)
 	return (vp->due & ~DUE_TIMER) | cpu->pending;
 }
 
+static inline void write_regs(struct vmcb_save *save, const struct virt_regs *regs)
+{
+	save->rip = regs->rip;
+	save->rflags = regs->rflags;
+	save->rsp = regs->gpr[X86_RSP];
+	save->rax = regs->gpr[X86_RAX];
+}
+
+static inline void read_regs(struct virt_regs *regs, const struct vmcb_save *save)
+{
+	regs->rip = save->rip;
+	regs->rflags = save->rflags;
+	regs->gpr[X86_RSP] = save->rsp;
+	regs->gpr[X86_RAX] = save->rax;
+}
+
+/* The VMCB is complete but for the state that VMRUN leaves alone. Returns the exit code. */
 static inline uint64_t enter(struct percpu *cpu, struct virt_vp *vp)
 {
 	struct svm_vp *const svm = svm_vp(vp);
 	struct vmcb *const vmcb = svm->vmcb;
-	struct virt_regs *const regs = &vp->regs;
 
-	if (unlikely(!asid_is_current(cpu, vp)))
-		asid_take(cpu, vp);
-	vmcb->save.rip = regs->rip;
-	vmcb->save.rflags = regs->rflags;
-	vmcb->save.rsp = regs->gpr[X86_RSP];
-	vmcb->save.rax = regs->gpr[X86_RAX];
-	svm->entered.type = VIRT_EVENT_NONE;
-	if (unlikely(svm->event.type != VIRT_EVENT_NONE))
-		inject_write(vp);
-	if (unlikely(svm->rare & (RARE_UNPROVEN | RARE_STEPPING)))
-		inject_before(cpu, vp);
-	svm_enter(regs, svm->vmcb_page.a, svm_host_page(cpu).a);
-	vmcb->event = 0;
-	vmcb->tlb_control = TLB_KEEP;
-	if (unlikely(svm->rare & (RARE_UNPROVEN | RARE_STEPPING)))
+	if (likely(cpu->loaded == vp)) {
+		svm_enter(&vp->regs, svm->vmcb_page.a, (uintptr_t)cpu);
+	} else {
+		cpu->current = vp;
+		if (svm_caps.has_fsgsbase) {
+			extra_load(cpu, vp);
+			svm_enter(&vp->regs, svm->vmcb_page.a, (uintptr_t)cpu);
+		} else {
+			svm_enter_whole(&vp->regs, svm->vmcb_page.a, svm_host_page(cpu).a);
+		}
+	}
+	if (unlikely(svm->rare))
 		inject_after(vp);
-	regs->rip = vmcb->save.rip;
-	regs->rflags = vmcb->save.rflags;
-	regs->gpr[X86_RSP] = vmcb->save.rsp;
-	regs->gpr[X86_RAX] = vmcb->save.rax;
+	read_regs(&vp->regs, &vmcb->save);
 	if (unlikely(x86_features.has_silent_xsetbv))
 		xstate_notice(vp);
-	trace_note(&cpu->trace, regs->rip, (uint32_t)vmcb->exit_code, vp->is_root);
+	trace_note(&cpu->trace, vp->regs.rip, (uint32_t)vmcb->exit_code, vp->is_root);
 	return vmcb->exit_code;
 }
 
@@ -70,26 +84,25 @@ void virt_run(struct virt_vp *vp, struct virt_exit *exit)
 	bool has_run = false;
 	uint64_t code;
 
-	cpu->current = vp;
 	vp->has_view = false;
 	svm->n_reflected = 0;
 	exit->reason = VIRT_EXIT_NOTHING;
-	if (unlikely(vp->waits))
-		root_wait(vp);
-	else
-		for (;;) {
-			if (unlikely(is_due(cpu, vp)) && !prepare(cpu, vp))
-				break;
-			if (unlikely(svm->rare) && !inject_prepare(vp, exit))
+	for (;;) {
+		if (unlikely(is_due(cpu, vp)) && !prepare(cpu, vp))
+			break;
+		if (unlikely(!asid_is_current(cpu, vp)))
+			asid_take(cpu, vp);
+		write_regs(&svm->vmcb->save, &vp->regs);
+		if (unlikely(svm->rare) && !inject_before(cpu, vp, exit))
+			return;
+		code = enter(cpu, vp);
+		if (likely(svm_decode_exit(vp, code, exit))) {
+			if (likely(exit->reason != VIRT_EXIT_NOTHING))
 				return;
-			code = enter(cpu, vp);
-			if (likely(svm_decode_exit(vp, code, exit))) {
-				if (likely(exit->reason != VIRT_EXIT_NOTHING))
-					return;
-				break;
-			}
-			has_run = true;
+			break;
 		}
+		has_run = true;
+	}
 	if (vp_left(vp, has_run, exit)) {
 		exit->interrupted = svm->event;
 		svm->event.type = VIRT_EVENT_NONE;

@@ -37,6 +37,17 @@ static const uint8_t segments[SEG_AND_TABLE_COUNT] = {
 	[SEG_GDTR] = AT(gdtr), [SEG_IDTR] = AT(idtr),
 };
 
+/* Those that stay in the processor: extra.c. */
+static inline bool is_extra(enum virt_reg reg)
+{
+	return fields[reg] >= AT(star) && fields[reg] <= AT(sysenter_eip);
+}
+
+static inline bool is_extra_segment(enum x86_seg seg)
+{
+	return seg == SEG_FS || seg == SEG_GS || seg == SEG_LDTR || seg == SEG_TR;
+}
+
 static inline uint64_t *field_of(struct vmcb *vmcb, enum virt_reg reg)
 {
 	return (uint64_t *)(void *)((uint8_t *)&vmcb->save + fields[reg]);
@@ -83,8 +94,11 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 
 	if (unlikely(reg >= VIRT_REG_COUNT))
 		virt_panic("register %u", reg);
-	if (fields[reg])
+	if (fields[reg]) {
+		if (is_extra(reg))
+			extra_save(vp);
 		return *field_of(vmcb, reg);
+	}
 	switch (reg) {
 	case VIRT_EFER: return vmcb->save.efer & ~EFER_SVME;
 	case VIRT_DR6: return vp->is_root ? vmcb->save.dr6 : vp->dr6;
@@ -128,6 +142,8 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	vp->has_view = false;
 	note(vp, reg, value);
 	if (fields[reg]) {
+		if (is_extra(reg))
+			extra_save(vp);
 		*field_of(vmcb, reg) = reg == VIRT_CR0 ? value | CR0_ET : value;
 		return;
 	}
@@ -189,6 +205,8 @@ void virt_get_segment(struct virt_vp *vp, enum x86_seg seg, struct x86_segment *
 {
 	const struct vmcb_segment *const from = segment_of(vmcb_of(vp), seg);
 
+	if (is_extra_segment(seg))
+		extra_save(vp);
 	value->base = from->base;
 	value->limit = from->limit;
 	value->selector = 0;
@@ -206,6 +224,8 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 	struct vmcb *const vmcb = vmcb_of(vp);
 	struct vmcb_segment *const to = segment_of(vmcb, seg);
 
+	if (is_extra_segment(seg))
+		extra_save(vp);
 	to->base = value->base;
 	to->limit = value->limit;
 	if (seg >= SEG_COUNT)

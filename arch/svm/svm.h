@@ -17,6 +17,7 @@
 #define RARE_STEP	(1u << 4) /* the root is to execute one instruction */
 #define RARE_UNPROVEN	(1u << 5) /* the processor may refuse the state: keep a copy */
 #define RARE_STEPPING	(1u << 6) /* is_stepping */
+#define RARE_ENTRY	(1u << 7) /* `event`, `entered`, TLB_CONTROL: what is one entry's */
 
 /* A virtual processor on AMD-V: one page, and its VMCB. */
 struct svm_vp {
@@ -36,6 +37,7 @@ struct svm_vp {
 	uint32_t kept_exceptions;
 	uint64_t entered_rip;	   /* where the guest was when `entered` was injected */
 	uint64_t tag;		   /* of its ASID: tlb.c */
+	uint64_t gs_base;	   /* while it is percpu.loaded: extra.c */
 	uint64_t pending_debug;	   /* VIRT_PENDING_DEBUG */
 	uint64_t debugctl;	   /* child */
 	struct virt_event event;   /* for the next entry */
@@ -65,11 +67,19 @@ static inline bool vmcb_is_64_bit(const struct vmcb *vmcb)
 extern struct caps svm_caps; /* written once, before the first VP */
 
 /* enter.asm */
-void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host);
+void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host_gs);
+void svm_enter_whole(struct virt_regs *regs, uint64_t vmcb, uint64_t host);
+void svm_load(uint64_t vmcb, uint64_t host_gs);
 void svm_sleep(void);
 
 /* svmon.c: the page with what VMRUN does not switch for the host, of this processor. */
 spa_t svm_host_page(const struct percpu *cpu);
+
+/* extra.c */
+void extra_load(struct percpu *cpu, struct virt_vp *vp);
+void extra_save(struct virt_vp *vp);
+void extra_load_host(void);
+void extra_let_nmi_in(void);
 
 /* vp.c: pages and the VMCB of a new VP, with what root and children have alike; or NULL. */
 struct virt_vp *svm_vp_alloc(struct virt_pages *pages, bool is_root,
@@ -85,16 +95,15 @@ bool svm_decode_exit(struct virt_vp *vp, uint64_t code, struct virt_exit *exit);
 /* exit.c: events of the machine for percpu.pending. */
 void svm_hold(uint8_t events);
 
-/* inject.c: before an entry, with `rare` not 0. False: *exit is filled in, do not enter. */
-bool inject_prepare(struct virt_vp *vp, struct virt_exit *exit);
-void inject_write(struct virt_vp *vp); /* `event` is for this entry */
+/* inject.c: with `rare` not 0, before an entry, with the VMCB complete otherwise; and after it.
+   False: *exit is filled in, do not enter. */
+bool inject_before(struct percpu *cpu, struct virt_vp *vp, struct virt_exit *exit);
+void inject_after(struct virt_vp *vp);
 void inject_block_nmi(struct virt_vp *vp, bool are_blocked);
 bool inject_nmi_is_blocked(const struct virt_vp *vp);
 void inject_note_debug(struct virt_vp *vp, uint64_t bits); /* a #DB is delivered to a child */
 void inject_at_iret(struct virt_vp *vp);
 void inject_end_step(struct virt_vp *vp, bool is_done);
-void inject_before(struct percpu *cpu, struct virt_vp *vp);
-void inject_after(struct virt_vp *vp);
 void inject_want(struct virt_vp *vp, uint8_t rare, bool is_on);
 
 /* root.c: until the SIPI has come. */
@@ -103,11 +112,17 @@ void root_wait(struct virt_vp *root);
 /* deadline.c */
 void deadline_init(struct virt_vp *child);
 
-/* tlb.c */
+/* tlb.c. A tag is the number of a generation of one processor, and the ASID in it. */
+#define ASID_BITS 16
+
+static inline bool asid_is_current(const struct percpu *cpu, struct virt_vp *vp)
+{
+	return svm_vp(vp)->tag >> ASID_BITS == cpu->asid_generation;
+}
+
 void asid_init(struct percpu *cpu);
-bool asid_is_current(const struct percpu *cpu, struct virt_vp *vp);
-void asid_take(const struct percpu *cpu, struct virt_vp *vp);
-void asid_take_for_step(const struct percpu *cpu, struct virt_vp *root);
+void asid_take(struct percpu *cpu, struct virt_vp *vp);
+void asid_take_for_step(struct percpu *cpu, struct virt_vp *root);
 void asid_end_step(struct virt_vp *root);
 
 #endif

@@ -3,8 +3,9 @@
  * The check whether AMD-V has all that Whit needs (backend_check), and AMD-V on and off. caps.c
  * decides; this file reads CPUID and MSRs, in an order that touches none that does not exist.
  *
- * From backend_on() to backend_off() GIF is 0 whenever the hypervisor runs: neither interrupts nor
- * NMIs nor INITs come in it. An NMI that is pending makes the next entry exit at once.
+ * From backend_on() to backend_off() GIF is 0 whenever the hypervisor runs, and IF 1: neither
+ * interrupts nor NMIs nor INITs come in it. An NMI that is pending makes the next entry exit at
+ * once.
  */
 #include "arch/svm/svm.h"
 #include "arch/svm/insn.h"
@@ -15,6 +16,7 @@
 #include "arch/x86/insn.h"
 #include "arch/x86/string.h"
 #include "x86/cr.h"
+#include "x86/exc.h"
 #include "x86/msr.h"
 
 struct caps svm_caps;
@@ -117,10 +119,15 @@ bool backend_on(char *message, size_t message_bytes)
 		return false;
 	}
 	x86_wrmsr(MSR_VM_HSAVE_PA, cpu->virt_region.a);
+	if (svm_caps.has_fsgsbase) {
+		x86_write_cr4(x86_read_cr4() | CR4_FSGSBASE);
+		idt_drop(EXC_DF);
+	}
 	svm_vmsave(svm_host_page(cpu));
 	svm_fill_maps();
 	asid_init(cpu);
 	svm_clgi();
+	svm_sti();
 	cpu->is_virt_on = true;
 	return true;
 }
@@ -129,7 +136,9 @@ void backend_off(void)
 {
 	struct percpu *const cpu = percpu();
 
+	extra_load_host();
 	cpu->current = NULL;
+	x86_cli();
 	svm_stgi();
 	x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) & ~EFER_SVME);
 	cpu->is_virt_on = false;

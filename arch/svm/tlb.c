@@ -8,17 +8,14 @@
 #include "arch/svm/svm.h"
 #include "whit/layout.h"
 
-/* A tag is the number of a generation of one processor, and the ASID in it. */
-#define ASID_BITS	16
-#define CPU_BITS	8
-#define LIMIT		((1u << ASID_BITS) - 1)
-#define GENERATION(tag) ((tag) >> ASID_BITS)
-#define ASID(tag)	((uint32_t)((tag)&LIMIT))
+#define CPU_BITS  8
+#define LIMIT	  ((1u << ASID_BITS) - 1)
+#define ASID(tag) ((uint32_t)((tag)&LIMIT))
 
 _Static_assert(WHIT_MAX_CPUS <= 1 << CPU_BITS, "CPU_BITS");
 
+/* No two processors ever have the same generation (percpu.asid_generation); 0: none yet. */
 static struct {
-	uint64_t generation; /* no two processors ever have the same; 0: none yet */
 	uint32_t next, end;
 } asids[WHIT_MAX_CPUS];
 
@@ -26,34 +23,32 @@ void asid_init(struct percpu *cpu)
 {
 	asids[cpu->index].end = svm_caps.n_asids < LIMIT ? svm_caps.n_asids : LIMIT;
 	asids[cpu->index].next = asids[cpu->index].end;
-	asids[cpu->index].generation = cpu->index;
+	cpu->asid_generation = cpu->index;
 }
 
-static uint64_t next_tag(const struct percpu *cpu, struct vmcb *vmcb)
+static uint64_t next_tag(struct percpu *cpu, struct virt_vp *vp)
 {
+	struct vmcb *const vmcb = vmcb_of(vp);
+
 	if (asids[cpu->index].next == asids[cpu->index].end) {
 		asids[cpu->index].next = 1;
-		asids[cpu->index].generation += 1u << CPU_BITS;
+		cpu->asid_generation += 1u << CPU_BITS;
 		vmcb->tlb_control = TLB_FLUSH_ALL;
+		inject_want(vp, RARE_ENTRY, true);
 	}
 	vmcb->asid = asids[cpu->index].next++;
-	return asids[cpu->index].generation << ASID_BITS | vmcb->asid;
+	return cpu->asid_generation << ASID_BITS | vmcb->asid;
 }
 
-bool asid_is_current(const struct percpu *cpu, struct virt_vp *vp)
+void asid_take(struct percpu *cpu, struct virt_vp *vp)
 {
-	return GENERATION(svm_vp(vp)->tag) == asids[cpu->index].generation;
-}
-
-void asid_take(const struct percpu *cpu, struct virt_vp *vp)
-{
-	svm_vp(vp)->tag = next_tag(cpu, vmcb_of(vp));
+	svm_vp(vp)->tag = next_tag(cpu, vp);
 }
 
 /* A step is in another space than the root's own, and leaves its translations alone. */
-void asid_take_for_step(const struct percpu *cpu, struct virt_vp *root)
+void asid_take_for_step(struct percpu *cpu, struct virt_vp *root)
 {
-	(void)next_tag(cpu, vmcb_of(root));
+	(void)next_tag(cpu, root);
 }
 
 void asid_end_step(struct virt_vp *root)

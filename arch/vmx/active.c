@@ -25,6 +25,12 @@
 /* In a letter: the handler is at it. */
 #define BUSY ((struct virt_vp *)1)
 
+/* A VMCS stays until somebody asks. */
+void backend_leave(struct virt_vp *from)
+{
+	(void)from;
+}
+
 static uint32_t cpu_of(struct virt_vp *vp)
 {
 	return __atomic_load_n(&vmx_vp(vp)->cpu, __ATOMIC_ACQUIRE);

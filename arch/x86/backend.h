@@ -30,6 +30,12 @@ void backend_off(void);
  */
 void backend_kicked(void);
 
+/*
+ * `from` has its turn no longer: what the processor alone has of it goes into its memory. Another
+ * processor may use it afterwards.
+ */
+void backend_leave(struct virt_vp *from);
+
 /* Log the current VP's control structure. Must not panic. */
 void backend_dump(void);
 

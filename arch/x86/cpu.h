@@ -26,6 +26,9 @@ void gdt_load(struct percpu *cpu);
 void idt_fill(void);
 void idt_table(struct x86_table *table);
 
+/* From now on this exception is a shutdown. */
+void idt_drop(unsigned int vector);
+
 /* exc.asm: load CS, and SS with it; let an NMI in that a VM exit has blocked. */
 void x86_load_cs(uint16_t cs);
 void x86_unblock_nmi(void);

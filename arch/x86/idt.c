@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Exceptions of the hypervisor itself. Only one kind is expected: #GP of the instructions in
- * safe.asm. Interrupts never come, for IF is always 0; NMIs are kick.c's.
+ * safe.asm. Interrupts never come, for IF is 0, or GIF; NMIs are kick.c's.
  */
 #include "arch/x86/cpu.h"
 #include "x86/exc.h"
@@ -36,6 +36,11 @@ void idt_fill(void)
 				  GATE_INTERRUPT << 32 | (at >> 16 & 0xffff) << 48;
 		idt[vector].high = at >> 32;
 	}
+}
+
+void idt_drop(unsigned int vector)
+{
+	idt[vector] = (struct gate) { 0 };
 }
 
 void idt_table(struct x86_table *table)

@@ -92,6 +92,7 @@ struct percpu {
 	bool in_panic;
 	struct virt_vp *current;  /* whose VMCS or VMCB is loaded */
 	struct virt_vp *switched; /* whose registers are on the processor, virt_switch() */
+	struct virt_vp *loaded; /* the backend's: whose state is there that an entry leaves; NULL */
 	/* VIRT_REGION_PAGES pages for the backend: VMXON region; the host's state of SVM */
 	spa_t virt_region;
 
@@ -99,6 +100,7 @@ struct percpu {
 	uint64_t parked_dr[4];		       /* the root's DR0-3, while OVERLAY_DEBUG */
 	uint64_t parked_xcr0, parked_xss;      /* while OVERLAY_XSTATE */
 	void *parked_xstate;		       /* its components, in XSAVE's standard form */
+	uint64_t asid_generation;	       /* of AMD-V's ASIDs */
 	uint64_t parked_spec_ctrl;	       /* while OVERLAY_SPEC */
 	uint64_t last_space; /* the number of that of the child that ran last, or 0 */
 

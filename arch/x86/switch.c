@@ -192,6 +192,7 @@ void virt_switch(struct virt_vp *from, struct virt_vp *to)
 {
 	struct percpu *cpu = percpu();
 
+	backend_leave(from);
 	if (unlikely(cpu->overlay & ~OVERLAY_SYSCALL))
 		switch_rare(cpu, from, to);
 	else

@@ -177,9 +177,39 @@ static struct vmcb *page_at(uint64_t page, const char *insn)
 	return virt_ptr(SPA(page));
 }
 
+/* Whose page was loaded last, on each processor; 0: the state is as the loader left it. */
+static uint64_t loaded[VTX_MAX_CPUS];
+
+void svm_vmload(spa_t page)
+{
+	move(&page_at(page.a, "VMLOAD")->save, true);
+	loaded[vtx.number] = page.a;
+}
+
 void svm_vmsave(spa_t page)
 {
+	if (loaded[vtx.number] && loaded[vtx.number] != page.a)
+		vtx_scream("VMSAVE of another's state");
 	move(&page_at(page.a, "VMSAVE")->save, false);
+}
+
+/* The hypervisor finds its own data by the GS base. */
+static void check_gs(const char *insn)
+{
+	if (vtx_msr(MSR_GS_BASE)->value != (uintptr_t)vtx.percpu)
+		vtx_scream("%s with a guest's GS base", insn);
+}
+
+void svm_load(uint64_t vmcb, uint64_t host_gs)
+{
+	svm_vmload(SPA(vmcb));
+	vtx_msr(MSR_GS_BASE)->value = host_gs;
+}
+
+void svm_sti(void)
+{
+	if (amd.gif)
+		vtx_scream("interrupts in the hypervisor");
 }
 
 void svm_clgi(void)
@@ -191,6 +221,8 @@ void svm_clgi(void)
 void svm_stgi(void)
 {
 	must_be_on("STGI");
+	if (loaded[vtx.number] && loaded[vtx.number] != svm_host_page(vtx.percpu).a)
+		vtx_scream("STGI with a guest's TSS");
 	amd.gif = true;
 	if (!amd.nmi_pending[vtx.number])
 		return;
@@ -325,6 +357,8 @@ static void leave(uint64_t page)
 	amd.vmcb->clean = clean;
 	amd.vmcb->tlb_control = tlb_control;
 	remembered[vtx.number].vmcb = page;
+	for (size_t i = 0; i < N_MOVED; i++)
+		*place(&amd.vmcb->save, i) = vtx_random(); /* it is in the processor */
 	remembered[vtx.number].last = *amd.vmcb;
 	remembered[vtx.number].tlb[amd.now.asid] = translations_now(page);
 }
@@ -340,7 +374,7 @@ static bool is_refused(void)
 	return true;
 }
 
-void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host)
+static void run(struct virt_regs *regs, uint64_t vmcb)
 {
 	struct vmcb_save kept;
 
@@ -350,9 +384,11 @@ void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host)
 	if (!vtx_msr(MSR_VM_HSAVE_PA)->value)
 		vtx_scream("VMRUN without VM_HSAVE_PA");
 	vtx.n_entries++;
+	if (loaded[vtx.number] != vmcb)
+		vtx_scream("VMRUN with another's state");
 	check_clean(vmcb);
-	move(&amd.vmcb->save, true);
 	amd.now = *amd.vmcb;
+	move(&amd.now.save, false);
 	if (!is_refused()) {
 		forget_translations();
 		check_translations(vmcb);
@@ -363,7 +399,27 @@ void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host)
 		move(&amd.now.save, false);
 		leave(vmcb);
 	}
-	move(&page_at(host, "VMLOAD")->save, true);
+}
+
+void svm_enter(struct virt_regs *regs, uint64_t vmcb, uint64_t host_gs)
+{
+	struct svm_vp *const svm = svm_vp((struct virt_vp *)(void *)regs);
+
+	if (!(vtx.cr4 & CR4_FSGSBASE))
+		vtx_scream("#UD in the hypervisor: WRGSBASE");
+	check_gs("VMRUN");
+	vtx_msr(MSR_GS_BASE)->value = svm->gs_base;
+	run(regs, vmcb);
+	svm->gs_base = vtx_msr(MSR_GS_BASE)->value;
+	vtx_msr(MSR_GS_BASE)->value = host_gs;
+}
+
+void svm_enter_whole(struct virt_regs *regs, uint64_t vmcb, uint64_t host)
+{
+	svm_vmload(SPA(vmcb));
+	run(regs, vmcb);
+	svm_vmsave(SPA(vmcb));
+	svm_vmload(SPA(host));
 }
 
 /* ---- The machine ------------------------------------------------------------------------- */
@@ -377,6 +433,7 @@ void amd_start(enum amd_set set, uint64_t ram_bytes, uint64_t junk, uint64_t per
 {
 	memset(&amd, 0, sizeof(amd));
 	memset(remembered, 0, sizeof(remembered));
+	memset(loaded, 0, sizeof(loaded));
 	vtx_start(set, ram_bytes, junk);
 	vtx.nmi_sent = nmi_sent;
 	amd.gif = true;

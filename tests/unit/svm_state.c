@@ -66,19 +66,54 @@ static void look(struct virt_regs *regs)
 /* While a child runs its values are in the processor; when it has left, the hypervisor's, and the root's when that runs. */
 static void the_processor_has_the_registers_of_whoever_runs(void)
 {
+	struct virt_exit exit;
+
 	machine(AMD_ZEN4);
-	vtx_msr(MSR_GS_BASE)->value = 0x1234000;
-	svm_vmsave(svm_host_page(percpu()));
 	virt_set(root, VIRT_STAR, 77);
 	for (size_t i = 0; i < COUNT(registers); i++)
 		virt_set(child, registers[i].reg, registers[i].value);
 	virt_set(child, VIRT_PENDING_DEBUG, 0);
 	then(VMEXIT_CPUID, 0)->act = look;
 	run(child);
-	CHECK_EQ(vtx_msr(MSR_GS_BASE)->value, 0x1234000);
-	CHECK_EQ(vtx_msr(MSR_STAR)->value, 0);
+	CHECK_EQ(vtx_msr(MSR_GS_BASE)->value, (uintptr_t)vtx.percpu);
 	CHECK_EQ(virt_get(root, VIRT_STAR), 77);
 	CHECK_EQ(virt_get(child, VIRT_STAR), registers[5].value);
+	run_to(root, VMEXIT_CPUID, 0);
+	CHECK_EQ(vtx_msr(MSR_STAR)->value, 77);
+	then(VMEXIT_CPUID, 0)->act = look;
+	exit = run(child);
+	CHECK_EQ(exit.reason, VIRT_EXIT_CPUID);
+}
+
+static void write_gs(struct virt_regs *regs)
+{
+	vtx_msr(MSR_GS_BASE)->value = 0x5678000;
+	vtx_msr(MSR_KERNEL_GS_BASE)->value = 0x9abc000;
+	(void)regs;
+}
+
+/* From exit to exit they stay there, are read and written all the same, and go along to another processor. */
+static void registers_that_stay_in_the_processor_are_the_vps(void)
+{
+	for (unsigned int set = 0; set < AMD_SETS; set++) {
+		struct x86_segment gs;
+
+		machine(set);
+		then(VMEXIT_CPUID, 0)->act = write_gs;
+		run(child);
+		virt_get_segment(child, SEG_GS, &gs);
+		CHECK_EQ(gs.base, 0x5678000);
+		CHECK_EQ(virt_get(child, VIRT_KERNEL_GS_BASE), 0x9abc000);
+		gs.base = 0x1000;
+		virt_set_segment(child, SEG_GS, &gs);
+		run_to(child, VMEXIT_CPUID, 0);
+		virt_get_segment(child, SEG_GS, &gs);
+		CHECK_EQ(gs.base, 0x1000);
+		CHECK_EQ(virt_get(child, VIRT_KERNEL_GS_BASE), 0x9abc000);
+		run_to(root, VMEXIT_CPUID, 0);
+		CHECK_EQ(virt_get(child, VIRT_KERNEL_GS_BASE), 0x9abc000);
+		CHECK(!vtx.percpu->loaded || vtx.percpu->loaded == root);
+	}
 }
 
 static void a_segment_is_what_was_written_to_it(void)
@@ -246,6 +281,7 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(a_register_is_what_was_written_to_it),
 		TEST(the_processor_has_the_registers_of_whoever_runs),
+		TEST(registers_that_stay_in_the_processor_are_the_vps),
 		TEST(a_segment_is_what_was_written_to_it),
 		TEST(the_cpl_follows_the_mode),
 		TEST(a_state_that_vmrun_refuses_is_an_exit_and_stays),

@@ -212,6 +212,11 @@ void vtx_take_over_next(uint64_t percpu_base)
 
 /* ---- arch/x86/cpu.h ---------------------------------------------------------------------- */
 
+void idt_drop(unsigned int vector)
+{
+	(void)vector;
+}
+
 void idt_table(struct x86_table *table)
 {
 	*table = (struct x86_table) { .limit = 0xfff, .base = WHIT_DIRECT_BASE };

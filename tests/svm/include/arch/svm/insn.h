@@ -6,7 +6,9 @@
 #include "x86/addr.h"
 
 void svm_vmsave(spa_t page);
+void svm_vmload(spa_t page);
 void svm_clgi(void);
+void svm_sti(void);
 void svm_stgi(void);
 
 #endif
