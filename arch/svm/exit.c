@@ -131,12 +131,17 @@ static bool reflect(struct virt_vp *vp, struct virt_exit *exit, const struct vir
 	return true;
 }
 
-/* The new bits of DR6: what stood there before is DR6_INIT. */
+/*
+ * The new bits of DR6: what stood there before is DR6_INIT. Bochs (2.7, 3.0) has none of them yet
+ * when the exception exits.
+ */
 static uint64_t take_debug_bits(struct virt_vp *vp)
 {
 	struct vmcb_save *const save = &vmcb_of(vp)->save;
-	const uint64_t bits = save->dr6 & (DR6_BREAKPOINTS | DR6_BD | DR6_BS);
+	uint64_t bits = save->dr6 & (DR6_BREAKPOINTS | DR6_BD | DR6_BS);
 
+	if (unlikely(!bits) && (vp->regs.rflags & RFLAGS_TF))
+		bits = DR6_BS;
 	save->dr6 = DR6_INIT;
 	return bits;
 }

@@ -22,6 +22,17 @@ void extra_load(struct percpu *cpu, struct virt_vp *vp)
 	svm_load(svm_vp(vp)->vmcb_page.a, (uintptr_t)cpu);
 	svm_vp(vp)->gs_base = vmcb_of(vp)->save.gs.base;
 	cpu->loaded = vp;
+	extra_load_cr2(vp);
+}
+
+/*
+ * VMRUN loads CR2, but not in Bochs (2.7, 3.0; SvmEnterLoadCheckGuestState()), which is one of the
+ * few that have no decode assists.
+ */
+void extra_load_cr2(struct virt_vp *vp)
+{
+	if (!svm_caps.has_decode_assists && percpu()->loaded == vp)
+		x86_write_cr2(vmcb_of(vp)->save.cr2);
 }
 
 /* Of the processor that has it, if any: *vp is this processor's. */

@@ -36,11 +36,11 @@ static const uint8_t vmcb_types[] = {
 
 static const struct virt_event no_event = { .type = VIRT_EVENT_NONE };
 
-void inject_want(struct virt_vp *vp, uint8_t rare, bool is_on)
+void inject_want(struct virt_vp *vp, uint16_t rare, bool is_on)
 {
 	struct svm_vp *const svm = svm_vp(vp);
 
-	svm->rare = is_on ? svm->rare | rare : svm->rare & (uint8_t)~rare;
+	svm->rare = is_on ? (uint16_t)(svm->rare | rare) : svm->rare & (uint16_t)~rare;
 }
 
 static uint64_t rip_behind(const struct virt_vp *vp, unsigned int length)
@@ -154,6 +154,7 @@ void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 		vmcb->intercepts[0] |= INTERCEPT_VINTR;
 		vmcb->virtual_interrupt |= request;
 	}
+	inject_want(vp, RARE_WINDOW, interrupt);
 	inject_want(vp, RARE_NMI_WINDOW, nmi);
 }
 
@@ -331,6 +332,18 @@ static bool open_window(struct virt_vp *vp, struct virt_exit *exit)
 	return true;
 }
 
+/*
+ * An open window needs no entry. (Bochs, 2.7 and 3.0, does not see a virtual interrupt before the
+ * guest has changed IF.)
+ */
+static bool has_interrupt_window(const struct virt_vp *vp)
+{
+	const struct svm_vp *const svm = (const struct svm_vp *)(const void *)vp;
+
+	return (svm->rare & RARE_WINDOW) && svm->event.type == VIRT_EVENT_NONE &&
+	       (vp->regs.rflags & RFLAGS_IF) && !(svm->vmcb->interrupt_state & STATE_SHADOW);
+}
+
 bool inject_before(struct percpu *cpu, struct virt_vp *vp, struct virt_exit *exit)
 {
 	struct svm_vp *const svm = svm_vp(vp);
@@ -341,6 +354,10 @@ bool inject_before(struct percpu *cpu, struct virt_vp *vp, struct virt_exit *exi
 		return false;
 	if ((svm->rare & (RARE_NMI | RARE_NMI_WINDOW)) && !open_window(vp, exit))
 		return false;
+	if (has_interrupt_window(vp)) {
+		*exit = (struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT_WINDOW };
+		return false;
+	}
 	if ((svm->rare & RARE_STEP) && !svm->is_stepping && svm->event.type == VIRT_EVENT_NONE)
 		begin_step(vp);
 	svm->entered = no_event;

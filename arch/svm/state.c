@@ -145,6 +145,8 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		if (is_extra(reg))
 			extra_save(vp);
 		*field_of(vmcb, reg) = reg == VIRT_CR0 ? value | CR0_ET : value;
+		if (reg == VIRT_CR2)
+			extra_load_cr2(vp);
 		return;
 	}
 	switch (reg) {

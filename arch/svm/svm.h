@@ -17,6 +17,7 @@
 #define RARE_STEP	(1u << 4) /* the root is to execute one instruction */
 #define RARE_UNPROVEN	(1u << 5) /* the processor may refuse the state: keep a copy */
 #define RARE_STEPPING	(1u << 6) /* is_stepping */
+#define RARE_WINDOW	(1u << 8) /* child: the same for an interrupt */
 #define RARE_ENTRY	(1u << 7) /* `event`, `entered`, TLB_CONTROL: what is one entry's */
 
 /* A virtual processor on AMD-V: one page, and its VMCB. */
@@ -24,7 +25,7 @@ struct svm_vp {
 	struct virt_vp vp; /* first: svm_vp() */
 	struct vmcb *vmcb;
 	spa_t vmcb_page;
-	uint8_t rare;	     /* RARE_… */
+	uint16_t rare;	     /* RARE_… */
 	uint8_t n_reflected; /* exceptions, since virt_run() was called */
 	bool blocks_nmi;     /* NMIs are blocked; but see RARE_IRET */
 	bool is_stepping;    /* this entry: TF is ours */
@@ -77,6 +78,7 @@ spa_t svm_host_page(const struct percpu *cpu);
 
 /* extra.c */
 void extra_load(struct percpu *cpu, struct virt_vp *vp);
+void extra_load_cr2(struct virt_vp *vp);
 void extra_save(struct virt_vp *vp);
 void extra_load_host(void);
 void extra_let_nmi_in(void);
@@ -104,7 +106,7 @@ bool inject_nmi_is_blocked(const struct virt_vp *vp);
 void inject_note_debug(struct virt_vp *vp, uint64_t bits); /* a #DB is delivered to a child */
 void inject_at_iret(struct virt_vp *vp);
 void inject_end_step(struct virt_vp *vp, bool is_done);
-void inject_want(struct virt_vp *vp, uint8_t rare, bool is_on);
+void inject_want(struct virt_vp *vp, uint16_t rare, bool is_on);
 
 /* root.c: until the SIPI has come. */
 void root_wait(struct virt_vp *root);
