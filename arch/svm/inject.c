@@ -224,6 +224,7 @@ void inject_after(struct virt_vp *vp)
 		return;
 	if ((uint32_t)svm->vmcb->exit_code == VMEXIT_INVALID) {
 		memcpy(&svm->vmcb->save, &svm->copy, sizeof(svm->copy));
+		percpu()->loaded = NULL;
 		return;
 	}
 	inject_want(vp, RARE_UNPROVEN, false);
@@ -368,6 +369,7 @@ bool inject_before(struct percpu *cpu, struct virt_vp *vp, struct virt_exit *exi
 	if (svm->is_stepping)
 		write_step(cpu, vp);
 	if (svm->rare & RARE_UNPROVEN) {
+		extra_save(vp);
 		memcpy(&svm->copy, &svm->vmcb->save, sizeof(svm->copy));
 		svm->vmcb->save.tr.attributes &= (uint16_t)~TSS_BUSY;
 	}
