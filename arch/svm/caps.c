@@ -65,6 +65,28 @@ static const struct {
 	{ CR4_PKE, 7, 2, CPUID7_ECX_PKU },
 };
 
+/* EFER bits, and what must be there for one; the bits that nobody sets, LMSLE, are left out. */
+static uint64_t efer_possible(const struct caps_raw *raw)
+{
+	const struct {
+		uint64_t efer;
+		bool is_there;
+	} rows_of_efer[] = {
+		{ EFER_FFXSR, raw->extended.edx & CPUID81_EDX_FFXSR },
+		{ EFER_TCE, raw->extended.ecx & CPUID81_ECX_TCE },
+		{ EFER_MCOMMIT, raw->sizes_ebx & CPUID88_EBX_MCOMMIT },
+		{ EFER_INTWB, raw->sizes_ebx & CPUID88_EBX_INT_WBINVD },
+		{ EFER_UAIE, raw->feature_eax & CPUID821_EAX_UAI },
+		{ EFER_AIBRSE, raw->feature_eax & CPUID821_EAX_AUTO_IBRS },
+	};
+	uint64_t efer = 0;
+
+	for (size_t i = 0; i < sizeof(rows_of_efer) / sizeof(rows_of_efer[0]); i++)
+		if (rows_of_efer[i].is_there)
+			efer |= rows_of_efer[i].efer;
+	return efer;
+}
+
 static uint32_t reg_of(const struct x86_cpuid *leaf, unsigned int reg)
 {
 	const uint32_t regs[] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
@@ -115,7 +137,13 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->has_invpcid = raw->seven.ebx & CPUID7_EBX_INVPCID;
 	caps->has_fsgsbase = raw->seven.ebx & CPUID7_EBX_FSGSBASE;
 	caps->has_1g = raw->extended.edx & CPUID81_EDX_1G;
+	caps->has_ibpb = raw->sizes_ebx & CPUID88_EBX_IBPB;
+	caps->has_spec_ctrl = raw->sizes_ebx & (CPUID88_EBX_IBRS | CPUID88_EBX_STIBP |
+						CPUID88_EBX_SSBD | CPUID88_EBX_PSFD);
+	if ((raw->encryption.eax & CPUID81F_EAX_SME) && (raw->syscfg & SYSCFG_SMEE))
+		caps->key_bits = CPUID81F_KEY_BITS(raw->encryption.ebx);
 	caps->cr4_possible = cr4_possible(raw);
+	caps->efer_possible = efer_possible(raw);
 	return true;
 }
 

@@ -19,6 +19,8 @@
 #include "x86/exc.h"
 #include "x86/msr.h"
 
+#define EFER_COMMON (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+
 struct caps svm_caps;
 
 /* The processor switches all of them but this one. */
@@ -39,7 +41,14 @@ static void read_caps(struct caps_raw *raw)
 	if (!(raw->extended.ecx & CPUID81_ECX_SVM) || raw->last_extended < CPUID_SVM)
 		return;
 	raw->svm = x86_cpuid(CPUID_SVM, 0);
+	raw->sizes_ebx = x86_cpuid(CPUID_EXTENDED_BASE + 8, 0).ebx;
+	if (raw->last_extended >= CPUID_ENCRYPTION)
+		raw->encryption = x86_cpuid(CPUID_ENCRYPTION, 0);
+	if (raw->last_extended >= CPUID_FEATURES)
+		raw->feature_eax = x86_cpuid(CPUID_FEATURES, 0).eax;
 	raw->vm_cr = x86_rdmsr(MSR_VM_CR);
+	if (raw->encryption.eax & CPUID81F_EAX_SME)
+		raw->syscfg = x86_rdmsr(MSR_SYSCFG);
 }
 
 /* Instructions that an intercept takes away from a child, or none need. XSAVES is no danger. */
@@ -64,6 +73,12 @@ static bool has_silent_xsetbv(void)
 	       leaf.ecx == 0x43544743 && leaf.edx == 0x47435447; /* TCGTCGTCGTCG */
 }
 
+/* Whatever CPUID says: no less than what virt.h promises. */
+static uint8_t memory_bits(uint8_t physical_bits, uint8_t key_bits)
+{
+	return key_bits > physical_bits - 32 ? 32 : (uint8_t)(physical_bits - key_bits);
+}
+
 static void fill_machine(const struct caps *caps)
 {
 	struct virt_machine *const machine = &virt_machine;
@@ -73,7 +88,11 @@ static void fill_machine(const struct caps *caps)
 	machine->vendor = 0;
 	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
 	machine->has_step = true;
+	x86_features.has_ibpb |= caps->has_ibpb;
+	x86_features.has_spec_ctrl |= caps->has_spec_ctrl;
 	machine->cr4_possible = caps->cr4_possible;
+	machine->efer_possible |= caps->efer_possible;
+	machine->memory_bits = memory_bits(machine->physical_bits, caps->key_bits);
 	machine->child_has = child_has(caps);
 }
 
@@ -114,7 +133,8 @@ bool backend_on(char *message, size_t message_bytes)
 		format_text(message, message_bytes, "missing: a writable VM_CR");
 		return false;
 	}
-	if (!x86_wrmsr_safe(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME)) {
+	/* Without those of AMD's: with FFXSR the state of a VP would be switched without XMM. */
+	if (!x86_wrmsr_safe(MSR_EFER, (x86_rdmsr(MSR_EFER) & EFER_COMMON) | EFER_SVME)) {
 		format_text(message, message_bytes, "missing: EFER.SVME");
 		return false;
 	}

@@ -167,10 +167,12 @@ struct x86_cpuid {
 #define CPUID81_ECX_PREFETCHW  (1u << 8)
 #define CPUID81_ECX_XOP	       (1u << 11)
 #define CPUID81_ECX_FMA4       (1u << 16)
+#define CPUID81_ECX_TCE	       (1u << 17)
 #define CPUID81_ECX_TOPOLOGY   (1u << 22) /* leaves 8000001Dh and 8000001Eh */
 #define CPUID81_EDX_SYSCALL    (1u << 11)
 #define CPUID81_EDX_NX	       (1u << 20)
 #define CPUID81_EDX_MMXEXT     (1u << 22)
+#define CPUID81_EDX_FFXSR      (1u << 25)
 #define CPUID81_EDX_1G	       (1u << 26)
 #define CPUID81_EDX_RDTSCP     (1u << 27)
 #define CPUID81_EDX_LM	       (1u << 29)
@@ -181,7 +183,9 @@ struct x86_cpuid {
 #define CPUID87_EDX_INVARIANT_TSC (1u << 8)
 #define CPUID88_EBX_CLZERO	  (1u << 0)
 #define CPUID88_EBX_ERR_POINTERS  (1u << 2) /* FXRSTOR and XRSTOR load them always */
+#define CPUID88_EBX_MCOMMIT	  (1u << 8)
 #define CPUID88_EBX_IBPB	  (1u << 12)
+#define CPUID88_EBX_INT_WBINVD	  (1u << 13)
 #define CPUID88_EBX_IBRS	  (1u << 14)
 #define CPUID88_EBX_STIBP	  (1u << 15)
 #define CPUID88_EBX_IBRS_ON	  (1u << 16) /* better always on, as the next */
@@ -196,10 +200,18 @@ struct x86_cpuid {
 
 #define CPUID_SVM 0x8000000au
 
+/* Leaf 8000001Fh; EBX: bits of an address that encryption takes away, while SYSCFG has it on */
+#define CPUID81F_EAX_SME       (1u << 0)
+#define CPUID_ENCRYPTION       0x8000001fu
+#define CPUID81F_KEY_BITS(ebx) ((ebx) >> 6 & 0x3f)
+
 /* Leaf 80000021h EAX */
+#define CPUID_FEATURES		  0x80000021u
 #define CPUID821_EAX_NO_NESTED_BP (1u << 0)
 #define CPUID821_EAX_LFENCE	  (1u << 2) /* it always waits */
 #define CPUID821_EAX_NULL_SEG	  (1u << 6) /* a null selector clears the base */
+#define CPUID821_EAX_UAI	  (1u << 7)
+#define CPUID821_EAX_AUTO_IBRS	  (1u << 8)
 #define CPUID821_EAX_NO_SMM_CTL	  (1u << 9)
 #define CPUID821_EAX_FSRS	  (1u << 10)
 #define CPUID821_EAX_FSRC	  (1u << 11)

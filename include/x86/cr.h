@@ -43,11 +43,18 @@
 #define CR4_CET	       (1ull << 23)
 #define CR4_PKS	       (1ull << 24)
 
-#define EFER_SCE  (1ull << 0)
-#define EFER_LME  (1ull << 8)
-#define EFER_LMA  (1ull << 10)
-#define EFER_NXE  (1ull << 11)
-#define EFER_SVME (1ull << 12)
+#define EFER_SCE     (1ull << 0)
+#define EFER_LME     (1ull << 8)
+#define EFER_LMA     (1ull << 10)
+#define EFER_NXE     (1ull << 11)
+#define EFER_SVME    (1ull << 12)
+/* AMD's, APM 2 "Extended Feature Enable Register" */
+#define EFER_FFXSR   (1ull << 14)
+#define EFER_TCE     (1ull << 15)
+#define EFER_MCOMMIT (1ull << 17)
+#define EFER_INTWB   (1ull << 18)
+#define EFER_UAIE    (1ull << 20)
+#define EFER_AIBRSE  (1ull << 21)
 
 /* XCR0, SDM 1 "XSAVE-Managed State". */
 #define XCR0_X87       (1ull << 0)

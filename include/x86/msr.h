@@ -190,6 +190,7 @@
 /* SYSCFG: MtrrFixDramModEn; SMEE, SNPEn, VMPLEn and HMKEE */
 #define SYSCFG_FIX_DRAM_MOD (1ull << 19)
 #define SYSCFG_ENCRYPTION   (0xfull << 23)
+#define SYSCFG_SMEE	    (1ull << 23)
 
 #define HWCR_TLB_CACHE_DIS  (1ull << 3)
 #define HWCR_FFDIS	    (1ull << 6)

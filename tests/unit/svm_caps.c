@@ -181,6 +181,49 @@ static void machines_are_accepted_with_what_they_have(void)
 	}
 }
 
+/* MSRs of speculation, EFER and keys of memory, by the words of the same dumps. */
+static const struct {
+	const char *name;
+	uint32_t sizes_ebx, encryption_eax, encryption_ebx, feature_eax;
+	bool has_ibpb, has_spec_ctrl;
+	uint8_t key_bits; /* while SYSCFG has encryption on */
+	uint64_t efer;
+} others[] = {
+	{ "family 10h, Deneb", 0, 0, 0, 0, false, false, 0, EFER_FFXSR },
+	{ "family 17h, Zen 1", 7, 0xf, 0x16f, 0, false, false, 5, EFER_FFXSR | EFER_TCE },
+	{ "family 17h, Zen 2, Rome", 0x018ef757, 0x1000f, 0x16f, 0, true, true, 5,
+	  EFER_FFXSR | EFER_TCE | EFER_MCOMMIT | EFER_INTWB },
+	{ "family 19h, Zen 3, Vermeer", 0x111ef657, 0x1780f, 0x173, 0xd, true, true, 5,
+	  EFER_FFXSR | EFER_TCE | EFER_INTWB },
+	{ "family 19h, Zen 4, Genoa", 0x79bef25f, 0x30fffeb, 0x41b3, 0x62fcf, true, true, 6,
+	  EFER_FFXSR | EFER_TCE | EFER_INTWB | EFER_UAIE | EFER_AIBRSE },
+	{ "family 19h, Zen 4, Raphael", 0x191ef257, 1, 0xb3, 0x62fcf, true, true, 2,
+	  EFER_FFXSR | EFER_TCE | EFER_INTWB | EFER_UAIE | EFER_AIBRSE },
+};
+
+static void msrs_and_keys_are_those_that_cpuid_shows(void)
+{
+	for (size_t i = 0; i < ROWS(others); i++)
+		for (unsigned int is_on = 0; is_on < 2; is_on++) {
+			struct caps_raw raw = named(others[i].name);
+			char missing[CAPS_MISSING_BYTES];
+			struct caps caps;
+
+			raw.sizes_ebx = others[i].sizes_ebx;
+			raw.encryption = (struct x86_cpuid) { .eax = others[i].encryption_eax,
+							      .ebx = others[i].encryption_ebx };
+			raw.feature_eax = others[i].feature_eax;
+			raw.syscfg = is_on ? 1ull << 23 : 0;
+			CHECK(caps_negotiate(&raw, &caps, missing));
+			CHECK_EQ(caps.has_ibpb, others[i].has_ibpb);
+			CHECK_EQ(caps.has_spec_ctrl, others[i].has_spec_ctrl);
+			CHECK_EQ(caps.key_bits, is_on ? others[i].key_bits : 0);
+			CHECK_EQ(caps.efer_possible, others[i].efer);
+			if (check_has_failed())
+				printf("# %s\n", others[i].name);
+		}
+}
+
 static void one_thing_missing_is_named(void)
 {
 	const struct caps_raw zen = named("family 17h, Zen 1");
@@ -258,6 +301,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		TEST(machines_are_accepted_with_what_they_have),
+		TEST(msrs_and_keys_are_those_that_cpuid_shows),
 		TEST(one_thing_missing_is_named),
 		TEST(half_a_lock_is_none),
 		TEST(nonsense_is_refused_or_fit),
