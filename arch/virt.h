@@ -374,7 +374,7 @@ enum virt_exit_reason {
 	VIRT_EXIT_RDMSR,     /* number in RCX */
 	VIRT_EXIT_WRMSR,
 	VIRT_EXIT_CR_WRITE, /* cr; LMSW and CLTS come as CR0 writes with the value worked out */
-	VIRT_EXIT_CR_READ,  /* cr; CR8 only */
+	VIRT_EXIT_CR_READ,  /* cr; CR8; CR0 and CR4, if a child's own are not what it sees */
 	VIRT_EXIT_DR,	    /* dr */
 	VIRT_EXIT_XSETBV,
 	VIRT_EXIT_INVD,	     /* INVD, WBINVD */
@@ -427,7 +427,7 @@ struct virt_exit {
 			bool is_kernel64; /* from 64-bit code at CPL 0 */
 		} hypercall;
 		struct {
-			uint64_t value; /* of a write */
+			uint64_t value; /* of a write; of a read of CR0 or CR4 what is read */
 			uint8_t number; /* 0 3 4 8 */
 			uint8_t gpr;	/* of a read: where it goes; VIRT_GPR_UNKNOWN */
 		} cr;

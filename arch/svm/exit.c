@@ -364,7 +364,7 @@ static bool decode_cr(struct virt_vp *vp, uint32_t code, struct virt_exit *exit)
 
 	read_length(vp, code, exit);
 	exit->reason = code >= VMEXIT_CR0_WRITE ? VIRT_EXIT_CR_WRITE : VIRT_EXIT_CR_READ;
-	exit->cr.number = code & 0xf;
+	exit->cr.number = code == VMEXIT_CR0_SELECTIVE ? 0 : code & 0xf;
 	exit->cr.value = 0;
 	exit->cr.gpr = VIRT_GPR_UNKNOWN;
 	if (!svm_caps.has_decode_assists || !(info & INFO_MOV_CR)) {
@@ -372,7 +372,9 @@ static bool decode_cr(struct virt_vp *vp, uint32_t code, struct virt_exit *exit)
 		return true;
 	}
 	exit->cr.gpr = info & INFO_GPR;
-	if (exit->reason == VIRT_EXIT_CR_WRITE)
+	if (exit->reason == VIRT_EXIT_CR_READ)
+		exit->cr.value = exit->cr.number ? virt_get(vp, VIRT_CR4) : virt_get(vp, VIRT_CR0);
+	else
 		exit->cr.value = vmcb_is_64_bit(vmcb_of(vp)) ? vp->regs.gpr[exit->cr.gpr]
 							     : (uint32_t)vp->regs.gpr[exit->cr.gpr];
 	return true;
@@ -453,6 +455,7 @@ static decode_fn *const decoders[VMEXIT_CODES] = {
 	[VMEXIT_NMI] = decode_nmi,
 	[VMEXIT_INIT] = decode_init,
 	[VMEXIT_VINTR] = decode_window,
+	[VMEXIT_CR0_SELECTIVE] = decode_cr,
 	[VMEXIT_RDTSC] = decode_rdtsc,
 	[VMEXIT_RDPMC] = decode_rdpmc,
 	[VMEXIT_CPUID] = decode_cpuid,

@@ -21,9 +21,7 @@ static const uint16_t fields[VIRT_REG_COUNT] = {
 	[VIRT_CSTAR] = AT(cstar),
 	[VIRT_FMASK] = AT(fmask),
 	[VIRT_KERNEL_GS_BASE] = AT(kernel_gs_base),
-	[VIRT_CR0] = AT(cr0),
 	[VIRT_CR3] = AT(cr3),
-	[VIRT_CR4] = AT(cr4),
 	[VIRT_DR7] = AT(dr7),
 	[VIRT_PAT] = AT(pat),
 	[VIRT_SYSENTER_CS] = AT(sysenter_cs),
@@ -88,6 +86,46 @@ static void set_debugctl(struct virt_vp *vp, uint64_t value)
 	vmcb_of(vp)->branch_records = value ? 1 : 0;
 }
 
+/*
+ * Caching is the machine's affair, and a machine check in a child must not be the shutdown that it
+ * is without MCE: so a child's CD and NW are shown to it and do nothing, and its MCE is always set.
+ * While it sees other bits than the processor its reads exit. The root's are real.
+ */
+static uint64_t get_cr0(struct virt_vp *vp)
+{
+	return vmcb_of(vp)->save.cr0 | svm_vp(vp)->hidden_cr0;
+}
+
+static uint64_t get_cr4(struct virt_vp *vp)
+{
+	return vmcb_of(vp)->save.cr4 & ~svm_vp(vp)->hidden_cr4;
+}
+
+static void set_reads(struct vmcb *vmcb, unsigned int number, bool do_exit)
+{
+	vmcb->cr_reads &= (uint16_t) ~(1u << number);
+	if (do_exit)
+		vmcb->cr_reads |= (uint16_t)(1u << number);
+}
+
+static void set_cr0(struct virt_vp *vp, uint64_t value)
+{
+	struct svm_vp *const svm = svm_vp(vp);
+
+	svm->hidden_cr0 = vp->is_root ? 0 : value & (CR0_CD | CR0_NW);
+	svm->vmcb->save.cr0 = (value & ~svm->hidden_cr0) | CR0_ET;
+	set_reads(svm->vmcb, 0, svm->hidden_cr0);
+}
+
+static void set_cr4(struct virt_vp *vp, uint64_t value)
+{
+	struct svm_vp *const svm = svm_vp(vp);
+
+	svm->hidden_cr4 = vp->is_root ? 0 : ~value & CR4_MCE & svm_caps.cr4_possible;
+	svm->vmcb->save.cr4 = value | svm->hidden_cr4;
+	set_reads(svm->vmcb, 4, svm->hidden_cr4);
+}
+
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 {
 	struct vmcb *const vmcb = vmcb_of(vp);
@@ -100,6 +138,8 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 		return *field_of(vmcb, reg);
 	}
 	switch (reg) {
+	case VIRT_CR0: return get_cr0(vp);
+	case VIRT_CR4: return get_cr4(vp);
 	case VIRT_EFER: return vmcb->save.efer & ~EFER_SVME;
 	case VIRT_DR6: return vp->is_root ? vmcb->save.dr6 : vp->dr6;
 	case VIRT_TSC_OFFSET: return vmcb->tsc_offset;
@@ -144,12 +184,14 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	if (fields[reg]) {
 		if (is_extra(reg))
 			extra_save(vp);
-		*field_of(vmcb, reg) = reg == VIRT_CR0 ? value | CR0_ET : value;
+		*field_of(vmcb, reg) = value;
 		if (reg == VIRT_CR2)
 			extra_load_cr2(vp);
 		return;
 	}
 	switch (reg) {
+	case VIRT_CR0: set_cr0(vp, value); return;
+	case VIRT_CR4: set_cr4(vp, value); return;
 	case VIRT_EFER: vmcb->save.efer = value | EFER_SVME; return;
 	case VIRT_DR6:
 		vp->dr6 = value;
@@ -250,9 +292,9 @@ static __attribute__((noinline)) void read_view(struct virt_vp *vp)
 	virt_get_segment(vp, SEG_CS, &vp->view.cs);
 	vp->view.dr7 = save->dr7;
 	vp->view.shadow = (uint8_t)get_shadow(vp);
-	paging->cr0 = save->cr0;
+	paging->cr0 = get_cr0(vp);
 	paging->cr3 = save->cr3;
-	paging->cr4 = save->cr4;
+	paging->cr4 = get_cr4(vp);
 	paging->efer = save->efer & ~EFER_SVME;
 	paging->cpl = cpl_of(vp);
 }

@@ -39,6 +39,8 @@ struct svm_vp {
 	uint64_t entered_rip;	   /* where the guest was when `entered` was injected */
 	uint64_t tag;		   /* of its ASID: tlb.c */
 	uint64_t gs_base;	   /* while it is percpu.loaded: extra.c */
+	uint64_t hidden_cr0;	   /* child: CD and NW, which it sees and the processor does not */
+	uint64_t hidden_cr4;	   /* child: MCE, if only the processor sees it */
 	uint64_t pending_debug;	   /* VIRT_PENDING_DEBUG */
 	uint64_t debugctl;	   /* child */
 	struct virt_event event;   /* for the next entry */

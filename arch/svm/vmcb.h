@@ -80,6 +80,7 @@ _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "APM");
 #define INTERCEPT_NMI	   (1u << 1)
 #define INTERCEPT_INIT	   (1u << 3)
 #define INTERCEPT_VINTR	   (1u << 4)
+#define INTERCEPT_CR0	   (1u << 5) /* writes that change more than TS and MP */
 #define INTERCEPT_RDTSC	   (1u << 14)
 #define INTERCEPT_RDPMC	   (1u << 15)
 #define INTERCEPT_CPUID	   (1u << 18)

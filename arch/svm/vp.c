@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VPs: their pages, their VMCBs, and what of it hv/ can configure. A child is denied by default:
- * every port, every MSR and every instruction exits that can, but for those that its CR0 and CR3
- * need, which are its own.
+ * every port, every MSR and every instruction exits that can, but for those that its CR3 needs, and
+ * reads of CR0 and CR4, as far as these are its own (state.c).
  */
 #include "arch/svm/svm.h"
 #include "arch/x86/string.h"
@@ -35,9 +35,9 @@ uint8_t *svm_root_msr_map(void)
 #define ALWAYS2                                                                          \
 	(INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE | \
 	 INTERCEPT2_STGI | INTERCEPT2_CLGI | INTERCEPT2_SKINIT | INTERCEPT2_XSETBV)
-#define CHILD                                                                              \
-	(INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_RDPMC | INTERCEPT_HLT | INTERCEPT_IO | \
-	 INTERCEPT_TASK)
+#define CHILD                                                                               \
+	(INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_CR0 | INTERCEPT_RDPMC | INTERCEPT_HLT | \
+	 INTERCEPT_IO | INTERCEPT_TASK)
 #define CHILD2                                                                          \
 	(INTERCEPT2_ICEBP | INTERCEPT2_WBINVD | INTERCEPT2_MONITOR | INTERCEPT2_MWAIT | \
 	 INTERCEPT2_RDPRU)
@@ -81,7 +81,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	if (!vp)
 		return NULL;
 	vmcb = vmcb_of(vp);
-	vmcb->cr_reads = CR8;
+	vmcb->cr_reads |= CR8;
 	vmcb->cr_writes = CR4 | CR8;
 	vmcb->dr_reads = vmcb->dr_writes = 0xffff;
 	vmcb->virtual_interrupt = VINTR_MASKING;

@@ -14,7 +14,9 @@
 
 #define OPCODE_CLTS    0x06
 #define OPCODE_GROUP_7 0x01
+#define REX_W	       0x08
 #define MODRM_REG      0x38
+#define MODRM_SMSW     0x20
 #define MODRM_LMSW     0x30
 
 /* The instructions of a reason. Those of IO, CR and DR accesses have functions of their own. */
@@ -121,6 +123,25 @@ static bool complete_cr0(struct vp *vp, struct virt_exit *exit, const struct emu
 	return true;
 }
 
+/* SMSW to a register: as much of CR0 as the operand has room for. */
+static bool complete_smsw(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
+			  const struct emu_insn *insn)
+{
+	const bool is_long_by_default = mode == EMU_PROT32 || mode == EMU_LONG64;
+	const uint64_t cr0 = virt_get(vp->virt, VIRT_CR0);
+
+	if (exit->cr.number)
+		return false;
+	exit->cr.gpr = VIRT_GPR_UNKNOWN;
+	if (insn->is_memory)
+		return true;
+	exit->cr.gpr = insn->rm;
+	exit->cr.value = cr0;
+	if (!(insn->rex & REX_W) && is_long_by_default == !!(insn->prefixes & EMU_PREFIX_66))
+		exit->cr.value = (virt_regs(vp->virt)->gpr[insn->rm] & ~0xffffull) | (cr0 & 0xffff);
+	return true;
+}
+
 static bool complete_cr(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
 			const struct emu_insn *insn)
 {
@@ -131,10 +152,16 @@ static bool complete_cr(struct vp *vp, struct virt_exit *exit, enum emu_mode mod
 	if (is_write && (insn->opcode == OPCODE_CLTS || (insn->opcode == OPCODE_GROUP_7 &&
 							 (insn->modrm & MODRM_REG) == MODRM_LMSW)))
 		return complete_cr0(vp, exit, insn);
+	if (!is_write && insn->opcode == OPCODE_GROUP_7 && (insn->modrm & MODRM_REG) == MODRM_SMSW)
+		return complete_smsw(vp, exit, mode, insn);
 	if (insn->opcode != (is_write ? 0x22 : 0x20) || insn->reg != exit->cr.number)
 		return false;
 	exit->cr.gpr = insn->rm;
-	exit->cr.value = is_write ? source(vp, mode, insn->rm) : 0;
+	exit->cr.value = 0;
+	if (is_write)
+		exit->cr.value = source(vp, mode, insn->rm);
+	else if (exit->cr.number != 8)
+		exit->cr.value = virt_get(vp->virt, exit->cr.number ? VIRT_CR4 : VIRT_CR0);
 	return true;
 }
 

@@ -15,8 +15,9 @@
 
 /*
  * Complete an exit that is_partial: its length, the length of a software event that it interrupted,
- * and of CR and DR accesses the register and the value. LMSW from memory keeps VIRT_GPR_UNKNOWN,
- * and is device_lmsw()'s. Bytes that are no instruction make it VIRT_EXIT_HIDDEN_INSN.
+ * and of CR and DR accesses the register and the value. LMSW from memory and SMSW to it keep
+ * VIRT_GPR_UNKNOWN, and are device_msw()'s. Bytes that are no instruction make it
+ * VIRT_EXIT_HIDDEN_INSN.
  *
  * False: the bytes cannot be fetched, or are of another instruction by now. Nothing has changed,
  * and the guest is to be entered again, without translations from before.

@@ -522,14 +522,14 @@ enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit)
 	return device_go(&run);
 }
 
-enum device_outcome device_lmsw(struct vp *vp)
+enum device_outcome device_msw(struct vp *vp)
 {
 	const struct emu_insn *insn = &vp->device.insn;
 	struct device_run run;
 
 	device_begin(&run, vp);
 	if (!device_decode(&run) || insn->map != EMU_MAP_0F || insn->opcode != 0x01 ||
-	    (insn->modrm & 0x38) != 0x30)
+	    (insn->modrm & 0x28) != 0x20) /* SMSW, LMSW */
 		return DEVICE_PLAIN;
 	return device_go(&run);
 }

@@ -32,10 +32,11 @@ enum device_outcome device_io(struct vp *vp, const struct virt_exit *exit);
 enum device_outcome device_memory(struct vp *vp, const struct virt_exit *exit);
 
 /*
- * A write to CR0 that is LMSW from memory, whose value nobody has told. DEVICE_PLAIN: the memory is
- * not there, and nobody is to be told of its device; or the instruction is another one by now.
+ * A write to CR0 that is LMSW from memory, whose value nobody has told, or a read that is SMSW to
+ * it. DEVICE_PLAIN: the memory is not there, and nobody is to be told of its device; or the
+ * instruction is another one by now.
  */
-enum device_outcome device_lmsw(struct vp *vp);
+enum device_outcome device_msw(struct vp *vp);
 
 /*
  * First thing in Run, before anything is written to the shared page's exit record: take the answer

@@ -236,16 +236,6 @@ static __attribute__((noinline, cold)) enum next run_anew(struct vp *vp)
 	return NEXT_AGAIN;
 }
 
-/* MOV from CR8; the others are not asked for. */
-static enum next run_cr_read(struct vp *vp, const struct virt_exit *exit)
-{
-	if (exit->cr.number != 8)
-		virt_panic("exit for a read of CR%u", exit->cr.number);
-	set_gpr(vp, exit->cr.gpr, vp_cr8(vp));
-	virt_skip(vp->virt, exit->insn_length);
-	return NEXT_ENTER;
-}
-
 /*
  * MOV to and from a debug register, SDM 3B "Debug Registers", SDM 2B "MOV—Move to/from Debug
  * Registers".
@@ -322,28 +312,41 @@ run_device(struct vp *vp, const struct virt_exit *exit, enum device_outcome outc
 	return NEXT_LEAVE;
 }
 
-/* LMSW from memory: the operand's exit is the client's, if the emulator leaves it. */
-static __attribute__((noinline)) enum next run_lmsw(struct vp *vp, const struct virt_exit *exit)
+/* LMSW and SMSW with memory: the operand's exit is the client's, if the emulator leaves it. */
+static __attribute__((noinline)) enum next run_msw(struct vp *vp, const struct virt_exit *exit)
 {
-	const enum device_outcome outcome = device_lmsw(vp);
+	const enum device_outcome outcome = device_msw(vp);
 	struct virt_exit operand = { .reason = VIRT_EXIT_MEMORY };
 
 	if (outcome != DEVICE_PLAIN)
 		return run_device(vp, exit, outcome);
-	operand.memory.is_read = true;
-	operand.memory.gva_valid =
-		completion_operand(vp, false, &operand.memory.gva, &operand.memory.gpa);
+	operand.memory.is_read = exit->reason == VIRT_EXIT_CR_WRITE;
+	operand.memory.is_write = !operand.memory.is_read;
+	operand.memory.gva_valid = completion_operand(vp, operand.memory.is_write,
+						      &operand.memory.gva, &operand.memory.gpa);
 	if (!operand.memory.gva_valid)
 		return run_anew(vp);
 	exit_memory(vp, &operand);
 	return NEXT_LEAVE;
 }
 
+/*
+ * MOV from CR8; from CR0 and CR4 and SMSW, where a processor cannot show a child what it has not.
+ */
+static enum next run_cr_read(struct vp *vp, const struct virt_exit *exit)
+{
+	if (exit->cr.gpr == VIRT_GPR_UNKNOWN)
+		return run_msw(vp, exit);
+	set_gpr(vp, exit->cr.gpr, exit->cr.number == 8 ? vp_cr8(vp) : exit->cr.value);
+	virt_skip(vp->virt, exit->insn_length);
+	return NEXT_ENTER;
+}
+
 /* MOV to a control register, LMSW, CLTS. */
 static enum next run_cr_write(struct vp *vp, const struct virt_exit *exit)
 {
 	if (exit->cr.gpr == VIRT_GPR_UNKNOWN)
-		return run_lmsw(vp, exit);
+		return run_msw(vp, exit);
 	return skip_or_gp(vp, exit, cr_write(vp, exit->cr.number, exit->cr.value));
 }
 

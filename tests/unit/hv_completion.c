@@ -135,6 +135,8 @@ struct form {
 	}
 #define DX 0x2202 /* as start() leaves it */
 
+#define LONG_CR0 (CR0_PE | CR0_PG | CR0_ET | CR0_NE)
+
 static const struct form forms[] = {
 	MODE(LONG64, 2, EXIT(CPUID), 0x0f, 0xa2),
 	MODE(REAL, 4, EXIT(CPUID), 0x66, 0x2e, 0x0f, 0xa2),
@@ -166,6 +168,13 @@ static const struct form forms[] = {
 	WITH(PROT32, 2, CR(WRITE, 0), 0, CR0_PE | CR0_ET | CR0_NE, 0x0f, 0x06),
 	WITH(PROT32, 3, CR(WRITE, 0), 5, CR0_PE | CR0_EM | CR0_ET | CR0_NE, 0x0f, 0x01, 0xf5),
 	WITH(LONG64, 3, CR(WRITE, 0), VIRT_GPR_UNKNOWN, ~0ull, 0x0f, 0x01, 0x36),
+	WITH(LONG64, 3, CR(READ, 0), 3, LONG_CR0, 0x0f, 0x20, 0xc3),
+	WITH(LONG64, 3, CR(READ, 4), 1, CR4_PAE, 0x0f, 0x20, 0xe1),
+	WITH(LONG64, 4, CR(READ, 0), 0, 0x8877665544330000 | (LONG_CR0 & 0xffff), 0x66, 0x0f, 0x01,
+	     0xe0),
+	WITH(LONG64, 3, CR(READ, 0), 7, LONG_CR0, 0x0f, 0x01, 0xe7),
+	WITH(LONG64, 4, CR(READ, 0), 9, LONG_CR0, 0x49, 0x0f, 0x01, 0xe1),
+	WITH(LONG64, 3, CR(READ, 0), VIRT_GPR_UNKNOWN, ~0ull, 0x0f, 0x01, 0x26),
 	WITH(LONG64, 3, DR(7, false), 1, 0, 0x0f, 0x23, 0xf9),
 	WITH(LONG64, 4, DR(0, true), 8, 0, 0x41, 0x0f, 0x21, 0xc0),
 	MODE(LONG64, 1, SOFT(EXC_BP), 0xcc),
@@ -226,6 +235,7 @@ static bool are_alike(const struct form *a, const struct form *b)
 	if (a->exit.reason != b->exit.reason)
 		return false;
 	switch (a->exit.reason) {
+	case VIRT_EXIT_CR_READ:
 	case VIRT_EXIT_CR_WRITE: return a->exit.cr.number == b->exit.cr.number;
 	case VIRT_EXIT_HYPERCALL:
 	case VIRT_EXIT_CPUID:
@@ -399,9 +409,36 @@ static void lmsw_from_memory_is_executed(void)
 
 	/* Nothing else is executed for it. */
 	vp->pending.type = VIRT_EVENT_NONE;
-	REQUIRE_EQ(device_lmsw(vp), DEVICE_INJECTED);
+	REQUIRE_EQ(device_msw(vp), DEVICE_INJECTED);
 	code("\x89\x06", 2);
-	REQUIRE_EQ(device_lmsw(vp), DEVICE_PLAIN);
+	REQUIRE_EQ(device_msw(vp), DEVICE_PLAIN);
+}
+
+static void smsw_to_memory_is_executed(void)
+{
+	static const uint8_t smsw[] = { 0x0f, 0x01, 0x26 }; /* [rsi] */
+	const struct virt_exit exit = { .reason = VIRT_EXIT_CR_READ,
+					.insn_length = 3,
+					.is_partial = true,
+					.cr = { .gpr = VIRT_GPR_UNKNOWN } };
+	const WHV_RUN_VP_EXIT_CONTEXT *record;
+
+	start();
+	enter(EMU_LONG64);
+	code(smsw, sizeof(smsw));
+	virt_regs(vp->virt)->gpr[X86_RSI] = 0x5008;
+	*(uint32_t *)at(memory + 0x5008) = ~0u;
+	fake_push(&exit, NULL);
+	fake_push(&(struct virt_exit) { .reason = VIRT_EXIT_INTERRUPT }, NULL);
+	REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), WHIT_S_AGAIN);
+	REQUIRE_EQ(*(uint32_t *)at(memory + 0x5008), 0xffff0000 | (LONG_CR0 & 0xffff));
+	REQUIRE_EQ(virt_regs(vp->virt)->rip, CODE + 3);
+	enter(EMU_LONG64);
+	virt_regs(vp->virt)->gpr[X86_RSI] = HOLE + 8;
+	record = run(&exit);
+	REQUIRE_EQ(record->ExitReason, WHvRunVpExitReasonMemoryAccess);
+	REQUIRE_EQ(record->MemoryAccess.Gpa, HOLE + 8);
+	REQUIRE_EQ(record->MemoryAccess.AccessInfo.AccessType, WHvMemoryAccessWrite);
 }
 
 /* ---- Addresses --------------------------------------------------------------------------- */
@@ -485,6 +522,7 @@ int main(void)
 		TEST(a_software_interrupt_that_is_gone_is_not_delivered_again),
 		TEST(int3_that_is_told_as_int_is_an_exception),
 		TEST(lmsw_from_memory_is_executed),
+		TEST(smsw_to_memory_is_executed),
 		TEST(an_operand_that_leads_there_gives_the_address),
 		TEST(a_fetch_and_what_is_no_operand),
 	};

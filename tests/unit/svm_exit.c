@@ -116,6 +116,32 @@ static void mov_to_and_from_cr8_has_its_register(void)
 	}
 }
 
+/* Reads of CR0 and CR4 that exit give what the child sees. */
+static void reads_of_what_is_hidden_and_writes_of_cr0_have_their_values(void)
+{
+	struct virt_exit exit;
+
+	machine(AMD_ZEN4);
+	virt_set(child, VIRT_CR0, CR0_CD | CR0_ET);
+	virt_set(child, VIRT_CR4, CR4_PAE);
+	child->regs.gpr[X86_RBX] = CR0_PE;
+	exit = run_to(child, VMEXIT_CR0_READ, INFO_MOV_CR | X86_RBX);
+	CHECK_EQ(exit.reason, VIRT_EXIT_CR_READ);
+	CHECK_EQ(exit.cr.number, 0);
+	CHECK_EQ(exit.cr.value, CR0_CD | CR0_ET);
+	exit = run_to(child, VMEXIT_CR0_READ + 4, INFO_MOV_CR | X86_RBX);
+	CHECK_EQ(exit.cr.number, 4);
+	CHECK_EQ(exit.cr.value, CR4_PAE);
+	exit = run_to(child, VMEXIT_CR0_SELECTIVE, INFO_MOV_CR | X86_RBX);
+	CHECK_EQ(exit.reason, VIRT_EXIT_CR_WRITE);
+	CHECK_EQ(exit.cr.number, 0);
+	CHECK_EQ(exit.cr.value, CR0_PE);
+	exit = run_to(child, VMEXIT_CR0_SELECTIVE, 0); /* LMSW */
+	CHECK(exit.is_partial);
+	CHECK_EQ(exit.cr.number, 0);
+	CHECK_EQ(exit.cr.gpr, VIRT_GPR_UNKNOWN);
+}
+
 static void ports_are_told_by_every_processor(void)
 {
 	for (unsigned int set = 0; set < AMD_SETS; set++) {
@@ -421,6 +447,7 @@ int main(void)
 		TEST(instructions_of_svm_are_hidden),
 		TEST(a_hypercall_says_whether_it_is_a_kernels),
 		TEST(mov_to_and_from_cr8_has_its_register),
+		TEST(reads_of_what_is_hidden_and_writes_of_cr0_have_their_values),
 		TEST(ports_are_told_by_every_processor),
 		TEST(a_nested_fault_says_which_access_it_was),
 		TEST(a_task_switch_says_what_asked_for_it),

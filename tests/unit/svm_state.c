@@ -239,6 +239,38 @@ static void a_refusal_of_the_root_out_of_nothing_is_gp(void)
 	CHECK_EQ(entered[0].event, EVENT(VMCB_EVENT_EXCEPTION, (uint64_t)EXC_GP) | EVENT_HAS_ERROR);
 }
 
+/* A child's caching is nobody's but its own view, and a machine check is not its shutdown. The root's are real. */
+static void caching_and_mce_of_a_child_are_not_the_processors(void)
+{
+	const uint64_t caching = CR0_CD | CR0_NW;
+
+	machine(AMD_ZEN4);
+	for (unsigned int i = 0; i < 8; i++) {
+		const uint64_t cr0 = CR0_ET | (i & 1 ? CR0_CD : 0) | ((i & 3) == 3 ? CR0_NW : 0);
+		const uint64_t cr4 = i & 4 ? CR4_MCE : CR4_PAE;
+
+		virt_set(child, VIRT_CR0, cr0);
+		virt_set(child, VIRT_CR4, cr4);
+		run_to(child, VMEXIT_CPUID, 0);
+		CHECK_EQ(amd.now.save.cr0, cr0 & ~caching);
+		CHECK_EQ(amd.now.save.cr4, cr4 | CR4_MCE);
+		CHECK_EQ(virt_get(child, VIRT_CR0), cr0);
+		CHECK_EQ(virt_get(child, VIRT_CR4), cr4);
+		CHECK_EQ(virt_view(child)->paging.cr0, cr0);
+		CHECK_EQ(virt_view(child)->paging.cr4, cr4);
+		CHECK_EQ(amd_intercepts(amd.vmcb, VMEXIT_CR0_READ, 0, 0), !!(cr0 & caching));
+		CHECK_EQ(amd_intercepts(amd.vmcb, VMEXIT_CR0_READ + 4, 0, 0), !(cr4 & CR4_MCE));
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_SELECTIVE, 0, 0));
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 4, 0, 0));
+	}
+	virt_set(root, VIRT_CR0, virt_get(root, VIRT_CR0) | CR0_CD);
+	run_to(root, VMEXIT_CPUID, 0);
+	CHECK(amd.now.save.cr0 & CR0_CD);
+	CHECK(!(amd.now.save.cr4 & CR4_MCE));
+	CHECK(!amd_intercepts(amd.vmcb, VMEXIT_CR0_SELECTIVE, 0, 0));
+	CHECK(!amd_intercepts(amd.vmcb, VMEXIT_CR0_READ, 0, 0));
+}
+
 /* SDM 3A "Processor State After Reset", and the same of INIT. */
 static void a_reset_is_a_reset(void)
 {
@@ -287,6 +319,7 @@ int main(void)
 		TEST(a_state_that_vmrun_refuses_is_an_exit_and_stays),
 		TEST(cs_of_two_sizes_is_refused),
 		TEST(a_refusal_of_the_root_out_of_nothing_is_gp),
+		TEST(caching_and_mce_of_a_child_are_not_the_processors),
 		TEST(a_reset_is_a_reset),
 		TEST(skipping_ends_shadow_and_resume_flag),
 	};
