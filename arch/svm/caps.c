@@ -5,6 +5,7 @@
  */
 #include "arch/svm/caps.h"
 
+#include "arch/svm/vmcb.h"
 #include "arch/x86/format.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -20,6 +21,8 @@ static const struct row {
 	{ 1, OPTIONAL, "LBR virtualization" },
 	{ 2, OPTIONAL, "SVM lock" },
 	{ 3, OPTIONAL, "NRIP save" },
+	{ 5, OPTIONAL, "VMCB clean bits" },
+	{ 6, OPTIONAL, "flush by ASID" },
 	{ 7, OPTIONAL, "decode assists" },
 	{ 10, OPTIONAL, "PAUSE filter" },
 	{ 12, OPTIONAL, "PAUSE filter threshold" },
@@ -29,6 +32,8 @@ static const struct row {
 
 #define EDX_BRANCH_RECORDS (1u << 1)
 #define EDX_NEXT_RIP	   (1u << 3)
+#define EDX_CLEAN_BITS	   (1u << 5)
+#define EDX_FLUSH_BY_ASID  (1u << 6)
 #define EDX_DECODE_ASSISTS (1u << 7)
 #define EDX_PAUSE_FILTER   (1u << 10)
 #define EDX_PAUSE_GAP	   (1u << 12)
@@ -131,6 +136,8 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 
 	caps->n_asids = raw->svm.ebx;
 	caps->has_next_rip = features & EDX_NEXT_RIP;
+	caps->has_flush_by_asid = features & EDX_FLUSH_BY_ASID;
+	caps->clean = features & EDX_CLEAN_BITS ? CLEAN_ALL : 0;
 	caps->has_decode_assists = features & EDX_DECODE_ASSISTS;
 	caps->has_branch_records = features & EDX_BRANCH_RECORDS;
 	caps->has_pause_filter = (features & EDX_PAUSE_FILTER) && (features & EDX_PAUSE_GAP);

@@ -29,6 +29,8 @@ struct caps_raw {
 struct caps {
 	uint32_t n_asids;
 	bool has_next_rip, has_decode_assists, has_branch_records, has_pause_filter;
+	bool has_flush_by_asid;
+	uint32_t clean; /* CLEAN_…: after an exit */
 	bool has_invpcid, has_1g, has_fsgsbase;
 	bool has_spec_ctrl, has_ibpb; /* the MSRs */
 	uint8_t key_bits; /* of physical addresses, the highest: they choose no memory */

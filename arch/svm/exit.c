@@ -121,7 +121,7 @@ void svm_hold(uint8_t events)
 static bool reflect(struct virt_vp *vp, struct virt_exit *exit, const struct virt_event *event)
 {
 	if (event->vector == EXC_PF && event->type == VIRT_EVENT_EXCEPTION)
-		vmcb_of(vp)->save.cr2 = vmcb_of(vp)->info2;
+		virt_set(vp, VIRT_CR2, vmcb_of(vp)->info2);
 	if (!exit->is_partial && svm_vp(vp)->n_reflected++ < MAX_REFLECTED) {
 		virt_inject(vp, event);
 		return false;
@@ -137,12 +137,13 @@ static bool reflect(struct virt_vp *vp, struct virt_exit *exit, const struct vir
  */
 static uint64_t take_debug_bits(struct virt_vp *vp)
 {
-	struct vmcb_save *const save = &vmcb_of(vp)->save;
-	uint64_t bits = save->dr6 & (DR6_BREAKPOINTS | DR6_BD | DR6_BS);
+	struct vmcb *const vmcb = vmcb_of(vp);
+	uint64_t bits = vmcb->save.dr6 & (DR6_BREAKPOINTS | DR6_BD | DR6_BS);
 
 	if (unlikely(!bits) && (vp->regs.rflags & RFLAGS_TF))
 		bits = DR6_BS;
-	save->dr6 = DR6_INIT;
+	vmcb->save.dr6 = DR6_INIT;
+	vmcb_dirty(vmcb, CLEAN_DR);
 	return bits;
 }
 

@@ -106,6 +106,7 @@ static void set_nmi_exits(struct virt_vp *vp)
 		vmcb->intercepts[0] |= INTERCEPT_NMI;
 	else
 		vmcb->intercepts[0] &= ~INTERCEPT_NMI;
+	vmcb_dirty(vmcb, CLEAN_INTERCEPTS);
 }
 
 void inject_block_nmi(struct virt_vp *vp, bool are_blocked)
@@ -125,6 +126,7 @@ void inject_at_iret(struct virt_vp *vp)
 	svm_vp(vp)->iret_rip = vp->regs.rip;
 	inject_want(vp, RARE_IRET, true);
 	vmcb_of(vp)->intercepts[0] &= ~INTERCEPT_IRET;
+	vmcb_dirty(vmcb_of(vp), CLEAN_INTERCEPTS);
 }
 
 /* The root can be given an event by the next entry itself. */
@@ -148,6 +150,7 @@ void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 	const uint64_t request = VINTR_REQUEST | VINTR_NO_TPR | VINTR_PRIORITY;
 	struct vmcb *const vmcb = vmcb_of(vp);
 
+	vmcb_dirty(vmcb, CLEAN_INTERCEPTS | CLEAN_VINTR);
 	vmcb->intercepts[0] &= ~INTERCEPT_VINTR;
 	vmcb->virtual_interrupt &= ~request;
 	if (interrupt) {
@@ -174,7 +177,8 @@ static void begin_step(struct virt_vp *vp)
 	svm->kept_dr6 = vmcb->save.dr6;
 	vmcb->exceptions = STEP_EXCEPTIONS;
 	vmcb->save.dr6 = DR6_INIT;
-	set_nmi_exits(vp);
+	vmcb_dirty(vmcb, CLEAN_DR);
+	set_nmi_exits(vp); /* and intercepts are dirty */
 }
 
 void inject_end_step(struct virt_vp *vp, bool is_done)
@@ -186,6 +190,7 @@ void inject_end_step(struct virt_vp *vp, bool is_done)
 	inject_want(vp, RARE_STEPPING, false);
 	svm->vmcb->exceptions = svm->kept_exceptions;
 	svm->vmcb->save.dr6 = svm->kept_dr6;
+	vmcb_dirty(svm->vmcb, CLEAN_DR);
 	set_nmi_exits(vp);
 	/* IRET has loaded flags of its own. */
 	if (!is_done || inject_nmi_is_blocked(vp) || !(svm->rare & RARE_IRET))
@@ -213,7 +218,7 @@ void inject_after(struct virt_vp *vp)
 		asid_end_step(vp);
 	if (svm->rare & RARE_ENTRY) {
 		svm->vmcb->event = 0;
-		svm->vmcb->tlb_control = TLB_KEEP;
+		asid_entered(percpu(), svm->vmcb);
 		if (!(svm->vmcb->exit_event & EVENT_VALID) &&
 		    (uint32_t)svm->vmcb->exit_code != VMEXIT_INVALID) {
 			svm->entered = no_event; /* it has been delivered */
@@ -224,6 +229,7 @@ void inject_after(struct virt_vp *vp)
 		return;
 	if ((uint32_t)svm->vmcb->exit_code == VMEXIT_INVALID) {
 		memcpy(&svm->vmcb->save, &svm->copy, sizeof(svm->copy));
+		svm->vmcb->clean = 0;
 		percpu()->loaded = NULL;
 		return;
 	}
@@ -248,6 +254,7 @@ void inject_note_debug(struct virt_vp *vp, uint64_t bits)
 		virt_set(vp, VIRT_DEBUGCTL, 0);
 	}
 	vmcb->save.dr7 &= ~DR7_GD;
+	vmcb_dirty(vmcb, CLEAN_DR);
 	vp->has_view = false;
 }
 

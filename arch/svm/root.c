@@ -69,6 +69,7 @@ void virt_root_step(struct virt_vp *root, const struct virt_space *space, bool i
 	inject_want(root, RARE_STEP, is_one);
 	root->space = space;
 	vmcb_of(root)->n_cr3 = space->token;
+	vmcb_dirty(vmcb_of(root), CLEAN_NESTED);
 }
 
 /* APM 2 "MSR Intercepts": two bits for each MSR of three ranges. */
@@ -77,6 +78,7 @@ void virt_root_guard_msr(struct virt_vp *root, uint32_t msr, bool reads, bool wr
 	static const uint32_t ranges[] = { 0, MSR_BITMAP_HIGH, MSR_BITMAP_AMD };
 	const unsigned int bits = (reads ? 1u : 0) | (writes ? 2u : 0);
 
+	vmcb_dirty(vmcb_of(root), CLEAN_MAPS);
 	for (unsigned int i = 0; i < 3; i++) {
 		const uint32_t at = (msr - ranges[i]) * 2 + i * 2 * MSR_BITMAP_RANGE;
 

@@ -22,7 +22,8 @@ static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp
 	}
 	if (vp->due & (DUE_SPACE | DUE_FLUSH)) {
 		vmcb_of(vp)->n_cr3 = vp->space->token;
-		asid_take(cpu, vp);
+		vmcb_dirty(vmcb_of(vp), CLEAN_NESTED);
+		asid_renew(cpu, vp);
 	}
 	if (vp->due & DUE_OVERLAY)
 		switch_lay(vp);
@@ -68,6 +69,7 @@ static inline uint64_t enter(struct percpu *cpu, struct virt_vp *vp)
 			svm_enter_whole(&vp->regs, svm->vmcb_page.a, svm_host_page(cpu).a);
 		}
 	}
+	vmcb->clean = svm_caps.clean;
 	if (unlikely(svm->rare))
 		inject_after(vp);
 	read_regs(&vp->regs, &vmcb->save);

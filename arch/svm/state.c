@@ -29,6 +29,20 @@ static const uint16_t fields[VIRT_REG_COUNT] = {
 	[VIRT_SYSENTER_EIP] = AT(sysenter_eip),
 };
 
+/* The clean bit of each register, where a processor remembers it; the others come with VMLOAD. */
+static const uint32_t clean_bits[VIRT_REG_COUNT] = {
+	[VIRT_CR2] = CLEAN_CR2,
+	[VIRT_CR0] = CLEAN_CR | CLEAN_INTERCEPTS,
+	[VIRT_CR3] = CLEAN_CR,
+	[VIRT_CR4] = CLEAN_CR | CLEAN_INTERCEPTS,
+	[VIRT_DR6] = CLEAN_DR,
+	[VIRT_DR7] = CLEAN_DR,
+	[VIRT_EFER] = CLEAN_CR,
+	[VIRT_PAT] = CLEAN_NESTED,
+	[VIRT_TSC_OFFSET] = CLEAN_INTERCEPTS,
+	[VIRT_DEBUGCTL] = CLEAN_BRANCHES,
+};
+
 static const uint8_t segments[SEG_AND_TABLE_COUNT] = {
 	[SEG_ES] = AT(es),     [SEG_CS] = AT(cs),     [SEG_SS] = AT(ss),     [SEG_DS] = AT(ds),
 	[SEG_FS] = AT(fs),     [SEG_GS] = AT(gs),     [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),
@@ -180,6 +194,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	if (unlikely(reg >= VIRT_REG_COUNT))
 		virt_panic("register %u", reg);
 	vp->has_view = false;
+	vmcb_dirty(vmcb, clean_bits[reg]);
 	note(vp, reg, value);
 	if (fields[reg]) {
 		if (is_extra(reg))
@@ -268,6 +283,7 @@ void virt_set_segment(struct virt_vp *vp, enum x86_seg seg, const struct x86_seg
 	struct vmcb *const vmcb = vmcb_of(vp);
 	struct vmcb_segment *const to = segment_of(vmcb, seg);
 
+	vmcb_dirty(vmcb, seg >= SEG_COUNT ? CLEAN_TABLES : CLEAN_SEGMENTS);
 	if (is_extra_segment(seg))
 		extra_save(vp);
 	to->base = value->base;

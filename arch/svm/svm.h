@@ -61,6 +61,12 @@ static inline struct vmcb *vmcb_of(struct virt_vp *vp)
 	return svm_vp(vp)->vmcb;
 }
 
+/* Before or after these groups of fields are written. */
+static inline void vmcb_dirty(struct vmcb *vmcb, uint32_t groups)
+{
+	vmcb->clean &= ~groups;
+}
+
 /* 64-bit code. */
 static inline bool vmcb_is_64_bit(const struct vmcb *vmcb)
 {
@@ -126,6 +132,8 @@ static inline bool asid_is_current(const struct percpu *cpu, struct virt_vp *vp)
 
 void asid_init(struct percpu *cpu);
 void asid_take(struct percpu *cpu, struct virt_vp *vp);
+void asid_renew(struct percpu *cpu, struct virt_vp *vp); /* nothing cached is for it */
+void asid_entered(const struct percpu *cpu, struct vmcb *vmcb);
 void asid_take_for_step(struct percpu *cpu, struct virt_vp *root);
 void asid_end_step(struct virt_vp *root);
 

@@ -115,8 +115,9 @@ _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "APM");
 #define INTERCEPT3_TLBSYNC (1u << 4)
 
 /* tlb_control */
-#define TLB_KEEP      0
-#define TLB_FLUSH_ALL 1
+#define TLB_KEEP       0
+#define TLB_FLUSH_ALL  1
+#define TLB_FLUSH_ASID 3 /* with flush by ASID: those of this ASID */
 
 #define VINTR_TPR      0xffull
 #define VINTR_REQUEST  (1ull << 8)
@@ -127,6 +128,20 @@ _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "APM");
 #define STATE_SHADOW (1ull << 0)
 
 #define NESTED_ENABLE (1ull << 0)
+
+/* clean, APM 2 "VMCB Clean Field": what is as it was when the processor saw it last. */
+#define CLEAN_INTERCEPTS (1u << 0) /* with the TSC's offset and the PAUSE filter */
+#define CLEAN_MAPS	 (1u << 1)
+#define CLEAN_ASID	 (1u << 2)
+#define CLEAN_VINTR	 (1u << 3) /* virtual_interrupt */
+#define CLEAN_NESTED	 (1u << 4) /* with the PAT */
+#define CLEAN_CR	 (1u << 5) /* with EFER; but CR2 */
+#define CLEAN_DR	 (1u << 6)
+#define CLEAN_TABLES	 (1u << 7) /* GDTR, IDTR */
+#define CLEAN_SEGMENTS	 (1u << 8) /* ES, CS, SS, DS, and the CPL */
+#define CLEAN_CR2	 (1u << 9)
+#define CLEAN_BRANCHES	 (1u << 10) /* with DEBUGCTL */
+#define CLEAN_ALL	 0x7ffu
 
 /* Events, those to inject and those that an exit interrupted. */
 #define EVENT_VECTOR	  0xffull

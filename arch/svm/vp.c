@@ -120,6 +120,7 @@ void virt_configure(struct virt_vp *vp, const struct virt_config *config)
 	struct svm_vp *const svm = svm_vp(vp);
 	struct vmcb *const vmcb = svm->vmcb;
 
+	vmcb_dirty(vmcb, CLEAN_INTERCEPTS);
 	svm->exceptions = config->exceptions;
 	svm->has = config->has;
 	vmcb->exceptions = config->exceptions | always;

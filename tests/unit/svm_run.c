@@ -63,6 +63,66 @@ static void a_renewed_vp_sees_its_space_as_it_is(void)
 	}
 }
 
+/*
+ * The flush with which ASIDs begin anew is the next entry's, whoever's that is: the VP for which they did may not be entered, or
+ * be refused.
+ */
+static void who_is_entered_next_makes_the_flush(void)
+{
+	for (unsigned int is_refused = 0; is_refused < 2; is_refused++)
+		for (unsigned int n = 0; n < 16; n++) {
+			struct virt_vp *other;
+
+			machine(AMD_QEMU);
+			other = virt_vp_create(&pages, &child_space, &permissive);
+			REQUIRE(other);
+			go(other);
+			for (unsigned int i = 0; i < n; i++) {
+				virt_flush(child);
+				go(child);
+			}
+			virt_flush(child);
+			if (is_refused) {
+				virt_set(child, VIRT_DR7, 1ull << 32);
+				CHECK_EQ(run(child).reason, VIRT_EXIT_INVALID_STATE);
+				virt_set(child, VIRT_DR7, DR7_INIT);
+			} else {
+				vtx.percpu->pending = PENDING_NMI;
+				CHECK_EQ(run(child).reason, VIRT_EXIT_NOTHING);
+				vtx.percpu->pending = 0;
+			}
+			go(other);
+			virt_flush(other);
+			go(other);
+			go(child);
+		}
+}
+
+/* With a flush by ASID nothing else is forgotten. */
+static void a_flush_by_asid_keeps_the_asid(void)
+{
+	uint64_t n_all;
+
+	machine(AMD_ZEN4);
+	go(child);
+	go(root);
+	n_all = amd.n_flushes_all;
+	for (unsigned int i = 0; i < 10; i++) {
+		const uint32_t asid = vmcb_of(child)->asid;
+
+		virt_set(child, VIRT_CR3, 0x1000ull * (i + 1));
+		go(child);
+		CHECK_EQ(entered[0].asid, asid);
+		CHECK_EQ(amd.n_flushes_asid, i + 1);
+		go(child);
+		CHECK_EQ(amd.n_flushes_asid, i + 1);
+	}
+	CHECK_EQ(amd.n_flushes_all, n_all);
+	virt_flush(child);
+	go(child);
+	CHECK_EQ(amd.n_flushes_asid, 11);
+}
+
 static void many_vps_share_few_asids(void)
 {
 	struct virt_vp *vps[20];
@@ -97,6 +157,13 @@ static void a_page_can_be_another_vps(void)
 	}
 }
 
+/* Of what its other processor has changed this one knows nothing. */
+static void load_a_segment(struct virt_regs *regs)
+{
+	amd.now.save.es.selector += 8;
+	amd.now.save.dr6 ^= 1;
+}
+
 static void a_vp_can_go_from_processor_to_processor(void)
 {
 	struct virt_vp *other;
@@ -113,7 +180,8 @@ static void a_vp_can_go_from_processor_to_processor(void)
 			virt_set(child, VIRT_CR2, i);
 			if (i % 3 == 0)
 				virt_set(child, VIRT_CR3, 0x1000ull * i);
-			go(child);
+			then(VMEXIT_CPUID, 0)->act = load_a_segment;
+			run(child);
 			go(i & 1 ? other : root);
 		}
 	}
@@ -176,6 +244,36 @@ static void a_step_of_a_root_that_steps_itself_is_a_debug_exception(void)
 	CHECK_EQ(entered[0].dr6 & DR6_BS, DR6_BS);
 }
 
+/* Its DR6 is put away for the step, and is what it was afterwards; so with one that it is given. */
+static void debug_registers_are_up_to_date(void)
+{
+	struct virt_space space;
+
+	machine(AMD_ZEN4);
+	virt_set(root, VIRT_DR6, DR6_INIT | 2);
+	go(root);
+	space = root_space;
+	space.token = FIRST_PAGE + 0x40000;
+	virt_root_step(root, &space, true);
+	then(VMEXIT_EXCEPTION + EXC_DB, 0)->act = one_instruction;
+	CHECK_EQ(run(root).reason, VIRT_EXIT_STEP);
+	CHECK_EQ(entered[0].dr6, DR6_INIT);
+	virt_root_step(root, &root_space, false);
+	go(root);
+	CHECK_EQ(entered[0].dr6, DR6_INIT | 2);
+	virt_step(root, false);
+	go(root);
+	CHECK_EQ(entered[0].dr6, DR6_INIT | DR6_BS);
+	/* A child's, where hv/ asks for the exception. */
+	go_to_protected_mode(child);
+	intercept(child, 1u << EXC_DB);
+	go(child);
+	then(VMEXIT_EXCEPTION + EXC_DB, 0)->act = one_instruction;
+	CHECK_EQ(run(child).exception.address, DR6_BS);
+	go(child);
+	CHECK_EQ(entered[0].dr6, DR6_INIT);
+}
+
 /* ---- INIT and SIPI ----------------------------------------------------------------------- */
 
 static unsigned int n_slept;
@@ -225,11 +323,14 @@ int main(void)
 		TEST(a_vp_keeps_its_asid_until_something_is_to_be_forgotten),
 		TEST(registers_of_translations_are_seen_at_once),
 		TEST(a_renewed_vp_sees_its_space_as_it_is),
+		TEST(who_is_entered_next_makes_the_flush),
+		TEST(a_flush_by_asid_keeps_the_asid),
 		TEST(many_vps_share_few_asids),
 		TEST(a_page_can_be_another_vps),
 		TEST(a_vp_can_go_from_processor_to_processor),
 		TEST(a_step_is_one_instruction_in_another_space),
 		TEST(a_step_of_a_root_that_steps_itself_is_a_debug_exception),
+		TEST(debug_registers_are_up_to_date),
 		TEST(init_and_sipi_are_messages),
 	};
 
