@@ -157,6 +157,8 @@ void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 		vmcb->intercepts[0] |= INTERCEPT_VINTR;
 		vmcb->virtual_interrupt |= request;
 	}
+	if (svm_vp(vp)->tpr)
+		apic_set_exits(vp);
 	inject_want(vp, RARE_WINDOW, interrupt);
 	inject_want(vp, RARE_NMI_WINDOW, nmi);
 }

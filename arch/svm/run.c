@@ -52,12 +52,34 @@ static inline void read_regs(struct virt_regs *regs, const struct vmcb_save *sav
 	regs->gpr[X86_RAX] = save->rax;
 }
 
+/* CR8 of a child that has an APIC. */
+static inline void write_tpr(struct svm_vp *svm)
+{
+	const uint64_t word = svm->vmcb->virtual_interrupt;
+	const uint64_t tpr = *svm->tpr >> 4;
+
+	if (likely(tpr == (word & VINTR_TPR)))
+		return;
+	svm->vmcb->virtual_interrupt = (word & ~VINTR_TPR) | tpr;
+	vmcb_dirty(svm->vmcb, CLEAN_VINTR);
+}
+
+static inline void read_tpr(struct svm_vp *svm)
+{
+	const uint64_t tpr = svm->vmcb->virtual_interrupt & 0xf;
+
+	if (unlikely(tpr != *svm->tpr >> 4))
+		*svm->tpr = (uint8_t)(tpr << 4);
+}
+
 /* The VMCB is complete but for the state that VMRUN leaves alone. Returns the exit code. */
 static inline uint64_t enter(struct percpu *cpu, struct virt_vp *vp)
 {
 	struct svm_vp *const svm = svm_vp(vp);
 	struct vmcb *const vmcb = svm->vmcb;
 
+	if (svm->tpr)
+		write_tpr(svm);
 	if (likely(cpu->loaded == vp)) {
 		svm_enter(&vp->regs, svm->vmcb_page.a, (uintptr_t)cpu);
 	} else {
@@ -70,6 +92,8 @@ static inline uint64_t enter(struct percpu *cpu, struct virt_vp *vp)
 		}
 	}
 	vmcb->clean = svm_caps.clean;
+	if (svm->tpr)
+		read_tpr(svm);
 	if (unlikely(svm->rare))
 		inject_after(vp);
 	read_regs(&vp->regs, &vmcb->save);

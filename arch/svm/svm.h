@@ -29,6 +29,7 @@ struct svm_vp {
 	uint8_t n_reflected; /* exceptions, since virt_run() was called */
 	bool blocks_nmi;     /* NMIs are blocked; but see RARE_IRET */
 	bool is_stepping;    /* this entry: TF is ours */
+	bool tpr_holds;	     /* child: an interrupt waits for the TPR */
 	uint16_t given;	     /* bit n: enum x86_seg n was set since the last entry */
 	uint32_t has;	     /* child: VIRT_HAS_… */
 	uint32_t exceptions; /* vectors that hv/ intercepts */
@@ -41,6 +42,7 @@ struct svm_vp {
 	uint64_t gs_base;	   /* while it is percpu.loaded: extra.c */
 	uint64_t hidden_cr0;	   /* child: CD and NW, which it sees and the processor does not */
 	uint64_t hidden_cr4;	   /* child: MCE, if only the processor sees it */
+	uint8_t *tpr;		   /* child: the register in its APIC's page, or NULL: apic.c */
 	uint64_t pending_debug;	   /* VIRT_PENDING_DEBUG */
 	uint64_t debugctl;	   /* child */
 	struct virt_event event;   /* for the next entry */
@@ -118,6 +120,9 @@ void inject_want(struct virt_vp *vp, uint16_t rare, bool is_on);
 
 /* root.c: until the SIPI has come. */
 void root_wait(struct virt_vp *root);
+
+/* apic.c: which accesses to CR8 exit */
+void apic_set_exits(struct virt_vp *child);
 
 /* deadline.c */
 void deadline_init(struct virt_vp *child);

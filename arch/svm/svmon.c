@@ -88,6 +88,7 @@ static void fill_machine(const struct caps *caps)
 	machine->vendor = 0;
 	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
 	machine->has_step = true;
+	machine->apic = VIRT_APIC_TPR;
 	x86_features.has_ibpb |= caps->has_ibpb;
 	x86_features.has_spec_ctrl |= caps->has_spec_ctrl;
 	machine->cr4_possible = caps->cr4_possible;

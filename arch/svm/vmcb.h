@@ -75,6 +75,9 @@ _Static_assert(offsetof(struct vmcb_save, rsp) == 0x1d8, "APM");
 _Static_assert(offsetof(struct vmcb_save, rax) == 0x1f8, "APM");
 _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "APM");
 
+/* cr_reads, cr_writes */
+#define CR8_ACCESS (1u << 8)
+
 /* Bits of intercepts[0] */
 #define INTERCEPT_INTR	   (1u << 0)
 #define INTERCEPT_NMI	   (1u << 1)

@@ -44,7 +44,6 @@ uint8_t *svm_root_msr_map(void)
 #define CHILD3 (INTERCEPT3_INVLPGB | INTERCEPT3_MCOMMIT | INTERCEPT3_TLBSYNC)
 
 #define CR4 (1u << 4)
-#define CR8 (1u << 8)
 
 struct virt_vp *svm_vp_alloc(struct virt_pages *pages, bool is_root, const struct virt_space *space)
 {
@@ -81,8 +80,8 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	if (!vp)
 		return NULL;
 	vmcb = vmcb_of(vp);
-	vmcb->cr_reads |= CR8;
-	vmcb->cr_writes = CR4 | CR8;
+	vmcb->cr_reads |= CR8_ACCESS;
+	vmcb->cr_writes = CR4 | CR8_ACCESS;
 	vmcb->dr_reads = vmcb->dr_writes = 0xffff;
 	vmcb->virtual_interrupt = VINTR_MASKING;
 	virt_vp_reset(vp, false);

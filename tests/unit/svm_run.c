@@ -187,6 +187,56 @@ static void a_vp_can_go_from_processor_to_processor(void)
 	}
 }
 
+/* ---- CR8 --------------------------------------------------------------------------------- */
+
+static void guest_writes_cr8(struct virt_regs *regs)
+{
+	amd.now.virtual_interrupt = (amd.now.virtual_interrupt & ~0xfull) | 0xb;
+}
+
+/* It is the TPR of the register page, both ways, without exits; but for writes while something waits for it. */
+static void cr8_is_the_tpr_of_the_page(void)
+{
+	const struct virt_apic_state waits = { .requested = 0x51, .threshold = 5 }, nothing = { 0 };
+
+	for (unsigned int set = 0; set < AMD_SETS; set++) {
+		const spa_t page = SPA(FIRST_PAGE - PAGE_SIZE);
+		uint8_t *const tpr = (uint8_t *)virt_ptr(page) + 0x80;
+
+		machine(set);
+		go(child);
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_READ + 8, 0, 0));
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 8, 0, 0));
+		virt_apic_set_mode(child, VIRT_APIC_XAPIC, page, SPA(0));
+		*tpr = 0x5c;
+		go(child);
+		CHECK_EQ(entered[0].virtual_interrupt & 0xff, 5);
+		CHECK_EQ(*tpr, 0x5c); /* nobody has written it */
+		CHECK(!amd_intercepts(amd.vmcb, VMEXIT_CR0_READ + 8, 0, 0));
+		CHECK(!amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 8, 0, 0));
+		then(VMEXIT_CPUID, 0)->act = guest_writes_cr8;
+		run(child);
+		CHECK_EQ(*tpr, 0xb0);
+		*tpr = 0x20;
+		virt_apic_sync(child, &waits);
+		go(child);
+		CHECK_EQ(entered[0].virtual_interrupt & 0xff, 2);
+		CHECK(!amd_intercepts(amd.vmcb, VMEXIT_CR0_READ + 8, 0, 0));
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 8, 0, 0));
+		virt_apic_sync(child, &nothing);
+		go(child);
+		CHECK(!amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 8, 0, 0));
+		virt_window(child, true, false);
+		go(child);
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 8, 0, 0));
+		virt_window(child, false, false);
+		virt_apic_set_mode(child, VIRT_APIC_OFF, SPA(0), SPA(0));
+		go(child);
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_READ + 8, 0, 0));
+		CHECK(amd_intercepts(amd.vmcb, VMEXIT_CR0_WRITE + 8, 0, 0));
+	}
+}
+
 /* ---- Steps of the root ------------------------------------------------------------------- */
 
 static void one_instruction(struct virt_regs *regs)
@@ -328,6 +378,7 @@ int main(void)
 		TEST(many_vps_share_few_asids),
 		TEST(a_page_can_be_another_vps),
 		TEST(a_vp_can_go_from_processor_to_processor),
+		TEST(cr8_is_the_tpr_of_the_page),
 		TEST(a_step_is_one_instruction_in_another_space),
 		TEST(a_step_of_a_root_that_steps_itself_is_a_debug_exception),
 		TEST(debug_registers_are_up_to_date),

@@ -4,6 +4,7 @@
  * interrupts from the outside beside those of the APIC. SDM 3A "Handling Interrupts".
  */
 #include "tests/system/apps/conformance/apic.h"
+#include "tests/system/apps/conformance/emulator.h"
 
 #include "x86/rflags.h"
 
@@ -35,11 +36,14 @@ static void apic_tpr_is_cr8(void)
 	(void)apic_do(0, OP(WRITE_CR8, .value = 9));
 	CHECK_EQ(apic_get(0, APIC_TPR), 0x90);
 	CHECK_EQ(apic_get(0, APIC_PPR), 0x90);
-	(void)apic_do(0, OP(WRITE_CR8, .value = 16));
-	CHECK_EQ(apic_fault, OP_GP);
 	CHECK_EQ(board_set(&apic_board, 0, WHvX64RegisterCr8, 3), S_OK);
 	CHECK_EQ(apic_get(0, APIC_TPR), 0x30);
 	CHECK_EQ(apic_board.exit.VpContext.Cr8, 3);
+	if (emulator_has(FAULT_CR8))
+		return;
+	(void)apic_do(0, OP(WRITE_CR8, .value = 16));
+	CHECK_EQ(apic_fault, OP_GP);
+	CHECK_EQ(apic_get(0, APIC_TPR), 0x30);
 }
 
 static void apic_highest_vector_comes_first(void)

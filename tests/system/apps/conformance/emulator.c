@@ -26,6 +26,7 @@ static const struct {
 	[FAULT_XM] = { "tcg", 0, "QEMU: SSE raises no exceptions" },
 	[FAULT_IDT_ERROR] = { "tcg", 0,
 			      "QEMU: the error code of a fault in a delivery is another" },
+	[FAULT_CR8] = { "tcg", 0, "QEMU: MOV to CR8 drops reserved bits" },
 	[FAULT_MSR] = { "tcg", 0, "QEMU: every MSR can be read and written" },
 };
 

@@ -23,6 +23,7 @@ enum emulator_fault {
 	FAULT_LIMITS,
 	FAULT_DF,
 	FAULT_STACK,
+	FAULT_CR8,
 	FAULT_COUNT
 };
 
