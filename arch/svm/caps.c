@@ -26,6 +26,7 @@ static const struct row {
 	{ 7, OPTIONAL, "decode assists" },
 	{ 10, OPTIONAL, "PAUSE filter" },
 	{ 12, OPTIONAL, "PAUSE filter threshold" },
+	{ 20, OPTIONAL, "SPEC_CTRL virtualization" },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -37,6 +38,7 @@ static const struct row {
 #define EDX_DECODE_ASSISTS (1u << 7)
 #define EDX_PAUSE_FILTER   (1u << 10)
 #define EDX_PAUSE_GAP	   (1u << 12)
+#define EDX_SPEC_CTRL	   (1u << 20)
 
 /* The hypervisor has ASID 0, and the root needs two; a child is to have one that lasts a while. */
 #define LEAST_ASIDS 8u
@@ -147,6 +149,7 @@ bool caps_negotiate(const struct caps_raw *raw, struct caps *caps,
 	caps->has_ibpb = raw->sizes_ebx & CPUID88_EBX_IBPB;
 	caps->has_spec_ctrl = raw->sizes_ebx & (CPUID88_EBX_IBRS | CPUID88_EBX_STIBP |
 						CPUID88_EBX_SSBD | CPUID88_EBX_PSFD);
+	caps->has_virtual_spec_ctrl = caps->has_spec_ctrl && (features & EDX_SPEC_CTRL);
 	if ((raw->encryption.eax & CPUID81F_EAX_SME) && (raw->syscfg & SYSCFG_SMEE))
 		caps->key_bits = CPUID81F_KEY_BITS(raw->encryption.ebx);
 	caps->cr4_possible = cr4_possible(raw);

@@ -33,6 +33,7 @@ struct caps {
 	uint32_t clean; /* CLEAN_…: after an exit */
 	bool has_invpcid, has_1g, has_fsgsbase;
 	bool has_spec_ctrl, has_ibpb; /* the MSRs */
+	bool has_virtual_spec_ctrl;   /* VMRUN switches it */
 	uint8_t key_bits; /* of physical addresses, the highest: they choose no memory */
 	uint64_t cr4_possible, efer_possible; /* of EFER those that Intel's processors lack */
 };

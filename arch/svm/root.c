@@ -47,6 +47,10 @@ static void load_state(struct virt_vp *vp, const struct whit_cpu_state *state)
 	virt_set(vp, VIRT_DR7, state->dr7);
 	virt_set(vp, VIRT_EFER, x86_rdmsr(MSR_EFER));
 	virt_set(vp, VIRT_PAT, x86_rdmsr(MSR_PAT));
+	if (svm_caps.has_virtual_spec_ctrl) {
+		vmcb_of(vp)->save.spec_ctrl = x86_rdmsr(MSR_SPEC_CTRL);
+		x86_wrmsr(MSR_SPEC_CTRL, 0); /* the host's would stay with all guests */
+	}
 }
 
 struct virt_vp *virt_root_create(struct virt_pages *pages, const struct whit_cpu_state *state,

@@ -25,8 +25,11 @@ static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp
 		vmcb_dirty(vmcb_of(vp), CLEAN_NESTED);
 		asid_renew(cpu, vp);
 	}
-	if (vp->due & DUE_OVERLAY)
+	if (vp->due & DUE_OVERLAY) {
 		switch_lay(vp);
+		/* The virtual one: a child's writes exit, and a reset ends here, too. */
+		vmcb_of(vp)->save.spec_ctrl = vp->spec_ctrl;
+	}
 	vp->due &= DUE_TIMER;
 	return held_deliver(vp);
 }

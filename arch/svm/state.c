@@ -84,7 +84,11 @@ static void set_shadow(struct virt_vp *vp, uint64_t value)
 		inject_block_nmi(vp, value & VIRT_SHADOW_NMI);
 }
 
-/* Without virtual branch records the processor steps by instructions, whatever BTF says. */
+/*
+ * Without virtual branch records the processor steps by instructions, whatever BTF says; and a root
+ * that uses DEBUGCTL itself has it in its children, too. Only QEMU is such a processor, where
+ * DEBUGCTL does nothing.
+ */
 static uint64_t get_debugctl(struct virt_vp *vp)
 {
 	return svm_caps.has_branch_records ? vmcb_of(vp)->save.debugctl & DEBUGCTL_BTF
@@ -97,7 +101,6 @@ static void set_debugctl(struct virt_vp *vp, uint64_t value)
 	if (!svm_caps.has_branch_records)
 		return;
 	vmcb_of(vp)->save.debugctl = value;
-	vmcb_of(vp)->branch_records = value ? 1 : 0;
 }
 
 /*
@@ -220,6 +223,10 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 		inject_want(vp, RARE_DEBUG, value);
 		return;
 	case VIRT_DEBUGCTL: set_debugctl(vp, value); return;
+	case VIRT_SPEC_CTRL:
+		vp->due |= DUE_OVERLAY; /* run.c: into the VMCB */
+		switch_set(vp, reg, value);
+		return;
 	case VIRT_PDPTE0 ... VIRT_PDPTE3: return;
 	default: switch_set(vp, reg, value); return;
 	}

@@ -91,6 +91,8 @@ static void fill_machine(const struct caps *caps)
 	machine->apic = VIRT_APIC_TPR;
 	x86_features.has_ibpb |= caps->has_ibpb;
 	x86_features.has_spec_ctrl |= caps->has_spec_ctrl;
+	if (caps->has_virtual_spec_ctrl)
+		x86_features.has_spec_ctrl = false; /* to be switched by hand */
 	machine->cr4_possible = caps->cr4_possible;
 	machine->efer_possible |= caps->efer_possible;
 	machine->memory_bits = memory_bits(machine->physical_bits, caps->key_bits);

@@ -31,6 +31,8 @@ struct vmcb_save {
 	uint8_t reserved5[0x20];
 	uint64_t pat, debugctl;
 	uint64_t branch_from, branch_to, exception_from, exception_to;
+	uint8_t reserved6[0x48];
+	uint64_t spec_ctrl; /* with virtual SPEC_CTRL; what the host has is in force beside it */
 };
 
 struct vmcb {
@@ -59,7 +61,7 @@ struct vmcb {
 	uint8_t n_bytes, bytes[15];
 	uint8_t reserved3[0x320];
 	struct vmcb_save save;
-	uint8_t reserved4[0x968];
+	uint8_t reserved4[0x918];
 };
 
 _Static_assert(sizeof(struct vmcb) == 4096, "APM: a page");
@@ -74,6 +76,7 @@ _Static_assert(offsetof(struct vmcb_save, cr4) == 0x148, "APM");
 _Static_assert(offsetof(struct vmcb_save, rsp) == 0x1d8, "APM");
 _Static_assert(offsetof(struct vmcb_save, rax) == 0x1f8, "APM");
 _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "APM");
+_Static_assert(offsetof(struct vmcb_save, spec_ctrl) == 0x2e0, "APM");
 
 /* cr_reads, cr_writes */
 #define CR8_ACCESS (1u << 8)
@@ -131,6 +134,9 @@ _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "APM");
 #define STATE_SHADOW (1ull << 0)
 
 #define NESTED_ENABLE (1ull << 0)
+
+/* branch_records: DEBUGCTL and the MSRs of branch records are the guest's own */
+#define BRANCH_RECORDS_ENABLE (1ull << 0)
 
 /* clean, APM 2 "VMCB Clean Field": what is as it was when the processor saw it last. */
 #define CLEAN_INTERCEPTS (1u << 0) /* with the TSC's offset and the PAUSE filter */

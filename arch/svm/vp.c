@@ -84,6 +84,7 @@ struct virt_vp *virt_vp_create(struct virt_pages *pages, const struct virt_space
 	vmcb->cr_writes = CR4 | CR8_ACCESS;
 	vmcb->dr_reads = vmcb->dr_writes = 0xffff;
 	vmcb->virtual_interrupt = VINTR_MASKING;
+	vmcb->branch_records = svm_caps.has_branch_records ? BRANCH_RECORDS_ENABLE : 0;
 	virt_vp_reset(vp, false);
 	virt_configure(vp, config);
 	deadline_init(vp);

@@ -10,7 +10,8 @@
 
 /* Those for which virt_machine has no word; written with it. */
 struct x86_features {
-	bool has_rdtscp, has_spec_ctrl, has_ibpb;
+	bool has_rdtscp, has_ibpb;
+	bool has_spec_ctrl;	/* and it is switched by hand */
 	bool has_silent_xsetbv; /* the backend's: a child's XSETBV does not exit */
 	uint32_t signature;	/* leaf 1 EAX, what RDX holds after INIT */
 };

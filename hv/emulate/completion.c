@@ -124,8 +124,9 @@ static bool complete_cr0(struct vp *vp, struct virt_exit *exit, const struct emu
 }
 
 /* SMSW to a register: as much of CR0 as the operand has room for. */
-static bool complete_smsw(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
-			  const struct emu_insn *insn)
+static __attribute__((noinline, cold)) bool complete_smsw(struct vp *vp, struct virt_exit *exit,
+							  enum emu_mode mode,
+							  const struct emu_insn *insn)
 {
 	const bool is_long_by_default = mode == EMU_PROT32 || mode == EMU_LONG64;
 	const uint64_t cr0 = virt_get(vp->virt, VIRT_CR0);

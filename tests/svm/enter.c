@@ -322,6 +322,8 @@ static void swap_registers(struct vmcb_save *host)
 		debugctl->value = save->debugctl;
 	if (vtx_msr(MSR_SPEC_CTRL))
 		amd.effective_spec_ctrl = vtx_msr(MSR_SPEC_CTRL)->value & speculation;
+	if (amd_features() >> 20 & 1)
+		amd.effective_spec_ctrl |= save->spec_ctrl & speculation;
 }
 
 static void swap_back(const struct vmcb_save *host)

@@ -28,46 +28,46 @@ static const struct machine {
 } machines[] = {
 	{ "family 0Fh, Santa Rosa", "0040F12_K8_SantaRosa_CPUID_S2",
 	  0x80000018, 0x00002001, 0x178bfbff, 0, 0, 0x0000001f, 0xebd3fbff, 0x40, 0,
-	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", 0, "nested paging" },
+	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", 0, "nested paging" },
 	{ "family 10h, Barcelona", "0100F2A_K10_Barcelona_CPUID",
 	  0x8000001a, 0x00802009, 0x178bfbff, 0, 0, 0x000007ff, 0xefd3fbff, 0x40, 0x7,
-	  "NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", 0, NULL },
+	  "NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "family 10h, Deneb", "0100F42_K10_Deneb_CPUID",
 	  0x8000001b, 0x00802009, 0x178bfbff, 0, 0, 0x000037ff, 0xefd3fbff, 0x40, 0xf,
-	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", 0, NULL },
+	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "family 10h, Thuban", "0100FA0_K10_Thuban_CPUID",
 	  0x8000001b, 0x00802009, 0x178bfbff, 0, 0, 0x000037ff, 0xefd3fbff, 0x40, 0x40f,
-	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter threshold", 0, NULL },
+	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "family 11h, Griffin", "0200F30_K11_Griffin_CPUID",
 	  0x8000001a, 0x00002001, 0x178bfbff, 0, 0, 0x0000131f, 0xebd3fbff, 0x40, 0xe,
-	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", 0, "nested paging" },
+	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", 0, "nested paging" },
 	{ "family 12h, Llano", "0300F10_K12_Llano_CPUID",
 	  0x8000001b, 0x00802009, 0x178bfbff, 0, 0, 0x000037ff, 0xefd3fbff, 0x40, 0x40f,
-	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter threshold", 0, NULL },
+	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "family 14h, Bobcat", "0500F10_K14_Bobcat_CPUID",
 	  0x8000001b, 0x00802209, 0x178bfbff, 0, 0, 0x000035ff, 0x2fd3fbff, 0x8, 0x60f,
-	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter threshold", 0, NULL },
+	  "VMCB clean bits, flush by ASID, decode assists, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "family 15h, Zambezi", "0600F12_K15_Zambezi8C_CPUID",
 	  0x8000001e, 0x1e98220b, 0x178bfbff, 0, 0, 0x01c9bfff, 0x2fd3fbff, 0x10000, 0x14ff,
-	  "nothing", CR4_OSXSAVE, NULL },
+	  "SPEC_CTRL virtualization", CR4_OSXSAVE, NULL },
 	{ "family 15h, Vishera", "0600F20_K15_Vishera_CPUID",
 	  0x8000001e, 0x3e98320b, 0x178bfbff, 0x8, 0, 0x01ebbfff, 0x2fd3fbff, 0x10000, 0x1cff,
-	  "nothing", CR4_OSXSAVE, NULL },
+	  "SPEC_CTRL virtualization", CR4_OSXSAVE, NULL },
 	{ "family 15h, Carrizo", "0660F01_K15_Carrizo_CPUID",
 	  0x8000001e, 0x7ed8320b, 0x178bfbff, 0x1a9, 0, 0x2febbfff, 0x2fd3fbff, 0x8000, 0x1bcff,
-	  "nothing", CR4_SMEP | CR4_FSGSBASE | CR4_OSXSAVE, NULL },
+	  "SPEC_CTRL virtualization", CR4_SMEP | CR4_FSGSBASE | CR4_OSXSAVE, NULL },
 	{ "family 16h, Kabini", "0700F01_K16_Kabini_CPUID",
 	  0x8000001e, 0x3ed8220b, 0x178bfbff, 0x8, 0, 0x154037ff, 0x2fd3fbff, 0x8, 0x1cdf,
-	  "VMCB clean bits", CR4_OSXSAVE, NULL },
+	  "VMCB clean bits, SPEC_CTRL virtualization", CR4_OSXSAVE, NULL },
 	{ "family 16h, Kabini, AMD-V off", "0700F01_K16_Kabini3_CPUID",
 	  0x8000001e, 0xbed82203, 0x178bfbff, 0x8, 0, 0x004023f3, 0x2fd3fbff, 0, 0,
-	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", CR4_OSXSAVE, "no AMD-V" },
+	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", CR4_OSXSAVE, "no AMD-V" },
 	{ "family 16h, Beema", "0730F01_K16_Beema_CPUID",
 	  0x8000001e, 0x7ed8220b, 0x178bfbff, 0x8, 0, 0x1d4037ff, 0x2fd3fbff, 0x8, 0x1cdf,
-	  "VMCB clean bits", CR4_OSXSAVE, NULL },
+	  "VMCB clean bits, SPEC_CTRL virtualization", CR4_OSXSAVE, NULL },
 	{ "family 17h, Zen 1", "0800F11_K17_Zen2_CPUID",
 	  0x8000001f, 0x7ed8320b, 0x178bfbff, 0x209c01a9, 0, 0x35c233ff, 0x2fd3fbff, 0x8000, 0x1bcff,
-	  "nothing", CR4_SMEP | CR4_SMAP | CR4_FSGSBASE | CR4_OSXSAVE, NULL },
+	  "SPEC_CTRL virtualization", CR4_SMEP | CR4_SMAP | CR4_FSGSBASE | CR4_OSXSAVE, NULL },
 	{ "family 17h, Zen 2, Rome", "0830F10_K17_Rome_CPUID",
 	  0x80000020, 0x7ef8320b, 0x178bfbff, 0x219c91a9, 0x400004, 0x75c237ff, 0x2fd3fbff, 0x8000, 0x13bcff,
 	  "nothing", CR4_UMIP | CR4_SMEP | CR4_SMAP | CR4_FSGSBASE | CR4_OSXSAVE, NULL },
@@ -97,16 +97,16 @@ static const struct machine {
 	  "nothing", CR4_UMIP | CR4_LA57 | CR4_PKE | CR4_SMEP | CR4_SMAP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE, NULL },
 	{ "QEMU, max", "as TCG of 7.2 to 10.0 shows it",
 	  0x80000021, 0x00000000, 0x00000000, 0, 0, 0x00000004, 0x00000000, 0x10, 0x10010001,
-	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", 0, NULL },
+	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "QEMU, EPYC-Milan", "the same",
 	  0x80000021, 0x00000000, 0x00000000, 0, 0, 0x00000004, 0x00000000, 0x10, 0x10000001,
-	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold", 0, NULL },
+	  "LBR virtualization, SVM lock, NRIP save, VMCB clean bits, flush by ASID, decode assists, PAUSE filter, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "Bochs 2.7, ryzen", "as it shows it",
 	  0x8000001f, 0x00000000, 0x00000000, 0, 0, 0x00000004, 0x00000000, 0x8000, 0x44f,
-	  "VMCB clean bits, decode assists, PAUSE filter threshold", 0, NULL },
+	  "VMCB clean bits, decode assists, PAUSE filter threshold, SPEC_CTRL virtualization", 0, NULL },
 	{ "Bochs after 3.0, ryzen", "cpu/cpudb/amd/ryzen.cc",
 	  0x8000001f, 0x00000000, 0x00000000, 0, 0, 0x00000004, 0x00000000, 0x8000, 0x144f,
-	  "VMCB clean bits, decode assists", 0, NULL },
+	  "VMCB clean bits, decode assists, SPEC_CTRL virtualization", 0, NULL },
 };
 /* clang-format on */
 
@@ -167,6 +167,7 @@ static void machines_are_accepted_with_what_they_have(void)
 		CHECK_EQ(caps.has_next_rip, features >> 3 & 1);
 		CHECK_EQ(caps.has_decode_assists, features >> 7 & 1);
 		CHECK_EQ(caps.has_branch_records, features >> 1 & 1);
+		CHECK(!caps.has_virtual_spec_ctrl); /* without SPEC_CTRL there is none */
 		CHECK_EQ(caps.has_flush_by_asid, features >> 6 & 1);
 		CHECK_EQ(caps.clean, features >> 5 & 1 ? 0x7ff : 0);
 		CHECK_EQ(caps.has_pause_filter, (features >> 10 & 1) && (features >> 12 & 1));
@@ -219,6 +220,8 @@ static void msrs_and_keys_are_those_that_cpuid_shows(void)
 			CHECK(caps_negotiate(&raw, &caps, missing));
 			CHECK_EQ(caps.has_ibpb, others[i].has_ibpb);
 			CHECK_EQ(caps.has_spec_ctrl, others[i].has_spec_ctrl);
+			CHECK_EQ(caps.has_virtual_spec_ctrl,
+				 caps.has_spec_ctrl && (raw.svm.edx >> 20 & 1));
 			CHECK_EQ(caps.key_bits, is_on ? others[i].key_bits : 0);
 			CHECK_EQ(caps.efer_possible, others[i].efer);
 			if (check_has_failed())

@@ -116,6 +116,40 @@ static void registers_that_stay_in_the_processor_are_the_vps(void)
 	}
 }
 
+static void debugctl_is_the_roots(struct virt_regs *regs)
+{
+	vtx_msr(MSR_DEBUGCTL)->value = DEBUGCTL_BTF;
+}
+
+/* SPEC_CTRL and DEBUGCTL are each VP's own, and the host has neither. */
+static void speculation_and_debugctl_are_each_vps_own(void)
+{
+	machine(AMD_ZEN4);
+	vmcb_of(root)->save.spec_ctrl = SPEC_CTRL_STIBP; /* by its WRMSR, which does not exit */
+	virt_set(child, VIRT_SPEC_CTRL, SPEC_CTRL_SSBD);
+	then(VMEXIT_CPUID, 0)->act = debugctl_is_the_roots;
+	run(root);
+	CHECK_EQ(amd.effective_spec_ctrl, SPEC_CTRL_STIBP);
+	run_to(child, VMEXIT_CPUID, 0);
+	CHECK_EQ(amd.effective_spec_ctrl, SPEC_CTRL_SSBD);
+	CHECK_EQ(entered[0].debugctl, 0);
+	CHECK_EQ(vtx_msr(MSR_SPEC_CTRL)->value, 0);
+	CHECK_EQ(vtx_msr(MSR_DEBUGCTL)->value, DEBUGCTL_BTF);
+	virt_set(child, VIRT_DEBUGCTL, DEBUGCTL_BTF);
+	vtx_msr(MSR_DEBUGCTL)->value = 0;
+	run_to(child, VMEXIT_CPUID, 0);
+	CHECK_EQ(entered[0].debugctl, DEBUGCTL_BTF);
+	CHECK_EQ(vtx_msr(MSR_DEBUGCTL)->value, 0);
+	run_to(root, VMEXIT_CPUID, 0);
+	CHECK_EQ(entered[0].debugctl, 0);
+	CHECK_EQ(amd.effective_spec_ctrl, SPEC_CTRL_STIBP);
+	CHECK_EQ(virt_get(child, VIRT_SPEC_CTRL), SPEC_CTRL_SSBD);
+	virt_vp_reset(child, false);
+	CHECK_EQ(virt_get(child, VIRT_SPEC_CTRL), 0);
+	run_to(child, VMEXIT_CPUID, 0);
+	CHECK_EQ(amd.effective_spec_ctrl, 0);
+}
+
 static void a_segment_is_what_was_written_to_it(void)
 {
 	machine(AMD_ZEN4);
@@ -314,6 +348,7 @@ int main(void)
 		TEST(a_register_is_what_was_written_to_it),
 		TEST(the_processor_has_the_registers_of_whoever_runs),
 		TEST(registers_that_stay_in_the_processor_are_the_vps),
+		TEST(speculation_and_debugctl_are_each_vps_own),
 		TEST(a_segment_is_what_was_written_to_it),
 		TEST(the_cpl_follows_the_mode),
 		TEST(a_state_that_vmrun_refuses_is_an_exit_and_stays),
