@@ -48,7 +48,7 @@ static void read_caps(struct caps_raw *raw)
 		raw->feature_eax = x86_cpuid(CPUID_FEATURES, 0).eax;
 	raw->vm_cr = x86_rdmsr(MSR_VM_CR);
 	if (raw->encryption.eax & CPUID81F_EAX_SME)
-		raw->syscfg = x86_rdmsr(MSR_SYSCFG);
+		raw->syscfg = x86_rdmsr(MSR_SYSCFG) & SYSCFG_SMEE; /* all others may differ */
 }
 
 /* Instructions that an intercept takes away from a child, or none need. XSAVES is no danger. */

@@ -127,11 +127,12 @@ static struct caps_raw raw_of(const struct machine *machine)
 
 static struct caps_raw named(const char *name)
 {
-	for (size_t i = 0; i < ROWS(machines); i++)
-		if (!strcmp(machines[i].name, name))
-			return raw_of(&machines[i]);
-	REQUIRE(!"a machine of this name");
-	return raw_of(&machines[0]);
+	size_t i = 0;
+
+	while (i < ROWS(machines) && strcmp(machines[i].name, name))
+		i++;
+	REQUIRE(i < ROWS(machines));
+	return raw_of(&machines[i]);
 }
 
 static void check_refused(const struct caps_raw *raw, const char *text)
