@@ -358,6 +358,38 @@ static void an_icebp_is_a_debug_exception_with_its_length(void)
 	CHECK_EQ(entered[1].rip, CHILD_RIP + 1);
 }
 
+/* ---- What hv/ chooses -------------------------------------------------------------------- */
+
+/* Loops of PAUSE exit where the partition asks for it and the processor can count them; one PAUSE never does by itself. */
+static void what_is_asked_for_exits_and_no_more(void)
+{
+	for (unsigned int set = 0; set < AMD_SETS; set++) {
+		machine(set);
+		for (unsigned int i = 0; i < 16; i++) {
+			const bool spins = i & 1, tsc = i & 2, rdtscp = i & 4, invpcid = i & 8;
+			const bool can_count = (amd_features() & 0x1400) == 0x1400;
+
+			virt_configure(child, &(const struct virt_config) {
+						      .has = (rdtscp ? VIRT_HAS_RDTSCP : 0) |
+							     (invpcid ? VIRT_HAS_INVPCID : 0),
+						      .tsc_exits = tsc,
+						      .spin_exits = spins,
+					      });
+			run_to(child, VMEXIT_CPUID, 0);
+			CHECK_EQ(amd_intercepts(amd.vmcb, VMEXIT_PAUSE, 0, 0), spins && can_count);
+			CHECK(!can_count || amd.vmcb->pause_count > 100);
+			CHECK_EQ(amd_intercepts(amd.vmcb, VMEXIT_RDTSC, 0, 0), tsc);
+			CHECK_EQ(amd_intercepts(amd.vmcb, VMEXIT_RDTSCP, 0, 0), tsc || !rdtscp);
+			CHECK_EQ(amd_intercepts(amd.vmcb, VMEXIT_INVPCID, 0, 0), !invpcid);
+			if (spins && can_count)
+				CHECK_EQ(run_to(child, VMEXIT_PAUSE, 0).reason, VIRT_EXIT_PAUSE);
+			if (tsc || !rdtscp)
+				CHECK_EQ(run_to(child, VMEXIT_RDTSCP, 0).reason,
+					 rdtscp ? VIRT_EXIT_RDTSC : VIRT_EXIT_HIDDEN_INSN);
+		}
+	}
+}
+
 /* ---- The machine's events ---------------------------------------------------------------- */
 
 static void interrupts_and_inits_are_the_roots(void)
@@ -458,6 +490,7 @@ int main(void)
 		TEST(a_debug_exception_of_a_child_is_in_its_own_dr6),
 		TEST(a_machine_check_is_the_roots),
 		TEST(an_icebp_is_a_debug_exception_with_its_length),
+		TEST(what_is_asked_for_exits_and_no_more),
 		TEST(interrupts_and_inits_are_the_roots),
 		TEST(an_nmi_is_taken_and_is_a_kick_or_the_roots),
 		TEST(a_shutdown_is_a_triple_fault),
