@@ -10,6 +10,7 @@ static const struct {
 	const char *machine;
 	unsigned int mended;
 	const char *name;
+	const char *also; /* another machine with it */
 } faults[FAULT_COUNT] = {
 	[FAULT_INT1] = { "tcg", 0, "QEMU: INT1 is #UD" },
 	[FAULT_INT3] = { "tcg", 0, "QEMU: INT3 and INTO do not exit" },
@@ -27,13 +28,21 @@ static const struct {
 	[FAULT_IDT_ERROR] = { "tcg", 0,
 			      "QEMU: the error code of a fault in a delivery is another" },
 	[FAULT_CR8] = { "tcg", 0, "QEMU: MOV to CR8 drops reserved bits" },
-	[FAULT_MSR] = { "tcg", 0, "QEMU: every MSR can be read and written" },
+	[FAULT_MSR] = { "tcg", 0, "QEMU, Bochs: every MSR can be read and written", "bochs-svm" },
+	[FAULT_DR6] = { "bochs-svm", 0, "Bochs: a #DB that exits does not name the breakpoint" },
+	[FAULT_VIRTUAL_INTERRUPT] = { "bochs-svm", 0,
+				      "Bochs: a virtual interrupt waits for a change of IF" },
+	[FAULT_INT_N] = { "bochs-svm", 0, "Bochs: an exit in the delivery of INT n is without it" },
+	[FAULT_V86] = { "bochs-svm", 301, "Bochs: an exit of virtual-8086 mode ends it" },
+	[FAULT_IF] = { "bochs-svm", 0, "Bochs: no interrupt exits while the guest's IF is 0" },
 };
 
 bool emulator_has(enum emulator_fault fault)
 {
-	const unsigned int version = options_number(faults[fault].machine, 0);
+	unsigned int version = options_number(faults[fault].machine, 0);
 
+	if (!version && faults[fault].also)
+		version = options_number(faults[fault].also, 0);
 	if (!version || (faults[fault].mended && version >= faults[fault].mended))
 		return false;
 	check_skip(faults[fault].name);

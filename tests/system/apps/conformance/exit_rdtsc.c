@@ -3,6 +3,7 @@
 #include "tests/system/apps/conformance/check.h"
 
 #include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/vendor.h"
 #include "x86/cr.h"
 #include "x86/exc.h"
 #include "x86/rflags.h"
@@ -10,6 +11,7 @@
 DECLARE_GUEST(any_rdtsc);
 DECLARE_GUEST(any_rdtscp);
 DECLARE_GUEST(any_vmcall);
+DECLARE_GUEST(any_vmmcall);
 
 static struct child child;
 
@@ -119,6 +121,11 @@ static void rdtsc_exit_can_be_turned_on_and_off(void)
 
 /* ---- Hypercall --------------------------------------------------------------------------- */
 
+static struct guest_code hypercall_insn(void)
+{
+	return vendor_is_amd() ? GUEST(any_vmmcall) : GUEST(any_vmcall);
+}
+
 static void set_hypercall_registers(void)
 {
 	static const UINT32 gpr[] = { WHvX64RegisterRax, WHvX64RegisterRbx, WHvX64RegisterRcx,
@@ -140,7 +147,7 @@ static void hypercall_exit_has_every_register(void)
 {
 	const WHV_HYPERCALL_CONTEXT *const h = &child.exit.Hypercall;
 
-	create(CHILD_LONG, GUEST(any_vmcall));
+	create(CHILD_LONG, hypercall_insn());
 	set_hypercall_registers();
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonHypercall);
 	CHECK_EQ(h->Rax, 0x1000000000000000);
@@ -167,12 +174,12 @@ static void hypercall_exit_has_every_register(void)
 /* TLFS "Hypercall Interface": #UD outside ring 0, and in real mode. */
 static void hypercall_elsewhere_is_an_undefined_instruction(void)
 {
-	create(CHILD_LONG, GUEST(any_vmcall));
+	create(CHILD_LONG, hypercall_insn());
 	CHECK_EQ(child_enter_ring3(&child, CHILD_LONG), S_OK);
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_UD);
 	child_destroy(&child);
-	create(CHILD_REAL, GUEST(any_vmcall));
+	create(CHILD_REAL, hypercall_insn());
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	CHECK_EQ(child_frame(&child, CHILD_REAL).vector, EXC_UD);
 	child_destroy(&child);
@@ -180,7 +187,7 @@ static void hypercall_elsewhere_is_an_undefined_instruction(void)
 
 static void hypercall_without_the_exit_is_an_undefined_instruction(void)
 {
-	CHECK_EQ(child_create(&child, CHILD_LONG, GUEST(any_vmcall), 0, 0), S_OK);
+	CHECK_EQ(child_create(&child, CHILD_LONG, hypercall_insn(), 0, 0), S_OK);
 	child_gates(&child, CHILD_LONG);
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonX64Halt);
 	CHECK_EQ(child_frame(&child, CHILD_LONG).vector, EXC_UD);

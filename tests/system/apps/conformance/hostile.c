@@ -479,6 +479,8 @@ static void hostile_guest_traps_while_it_traps(void)
 /* RFLAGS.IF is the guest's own affair: the root's interrupts and its cancel get through. */
 static void hostile_guest_loops_with_interrupts_off(void)
 {
+	if (emulator_has(FAULT_IF))
+		return;
 	create(GUEST(loop_forever));
 	CHECK(timer_start(1, false, cancel_it));
 	CHECK_EQ(child_run(&child), WHvRunVpExitReasonCanceled);

@@ -353,6 +353,8 @@ static void redeliver_what_the_guest_did_itself(void)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && !check_has_failed(); i++) {
 		if (own[i].event.type == TYPE_PRIVILEGED_SOFT && emulator_has(FAULT_INT1))
 			continue;
+		if (own[i].event.type == TYPE_SOFT_INTERRUPT && emulator_has(FAULT_INT_N))
+			continue;
 		create(CHILD_PROT32, own[i].code);
 		CHECK_EQ(child_set(&child, WHvX64RegisterRax, 0x1000), S_OK);
 		interrupt_delivery(&own[i].event, CHILD_PROT32, CHILD_STACK - 0x1000, true);

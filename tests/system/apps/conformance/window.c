@@ -309,7 +309,7 @@ static void shadow_ends_with_an_instruction_that_was_answered_inside(void)
 /* Set by the client it holds for one instruction. */
 static void shadow_set_by_the_client_covers_one_instruction(void)
 {
-	if (emulator_has(FAULT_SHADOW))
+	if (emulator_has(FAULT_SHADOW) || emulator_has(FAULT_VIRTUAL_INTERRUPT))
 		return;
 	create(GUEST(nop_sti_nop), RFLAGS_IF);
 	CHECK_EQ(child_set(&child, WHvRegisterInterruptState, SHADOW), S_OK);
