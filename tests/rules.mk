@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The tests. Host programs by folder; then the machine tests, which boot disk images.
 
-include tests/system/rules.mk tests/bench/emu.mk
+include tests/system/rules.mk tests/bench/emu.mk tests/bench/kvm.mk
 
 # What the scripts need that boot machines: tests/system/spread.
 MACHINE_IMAGES = $(B)/whit.efi $(B)/vmm.efi $(B)/conformance.efi $(SYSTEM_APP_FILES) \
@@ -52,9 +52,10 @@ format: ## let clang-format have its way, and fill comments that are too long
 
 .PHONY: bench
 bench: deps ## costs in Bochs ticks and callgrind instructions, `bench NAME NUMBER UNIT`
-	@$(MAKE) --quiet -j2 all linux-guest $(B)/bench.efi $(B)/smp.efi $(B)/linux_bare.efi $(B)/bench/emu
+	@$(MAKE) --quiet -j2 all linux-guest $(B)/bench.efi $(B)/smp.efi $(B)/linux_bare.efi $(B)/bench/emu $(B)/linux/kvm/initrd
 	@B=$(B) tests/bench/emu-run
 	@B=$(B) tests/bench/run
+	@B=$(B) tests/bench/kvm-run
 	@B=$(B) tests/bench/linux
 
 .PHONY: bench-emu
