@@ -429,23 +429,29 @@ static bool decode_npf(struct virt_vp *vp, uint32_t code, struct virt_exit *exit
 }
 
 /*
- * A refused entry has delivered nothing. One of the root whose state has not changed is none: QEMU
- * (7.2) says so of a MOV to CR4 that sets a reserved bit, which is #GP.
+ * A refused entry has delivered nothing. One whose state has not changed is none: QEMU (7.2) says
+ * so of a MOV to CR3 or CR4 that sets a reserved bit, which is #GP. But there a guest can also make
+ * a state that its VMRUN refuses, as by a code segment of 64 and of 32 bits at once, and then it is
+ * lost.
  */
 static bool decode_invalid(struct virt_vp *vp, struct virt_exit *exit)
 {
 	static const struct virt_event gp = { .type = VIRT_EVENT_EXCEPTION,
 					      .vector = EXC_GP,
 					      .has_error_code = true };
+	const bool is_unproven = svm_vp(vp)->rare & RARE_UNPROVEN;
 
-	if (vp->is_root && !(svm_vp(vp)->rare & RARE_UNPROVEN)) {
-		vp->regs.rflags |= RFLAGS_RF;
-		virt_inject(vp, &gp);
-		return false;
+	if (!is_unproven && !vp->is_root && inject_is_lost(vp)) {
+		exit->reason = VIRT_EXIT_TRIPLE_FAULT;
+		return true;
 	}
-	virt_inject(vp, &svm_vp(vp)->entered);
-	exit->reason = VIRT_EXIT_INVALID_STATE;
-	return true;
+	if (is_unproven || svm_vp(vp)->entered.type != VIRT_EVENT_NONE) {
+		virt_inject(vp, &svm_vp(vp)->entered);
+		exit->reason = VIRT_EXIT_INVALID_STATE;
+		return true;
+	}
+	vp->regs.rflags |= RFLAGS_RF;
+	return reflect(vp, exit, &gp);
 }
 
 static decode_fn *const decoders[VMEXIT_CODES] = {

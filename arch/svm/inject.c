@@ -12,6 +12,7 @@
  */
 #include "arch/svm/svm.h"
 #include "arch/x86/backend.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/kick.h"
 #include "arch/x86/string.h"
 #include "x86/compiler.h"
@@ -145,18 +146,29 @@ bool backend_give_mc(struct virt_vp *root)
 	return true;
 }
 
+/* The word that the processor writes back: of a child, and as its intercepts have it. */
+static void set_request(struct virt_vp *vp)
+{
+	struct vmcb *const vmcb = vmcb_of(vp);
+	uint64_t word = vmcb->virtual_interrupt & VINTR_TPR;
+
+	if (!vp->is_root)
+		word |= VINTR_MASKING;
+	if (vmcb->intercepts[0] & INTERCEPT_VINTR)
+		word |= VINTR_REQUEST | VINTR_NO_TPR | VINTR_PRIORITY;
+	vmcb->virtual_interrupt = word;
+	vmcb_dirty(vmcb, CLEAN_VINTR);
+}
+
 void virt_window(struct virt_vp *vp, bool interrupt, bool nmi)
 {
-	const uint64_t request = VINTR_REQUEST | VINTR_NO_TPR | VINTR_PRIORITY;
 	struct vmcb *const vmcb = vmcb_of(vp);
 
-	vmcb_dirty(vmcb, CLEAN_INTERCEPTS | CLEAN_VINTR);
 	vmcb->intercepts[0] &= ~INTERCEPT_VINTR;
-	vmcb->virtual_interrupt &= ~request;
-	if (interrupt) {
+	if (interrupt)
 		vmcb->intercepts[0] |= INTERCEPT_VINTR;
-		vmcb->virtual_interrupt |= request;
-	}
+	vmcb_dirty(vmcb, CLEAN_INTERCEPTS);
+	set_request(vp);
 	if (svm_vp(vp)->tpr)
 		apic_set_exits(vp);
 	inject_want(vp, RARE_WINDOW, interrupt);
@@ -211,7 +223,10 @@ static void write_step(struct percpu *cpu, struct virt_vp *vp)
 		asid_take_for_step(cpu, vp);
 }
 
-/* A processor that refuses an entry may have loaded the host's state there (QEMU does). */
+/*
+ * A processor that refuses an entry may have written the host's state to the VMCB, and no virtual
+ * interrupts (QEMU does).
+ */
 void inject_after(struct virt_vp *vp)
 {
 	struct svm_vp *const svm = svm_vp(vp);
@@ -233,10 +248,22 @@ void inject_after(struct virt_vp *vp)
 		memcpy(&svm->vmcb->save, &svm->copy, sizeof(svm->copy));
 		svm->vmcb->clean = 0;
 		percpu()->loaded = NULL;
+		set_request(vp);
 		return;
 	}
 	inject_want(vp, RARE_UNPROVEN, false);
 	svm->given = 0;
+}
+
+bool inject_is_lost(struct virt_vp *vp)
+{
+	if (vmcb_of(vp)->save.cr3 != x86_read_cr3())
+		return false;
+	percpu()->loaded = NULL;
+	svm_clear_state(vmcb_of(vp));
+	virt_vp_reset(vp, false);
+	set_request(vp);
+	return true;
 }
 
 /* ---- Debug exceptions -------------------------------------------------------------------- */

@@ -97,6 +97,9 @@ void extra_let_nmi_in(void);
 struct virt_vp *svm_vp_alloc(struct virt_pages *pages, bool is_root,
 			     const struct virt_space *space);
 
+/* vp.c: before a reset, which does not write all that VMRUN loads. */
+void svm_clear_state(struct vmcb *vmcb);
+
 /* vp.c: the maps of a new VP. That of the root's MSRs is shared by all roots. */
 void svm_fill_maps(void);
 uint8_t *svm_root_msr_map(void);
@@ -116,6 +119,11 @@ bool inject_nmi_is_blocked(const struct virt_vp *vp);
 void inject_note_debug(struct virt_vp *vp, uint64_t bits); /* a #DB is delivered to a child */
 void inject_at_iret(struct virt_vp *vp);
 void inject_end_step(struct virt_vp *vp, bool is_done);
+/*
+ * An entry was refused for a state that is the guest's own: true, and the VP is reset, if it is
+ * gone.
+ */
+bool inject_is_lost(struct virt_vp *child);
 void inject_want(struct virt_vp *vp, uint16_t rare, bool is_on);
 
 /* root.c: until the SIPI has come. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VPs: their pages, their VMCBs, and what of it hv/ can configure. A child is denied by default:
- * every port, every MSR and every instruction exits that can, but for those that its CR3 needs, and
- * reads of CR0 and CR4, as far as these are its own (state.c).
+ * every port, every MSR and every instruction exits that can, but for accesses to CR3 and to TS and
+ * MP of CR0, and reads of CR0 and CR4, as far as these are its own (state.c).
  */
 #include "arch/svm/svm.h"
 #include "arch/x86/string.h"
@@ -45,6 +45,14 @@ uint8_t *svm_root_msr_map(void)
 
 #define CR4 (1u << 4)
 
+void svm_clear_state(struct vmcb *vmcb)
+{
+	memset(&vmcb->save, 0, sizeof(vmcb->save));
+	vmcb->save.pat = PAT_RESET;
+	vmcb->save.efer = EFER_SVME;
+	vmcb->save.dr6 = DR6_INIT;
+}
+
 struct virt_vp *svm_vp_alloc(struct virt_pages *pages, bool is_root, const struct virt_space *space)
 {
 	struct virt_vp *vp;
@@ -65,9 +73,7 @@ struct virt_vp *svm_vp_alloc(struct virt_pages *pages, bool is_root, const struc
 	vmcb->msr_map = start_spa(is_root ? root_msrs : all_exit).a;
 	vmcb->nested = NESTED_ENABLE;
 	vmcb->n_cr3 = space->token;
-	vmcb->save.pat = PAT_RESET;
-	vmcb->save.efer = EFER_SVME;
-	vmcb->save.dr6 = DR6_INIT;
+	svm_clear_state(vmcb);
 	return vp;
 }
 

@@ -294,12 +294,17 @@ void amd_interrupted(uint64_t event)
 
 /* ---- VMRUN ------------------------------------------------------------------------------- */
 
+/* The host's state, of which CR3 tells, and no virtual interrupts. */
 static void lose_state(void)
 {
 	uint8_t *const save = (uint8_t *)&amd.vmcb->save;
 
-	for (size_t i = 0; amd.loses_state && i < sizeof(amd.vmcb->save); i++)
+	if (!amd.loses_state)
+		return;
+	for (size_t i = 0; i < sizeof(amd.vmcb->save); i++)
 		save[i] = (uint8_t)vtx_random();
+	amd.vmcb->save.cr3 = x86_read_cr3();
+	amd.vmcb->virtual_interrupt = 0;
 }
 
 /* The registers that VMRUN switches, of those that tests/vtx has. */

@@ -99,6 +99,10 @@ static void mov_to_and_from_cr8_has_its_register(void)
 			CHECK_EQ(exit.cr.number, 8);
 			CHECK_EQ(exit.is_partial, !tells);
 			CHECK_EQ(exit.cr.gpr, tells ? gpr : VIRT_GPR_UNKNOWN);
+			exit = run_to(child, VMEXIT_CR0_SELECTIVE, INFO_MOV_CR | gpr);
+			CHECK_EQ(exit.reason, VIRT_EXIT_CR_WRITE);
+			CHECK_EQ(exit.cr.number, 0);
+			CHECK_EQ(exit.cr.gpr, tells ? gpr : VIRT_GPR_UNKNOWN);
 			if (tells)
 				CHECK_EQ(exit.cr.value, (uint32_t)child->regs.gpr[gpr]);
 			exit = run_to(child, VMEXIT_CR0_READ + 8, INFO_MOV_CR | gpr);

@@ -247,7 +247,55 @@ static void a_state_that_vmrun_refuses_is_an_exit_and_stays(void)
 			virt_set(child, VIRT_PAT, PAT_RESET);
 			run_to(child, VMEXIT_CPUID, 0);
 			CHECK_EQ(entered[0].event, EVENT(VMCB_EVENT_INTERRUPT, 0x40u));
+			CHECK(entered[0].virtual_interrupt & VINTR_MASKING);
 		}
+}
+
+static void load_bad_cs(struct virt_regs *regs)
+{
+	amd.now.save.cs.attributes = VMCB_ATTRIBUTES(0xe09b);
+}
+
+/*
+ * A guest that gets into such a state by itself, as in QEMU it can, is shut down, and nothing of the host's is left in its registers;
+ * interrupts still reach it, or whoever has the processor, when it is started again.
+ */
+static void a_state_that_the_guest_has_lost_itself_by_is_a_shutdown(void)
+{
+	struct virt_exit exit;
+
+	machine(AMD_QEMU);
+	amd.loses_state = true;
+	go_to_long_mode(child);
+	then(VMEXIT_CPUID, 0)->act = load_bad_cs;
+	CHECK_EQ(run(child).reason, VIRT_EXIT_CPUID);
+	virt_run(child, &exit);
+	CHECK_EQ(exit.reason, VIRT_EXIT_TRIPLE_FAULT);
+	CHECK(vtx.refusal && !strcmp(vtx.refusal, "CS.L and CS.D"));
+	CHECK_EQ(virt_get(child, VIRT_CR3), 0);
+	CHECK_EQ(child->regs.rip, 0xfff0);
+	CHECK_EQ(child->regs.gpr[X86_RSP], 0);
+	CHECK_EQ(run_to(child, VMEXIT_CPUID, 0).reason, VIRT_EXIT_CPUID);
+	CHECK(entered[0].virtual_interrupt & VINTR_MASKING);
+}
+
+/* MOV to CR3 with a reserved bit is such a refusal there, too, and #GP. */
+static void a_refusal_of_a_child_out_of_nothing_is_gp(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_NOTHING };
+
+	machine(AMD_QEMU);
+	vtx.cr3 = 0x5000;
+	go_to_long_mode(child);
+	run_to(child, VMEXIT_CPUID, 0);
+	for (unsigned int i = 0; i < 4; i++)
+		CHECK(!svm_decode_exit(child, VMEXIT_INVALID, &exit));
+	/* Again and again: the root has its turn. */
+	CHECK(svm_decode_exit(child, VMEXIT_INVALID, &exit));
+	CHECK_EQ(exit.reason, VIRT_EXIT_INTERRUPT);
+	CHECK_EQ(exit.interrupted.vector, EXC_GP);
+	run_to(child, VMEXIT_CPUID, 0);
+	CHECK_EQ(entered[0].event, EVENT(VMCB_EVENT_EXCEPTION, (uint64_t)EXC_GP) | EVENT_HAS_ERROR);
 }
 
 static void cs_of_two_sizes_is_refused(void)
@@ -353,6 +401,8 @@ int main(void)
 		TEST(the_cpl_follows_the_mode),
 		TEST(a_state_that_vmrun_refuses_is_an_exit_and_stays),
 		TEST(cs_of_two_sizes_is_refused),
+		TEST(a_state_that_the_guest_has_lost_itself_by_is_a_shutdown),
+		TEST(a_refusal_of_a_child_out_of_nothing_is_gp),
 		TEST(a_refusal_of_the_root_out_of_nothing_is_gp),
 		TEST(caching_and_mce_of_a_child_are_not_the_processors),
 		TEST(a_reset_is_a_reset),
