@@ -28,13 +28,14 @@ static const struct {
 	[FAULT_IDT_ERROR] = { "tcg", 0,
 			      "QEMU: the error code of a fault in a delivery is another" },
 	[FAULT_CR8] = { "tcg", 0, "QEMU: MOV to CR8 drops reserved bits" },
-	[FAULT_MSR] = { "tcg", 0, "QEMU, Bochs: every MSR can be read and written", "bochs-svm" },
 	[FAULT_DR6] = { "bochs-svm", 0, "Bochs: a #DB that exits does not name the breakpoint" },
 	[FAULT_VIRTUAL_INTERRUPT] = { "bochs-svm", 0,
 				      "Bochs: a virtual interrupt waits for a change of IF" },
 	[FAULT_INT_N] = { "bochs-svm", 0, "Bochs: an exit in the delivery of INT n is without it" },
 	[FAULT_V86] = { "bochs-svm", 301, "Bochs: an exit of virtual-8086 mode ends it" },
 	[FAULT_IF] = { "bochs-svm", 0, "Bochs: no interrupt exits while the guest's IF is 0" },
+	[FAULT_MSR] = { "tcg", 0, "QEMU, Bochs: every MSR can be read and written", "bochs-svm" },
+	[FAULT_CLOCK] = { "tcg", 0, "QEMU: the time stamp counter is the clock of the host" },
 };
 
 bool emulator_has(enum emulator_fault fault)
