@@ -143,6 +143,24 @@ static void set_cr4(struct virt_vp *vp, uint64_t value)
 	set_reads(svm->vmcb, 4, svm->hidden_cr4);
 }
 
+/*
+ * A child's LME without LMA, which does nothing, is kept out of the VMCB: it takes a write to CR0,
+ * which exits, to make it LMA. An exit with it and without CR4.PAE leaves QEMU (7.2) with the
+ * guest's CR0 in the host: its do_vmexit() loads CR0 before CR4.
+ */
+static uint64_t get_efer(struct virt_vp *vp)
+{
+	return (vmcb_of(vp)->save.efer & ~EFER_SVME) | svm_vp(vp)->idle_lme;
+}
+
+static void set_efer(struct virt_vp *vp, uint64_t value)
+{
+	uint64_t *const idle = &svm_vp(vp)->idle_lme;
+
+	*idle = vp->is_root || (value & EFER_LMA) ? 0 : value & EFER_LME;
+	vmcb_of(vp)->save.efer = (value & ~*idle) | EFER_SVME;
+}
+
 uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 {
 	struct vmcb *const vmcb = vmcb_of(vp);
@@ -157,7 +175,7 @@ uint64_t virt_get(struct virt_vp *vp, enum virt_reg reg)
 	switch (reg) {
 	case VIRT_CR0: return get_cr0(vp);
 	case VIRT_CR4: return get_cr4(vp);
-	case VIRT_EFER: return vmcb->save.efer & ~EFER_SVME;
+	case VIRT_EFER: return get_efer(vp);
 	case VIRT_DR6: return vp->is_root ? vmcb->save.dr6 : vp->dr6;
 	case VIRT_TSC_OFFSET: return vmcb->tsc_offset;
 	case VIRT_SHADOW: return get_shadow(vp);
@@ -210,7 +228,7 @@ void virt_set(struct virt_vp *vp, enum virt_reg reg, uint64_t value)
 	switch (reg) {
 	case VIRT_CR0: set_cr0(vp, value); return;
 	case VIRT_CR4: set_cr4(vp, value); return;
-	case VIRT_EFER: vmcb->save.efer = value | EFER_SVME; return;
+	case VIRT_EFER: set_efer(vp, value); return;
 	case VIRT_DR6:
 		vp->dr6 = value;
 		if (vp->is_root)
@@ -318,7 +336,7 @@ static __attribute__((noinline)) void read_view(struct virt_vp *vp)
 	paging->cr0 = get_cr0(vp);
 	paging->cr3 = save->cr3;
 	paging->cr4 = get_cr4(vp);
-	paging->efer = save->efer & ~EFER_SVME;
+	paging->efer = get_efer(vp);
 	paging->cpl = cpl_of(vp);
 }
 

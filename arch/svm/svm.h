@@ -45,6 +45,7 @@ struct svm_vp {
 	uint8_t *tpr;		   /* child: the register in its APIC's page, or NULL: apic.c */
 	uint64_t pending_debug;	   /* VIRT_PENDING_DEBUG */
 	uint64_t debugctl;	   /* child */
+	uint64_t idle_lme;	   /* child: EFER.LME, while it does nothing */
 	struct virt_event event;   /* for the next entry */
 	struct virt_event entered; /* that of the last one */
 	struct vmcb_save copy;	   /* with RARE_UNPROVEN */
