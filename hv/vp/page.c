@@ -34,6 +34,26 @@ static __attribute__((noinline)) void absorb_segments(struct vp *vp, uint32_t di
 	}
 }
 
+/* The registers that few exits change. */
+#define REST (WHIT_PAGE_RFLAGS | WHIT_PAGE_SEGMENTS | 1u << X86_RSP)
+
+static __attribute__((noinline)) void absorb_rest(struct vp *vp, uint32_t dirty)
+{
+	struct virt_regs *regs = virt_regs(vp->virt);
+
+	if (dirty & WHIT_PAGE_RFLAGS) {
+		const uint64_t rflags = read_once(&vp->page->rflags) | RFLAGS_ONE;
+
+		entry_note_rflags(vp, rflags);
+		regs->rflags = rflags;
+	}
+	regs->changed = true;
+	if (!(dirty & WHIT_PAGE_SEGMENTS))
+		return;
+	absorb_segments(vp, dirty);
+	entry_doubt(vp, DOUBT_STATE);
+}
+
 void vp_page_absorb(struct vp *vp)
 {
 	struct whit_vp_page *page = vp->page;
@@ -51,19 +71,10 @@ void vp_page_absorb(struct vp *vp)
 
 		entry_note_rip(vp, rip);
 		regs->rip = rip;
-	}
-	if (dirty & WHIT_PAGE_RFLAGS) {
-		const uint64_t rflags = read_once(&page->rflags) | RFLAGS_ONE;
-
-		entry_note_rflags(vp, rflags);
-		regs->rflags = rflags;
-	}
-	if (dirty & (WHIT_PAGE_RIP | WHIT_PAGE_RFLAGS | 1u << X86_RSP))
 		regs->changed = true;
-	if (dirty & WHIT_PAGE_SEGMENTS) {
-		absorb_segments(vp, dirty);
-		entry_doubt(vp, DOUBT_STATE);
 	}
+	if (dirty & REST)
+		absorb_rest(vp, dirty);
 }
 
 void vp_page_publish(struct vp *vp)
