@@ -5,37 +5,43 @@
 #include "tests/system/apps/conformance/check.h"
 #include "tests/system/apps/conformance/options.h"
 
-/* The word of machine.txt, and the version (702 is 7.2) from which on it is mended; 0: it is not. */
+/* The word of machine.txt, and the versions (702 is 7.2) from which on it is there, and is mended; 0: always, never. */
 static const struct {
 	const char *machine;
-	unsigned int mended;
+	unsigned int since, mended;
 	const char *name;
 	const char *also; /* another machine with it */
 } faults[FAULT_COUNT] = {
-	[FAULT_INT1] = { "tcg", 0, "QEMU: INT1 is #UD" },
-	[FAULT_INT3] = { "tcg", 0, "QEMU: INT3 and INTO do not exit" },
-	[FAULT_SHADOW] = { "tcg", 0, "QEMU: VMRUN does not load the interrupt shadow" },
-	[FAULT_STI] = { "tcg", 0, "QEMU: STI casts a shadow where interrupts were on" },
-	[FAULT_STI_STEP] = { "tcg", 0, "QEMU: no single step behind STI" },
-	[FAULT_BREAKPOINTS] = { "tcg", 0, "QEMU: VMRUN does not arm the breakpoints of DR7" },
-	[FAULT_TASK] = { "tcg", 0, "QEMU: task switches do not exit" },
-	[FAULT_STACK] = { "tcg", 0,
+	[FAULT_INT1] = { "tcg", 0, 1000, "QEMU: INT1 is #UD" },
+	[FAULT_INT3] = { "tcg", 0, 0, "QEMU: INT3 and INTO do not exit" },
+	[FAULT_SHADOW] = { "tcg", 0, 1000, "QEMU: VMRUN does not load the interrupt shadow" },
+	[FAULT_STI] = { "tcg", 0, 0, "QEMU: STI casts a shadow where interrupts were on" },
+	[FAULT_STI_STEP] = { "tcg", 0, 1000, "QEMU: no single step behind STI" },
+	[FAULT_BREAKPOINTS] = { "tcg", 0, 1000, "QEMU: VMRUN does not arm the breakpoints of DR7" },
+	[FAULT_TASK] = { "tcg", 0, 0, "QEMU: task switches do not exit" },
+	[FAULT_STACK] = { "tcg", 0, 0,
 			  "QEMU: an address that is not canonical is #GP on the stack, too" },
-	[FAULT_LIMITS] = { "tcg", 0, "QEMU: data segments have no limits" },
-	[FAULT_DF] = { "tcg", 0, "QEMU: double faults do not exit" },
-	[FAULT_AC] = { "tcg", 0, "QEMU: alignment is not checked" },
-	[FAULT_XM] = { "tcg", 0, "QEMU: SSE raises no exceptions" },
-	[FAULT_IDT_ERROR] = { "tcg", 0,
+	[FAULT_LIMITS] = { "tcg", 0, 0, "QEMU: data segments have no limits" },
+	[FAULT_DF] = { "tcg", 0, 0, "QEMU: double faults do not exit" },
+	[FAULT_AC] = { "tcg", 0, 0, "QEMU: alignment is not checked" },
+	[FAULT_XM] = { "tcg", 0, 0, "QEMU: SSE raises no exceptions" },
+	[FAULT_IDT_ERROR] = { "tcg", 0, 0,
 			      "QEMU: the error code of a fault in a delivery is another" },
-	[FAULT_CR8] = { "tcg", 0, "QEMU: MOV to CR8 drops reserved bits" },
-	[FAULT_DR6] = { "bochs-svm", 0, "Bochs: a #DB that exits does not name the breakpoint" },
-	[FAULT_VIRTUAL_INTERRUPT] = { "bochs-svm", 0,
+	[FAULT_CR8] = { "tcg", 0, 0, "QEMU: MOV to CR8 drops reserved bits" },
+	[FAULT_RF] = { "tcg", 800, 0, "QEMU: an interrupt whose vector is a fault's pushes RF" },
+	[FAULT_CRASH] = { "tcg", 1000, 0, "QEMU: it crashes of random guests" },
+	[FAULT_XSETBV] = { "tcg", 1000, 0, "QEMU: XSETBV exits where it is #UD" },
+	[FAULT_CLOCK] = { "tcg", 0, 0, "QEMU: the time stamp counter is the clock of the host" },
+	[FAULT_MSR] = { "tcg", 0, 0, "QEMU, Bochs: every MSR can be read and written",
+			"bochs-svm" },
+	[FAULT_DR6] = { "bochs-svm", 0, 0, "Bochs: a #DB that exits does not name the breakpoint" },
+	[FAULT_VIRTUAL_INTERRUPT] = { "bochs-svm", 0, 0,
 				      "Bochs: a virtual interrupt waits for a change of IF" },
-	[FAULT_INT_N] = { "bochs-svm", 0, "Bochs: an exit in the delivery of INT n is without it" },
-	[FAULT_V86] = { "bochs-svm", 301, "Bochs: an exit of virtual-8086 mode ends it" },
-	[FAULT_IF] = { "bochs-svm", 0, "Bochs: no interrupt exits while the guest's IF is 0" },
-	[FAULT_MSR] = { "tcg", 0, "QEMU, Bochs: every MSR can be read and written", "bochs-svm" },
-	[FAULT_CLOCK] = { "tcg", 0, "QEMU: the time stamp counter is the clock of the host" },
+	[FAULT_INT_N] = { "bochs-svm", 0, 0,
+			  "Bochs: an exit in the delivery of INT n is without it" },
+	[FAULT_V86] = { "bochs-svm", 0, 301, "Bochs: an exit of virtual-8086 mode ends it" },
+	[FAULT_IF] = { "bochs-svm", 0, 0,
+		       "Bochs: no interrupt exits while the guest's IF is 0" },
 };
 
 bool emulator_has(enum emulator_fault fault)
@@ -44,7 +50,8 @@ bool emulator_has(enum emulator_fault fault)
 
 	if (!version && faults[fault].also)
 		version = options_number(faults[fault].also, 0);
-	if (!version || (faults[fault].mended && version >= faults[fault].mended))
+	if (!version || version < faults[fault].since ||
+	    (faults[fault].mended && version >= faults[fault].mended))
 		return false;
 	check_skip(faults[fault].name);
 	return true;

@@ -370,7 +370,7 @@ static void hostile_guests_at_random_harm_nobody(void)
 	struct whit_stats before, after;
 	uint64_t log_before;
 
-	if (emulator_has(FAULT_IF))
+	if (emulator_has(FAULT_IF) || emulator_has(FAULT_CRASH))
 		return;
 	CHECK_EQ(WhitGetStats(&before), S_OK);
 	begin_neighbour();

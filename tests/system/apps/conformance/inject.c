@@ -97,6 +97,8 @@ static void expect_pushed(const struct injection *e, enum child_mode mode, uint6
 	CHECK_EQ(frame.has_error, has_error);
 	CHECK_EQ(frame.error, has_error ? e->error : 0);
 	CHECK_EQ(frame.rip, CHILD_CODE + e->length);
+	if ((frame.rflags & RFLAGS_RF) && emulator_has(FAULT_RF))
+		spare |= RFLAGS_RF;
 	CHECK_EQ(frame.rflags & ~spare, RFLAGS_ONE | RFLAGS_IF);
 	CHECK_EQ(child.exit.VpContext.Rflags & (RFLAGS_IF | RFLAGS_TF), 0);
 	CHECK_EQ(child.exit.VpContext.ExecutionState.InterruptionPending, 0);

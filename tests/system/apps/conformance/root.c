@@ -160,6 +160,8 @@ static void root_xcr0_must_be_legal(void)
 	struct x86_cpuid r;
 
 	insn_cpuid(1, 0, &r);
+	if (!(r.ecx & CPUID1_ECX_OSXSAVE) && emulator_has(FAULT_XSETBV))
+		return;
 	/* Without OSXSAVE the instruction does not exist, with it 0 is no value. */
 	CHECK_EQ(probe_call(probe_xsetbv_bad), r.ecx & CPUID1_ECX_OSXSAVE ? PROBE_GP : PROBE_UD);
 }
