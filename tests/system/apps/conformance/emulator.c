@@ -40,8 +40,7 @@ static const struct {
 	[FAULT_INT_N] = { "bochs-svm", 0, 0,
 			  "Bochs: an exit in the delivery of INT n is without it" },
 	[FAULT_V86] = { "bochs-svm", 0, 301, "Bochs: an exit of virtual-8086 mode ends it" },
-	[FAULT_IF] = { "bochs-svm", 0, 0,
-		       "Bochs: no interrupt exits while the guest's IF is 0" },
+	[FAULT_IF] = { "bochs-svm", 0, 0, "Bochs: no interrupt exits while the guest's IF is 0" },
 };
 
 bool emulator_has(enum emulator_fault fault)
