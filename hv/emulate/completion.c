@@ -206,6 +206,19 @@ static bool complete_event(struct virt_event *event, const struct emu_insn *insn
 	return true;
 }
 
+/* QEMU (7.2 to 10.0) says RDTSC of both, and does not look whether RDTSCP is hidden. */
+static bool complete_rdtsc(struct vp *vp, struct virt_exit *exit, const struct emu_insn *insn)
+{
+	if (!has_form(insn, exit->reason) || insn->has_modrm < exit->rdtsc.is_rdtscp)
+		return false;
+	if (insn->has_modrm == exit->rdtsc.is_rdtscp)
+		return true;
+	exit->rdtsc.is_rdtscp = true;
+	if (!(vp->partition->model.has & HAS_TSC_AUX))
+		exit->reason = VIRT_EXIT_HIDDEN_INSN;
+	return true;
+}
+
 /* The exit's own instruction: is it this one? Its operands are written if so. */
 static bool complete(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
 		     const struct emu_insn *insn)
@@ -216,8 +229,7 @@ static bool complete(struct vp *vp, struct virt_exit *exit, enum emu_mode mode,
 	case VIRT_EXIT_CR_WRITE: return complete_cr(vp, exit, mode, insn);
 	case VIRT_EXIT_DR: return complete_dr(exit, insn);
 	case VIRT_EXIT_INVLPG: return has_form(insn, exit->reason) && insn->is_memory;
-	case VIRT_EXIT_RDTSC:
-		return has_form(insn, exit->reason) && insn->has_modrm == exit->rdtsc.is_rdtscp;
+	case VIRT_EXIT_RDTSC: return complete_rdtsc(vp, exit, insn);
 	case VIRT_EXIT_EXCEPTION:
 		return is_software_event(insn,
 					 exit->exception.vector == EXC_DB

@@ -240,6 +240,7 @@ static bool are_alike(const struct form *a, const struct form *b)
 	case VIRT_EXIT_HYPERCALL:
 	case VIRT_EXIT_CPUID:
 	case VIRT_EXIT_INVD: return true;
+	case VIRT_EXIT_RDTSC: return b->exit.rdtsc.is_rdtscp >= a->exit.rdtsc.is_rdtscp;
 	default: return a == b;
 	}
 }
@@ -267,6 +268,30 @@ static void another_instruction_completes_nothing(void)
 			n++;
 		}
 	REQUIRE(n > 500);
+}
+
+/* QEMU says RDTSC of RDTSCP, too, and hides none. */
+static void rdtscp_is_told_by_its_bytes(void)
+{
+	static const uint8_t rdtscp[] = { 0x0f, 0x01, 0xf9 };
+	const struct virt_exit rdtsc = { .reason = VIRT_EXIT_RDTSC, .is_partial = true };
+
+	start();
+	enter(EMU_LONG64);
+	code(rdtscp, sizeof(rdtscp));
+	for (unsigned int has = 0; has < 2; has++) {
+		struct virt_exit exit = rdtsc;
+
+		vp->partition->model.has &= ~(uint32_t)HAS_TSC_AUX;
+		if (has)
+			vp->partition->model.has |= HAS_TSC_AUX;
+		REQUIRE(completion_of(vp, &exit));
+		REQUIRE_EQ(exit.reason, has ? VIRT_EXIT_RDTSC : VIRT_EXIT_HIDDEN_INSN);
+		if (has) {
+			REQUIRE(exit.rdtsc.is_rdtscp);
+			REQUIRE_EQ(exit.insn_length, sizeof(rdtscp));
+		}
+	}
 }
 
 static void bytes_that_are_no_instruction_are_invalid(void)
@@ -516,6 +541,7 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(each_instruction_completes_its_exit),
 		TEST(another_instruction_completes_nothing),
+		TEST(rdtscp_is_told_by_its_bytes),
 		TEST(bytes_that_are_no_instruction_are_invalid),
 		TEST(bytes_that_cannot_be_fetched_complete_nothing),
 		TEST(what_has_become_another_is_tried_again),

@@ -4,6 +4,7 @@
  * with itself; and features that a property takes away are gone.
  */
 #include "tests/system/apps/conformance/check.h"
+#include "tests/system/apps/conformance/emulator.h"
 
 #include <stddef.h>
 
@@ -145,7 +146,7 @@ static void cpuid_xsave_sizes_follow_xcr0(void)
 		CHECK_EQ(word(0xd, 0, 2), area_of(all));
 		CHECK_EQ(child_get(&child, WHvX64RegisterXCr0), all);
 		/* Nothing beyond it, and nothing that makes no sense. */
-		for (unsigned int bit = 0; bit < 64; bit++)
+		for (unsigned int bit = 0; bit < 64 && !emulator_has(FAULT_XSETBV_EXIT); bit++)
 			if (!(all >> bit & 1))
 				CHECK_EQ(fault(INQUIRY_XSETBV, 0, all | 1ull << bit), GP);
 		CHECK_EQ(fault(INQUIRY_XSETBV, 0, 0), GP);
@@ -302,6 +303,17 @@ static uint32_t try(const struct feature *feature)
 	return fault(feature->kind, feature->number, feature->value);
 }
 
+/* Does the emulator miss that the instruction is to exit? */
+static bool is_missed(const struct feature *feature)
+{
+	switch (feature->kind) {
+	case INQUIRY_RDTSCP: return emulator_has(FAULT_RDTSCP);
+	case INQUIRY_XSETBV:
+	case INQUIRY_VMOVAPS: return emulator_has(FAULT_XSETBV_EXIT);
+	default: return false;
+	}
+}
+
 static void cpuid_features_taken_away_are_gone(void)
 {
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]) && !check_has_failed(); i++) {
@@ -315,7 +327,7 @@ static void cpuid_features_taken_away_are_gone(void)
 		removed_xsave = feature->xsave.AsUINT64;
 		CHECK_EQ(inquiry_create(&child, without), S_OK);
 		CHECK(!has(feature));
-		if (feature->kind != INQUIRY_END)
+		if (feature->kind != INQUIRY_END && !is_missed(feature))
 			CHECK_EQ(try(feature), feature->fault);
 		if (check_has_failed())
 			terminal_print("# %s, %s before\n", feature->name,

@@ -9,55 +9,79 @@
 
 #include "root/vmm/terminal.h"
 #include "tests/system/apps/conformance/inquiry.h"
+#include "tests/system/apps/conformance/vendor.h"
 #include "x86/exc.h"
 #include "x86/msr.h"
 
 #define GP	     INQUIRY_FAULT(EXC_GP)
-#define NONCANONICAL 0x0000900000000000ull
+#define NONCANONICAL 0x0200900000000000ull /* with 48 bits, and with 57 */
 #define HIGH	     0x100000000ull
 
 static struct child child;
 
-enum { ALWAYS, LEAF_7_EBX, LEAF_7_EDX, LEAF_D1_EAX, LEAF_81_EDX, NEVER };
+/* Who has it: every processor, one vendor's, one with a feature, none. */
+enum {
+	ALWAYS,
+	NEVER,
+	INTEL,
+	AMD,
+	SPECULATION,
+	BARRIER,
+	LEAF_7_EBX,
+	LEAF_7_EDX,
+	LEAF_88_EBX,
+	LEAF_D1_EAX,
+	LEAF_81_EDX
+};
 
 /* A write, and what comes of it. `kept`: what is read afterwards, with the bits of `mask`. */
 struct row {
 	uint32_t msr;
-	uint8_t word; /* of CPUID, that `bit` is in */
-	uint8_t bit;
+	uint8_t has;   /* one of these */
+	uint32_t bits; /* of the word of CPUID: any of them */
 	bool is_refused, has_no_read;
 	uint64_t value, kept, mask;
 };
 
-#define KEEPS(msr, value)                                         \
-	{                                                         \
-		msr, ALWAYS, 0, false, false, value, value, ~0ull \
+#define KEEPS_ON(has, msr, value)                              \
+	{                                                      \
+		msr, has, 0, false, false, value, value, ~0ull \
 	}
-#define REFUSES(msr, value)                              \
-	{                                                \
-		msr, ALWAYS, 0, true, false, value, 0, 0 \
+#define REFUSES_ON(has, msr, value)                   \
+	{                                             \
+		msr, has, 0, true, false, value, 0, 0 \
 	}
-#define IGNORES(msr, value)                               \
-	{                                                 \
-		msr, ALWAYS, 0, false, false, value, 0, 0 \
+#define IGNORES_ON(has, msr, value)                    \
+	{                                              \
+		msr, has, 0, false, false, value, 0, 0 \
 	}
-#define WRITES(msr, value)                               \
-	{                                                \
-		msr, ALWAYS, 0, false, true, value, 0, 0 \
+#define WRITES_ON(has, msr, value)                    \
+	{                                             \
+		msr, has, 0, false, true, value, 0, 0 \
 	}
+#define KEEPS(msr, value)   KEEPS_ON(ALWAYS, msr, value)
+#define REFUSES(msr, value) REFUSES_ON(ALWAYS, msr, value)
+#define IGNORES(msr, value) IGNORES_ON(ALWAYS, msr, value)
+
+/* The features that SPEC_CTRL and PRED_CMD come with: of leaf 7, EDX, and of AMD's leaf 80000008h, EBX. */
+#define EDX_IBRS_IBPB (1u << 26)
+#define EDX_STIBP     (1u << 27)
+#define EDX_SSBD      (1u << 31)
+#define EBX_IBPB      (1u << 12)
+#define EBX_SPEC_CTRL (1u << 14 | 1u << 15 | 1u << 24 | 1u << 28)
 
 /* clang-format off */
 static const struct row rows[] = {
-	REFUSES(MSR_PLATFORM_ID, 0), REFUSES(MSR_FEATURE_CONTROL, 5), REFUSES(MSR_MTRRCAP, 0), REFUSES(MSR_MCG_CAP, 0),
+	REFUSES_ON(INTEL, MSR_PLATFORM_ID, 0), REFUSES(MSR_FEATURE_CONTROL, 5), REFUSES(MSR_MTRRCAP, 0), REFUSES(MSR_MCG_CAP, 0),
 	KEEPS(MSR_APIC_BASE, 0xfee00900), KEEPS(MSR_APIC_BASE, 0xfee00100), KEEPS(MSR_APIC_BASE, 0xfed00900),
 	REFUSES(MSR_APIC_BASE, 0xfee00d00), REFUSES(MSR_APIC_BASE, 0xfee00901), REFUSES(MSR_APIC_BASE, 1ull << 60),
-	IGNORES(MSR_BIOS_SIGN_ID, 0), WRITES(MSR_BIOS_UPDT_TRIG, 0x1000),
+	IGNORES(MSR_BIOS_SIGN_ID, 0), WRITES_ON(INTEL, MSR_BIOS_UPDT_TRIG, 0x1000),
 	KEEPS(MSR_SYSENTER_CS, 0x10), KEEPS(MSR_SYSENTER_ESP, 0xffff800000001000), REFUSES(MSR_SYSENTER_ESP, NONCANONICAL),
 	KEEPS(MSR_SYSENTER_EIP, 0x7fff12345678), REFUSES(MSR_SYSENTER_EIP, NONCANONICAL),
 	KEEPS(MSR_MCG_STATUS, 0), REFUSES(MSR_MCG_STATUS, 1),
 	KEEPS(MSR_DEBUGCTL, 0), KEEPS(MSR_DEBUGCTL, DEBUGCTL_BTF), IGNORES(MSR_DEBUGCTL, DEBUGCTL_LBR),
 	REFUSES(MSR_DEBUGCTL, 1 << 6), REFUSES(MSR_DEBUGCTL, 1ull << 40),
-	KEEPS(MSR_P5_MC_ADDR, 0), KEEPS(MSR_P5_MC_TYPE, 0), IGNORES(MSR_PERF_CTL, 0x1800),
+	KEEPS(MSR_P5_MC_ADDR, 0), KEEPS(MSR_P5_MC_TYPE, 0), IGNORES_ON(INTEL, MSR_PERF_CTL, 0x1800),
 	KEEPS(MSR_MISC_ENABLE, 0x1801), KEEPS(MSR_MISC_ENABLE, 0x1800), KEEPS(MSR_MISC_ENABLE, 1 << 22 | 0x1800),
 	KEEPS(MSR_MISC_ENABLE, MISC_XD_DISABLE | 0x1800), KEEPS(MSR_MISC_ENABLE, 1ull << 39 | 0x1801),
 	IGNORES(MSR_MISC_ENABLE, 0), IGNORES(MSR_MISC_ENABLE, 1 << 18 | 1 << 16), REFUSES(MSR_MISC_ENABLE, 1 << 5),
@@ -76,18 +100,23 @@ static const struct row rows[] = {
 	KEEPS(MSR_FS_BASE, 0xffff800000004000), REFUSES(MSR_FS_BASE, NONCANONICAL),
 	KEEPS(MSR_GS_BASE, 0x00007fffffffffff), REFUSES(MSR_GS_BASE, NONCANONICAL),
 	KEEPS(MSR_KERNEL_GS_BASE, ~0ull), REFUSES(MSR_KERNEL_GS_BASE, NONCANONICAL),
+	/* AMD's own: nothing of the machine is behind them. */
+	IGNORES_ON(AMD, MSR_PERF_LEGACY_FIRST, 0x430076), IGNORES_ON(AMD, MSR_PERF_LEGACY_LAST, 1),
+	KEEPS_ON(AMD, MSR_SYSCFG, 0), REFUSES_ON(AMD, MSR_SYSCFG, 1ull << 23),
+	KEEPS_ON(AMD, MSR_HWCR, HWCR_TSC_FREQ_SEL), KEEPS_ON(AMD, MSR_TOP_MEM, 0), KEEPS_ON(AMD, MSR_TOM2, 0),
+	WRITES_ON(AMD, MSR_PATCH_LOADER, 0x1000), KEEPS_ON(AMD, MSR_SMM_ADDR, 0), REFUSES_ON(AMD, MSR_SMM_MASK, 3),
+	{ MSR_VM_CR, NEVER, 0, false, false, 0, 0, 0 }, { MSR_VM_HSAVE_PA, NEVER, 0, false, false, 0, 0, 0 },
+	{ MSR_SVM_KEY, NEVER, 0, false, false, 0, 0, 0 }, { MSR_GHCB, NEVER, 0, false, false, 0, 0, 0 },
 	/* Those of a feature, and nothing else, without it. */
-	{ MSR_TSC_ADJUST, LEAF_7_EBX, 1, false, false, 0, 0, ~0ull },
-	{ MSR_SPEC_CTRL, LEAF_7_EDX, 26, false, false, 1, 1, ~0ull },
-	{ MSR_SPEC_CTRL, LEAF_7_EDX, 26, true, false, 1ull << 40, 0, 0 },
-	{ MSR_PRED_CMD, LEAF_7_EDX, 26, false, true, 1, 0, 0 },
-	{ MSR_PRED_CMD, LEAF_7_EDX, 26, true, true, 2, 0, 0 },
-	{ MSR_ARCH_CAPABILITIES, LEAF_7_EDX, 29, true, false, 0, 0, 0 },
-	{ MSR_FLUSH_CMD, LEAF_7_EDX, 28, false, true, 1, 0, 0 },
-	{ MSR_XSS, LEAF_D1_EAX, 3, false, false, 0, 0, ~0ull },
-	{ MSR_XSS, LEAF_D1_EAX, 3, true, false, 1, 0, 0 },
-	{ MSR_TSC_AUX, LEAF_81_EDX, 27, false, false, 0x77, 0x77, ~0ull },
-	{ MSR_TSC_AUX, LEAF_81_EDX, 27, true, false, HIGH, 0, 0 },
+	{ MSR_TSC_ADJUST, LEAF_7_EBX, 1u << 1, false, false, 0, 0, ~0ull },
+	KEEPS_ON(SPECULATION, MSR_SPEC_CTRL, 0), REFUSES_ON(SPECULATION, MSR_SPEC_CTRL, 1ull << 40),
+	WRITES_ON(BARRIER, MSR_PRED_CMD, 1), REFUSES_ON(BARRIER, MSR_PRED_CMD, 2),
+	{ MSR_ARCH_CAPABILITIES, LEAF_7_EDX, 1u << 29, true, false, 0, 0, 0 },
+	{ MSR_FLUSH_CMD, LEAF_7_EDX, 1u << 28, false, true, 1, 0, 0 },
+	{ MSR_XSS, LEAF_D1_EAX, 1u << 3, false, false, 0, 0, ~0ull },
+	{ MSR_XSS, LEAF_D1_EAX, 1u << 3, true, false, 1, 0, 0 },
+	{ MSR_TSC_AUX, LEAF_81_EDX, 1u << 27, false, false, 0x77, 0x77, ~0ull },
+	{ MSR_TSC_AUX, LEAF_81_EDX, 1u << 27, true, false, HIGH, 0, 0 },
 	/* Not without the local APIC in the hypervisor. */
 	{ MSR_TSC_DEADLINE, NEVER, 0, false, false, 0, 0, 0 },
 	{ MSR_X2APIC_FIRST + 2, NEVER, 0, false, false, 0, 0, 0 },
@@ -114,9 +143,8 @@ static uint32_t word_of(uint8_t word)
 		uint32_t leaf, sub;
 		uint8_t reg;
 	} words[] = {
-		[LEAF_7_EBX] = { 7, 0, 1 },
-		[LEAF_7_EDX] = { 7, 0, 3 },
-		[LEAF_D1_EAX] = { 0xd, 1, 0 },
+		[LEAF_7_EBX] = { 7, 0, 1 },	      [LEAF_7_EDX] = { 7, 0, 3 },
+		[LEAF_88_EBX] = { 0x80000008, 0, 1 }, [LEAF_D1_EAX] = { 0xd, 1, 0 },
 		[LEAF_81_EDX] = { 0x80000001, 0, 3 },
 	};
 	struct inquiry_op op = { .kind = INQUIRY_CPUID,
@@ -130,9 +158,18 @@ static uint32_t word_of(uint8_t word)
 
 static bool exists(const struct row *row)
 {
-	if (row->word == ALWAYS || row->word == NEVER)
-		return row->word == ALWAYS;
-	return word_of(row->word) >> row->bit & 1;
+	switch (row->has) {
+	case ALWAYS: return true;
+	case INTEL: return !vendor_is_amd();
+	case AMD: return vendor_is_amd();
+	case NEVER: return false;
+	case SPECULATION:
+		return (word_of(LEAF_7_EDX) & (EDX_IBRS_IBPB | EDX_STIBP | EDX_SSBD)) ||
+		       (word_of(LEAF_88_EBX) & EBX_SPEC_CTRL);
+	case BARRIER:
+		return (word_of(LEAF_7_EDX) & EDX_IBRS_IBPB) || (word_of(LEAF_88_EBX) & EBX_IBPB);
+	default: return word_of(row->has) & row->bits;
+	}
 }
 
 static void check_row(const struct row *row)
@@ -209,19 +246,33 @@ static void msr_and_register_are_one(void)
 /* Deny by default: of both ranges of the bitmaps nothing reads but what is in the table above, or is named here. */
 static bool is_known(uint32_t msr)
 {
-	static const uint32_t others[] = { MSR_TSC,	      MSR_EBL_CR_POWERON, MSR_SMI_COUNT,
-					   MSR_PLATFORM_INFO, MSR_UMWAIT_CONTROL, MSR_PERF_STATUS };
+	static const struct {
+		uint32_t first, last;
+		uint8_t has;
+	} others[] = {
+		{ MSR_TSC, MSR_TSC, ALWAYS },
+		{ MSR_EBL_CR_POWERON, MSR_EBL_CR_POWERON, INTEL },
+		{ MSR_SMI_COUNT, MSR_SMI_COUNT, INTEL },
+		{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, INTEL },
+		{ MSR_UMWAIT_CONTROL, MSR_UMWAIT_CONTROL, ALWAYS },
+		{ MSR_PERF_STATUS, MSR_PERF_STATUS, INTEL },
+		{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 15, ALWAYS },
+		{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, ALWAYS },
+		{ MSR_LASTBRANCH_FIRST, MSR_LASTBRANCH_LAST, ALWAYS },
+		{ MSR_PERF_LEGACY_FIRST, MSR_PERF_LEGACY_LAST, AMD },
+		{ MSR_IORR_FIRST, MSR_TOP_MEM, AMD },
+		{ MSR_NB_CFG, MSR_NB_CFG, AMD },
+		{ MSR_INT_PENDING, MSR_INT_PENDING, AMD },
+		{ MSR_MMIO_CFG_BASE, MSR_MMIO_CFG_BASE, AMD },
+		{ MSR_SMM_ADDR, MSR_SMM_MASK, AMD },
+	};
 
-	if ((msr >= MSR_MTRR_PHYSBASE0 && msr < MSR_MTRR_PHYSBASE0 + 16) ||
-	    (msr >= MSR_MTRR_FIX4K_C0000 && msr <= MSR_MTRR_FIX4K_F8000) ||
-	    (msr >= MSR_LASTBRANCH_FIRST && msr <= MSR_LASTBRANCH_LAST))
-		return true;
 	for (size_t i = 0; i < N_ROWS; i++)
-		if (rows[i].msr == msr)
-			return rows[i].word != NEVER;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (others[i] == msr)
+		if (rows[i].msr == msr && exists(&rows[i]))
 			return true;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (msr >= others[i].first && msr <= others[i].last)
+			return others[i].has == ALWAYS || (others[i].has == AMD) == vendor_is_amd();
 	return false;
 }
 
