@@ -288,29 +288,25 @@ __attribute__((noinline, cold)) bool completion_of(struct vp *vp, struct virt_ex
 
 /* ---- Addresses --------------------------------------------------------------------------- */
 
-/* Where a linear address leads to, for this kind of access. */
-static bool translate(struct vp *vp, uint64_t gva, unsigned int access, gpa_t *gpa)
+static void walk(struct vp *vp, gva_t gva, unsigned int access, struct walk *walk)
 {
 	const struct virt_paging *const paging = &virt_view(vp->virt)->paging;
-	struct walk walk;
 
-	walk_gva(&vp->view, paging, GVA(gva), access | (paging->cpl == 3 ? WALK_USER : 0), &walk);
-	*gpa = walk.gpa;
-	return walk.code == WHvTranslateGvaResultSuccess;
+	walk_gva(&vp->view, paging, gva, access | (paging->cpl == 3 ? WALK_USER : 0), walk);
 }
 
-static uint64_t linear(struct vp *vp, enum emu_mode mode, enum x86_seg seg, uint64_t offset)
+static gva_t linear(struct vp *vp, enum emu_mode mode, enum x86_seg seg, uint64_t offset)
 {
 	struct x86_segment segment;
 
 	if (mode == EMU_LONG64 && seg < SEG_FS)
-		return offset;
+		return GVA(offset);
 	virt_get_segment(vp->virt, seg, &segment);
-	return mode == EMU_LONG64 ? segment.base + offset : (uint32_t)(segment.base + offset);
+	return GVA(mode == EMU_LONG64 ? segment.base + offset : (uint32_t)(segment.base + offset));
 }
 
-__attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_write, gva_t *gva,
-							gpa_t *gpa)
+/* Of the instruction at RIP; *size is 16 at least, which is the most of a general operand. */
+static bool operand(struct vp *vp, gva_t *gva, unsigned int *size)
 {
 	const struct virt_regs *const regs = virt_regs(vp->virt);
 	uint8_t bytes[EMU_MAX_INSN_BYTES];
@@ -320,33 +316,63 @@ __attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_w
 
 	if (decode(vp, bytes, n, &insn, &mode) != EMU_DECODED || !insn.is_memory)
 		return false;
-	*gva = GVA(linear(vp, mode, (enum x86_seg)insn.segment,
-			  emu_move_offset(&insn, regs->gpr, regs->rip)));
-	return translate(vp, gva->a, is_write ? WALK_WRITE : WALK_READ, gpa);
+	*gva = linear(vp, mode, (enum x86_seg)insn.segment,
+		      emu_move_offset(&insn, regs->gpr, regs->rip));
+	*size = insn.vector_length > 16 ? insn.vector_length : 16;
+	return true;
 }
 
-/* Code is fetched at RIP, or at the start of the next page. */
-static bool fetch_gva(struct vp *vp, gpa_t wanted, gva_t *gva)
+__attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_write, gva_t *gva,
+							gpa_t *gpa)
 {
-	const enum emu_mode mode = mode_of(virt_view(vp->virt));
-	gpa_t gpa;
+	struct walk found;
+	unsigned int size;
 
-	*gva = GVA(linear(vp, mode, SEG_CS, virt_regs(vp->virt)->rip));
-	if (translate(vp, gva->a, WALK_EXECUTE, &gpa) && gpa.a == wanted.a)
+	if (!operand(vp, gva, &size))
+		return false;
+	walk(vp, *gva, is_write ? WALK_WRITE : WALK_READ, &found);
+	*gpa = found.gpa;
+	return found.code == WHvTranslateGvaResultSuccess;
+}
+
+/* Does an access there make this exit, by where it leads to, or by a page table on the way? */
+static bool makes(struct vp *vp, const struct virt_exit *exit, gva_t gva, unsigned int access)
+{
+	struct walk found;
+
+	walk(vp, gva, access, &found);
+	return found.gpa.a == exit->memory.gpa.a &&
+	       (exit->memory.is_walk ? found.code >= WHvTranslateGvaResultGpaUnmapped
+				     : found.code == WHvTranslateGvaResultSuccess);
+}
+
+/* The same of `size` bytes: there, or where they go on in the next page. */
+static bool one_makes(struct vp *vp, const struct virt_exit *exit, gva_t *gva, unsigned int size,
+		      unsigned int access)
+{
+	const uint64_t next = (gva->a | (PAGE_SIZE - 1)) + 1;
+
+	if (makes(vp, exit, *gva, access))
 		return true;
-	*gva = GVA((gva->a | (PAGE_SIZE - 1)) + 1);
-	return translate(vp, gva->a, WALK_EXECUTE, &gpa) && gpa.a == wanted.a;
+	if (next - gva->a >= size)
+		return false;
+	*gva = GVA(next);
+	return makes(vp, exit, *gva, access);
 }
 
 __attribute__((noinline, cold)) bool completion_gva(struct vp *vp, const struct virt_exit *exit,
 						    gva_t *gva)
 {
-	gpa_t gpa;
+	const enum emu_mode mode = mode_of(virt_view(vp->virt));
+	unsigned int size;
 
-	if (exit->interrupted.type != VIRT_EVENT_NONE || exit->memory.is_walk)
+	if (exit->interrupted.type != VIRT_EVENT_NONE)
 		return false;
-	if (exit->memory.is_fetch)
-		return fetch_gva(vp, exit->memory.gpa, gva);
-	return completion_operand(vp, exit->memory.is_write, gva, &gpa) &&
-	       gpa.a == exit->memory.gpa.a;
+	*gva = linear(vp, mode, SEG_CS, virt_regs(vp->virt)->rip);
+	if ((exit->memory.is_fetch || exit->memory.is_walk) &&
+	    one_makes(vp, exit, gva, EMU_MAX_INSN_BYTES, WALK_EXECUTE))
+		return true;
+	return !exit->memory.is_fetch && operand(vp, gva, &size) &&
+	       one_makes(vp, exit, gva, size,
+			 exit->memory.is_write && !exit->memory.is_walk ? WALK_WRITE : WALK_READ);
 }

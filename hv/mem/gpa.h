@@ -127,10 +127,10 @@ static inline void gpa_written(const struct partition *partition, struct gpa_pag
 }
 
 /*
- * Was a violation there only for a write to be seen? Then the VP, which is not inside, can go on.
- * Takes the partition's lock.
+ * Was a violation there only for a write to be seen, or is it of an earlier turn than the space's?
+ * Then the VP, which is not inside, and last was at `turn`, can go on. Takes the partition's lock.
  */
-bool gpa_resolve(struct partition *partition, const struct virt_exit *exit);
+bool gpa_resolve(struct partition *partition, const struct virt_exit *exit, uint64_t turn);
 
 /*
  * WHvQueryGpaRangeDirtyBitmap: a bit a page into the root's buffer (0: nowhere), at most

@@ -30,22 +30,23 @@ void gpa_set_dirty(const struct partition *partition, gpa_t gpa)
 }
 
 /* After a walk the way of recording may change, for all VPs. */
-bool gpa_resolve(struct partition *partition, const struct virt_exit *exit)
+bool gpa_resolve(struct partition *partition, const struct virt_exit *exit, uint64_t turn)
 {
 	const bool is_walk = exit->memory.is_walk;
 	struct partition_locked held;
-	bool is_resolved;
+	bool is_resolved, has_changed;
 
 	if (!exit->memory.is_write)
 		return false;
 	held = partition_lock(partition);
+	has_changed = gate_turn(&partition->gate) != turn;
 	if (is_walk)
 		gpa_close(held);
 	is_resolved = virt_space_resolve(&partition->space, exit->memory.gpa, is_walk);
 	if (is_walk)
 		gpa_open(held);
 	partition_unlock(held);
-	return is_resolved;
+	return is_resolved || has_changed;
 }
 
 /*

@@ -362,22 +362,18 @@ static enum next run_io(struct vp *vp, const struct virt_exit *exit)
 	return NEXT_LEAVE;
 }
 
-/*
- * A write in a partition whose writes are recorded: may the guest try again? Also if the space has
- * changed in the meantime.
- */
+/* A write in a partition whose writes are recorded: may the guest try again? */
 static __attribute__((noinline)) bool run_write(struct vp *vp, const struct virt_exit *exit)
 {
-	const uint64_t turn = vp->view.turn;
 	bool is_resolved;
 
 	if (!exit->memory.is_write ||
 	    !(exit->memory.is_walk || gpa_page(&vp->view, exit->memory.gpa).rights & VIRT_TRACKED))
 		return false;
 	gate_leave(&vp->inside);
-	is_resolved = gpa_resolve(vp->partition, exit);
+	is_resolved = gpa_resolve(vp->partition, exit, vp->view.turn);
 	go_in(vp);
-	return is_resolved || vp->view.turn != turn;
+	return is_resolved;
 }
 
 /* Inline: it has one caller, which has saved all registers. */

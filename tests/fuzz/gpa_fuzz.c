@@ -157,7 +157,7 @@ static void do_guest(const struct operation *o)
 	bool is_done = fake_access(space(), GPA(gpa_of(o->page)), is_write);
 
 	if (!is_done && partition_of(handle)->is_tracked &&
-	    gpa_resolve(partition_of(handle), &exit))
+	    gpa_resolve(partition_of(handle), &exit, gate_turn(&partition_of(handle)->gate)))
 		is_done = fake_access(space(), GPA(gpa_of(o->page)), is_write);
 	REQUIRE(is_done == is_allowed);
 	if (is_write && is_allowed && model[o->page].flags & TRACK)

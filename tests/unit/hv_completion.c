@@ -536,6 +536,40 @@ static void a_fetch_and_what_is_no_operand(void)
 	REQUIRE(!completion_gva(vp, &exit, &gva));
 }
 
+static void a_table_and_a_half_are_found_by_their_access(void)
+{
+	struct virt_exit exit = { .reason = VIRT_EXIT_MEMORY,
+				  .memory = { .gpa = GPA(HOLE), .is_write = true } };
+	uint64_t *const tables = at((start(), memory) + TABLES);
+	gva_t gva;
+
+	enter(EMU_LONG64);
+	code("\x89\x03", 2); /* mov [rbx], eax */
+	/* A page directory's entry leads to a table that is not there: its first entry. */
+	tables[2 * 512 + 3] = HOLE | PTE_P | PTE_W;
+	exit.memory.is_walk = true;
+	virt_regs(vp->virt)->gpr[X86_RBX] = 0x600018;
+	REQUIRE(completion_gva(vp, &exit, &gva));
+	REQUIRE_EQ(gva.a, 0x600018);
+	virt_regs(vp->virt)->gpr[X86_RBX] = 0x601018;
+	REQUIRE(!completion_gva(vp, &exit, &gva));
+	/* The same of a fetch. */
+	virt_regs(vp->virt)->rip = 0x600ffe;
+	exit.memory.gpa = GPA(HOLE + 8);
+	REQUIRE(completion_gva(vp, &exit, &gva));
+	REQUIRE_EQ(gva.a, 0x601000);
+	virt_regs(vp->virt)->rip = CODE;
+	/* The second half of an operand, and an operand that has none. */
+	tables[3 * 512 + 0x20] = CODE | PTE_P | PTE_W;
+	tables[3 * 512 + 0x21] = HOLE | PTE_P | PTE_W;
+	exit.memory = (__typeof__(exit.memory)) { .gpa = GPA(HOLE), .is_write = true };
+	virt_regs(vp->virt)->gpr[X86_RBX] = 0x20ffe;
+	REQUIRE(completion_gva(vp, &exit, &gva));
+	REQUIRE_EQ(gva.a, 0x21000);
+	virt_regs(vp->virt)->gpr[X86_RBX] = 0x20fe0;
+	REQUIRE(!completion_gva(vp, &exit, &gva));
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -551,6 +585,7 @@ int main(void)
 		TEST(smsw_to_memory_is_executed),
 		TEST(an_operand_that_leads_there_gives_the_address),
 		TEST(a_fetch_and_what_is_no_operand),
+		TEST(a_table_and_a_half_are_found_by_their_access),
 	};
 
 	return RUN(tests);

@@ -272,6 +272,13 @@ static void lists_are_refused_as_a_whole(void)
 
 /* ---- Dirty pages ------------------------------------------------------------------------- */
 
+static bool resolve(const struct virt_exit *exit)
+{
+	struct partition *const partition = partition_of(handle);
+
+	return gpa_resolve(partition, exit, gate_turn(&partition->gate));
+}
+
 /* The guest writes; without flags that is an exit, which the hypervisor resolves. */
 static bool guest_write(uint64_t gpa)
 {
@@ -282,7 +289,7 @@ static bool guest_write(uint64_t gpa)
 
 	if (fake_access(space(), GPA(gpa), true))
 		return true;
-	return gpa_resolve(partition_of(handle), &exit) && fake_access(space(), GPA(gpa), true);
+	return resolve(&exit) && fake_access(space(), GPA(gpa), true);
 }
 
 static uint64_t words[WHIT_MAX_DIRTY_PAGES / 64];
@@ -452,7 +459,9 @@ static void violations_that_only_track_are_not_the_clients(void)
 	const struct virt_exit clean = violation(GPA0 + 5, true, false);
 	const struct virt_exit plain = violation(GPA0 + 2 * MIB, true, false);
 	const struct virt_exit read = violation(GPA0 + 5, false, false);
-	const struct virt_exit ends[] = { plain, read };
+	const struct virt_exit table = violation(GPA0 + 2 * MIB, true, true);
+	const struct virt_exit hole = violation(8 * GIB, true, true);
+	const struct virt_exit ends[] = { plain, read, table, hole };
 
 	start(false);
 	map_reset_code(handle);
@@ -465,13 +474,15 @@ static void violations_that_only_track_are_not_the_clients(void)
 	REQUIRE_EQ(*(uint32_t *)(void *)vp_of(handle, 0)->page->exit, WHvRunVpExitReasonX64Halt);
 	REQUIRE_EQ(query(GPA0, 1, 0), S_OK);
 	REQUIRE_EQ(words[0], 1);
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 4; i++) {
 		fake_push(&ends[i], NULL);
 		REQUIRE_EQ(CALL(WHIT_CALL_RUN_VP, handle, 0), S_OK);
 		REQUIRE_EQ(*(uint32_t *)(void *)vp_of(handle, 0)->page->exit,
 			   WHvRunVpExitReasonMemoryAccess);
 	}
-	REQUIRE_EQ(fake.n_runs, 4);
+	REQUIRE_EQ(fake.n_runs, 6);
+	/* Whoever has met something else than stands there tries again. */
+	REQUIRE(gpa_resolve(partition_of(handle), &hole, 1));
 	finish();
 }
 
@@ -488,10 +499,10 @@ static void a_walk_through_rom_ends_the_use_of_flags(void)
 	REQUIRE_EQ(map(1 * GIB, GPA0, 2 * PAGE_SIZE, RWX | TRACK), S_OK);
 	REQUIRE(fake_notes_writes(&partition_of(handle)->space));
 	REQUIRE(guest_write(GPA0));
-	REQUIRE(gpa_resolve(partition_of(handle), &walk));
+	REQUIRE(resolve(&walk));
 	REQUIRE(!fake_notes_writes(&partition_of(handle)->space));
 	check_gate(&partition_of(handle)->space, &partition_of(handle)->gate);
-	REQUIRE(!gpa_resolve(partition_of(handle), &walk)); /* it is a write, then */
+	REQUIRE(!resolve(&walk)); /* it is a write, then */
 	REQUIRE_EQ(query(GPA0, 1, 0), S_OK);
 	REQUIRE_EQ(words[0], 1);
 	/* Not again. */
@@ -502,9 +513,9 @@ static void a_walk_through_rom_ends_the_use_of_flags(void)
 	REQUIRE_EQ(words[0], 1);
 	/* Nothing of this for data, for holes, and for tables that are RAM. */
 	walk.memory.is_walk = false;
-	REQUIRE(!gpa_resolve(partition_of(handle), &walk));
+	REQUIRE(!resolve(&walk));
 	walk = violation(8 * GIB, true, true);
-	REQUIRE(!gpa_resolve(partition_of(handle), &walk));
+	REQUIRE(!resolve(&walk));
 	finish();
 }
 
@@ -514,9 +525,9 @@ static void flags_are_no_reason_for_a_violation(void)
 
 	start(true);
 	REQUIRE_EQ(map(1 * GIB, GPA0, 2 * PAGE_SIZE, RWX | TRACK), S_OK);
-	REQUIRE(!gpa_resolve(partition_of(handle), &exit));
+	REQUIRE(!resolve(&exit));
 	exit = violation(8 * GIB, true, true);
-	REQUIRE(!gpa_resolve(partition_of(handle), &exit));
+	REQUIRE(!resolve(&exit));
 	REQUIRE(fake_notes_writes(&partition_of(handle)->space));
 	finish();
 }

@@ -43,6 +43,11 @@ void virt_panic(const char *format, ...)
 	scream(format);
 }
 
+/* The vendor's own affair. */
+void backend_leave(struct virt_vp *from)
+{
+}
+
 void *x86_gs_self(void)
 {
 	return &cpu;

@@ -6,6 +6,7 @@
 #include "tests/system/apps/conformance/check.h"
 
 #include "tests/system/apps/conformance/child.h"
+#include "tests/system/apps/conformance/vendor.h"
 #include "whit/whp_extension.h"
 #include "x86/paging.h"
 
@@ -25,6 +26,7 @@ DECLARE_GUEST(write64);
 #define PAGES 1024u	    /* 4 MiB, and 2 MiB for the alignment */
 #define AREA  0x40000000ull /* where they are mapped */
 #define PAGE  4096ull
+#define HOLE  0x80000000ull /* where nothing is */
 
 static uint8_t *arena; /* aligned to 2 MiB */
 static struct child child;
@@ -302,9 +304,20 @@ static void dirty_query_refuses_what_is_not_tracked(void)
 	child_destroy(&child);
 }
 
+/* AMD's processors look at a guest's tables with the right to write (APM 2 "Nested versus Guest Page Faults"). */
+static void expect_write_to_tables(struct guest_code code, uint64_t address)
+{
+	const WHV_MEMORY_ACCESS_CONTEXT *m = &child.exit.MemoryAccess;
+
+	CHECK_EQ(use(code, address), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(m->AccessInfo.AccessType, WHvMemoryAccessWrite);
+	CHECK_EQ(m->AccessInfo.GpaUnmapped, 0);
+	CHECK(m->Gpa >= CHILD_TABLES && m->Gpa < CHILD_TABLES + 4 * PAGE);
+}
+
 /*
  * Page tables in ROM, with everything set that the processor would set: the guest runs on them, tracked or not,
- * though dirty flags make each look at them a write.
+ * though dirty flags make each look at them a write. On AMD's processors there is no way to run on them.
  */
 static void dirty_tracking_bears_page_tables_in_rom(void)
 {
@@ -324,6 +337,13 @@ static void dirty_tracking_bears_page_tables_in_rom(void)
 			(AREA + i * 0x200000) | PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D;
 	CHECK_EQ(map(0, AREA, PAGES, RW), S_OK);
 	CHECK_EQ(protect(CHILD_TABLES, 4, RX), S_OK);
+	if (vendor_is_amd()) {
+		expect_write_to_tables(GUEST(write64), AREA);
+		CHECK_EQ(protect(CHILD_TABLES, 4, RWX), S_OK);
+		expect_done(GUEST(write64), AREA);
+		child_destroy(&child);
+		return;
+	}
 	expect_done(GUEST(write64), AREA);
 	CHECK_EQ(protect(AREA, PAGES, RW | TRACK), S_OK);
 	expect_done(GUEST(write64), AREA + 3 * PAGE);
@@ -338,6 +358,23 @@ static void dirty_tracking_bears_page_tables_in_rom(void)
 	expect_dirty(0);
 	expect_done(GUEST(write64), AREA + 3 * PAGE);
 	expect_dirty(1u << 3);
+	child_destroy(&child);
+}
+
+/* A page table that is not there is the client's affair, whether writes are recorded or not. */
+static void dirty_tracking_lets_walks_into_holes_exit(void)
+{
+	uint64_t *tables;
+
+	create(CHILD_LONG, GUEST(write64), 0);
+	if (check_has_failed())
+		return;
+	tables = (uint64_t *)(void *)(child.ram + CHILD_TABLES);
+	tables[512 + 1] = HOLE | PTE_P | PTE_W;
+	CHECK_EQ(map(0, AREA, PAGES, RW | TRACK), S_OK);
+	CHECK_EQ(use(GUEST(write64), AREA), WHvRunVpExitReasonMemoryAccess);
+	CHECK_EQ(child.exit.MemoryAccess.Gpa, HOLE);
+	CHECK_EQ(child.exit.MemoryAccess.AccessInfo.GpaUnmapped, 1);
 	child_destroy(&child);
 }
 
@@ -429,6 +466,7 @@ void memory_change_checks(void)
 		TEST(dirty_tracking_goes_on_and_off_in_place),
 		TEST(dirty_query_refuses_what_is_not_tracked),
 		TEST(dirty_tracking_bears_page_tables_in_rom),
+		TEST(dirty_tracking_lets_walks_into_holes_exit),
 		TEST(gpa_access_reads_and_writes),
 		TEST(advice_is_judged),
 	};
