@@ -72,7 +72,7 @@ struct virt_machine {
 	bool has_1g_pages;	/* in page tables that are not nested */
 	bool has_execute_only;	/* nested mappings can allow execution alone */
 	bool has_pdptes;	/* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
-	bool has_deadline;	/* virt_set_deadline() is exact; else an interrupt does it */
+	bool has_deadline;	/* virt_set_deadline() is exact; else see virt_bound() */
 	bool has_step;		/* virt_root_step() */
 	bool checks_entry;	/* an entry refuses all that SDM 3C says; else hv/ looks itself */
 	uint8_t apic;		/* VIRT_APIC_…: its help for a child's APIC; DELIVERY has all */
@@ -577,6 +577,14 @@ void virt_configure(struct virt_vp *vp, const struct virt_config *config);
  * VIRT_EXIT_DEADLINE; at once if it has. ~0: never. Stays asked for until it is changed.
  */
 void virt_set_deadline(struct virt_vp *vp, uint64_t tsc);
+
+/*
+ * Without virt_machine.has_deadline nothing but the root's interrupts ends an entry. Then
+ * virt_run() enters a child that has a deadline only if it has not come, and if the root of this
+ * processor knows of it or an earlier one; else VIRT_EXIT_NOTHING. virt_bound(): the deadline,
+ * which the root is now going to be told; ~0: there is nothing to be told.
+ */
+uint64_t virt_bound(struct virt_vp *vp);
 
 /*
  * A child: registers as after a reset (virt_vp_create()), or as after INIT, which leaves alone what

@@ -155,7 +155,8 @@ struct fake {
 	 */
 	void (*meddle)(void);
 
-	uint64_t tsc; /* virt_tsc() adds 1000 and returns it; of all processors; atomic */
+	uint64_t tsc;	 /* virt_tsc() adds 1000 and returns it; of all processors; atomic */
+	bool tsc_stands; /* it adds nothing */
 
 	/*
 	 * The root's local APIC: the words of its page, how often hv/ has written one, and the IPIs

@@ -358,7 +358,7 @@ uint64_t virt_tsc(void)
 {
 	if (fake.meddle)
 		fake.meddle();
-	return __atomic_add_fetch(&fake.tsc, 1000, __ATOMIC_RELAXED);
+	return __atomic_add_fetch(&fake.tsc, fake.tsc_stands ? 0 : 1000, __ATOMIC_RELAXED);
 }
 
 bool virt_memory_type(spa_t block, unsigned int level, uint8_t *type)

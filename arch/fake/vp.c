@@ -474,6 +474,13 @@ void virt_configure(struct virt_vp *vp, const struct virt_config *config)
 	vp->config = *config;
 }
 
+uint64_t virt_bound(struct virt_vp *vp)
+{
+	FAKE_USES(vp);
+
+	return virt_machine.has_deadline ? ~0ull : vp->deadline;
+}
+
 void virt_set_deadline(struct virt_vp *vp, uint64_t tsc)
 {
 	FAKE_USES(vp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bound for a child's run. AMD-V has no timer: the deadline is looked at when an interrupt of the
- * machine has come (virt_machine.has_deadline).
+ * A bound for a child's run. AMD-V has no timer: an interrupt of the root's ends the run, and the
+ * deadline is looked at before each entry (virt_bound()).
  */
 #include "arch/x86/deadline.h"
 #include "arch/svm/svm.h"

@@ -236,8 +236,6 @@ static bool decode_icebp(struct virt_vp *vp, uint32_t code, struct virt_exit *ex
 static bool decode_interrupt(struct virt_vp *vp, uint32_t code, struct virt_exit *exit)
 {
 	exit->reason = VIRT_EXIT_INTERRUPT;
-	if (vp_is_past_deadline(vp, x86_rdtsc()))
-		exit->reason = VIRT_EXIT_DEADLINE;
 	return true;
 }
 

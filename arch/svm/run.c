@@ -12,9 +12,20 @@
 #include "x86/compiler.h"
 #include "x86/gpr.h"
 
+static inline bool is_due(const struct percpu *cpu, const struct virt_vp *vp)
+{
+	return vp->due | cpu->pending;
+}
+
 /* The rare work before an entry. False: do not enter. */
 static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
 {
+	if (vp->due & DUE_TIMER) {
+		if (!vp_is_bounded(cpu, vp))
+			return false;
+		if (vp->due == DUE_TIMER && !cpu->pending)
+			return true;
+	}
 	cpu->has_run = true;
 	if (vp->waits) {
 		root_wait(vp);
@@ -32,11 +43,6 @@ static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp
 	}
 	vp->due &= DUE_TIMER;
 	return held_deliver(vp);
-}
-
-static inline bool is_due(const struct percpu *cpu, const struct virt_vp *vp)
-{
-	return (vp->due & ~DUE_TIMER) | cpu->pending;
 }
 
 static inline void write_regs(struct vmcb_save *save, const struct virt_regs *regs)

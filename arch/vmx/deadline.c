@@ -21,7 +21,7 @@ bool deadline_is_for_root(struct virt_vp *child)
 	struct vmx_vp *const vmx = vmx_vp(child);
 	const uint64_t now = x86_rdtsc();
 
-	if (vp_is_past_deadline(child, now) &&
+	if (now >= child->deadline &&
 	    !deadline_is_root_due(vmx->met_root, now, vmx_caps.timer_shift))
 		return false;
 	vmx->met_root = now;
@@ -36,12 +36,14 @@ void deadline_init(struct virt_vp *child)
 		vmwrite(VMCS_PREEMPTION_TIMER_VALUE, DEADLINE_LONGEST);
 }
 
-void deadline_arm(struct virt_vp *child)
+bool deadline_arm(const struct percpu *cpu, struct virt_vp *child)
 {
-	if (has_timer(child))
-		vmwrite(VMCS_PREEMPTION_TIMER_VALUE,
-			deadline_ticks(child->deadline, vmx_vp(child)->met_root, x86_rdtsc(),
-				       vmx_caps.timer_shift));
+	if (!has_timer(child))
+		return vp_is_bounded(cpu, child);
+	vmwrite(VMCS_PREEMPTION_TIMER_VALUE,
+		deadline_ticks(child->deadline, vmx_vp(child)->met_root, x86_rdtsc(),
+			       vmx_caps.timer_shift));
+	return true;
 }
 
 void virt_set_deadline(struct virt_vp *vp, uint64_t tsc)

@@ -164,8 +164,6 @@ static bool decode_timer(struct virt_vp *vp, struct virt_exit *exit)
 static bool decode_interrupt(struct virt_vp *vp, struct virt_exit *exit)
 {
 	exit->reason = VIRT_EXIT_INTERRUPT;
-	if (vp_is_past_deadline(vp, x86_rdtsc()))
-		exit->reason = VIRT_EXIT_DEADLINE;
 	return true;
 }
 

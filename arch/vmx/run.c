@@ -20,8 +20,8 @@ static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct vi
 		vpid_flush(vp);
 	if (vp->due & DUE_OVERLAY)
 		switch_lay(vp);
-	if (vp->due & DUE_TIMER)
-		deadline_arm(vp);
+	if ((vp->due & DUE_TIMER) && !deadline_arm(cpu, vp))
+		return false;
 	vp->due &= DUE_TIMER;
 	return held_deliver(vp);
 }
@@ -29,10 +29,8 @@ static __attribute__((noinline)) bool prepare_rare(struct percpu *cpu, struct vi
 /* The two usual cases of it: a child with a deadline, and the first entry after a virt_switch(). */
 static __attribute__((noinline)) bool prepare(struct percpu *cpu, struct virt_vp *vp)
 {
-	if (vp->due == DUE_TIMER) {
-		deadline_arm(vp);
-		return true;
-	}
+	if (vp->due == DUE_TIMER)
+		return deadline_arm(cpu, vp);
 	if (unlikely(vp->due != DUE_OVERLAY || vp->wants != OVERLAY_SYSCALL))
 		return prepare_rare(cpu, vp);
 	switch_lay_syscall(cpu, vp);

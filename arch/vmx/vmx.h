@@ -92,8 +92,10 @@ void vmx_note_debug(struct virt_vp *vp, uint64_t bits);
 void vmx_match_single_step(struct virt_vp *vp);
 void vmx_block_nmi(void);
 
-/* deadline.c: let the entry that is about to come last until the deadline at most. */
-void deadline_arm(struct virt_vp *child);
+/*
+ * deadline.c: let the entry that is about to come last until the deadline at most. False: no entry.
+ */
+bool deadline_arm(const struct percpu *cpu, struct virt_vp *child);
 void deadline_init(struct virt_vp *child);
 
 /* The timer has run out: for the root, that is, and not for the deadline? Then it starts anew. */

@@ -102,6 +102,7 @@ struct percpu {
 	void *parked_xstate;		       /* its components, in XSAVE's standard form */
 	uint64_t asid_generation;	       /* of AMD-V's ASIDs */
 	uint64_t parked_spec_ctrl;	       /* while OVERLAY_SPEC */
+	uint64_t bound;	     /* by this TSC the root sees to an interrupt; virt_bound() */
 	uint64_t last_space; /* the number of that of the child that ran last, or 0 */
 
 	struct trace trace;

@@ -137,6 +137,18 @@ void vp_start_at(struct virt_vp *vp, uint8_t vector)
 	vp->regs.rip = 0;
 }
 
+bool vp_is_bounded(const struct percpu *cpu, const struct virt_vp *child)
+{
+	return x86_rdtsc() < cpu->bound && cpu->bound <= child->deadline;
+}
+
+uint64_t virt_bound(struct virt_vp *vp)
+{
+	if (virt_machine.has_deadline || !(vp->due & DUE_TIMER))
+		return ~0ull;
+	return percpu()->bound = vp->deadline;
+}
+
 bool vp_left(const struct virt_vp *vp, bool has_run, struct virt_exit *exit)
 {
 	const bool was_in = has_run && !vp->is_root;

@@ -41,11 +41,8 @@ struct virt_vp {
 
 _Static_assert(offsetof(struct virt_vp, regs) == 0, "virt_regs()");
 
-/* Has the deadline of a child come? */
-static inline bool vp_is_past_deadline(const struct virt_vp *child, uint64_t now)
-{
-	return (child->due & DUE_TIMER) && now >= child->deadline;
-}
+/* Without a timer: may the child, which has a deadline, be entered? virt_bound() says when. */
+bool vp_is_bounded(const struct percpu *cpu, const struct virt_vp *child);
 
 #define VP_PAGES 2 /* of vp_alloc(): there are so many in the list */
 

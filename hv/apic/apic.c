@@ -335,6 +335,7 @@ uint64_t apic_read(struct vp *vp, uint64_t gpa, unsigned int size)
 	uint64_t value = 0;
 
 	vp->apic.mmio++;
+	apic_timer_look(vp);
 	if (n >= APIC_REGISTERS || !rules[n].access || n == APIC_SELF_IPI)
 		apic_error(vp, ESR_ILLEGAL_ADDRESS);
 	else if (offset < 4)
@@ -346,6 +347,7 @@ uint64_t apic_read(struct vp *vp, uint64_t gpa, unsigned int size)
 void apic_write(struct vp *vp, uint64_t gpa, unsigned int size, uint64_t value)
 {
 	vp->apic.mmio++;
+	apic_timer_look(vp);
 	if (size == 4 && !(gpa & 15))
 		write_xapic(vp, (uint32_t)PAGE_OFFSET(gpa) >> 4, (uint32_t)value);
 }
@@ -367,6 +369,7 @@ bool apic_read_msr(struct vp *vp, uint32_t msr, uint64_t *value)
 		*value = vp->apic_base;
 		return true;
 	}
+	apic_timer_look(vp);
 	if (msr == MSR_TSC_DEADLINE) {
 		*value = apic->kept & KEPT_DEADLINE ? apic->kept_deadline : apic->tsc_deadline;
 		return true;
@@ -381,6 +384,7 @@ bool apic_write_msr(struct vp *vp, uint32_t msr, uint64_t value)
 {
 	if (msr == MSR_APIC_BASE)
 		return apic_write_base(vp, value);
+	apic_timer_look(vp);
 	if (msr == MSR_TSC_DEADLINE) {
 		apic_timer_set_deadline(vp, value);
 		return true;
@@ -439,12 +443,7 @@ int apic_gather(struct vp *vp)
 	struct apic *const apic = &vp->apic;
 
 	apic_take(vp);
-	if (apic->deadline != APIC_NEVER) {
-		const uint64_t now = time_now(vp->partition);
-
-		if (apic->deadline <= now)
-			apic_timer_fire(vp, now);
-	}
+	apic_timer_look(vp);
 	if (apic->help & VIRT_APIC_DELIVERY) {
 		tell_processor(vp);
 		return -1;

@@ -165,8 +165,11 @@ void apic_timer_settle(struct vp *vp, unsigned int kept);
 /* A write of IA32_TSC_DEADLINE. */
 void apic_timer_set_deadline(struct vp *vp, uint64_t tsc);
 
-/* The deadline has come. */
-void apic_timer_fire(struct vp *vp, uint64_t now);
+/*
+ * Fire, if the deadline has come; a client's settings that wait for the entry come first. Before
+ * each access of the guest, who may see it come, and before each entry.
+ */
+void apic_timer_look(struct vp *vp);
 
 /* ---- hv/apic/ipi.c ---- */
 

@@ -215,10 +215,13 @@ static void next_period(struct vp *vp, uint64_t now)
 		run_from(vp, apic->deadline + late / period * period, apic->fraction, count);
 }
 
-void apic_timer_fire(struct vp *vp, uint64_t now)
+void apic_timer_look(struct vp *vp)
 {
 	struct apic *const apic = &vp->apic;
+	uint64_t now;
 
+	if (apic->deadline == APIC_NEVER || apic->kept || (now = timer_now(vp)) < apic->deadline)
+		return;
 	if (apic->timer_mode == MODE_PERIODIC)
 		next_period(vp, now);
 	else

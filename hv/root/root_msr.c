@@ -177,6 +177,16 @@ static enum msr_outcome root_write_mtrr(struct access *a)
 
 /* ---- Time: hv/cpu/time.h says how ------------------------------------------------------------ */
 
+/*
+ * The offset is for RDTSC and RDTSCP; AMD's manual does not say that RDMSR has it (APM 2 appendix
+ * B).
+ */
+static enum msr_outcome root_read_tsc(struct access *a)
+{
+	a->value = time_of_root(a->root, virt_tsc());
+	return MSR_DONE;
+}
+
 static enum msr_outcome root_write_tsc(struct access *a)
 {
 	return outcome(time_move_root(a->root, a->value - time_of_root(a->root, virt_tsc())));
@@ -238,7 +248,7 @@ static const struct root_row icr_row = {
 static const struct root_row common_rows[] = {
 	{ KVM_WALL_CLOCK, KVM_SYSTEM_TIME, NONE,
 	  "a KVM below Whit writes its clocks to the address given here; no processor has them" },
-	{ MSR_TSC, MSR_TSC, NULL, root_write_tsc, 0, 0, 0, "children's time is the machine's TSC" },
+	{ MSR_TSC, MSR_TSC, root_read_tsc, root_write_tsc, 0, 0, 0, "children's time is the machine's TSC" },
 	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, root_read_adjust, root_write_adjust, 0, 0, 0, "moves the TSC" },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, NULL, root_change, APIC_BASE_MODE, 0, 0,
 	  "the page's accesses go to the APIC, whatever memory is there: it must not come to lie over "

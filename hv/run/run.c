@@ -82,6 +82,11 @@ static inline void settle_apic_page(struct vp *vp)
 	do_locked(vp, gpa_apic_page);
 }
 
+static bool is_timer_due(const struct vp *vp)
+{
+	return vp->apic.page && apic_wake_time(&vp->apic) <= virt_tsc();
+}
+
 static void prepare_apic(struct vp *vp)
 {
 	vp_prepare_apic(vp);
@@ -522,13 +527,22 @@ static enum next run_invd(struct vp *vp, const struct virt_exit *exit)
 
 _Static_assert(VIRT_EXIT_COUNT <= 64, "a bit each");
 
+/* Without a timer of the processor's it is here that the VP's own is found to be due. */
+static enum next run_nothing(struct vp *vp)
+{
+	if (virt_machine.has_deadline || !is_timer_due(vp))
+		return NEXT_AGAIN;
+	__atomic_store_n(&vp->apic.is_due, true, __ATOMIC_RELAXED);
+	return NEXT_ENTER;
+}
+
 static enum next run_failed(struct vp *vp, const struct virt_exit *exit)
 {
 	const char *text;
 	uint32_t name;
 
 	if (exit->reason == VIRT_EXIT_NOTHING)
-		return NEXT_AGAIN;
+		return run_nothing(vp);
 	if (exit->reason == VIRT_EXIT_TRIPLE_FAULT) {
 		event_tell_shutdown(vp, NULL);
 		event_delivered(vp);
@@ -650,7 +664,7 @@ static enum next run_once(struct vp *vp, struct root *root)
 /* The next step of a VP that sleeps. Its timer goes on. */
 static __attribute__((noinline)) enum next run_asleep(struct vp *vp)
 {
-	if (vp->apic.page && apic_wake_time(&vp->apic) <= virt_tsc())
+	if (is_timer_due(vp))
 		prepare_apic(vp);
 	return vp->activity ? run_suspended(vp, false) : NEXT_ENTER;
 }
@@ -701,8 +715,14 @@ static bool may_sleep(struct vp *vp)
 	return false;
 }
 
+static uint32_t run_again(struct vp *vp, const struct root *root, uint64_t *bound)
+{
+	*bound = time_of_root(root, virt_bound(vp->virt));
+	return WHIT_S_AGAIN;
+}
+
 static inline uint32_t run_result(struct vp *vp, const struct root *root, enum next next,
-				  uint64_t *wake_time)
+				  uint64_t *time)
 {
 	uint64_t wakes;
 
@@ -710,15 +730,15 @@ static inline uint32_t run_result(struct vp *vp, const struct root *root, enum n
 	if (next == NEXT_LEAVE)
 		return RESULT(S_OK);
 	if (next == NEXT_AGAIN)
-		return WHIT_S_AGAIN;
+		return run_again(vp, root, time);
 	wakes = time_of_root(root, apic_wake_time(&vp->apic));
 	if (next == NEXT_TURN) {
 		exit_turn_until(vp, wakes);
 		return RESULT(S_OK);
 	}
 	if (!may_sleep(vp))
-		return WHIT_S_AGAIN;
-	*wake_time = wakes;
+		return run_again(vp, root, time);
+	*time = wakes;
 	return WHIT_S_IDLE;
 }
 
@@ -733,7 +753,7 @@ static inline void begin(struct vp *vp)
 }
 
 /* In one piece: a copy of its head in the caller would have the registers saved twice. */
-__attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time)
+__attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *time)
 {
 	enum next next = NEXT_ENTER;
 	uint32_t result;
@@ -754,7 +774,7 @@ __attribute__((noinline)) uint32_t vp_run(struct vp *vp, struct root *root, uint
 	}
 	settle_apic_page(vp);
 	vp->apic.has_woken = false;
-	result = run_result(vp, root, next, wake_time);
+	result = run_result(vp, root, next, time);
 	gate_leave(&vp->inside);
 	owner_release(vp);
 	return result;

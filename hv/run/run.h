@@ -7,9 +7,10 @@
 
 /*
  * WHvRunVirtualProcessor on this processor, which owns the VP (hv/owner.h) until this returns: it
- * may be gone then. No lock is held. S_OK with an exit in the shared page, or WHIT_S_AGAIN, or
- * WHIT_S_IDLE with the time at which the VP wakes by itself.
+ * may be gone then. No lock is held. S_OK with an exit in the shared page, or WHIT_S_IDLE with the
+ * time, by the root's TSC, at which the VP wakes by itself, or WHIT_S_AGAIN with the time at which
+ * an interrupt is to end the next Run; ~0: never.
  */
-uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *wake_time);
+uint32_t vp_run(struct vp *vp, struct root *root, uint64_t *time);
 
 #endif

@@ -17,10 +17,10 @@
  * back, zeroed, when the partition is deleted.
  *
  * Long work is cut: WHIT_S_AGAIN means that the call is to be repeated as it was (Run: a physical
- * interrupt wants the root; Delete: more to do), WHIT_S_IDLE from Run that the VP has halted: the
- * call is to be repeated when the TSC has come to RDX (~0: never), after an interrupt or a cancel;
- * WHIT_S_MORE that RDX bytes of the range (pages, VPs) are done and the call is to be repeated with
- * the rest.
+ * interrupt wants the root, or is wanted of it, see RDX; Delete: more to do), WHIT_S_IDLE from Run
+ * that the VP has halted: the call is to be repeated when the TSC has come to RDX (~0: never),
+ * after an interrupt or a cancel; WHIT_S_MORE that RDX bytes of the range (pages, VPs) are done and
+ * the call is to be repeated with the rest.
  */
 #ifndef WHIT_HYPERCALL_H
 #define WHIT_HYPERCALL_H
@@ -124,7 +124,7 @@ _Static_assert(sizeof(struct whit_gpa_access) == 40, "documented");
 #define WHIT_MAX_LEND 4096u
 
 /* Results beside WHP's. */
-#define WHIT_S_AGAIN		   0x00375701u
+#define WHIT_S_AGAIN		   0x00375701u /* Run: by TSC rdx an interrupt is to come */
 #define WHIT_S_MORE		   0x00375702u
 #define WHIT_S_IDLE		   0x00375703u /* Run: rdx is the root's TSC for waking */
 #define WHIT_E_UNKNOWN_CALL	   0xc0350002u /* HV_STATUS_INVALID_HYPERCALL_CODE */

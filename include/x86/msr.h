@@ -86,7 +86,8 @@
 #define MSR_X2APIC_FIRST      0x800
 #define MSR_X2APIC_ICR	      0x830
 #define MSR_X2APIC_LAST	      0x8ff
-#define MSR_TME_FIRST	      0x981 /* capability */
+#define MSR_X2APIC(offset)    (MSR_X2APIC_FIRST + (offset) / 0x10) /* of a register of the page */
+#define MSR_TME_FIRST	      0x981				   /* capability */
 #define MSR_TME_ACTIVATE      0x982
 #define MSR_TME_LAST	      0x984 /* mask and base of what is left out */
 #define MSR_XSS		      0xda0

@@ -132,7 +132,7 @@ static inline struct whit_vp_page *call_vp_page(const struct call_partition *par
  * the caller elsewhere; nothing is lost by calling again later. A VP that sleeps makes its caller sleep (sleep.c).
  * CALL_E_VP_STATE: the VP is in Run already, asleep or not.
  */
-uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t status);
+uint32_t call_run_on(struct call_partition *partition, uint32_t vp, struct hypercall_answer answer);
 
 /* Has the VP's Run woken others, who are to be told, whatever it has answered? Its page is the caller's: read once. */
 static inline bool call_has_woken(const struct whit_vp_page *page)
@@ -150,9 +150,9 @@ static inline bool call_has_woken(const struct whit_vp_page *page)
 static inline uint32_t call_run(struct call_partition *partition, uint32_t vp,
 				const struct whit_vp_page *page)
 {
-	const uint32_t status = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
+	const struct hypercall_answer answer = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
 
-	return status || call_has_woken(page) ? call_run_on(partition, vp, status) : 0;
+	return answer.status || call_has_woken(page) ? call_run_on(partition, vp, answer) : 0;
 }
 
 /* ---- Memory and processor, for the library itself ---------------------------------------- */

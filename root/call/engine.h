@@ -53,7 +53,7 @@ void loan_free(struct call_partition *partition);
  * A Run of this VP has answered WHIT_S_IDLE: sleep until something else comes of it, which is returned. *goes_on is false,
  * with WHIT_S_IDLE, if the platform wants the caller elsewhere. CALL_E_VP_STATE: another one sleeps with it.
  */
-uint32_t sleep_run(struct call_partition *partition, uint32_t vp, bool *goes_on);
+struct hypercall_answer sleep_run(struct call_partition *partition, uint32_t vp, bool *goes_on);
 
 /* Whom a call has woken or may have to wake. */
 enum sleep_wakes {

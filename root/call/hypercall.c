@@ -30,7 +30,7 @@ static void choose(void)
 		set(hypercall2_vmcall, hypercall5_vmcall);
 }
 
-static uint32_t first_two(uint64_t code, uint64_t rcx, uint64_t rdx)
+static struct hypercall_answer first_two(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
 	choose();
 	return hypercall2(code, rcx, rdx);

@@ -17,8 +17,14 @@ struct hypercall_result {
 	uint64_t rdx, r8;
 };
 
+/* EAX and RDX of a call, in the registers in which the System V convention returns such a structure. */
+struct hypercall_answer {
+	uint32_t status;
+	uint64_t rdx;
+};
+
 /* The two shapes of a call; each stands in instruction.asm once for each instruction. */
-typedef uint32_t hypercall2_function(uint64_t code, uint64_t rcx, uint64_t rdx);
+typedef struct hypercall_answer hypercall2_function(uint64_t code, uint64_t rcx, uint64_t rdx);
 typedef uint32_t hypercall5_function(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8,
 				     uint64_t r9, uint64_t r10, struct hypercall_result *result);
 
@@ -31,8 +37,8 @@ extern struct hypercall_functions {
 	hypercall5_function *five;
 } hypercall_functions;
 
-/* Calls of up to two parameters without results. Returns EAX. */
-static inline uint32_t hypercall2(uint64_t code, uint64_t rcx, uint64_t rdx)
+/* Calls of up to two parameters. */
+static inline struct hypercall_answer hypercall2(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
 	return __atomic_load_n(&hypercall_functions.two, __ATOMIC_RELAXED)(code, rcx, rdx);
 }

@@ -9,7 +9,7 @@ default rel
 section .text
 
 %macro HYPERCALL 1
-; uint32_t hypercall2(code rdi, rcx rsi, rdx rdx)
+; struct hypercall_answer hypercall2(code rdi, rcx rsi, rdx rdx)
 global hypercall2_%1:function hidden
 hypercall2_%1:
 	mov	rax, rdi

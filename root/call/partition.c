@@ -31,6 +31,7 @@ uint32_t call_delete(struct call_partition *partition)
 		partition->vps[i] = 0;
 	}
 	loan_free(partition);
+	platform_bound(~0ull);
 	return 0;
 }
 
@@ -91,30 +92,27 @@ uint32_t call_delete_vp(struct call_partition *partition, uint32_t vp)
 
 /* ---- Run --------------------------------------------------------------------------------- */
 
-uint32_t call_run_on(struct call_partition *partition, uint32_t vp, uint32_t status)
+uint32_t call_run_on(struct call_partition *partition, uint32_t vp, struct hypercall_answer answer)
 {
 	bool goes_on = true;
-	struct hypercall_result result;
 
 	for (;;) {
 		sleep_pass_on(partition, vp);
-		if (status == WHIT_S_IDLE) {
-			status = sleep_run(partition, vp, &goes_on);
-		} else if (status == WHIT_S_AGAIN) {
+		if (answer.status == WHIT_S_IDLE) {
+			answer = sleep_run(partition, vp, &goes_on);
+		} else if (answer.status == WHIT_S_AGAIN) {
+			platform_bound(answer.rdx);
 			goes_on = platform_take_interrupts();
 			if (goes_on)
-				status = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
-		} else if (status == WHIT_E_INSUFFICIENT_MEMORY) {
-			/* How much is in RDX, which the short form does not give. */
-			status = hypercall5(WHIT_CALL_RUN_VP, partition->handle, vp, 0, 0, 0,
-					    &result);
-			if (status == WHIT_E_INSUFFICIENT_MEMORY &&
-			    !loan_make(partition, result.rdx))
+				answer = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
+		} else if (answer.status == WHIT_E_INSUFFICIENT_MEMORY) {
+			if (!loan_make(partition, answer.rdx))
 				return CALL_E_NO_MEMORY;
+			answer = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
 		} else {
-			return status;
+			return answer.status;
 		}
-		if (!goes_on && (status == WHIT_S_IDLE || status == WHIT_S_AGAIN))
+		if (!goes_on && (answer.status == WHIT_S_IDLE || answer.status == WHIT_S_AGAIN))
 			return WHIT_S_AGAIN;
 	}
 }

@@ -76,6 +76,13 @@ void platform_release_interrupts(uint64_t held);
 bool platform_wait(uint64_t held, uint64_t deadline, const uint32_t *wake);
 void platform_wake(const uint32_t *wake);
 
+/*
+ * A Run on this processor is to be ended by an interrupt when the TSC stands at `deadline`, or as soon after as can
+ * be; an earlier call counts no longer. ~0, or a time that has passed: none is needed. After each Run that an interrupt has ended,
+ * with another value than ~0 on machines alone that have no timer for guests.
+ */
+void platform_bound(uint64_t deadline);
+
 /* ---- The processor ----------------------------------------------------------------------- */
 
 /* CPUID of a leaf, subleaf 0: EAX, EBX, ECX, EDX. */

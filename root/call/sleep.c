@@ -30,36 +30,35 @@ static inline uint64_t word_of(const struct call_partition *partition, uint32_t 
 }
 
 /* One more Run, and a wait if that is idle, too. */
-static uint32_t run_or_wait(const struct call_partition *partition, uint32_t vp,
-			    struct whit_vp_page *page, bool *goes_on)
+static struct hypercall_answer run_or_wait(const struct call_partition *partition, uint32_t vp,
+					   struct whit_vp_page *page, bool *goes_on)
 {
-	struct hypercall_result result;
+	struct hypercall_answer answer;
 	uint64_t held;
-	uint32_t status;
 
 	__atomic_store_n(&page->wake, 0, __ATOMIC_SEQ_CST);
 	held = platform_hold_interrupts();
-	status = hypercall5(WHIT_CALL_RUN_VP, partition->handle, vp, 0, 0, 0, &result);
-	if (status == WHIT_S_IDLE)
-		*goes_on = platform_wait(held, result.rdx, &page->wake);
+	answer = hypercall2(WHIT_CALL_RUN_VP, partition->handle, vp);
+	if (answer.status == WHIT_S_IDLE)
+		*goes_on = platform_wait(held, answer.rdx, &page->wake);
 	else
 		platform_release_interrupts(held);
-	return status;
+	return answer;
 }
 
-uint32_t sleep_run(struct call_partition *partition, uint32_t vp, bool *goes_on)
+struct hypercall_answer sleep_run(struct call_partition *partition, uint32_t vp, bool *goes_on)
 {
 	struct whit_vp_page *const page = engine_page(partition, vp);
 	uint64_t *const word = &partition->asleep[vp / WORD_BITS];
-	uint32_t status;
+	struct hypercall_answer answer = { .status = CALL_E_VP_STATE };
 
 	if (__atomic_fetch_or(word, bit_of(vp), __ATOMIC_SEQ_CST) & bit_of(vp))
-		return CALL_E_VP_STATE;
+		return answer;
 	do
-		status = run_or_wait(partition, vp, page, goes_on);
-	while (status == WHIT_S_IDLE && *goes_on);
+		answer = run_or_wait(partition, vp, page, goes_on);
+	while (answer.status == WHIT_S_IDLE && *goes_on);
 	__atomic_fetch_and(word, ~bit_of(vp), __ATOMIC_SEQ_CST);
-	return status;
+	return answer;
 }
 
 static void wake(const struct call_partition *partition, uint32_t vp, enum sleep_wakes whom)

@@ -20,7 +20,8 @@ static uint64_t clock_now; /* of the next look */
 static void set_clock(uint64_t tsc)
 {
 	clock_now = tsc;
-	fake.tsc = tsc - 1000;
+	fake.tsc = tsc;
+	fake.tsc_stands = true;
 }
 
 static void begin(uint32_t lvt)

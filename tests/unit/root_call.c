@@ -220,7 +220,7 @@ static uint32_t fake_call(uint64_t code, const uint64_t p[5], struct hypercall_r
 	memcpy(machine.last, all, sizeof(all));
 	if (!is_alone(code))
 		CHECK_EQ(p[0], HANDLE);
-	result->rdx = result->r8 = 0xdeaddeaddeaddeadull;
+	result->rdx = result->r8 = 0xdeaddeaddeaddeadull - n;
 	machine.is_repeated = n == machine.again_at || (machine.is_always && n % 2);
 	if (machine.is_repeated)
 		return WHIT_S_AGAIN;
@@ -649,6 +649,7 @@ static void call_sleeps_and_is_called_away(void)
 	machine.n_idle = 0;
 	machine.again_at = machine.n_calls + 1;
 	CHECK_EQ(run(0), WHIT_S_AGAIN); /* interrupted */
+	CHECK_EQ(platform.bound, 0xdeaddeaddeaddeadull - machine.n_calls);
 	machine.is_repeated = false;
 	CHECK_EQ(run(0), 0);
 	CHECK_EQ(platform.held, 0);

@@ -35,7 +35,7 @@ static struct {
 	uint64_t n_pages_out, n_allocations;
 	unsigned int n_taken, n_waits, n_wakes, n_vmcall, n_vmmcall;
 	const uint32_t *wake, *woken;
-	uint64_t held, deadline;
+	uint64_t held, deadline, bound;
 } platform;
 
 /* As at first; pages that are out stay so. */
@@ -184,6 +184,11 @@ bool platform_take_interrupts(void)
 	return !platform.is_wanted;
 }
 
+void platform_bound(uint64_t deadline)
+{
+	platform.bound = deadline;
+}
+
 uint64_t platform_hold_interrupts(void)
 {
 	CHECK(!platform.held);
@@ -248,18 +253,20 @@ uint32_t hypercall5_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t 
 	return fake_call(code, parameters, result);
 }
 
-uint32_t hypercall2_vmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
+struct hypercall_answer hypercall2_vmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
-	struct hypercall_result result;
+	struct hypercall_result result = { .rdx = rdx };
+	const uint32_t status = hypercall5_vmcall(code, rcx, rdx, 0, 0, 0, &result);
 
-	return hypercall5_vmcall(code, rcx, rdx, 0, 0, 0, &result);
+	return (struct hypercall_answer) { status, result.rdx };
 }
 
-uint32_t hypercall2_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
+struct hypercall_answer hypercall2_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
-	struct hypercall_result result;
+	struct hypercall_result result = { .rdx = rdx };
+	const uint32_t status = hypercall5_vmmcall(code, rcx, rdx, 0, 0, 0, &result);
 
-	return hypercall5_vmmcall(code, rcx, rdx, 0, 0, 0, &result);
+	return (struct hypercall_answer) { status, result.rdx };
 }
 
 #endif

@@ -104,6 +104,10 @@ void platform_release_interrupts(uint64_t held)
 	is_held = false;
 }
 
+void platform_bound(uint64_t deadline)
+{
+}
+
 bool platform_wait(uint64_t held, uint64_t deadline, const uint32_t *wake)
 {
 	CHECK_EQ(deadline, ~0ull);
@@ -250,11 +254,12 @@ uint32_t hypercall5_vmcall(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r
 	return fake_call(code, parameters, result);
 }
 
-uint32_t hypercall2_vmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
+struct hypercall_answer hypercall2_vmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
-	struct hypercall_result result;
+	struct hypercall_result result = { .rdx = rdx };
+	const uint32_t status = hypercall5_vmcall(code, rcx, rdx, 0, 0, 0, &result);
 
-	return hypercall5_vmcall(code, rcx, rdx, 0, 0, 0, &result);
+	return (struct hypercall_answer) { status, result.rdx };
 }
 
 uint32_t hypercall5_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t r8, uint64_t r9,
@@ -263,7 +268,7 @@ uint32_t hypercall5_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx, uint64_t 
 	return hypercall5_vmcall(code, rcx, rdx, r8, r9, r10, result);
 }
 
-uint32_t hypercall2_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
+struct hypercall_answer hypercall2_vmmcall(uint64_t code, uint64_t rcx, uint64_t rdx)
 {
 	return hypercall2_vmcall(code, rcx, rdx);
 }

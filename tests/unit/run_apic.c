@@ -287,6 +287,33 @@ static void hlt_sleeps_inside(void)
 	CHECK_EQ(n_prepares, 2);
 }
 
+/* Without a timer of the processor's the root is told of the VP's, and its end is found before an entry. */
+static void a_run_without_a_timer_is_bounded_by_the_root(void)
+{
+	const struct virt_exit interrupt = { .reason = VIRT_EXIT_INTERRUPT };
+	const struct virt_exit nothing = { .reason = VIRT_EXIT_NOTHING };
+
+	for (unsigned int has_deadline = 0; has_deadline < 2; has_deadline++) {
+		init();
+		virt_machine.has_deadline = has_deadline;
+		test_root.tsc_offset = 0 - 7000000ull;
+		child->apic.deadline = 77000000;
+		virt_set_deadline(child->virt, 77000000);
+		fake_push(&interrupt, NULL);
+		CHECK_EQ(run_child(), WHIT_S_AGAIN);
+		CHECK_EQ(wake_time, has_deadline ? ~0ull : 70000000);
+		fake_push(&nothing, NULL);
+		CHECK_EQ(run_child(), WHIT_S_AGAIN);
+		CHECK_EQ(n_prepares, 0);
+		fake.tsc = 77000000;
+		fake_push(&nothing, NULL);
+		if (!has_deadline)
+			fake_push(&interrupt, NULL);
+		CHECK_EQ(run_child(), WHIT_S_AGAIN);
+		CHECK_EQ(n_prepares, !has_deadline);
+	}
+}
+
 /* The root sleeps by its own TSC, which it may have moved; for ever is for ever. */
 static void sleep_ends_by_the_roots_own_time(void)
 {
@@ -523,6 +550,7 @@ int main(void)
 		TEST(its_page_goes_to_the_emulator),
 		TEST(traps_leave_when_the_instruction_is_over),
 		TEST(hlt_sleeps_inside),
+		TEST(a_run_without_a_timer_is_bounded_by_the_root),
 		TEST(sleep_ends_by_the_roots_own_time),
 		TEST(hlt_does_not_sleep_on_what_is_there),
 		TEST(what_the_client_sets_wakes),

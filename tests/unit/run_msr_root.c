@@ -145,9 +145,10 @@ static void root_guards_what_is_listed_and_nothing_else(void)
 			wanted = 3;
 		else if ((msr >= 0x200 && msr < 0x240) || is_fixed_mtrr(msr) || msr == 0x2ff)
 			wanted = 3;
-		else if (msr == 0x3b) /* IA32_TSC_ADJUST, which reads with the root's offset */
+		else if (msr == 0x10 ||
+			 msr == 0x3b) /* TSC, IA32_TSC_ADJUST read with the root's offset */
 			wanted = 3;
-		else if (msr == 0x10 || msr == 0x79 || is_partly(msr) || is_read_only(msr))
+		else if (msr == 0x79 || is_partly(msr) || is_read_only(msr))
 			wanted = 2;
 		CHECK_EQ((uint64_t)msr << 8 | guarded[0][msr], (uint64_t)msr << 8 | wanted);
 		CHECK_EQ(guarded[1][msr] | guarded[2][msr], 0);
@@ -593,11 +594,11 @@ static unsigned int amd_guard(uint32_t msr)
 {
 	if (msr == 0xc0000080 || msr == 0xc0010010 || msr == 0xc0010114)
 		return 3; /* EFER, SYSCFG, VM_CR */
-	if (msr == 0x3b || msr == 0x11 || msr == 0x12)
+	if (msr == 0x10 || msr == 0x3b || msr == 0x11 || msr == 0x12)
 		return 3;
 	if ((msr >= 0x200 && msr < 0x240) || is_fixed_mtrr(msr) || msr == 0x2ff)
 		return 3;
-	if (msr == 0x10 || msr == 0x1b || msr == 0xda0)
+	if (msr == 0x1b || msr == 0xda0)
 		return 2;
 	for (unsigned int i = 0; i < sizeof(amd_absent) / sizeof(*amd_absent); i++)
 		if (amd_absent[i] == msr)

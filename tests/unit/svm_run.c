@@ -237,6 +237,47 @@ static void cr8_is_the_tpr_of_the_page(void)
 	}
 }
 
+/* ---- The deadline ------------------------------------------------------------------------ */
+
+static enum virt_exit_reason refused(void)
+{
+	struct virt_exit exit;
+	const uint64_t n_entries = vtx.n_entries;
+
+	virt_switch(vtx.percpu->switched, child);
+	virt_run(child, &exit);
+	CHECK_EQ(vtx.n_entries, n_entries);
+	return exit.reason;
+}
+
+/* There is no timer: a child with a deadline is entered when the root knows it, or an earlier one, and it has not come. */
+static void the_root_bounds_a_run(void)
+{
+	machine(0);
+	CHECK(!virt_machine.has_deadline);
+	CHECK_EQ(virt_bound(child), ~0ull);
+	go(child);
+	virt_set_deadline(child, vtx.tsc + 100000);
+	CHECK_EQ(refused(), VIRT_EXIT_NOTHING);
+	CHECK_EQ(virt_bound(child), child->deadline);
+	go(child);
+	CHECK_EQ(run_to(child, VMEXIT_INTR, 0).reason, VIRT_EXIT_INTERRUPT);
+	virt_set_deadline(child, child->deadline - 1);
+	CHECK_EQ(refused(), VIRT_EXIT_NOTHING);
+	virt_set_deadline(child, child->deadline + 100000);
+	go(child);
+	/* The bound has passed, and then the deadline. */
+	vtx.tsc = child->deadline - 50000;
+	CHECK_EQ(refused(), VIRT_EXIT_NOTHING);
+	CHECK_EQ(virt_bound(child), child->deadline);
+	go(child);
+	vtx.tsc = child->deadline;
+	CHECK_EQ(refused(), VIRT_EXIT_NOTHING);
+	virt_set_deadline(child, ~0ull);
+	go(child);
+	CHECK_EQ(virt_bound(child), ~0ull);
+}
+
 /* ---- Steps of the root ------------------------------------------------------------------- */
 
 static void one_instruction(struct virt_regs *regs)
@@ -379,6 +420,7 @@ int main(void)
 		TEST(a_page_can_be_another_vps),
 		TEST(a_vp_can_go_from_processor_to_processor),
 		TEST(cr8_is_the_tpr_of_the_page),
+		TEST(the_root_bounds_a_run),
 		TEST(a_step_is_one_instruction_in_another_space),
 		TEST(a_step_of_a_root_that_steps_itself_is_a_debug_exception),
 		TEST(debug_registers_are_up_to_date),

@@ -164,7 +164,8 @@ static void a_deadline_sets_the_timer(void)
 	vtx.tsc += 200000;
 	CHECK_EQ(run_to(child, REASON_PREEMPTION_TIMER, 0).reason, VIRT_EXIT_DEADLINE);
 	CHECK_EQ(vtx_get(VMCS_PREEMPTION_TIMER_VALUE), 0);
-	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_DEADLINE);
+	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_INTERRUPT);
+	CHECK_EQ(run_to(child, REASON_PREEMPTION_TIMER, 0).reason, VIRT_EXIT_DEADLINE);
 	virt_set_deadline(child, ~0ull);
 	CHECK_EQ(vtx_get(VMCS_PREEMPTION_TIMER_VALUE), 1000000);
 	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_INTERRUPT);
@@ -188,14 +189,34 @@ static void deadlines_do_not_keep_the_root_out(void)
 	CHECK(n_deadlines > 100 && n_deadlines < 1000);
 }
 
-static void without_a_timer_an_interrupt_brings_the_deadline(void)
+static void without_a_timer_the_root_bounds_a_run(void)
 {
+	struct virt_exit exit;
+
 	machine(1);
 	CHECK(!virt_machine.has_deadline);
+	CHECK_EQ(virt_bound(child), ~0ull);
 	virt_set_deadline(child, vtx.tsc + 10000);
+	virt_run(child, &exit); /* the root does not know yet */
+	CHECK_EQ(exit.reason, VIRT_EXIT_NOTHING);
+	CHECK_EQ(virt_bound(child), child->deadline);
 	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_INTERRUPT);
-	vtx.tsc += 20000;
-	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_DEADLINE);
+	/* An earlier one is not known, a later one is as good. */
+	virt_set_deadline(child, child->deadline - 1);
+	virt_run(child, &exit);
+	CHECK_EQ(exit.reason, VIRT_EXIT_NOTHING);
+	virt_set_deadline(child, child->deadline + 1000);
+	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_INTERRUPT);
+	/* The bound has passed, and then the deadline. */
+	vtx.tsc = child->deadline - 1;
+	virt_run(child, &exit);
+	CHECK_EQ(exit.reason, VIRT_EXIT_NOTHING);
+	CHECK_EQ(virt_bound(child), child->deadline);
+	vtx.tsc += 2;
+	virt_run(child, &exit);
+	CHECK_EQ(exit.reason, VIRT_EXIT_NOTHING);
+	virt_set_deadline(child, ~0ull);
+	CHECK_EQ(run_to(child, REASON_EXTERNAL_INTERRUPT, 0).reason, VIRT_EXIT_INTERRUPT);
 }
 
 /* ---- Going past an instruction ----------------------------------------------------------- */
@@ -507,7 +528,7 @@ int main(void)
 		TEST(a_threshold_above_the_tpr_is_mended),
 		TEST(a_deadline_sets_the_timer),
 		TEST(deadlines_do_not_keep_the_root_out),
-		TEST(without_a_timer_an_interrupt_brings_the_deadline),
+		TEST(without_a_timer_the_root_bounds_a_run),
 		TEST(rip_is_cut_to_the_width_of_the_mode),
 		TEST(an_instruction_that_is_skipped_ends_shadow_and_rf),
 		TEST(a_failed_entry_has_last_words),

@@ -17,6 +17,31 @@ uefi_take_interrupts:
 	popfq
 	ret
 
+; void uefi_take_interrupts_by(const struct x86_table *idt rdi)
+; The limit stands 6 bytes into struct x86_table.
+global uefi_take_interrupts_by:function hidden
+uefi_take_interrupts_by:
+	sub	rsp, 16
+	sidt	[rsp + 6]
+	lidt	[rdi + 6]
+	sti
+	nop
+	cli
+	lidt	[rsp + 6]
+	add	rsp, 16
+	ret
+
+; void uefi_get_idt(struct x86_table *idt rdi)
+global uefi_get_idt:function hidden
+uefi_get_idt:
+	sidt	[rdi + 6]
+	ret
+
+; void uefi_return(void)
+global uefi_return:function hidden
+uefi_return:
+	iretq
+
 ; uint64_t platform_hold_interrupts(void): RFLAGS as they were
 global platform_hold_interrupts:function hidden
 platform_hold_interrupts:
@@ -78,6 +103,16 @@ uefi_read_msr:
 	rdmsr
 	shl	rdx, 32
 	or	rax, rdx
+	ret
+
+; void uefi_write_msr(uint32_t number edi, uint64_t value rsi)
+global uefi_write_msr:function hidden
+uefi_write_msr:
+	mov	ecx, edi
+	mov	eax, esi
+	mov	rdx, rsi
+	shr	rdx, 32
+	wrmsr
 	ret
 
 ; void uefi_cpuid(uint32_t leaf edi, uint32_t registers[4] rsi): EAX EBX ECX EDX, subleaf 0

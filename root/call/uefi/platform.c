@@ -17,6 +17,7 @@
 #include <efi.h>
 #include <efilib.h>
 
+#include "root/call/uefi/bound.h"
 #include "root/call/uefi/cpu.h"
 #include "root/call/uefi/processors.h"
 #include "root/call/uefi/reserve.h"
@@ -109,12 +110,14 @@ bool platform_copy_out(void *callers, const void *own, size_t n_bytes)
 
 /*
  * Firmware handles interrupts on the boot processor and has them all sent there. It runs the others
- * with interrupts off, and a handler there would find no timer and no events that are its own.
+ * with interrupts off, and a handler there would find no timer and no events that are its own. So there is
+ * none but that of bound.c.
  */
 bool platform_take_interrupts(void)
 {
 	if (!processors_is_boot()) {
 		__builtin_ia32_pause();
+		bound_take_interrupt();
 		return true;
 	}
 	uefi_take_interrupts();
