@@ -6,6 +6,7 @@
 #include "hv/emulate/completion.h"
 
 #include "hv/emulate/fetch.h"
+#include "hv/mem/gpa.h"
 #include "hv/mem/walk.h"
 #include "whp/WinHvMemory.h"
 #include "x86/cr.h"
@@ -288,11 +289,13 @@ __attribute__((noinline, cold)) bool completion_of(struct vp *vp, struct virt_ex
 
 /* ---- Addresses --------------------------------------------------------------------------- */
 
-static void walk(struct vp *vp, gva_t gva, unsigned int access, struct walk *walk)
+static void walk(struct vp *vp, gva_t gva, unsigned int access, struct walk *walk,
+		 struct walk_trail *trail)
 {
 	const struct virt_paging *const paging = &virt_view(vp->virt)->paging;
 
-	walk_gva(&vp->view, paging, gva, access | (paging->cpl == 3 ? WALK_USER : 0), walk);
+	walk_gva_noted(&vp->view, paging, gva, access | (paging->cpl == 3 ? WALK_USER : 0), walk,
+		       trail);
 }
 
 static gva_t linear(struct vp *vp, enum emu_mode mode, enum x86_seg seg, uint64_t offset)
@@ -325,25 +328,42 @@ static bool operand(struct vp *vp, gva_t *gva, unsigned int *size)
 __attribute__((noinline, cold)) bool completion_operand(struct vp *vp, bool is_write, gva_t *gva,
 							gpa_t *gpa)
 {
+	struct walk_trail trail;
 	struct walk found;
 	unsigned int size;
 
 	if (!operand(vp, gva, &size))
 		return false;
-	walk(vp, *gva, is_write ? WALK_WRITE : WALK_READ, &found);
+	walk(vp, *gva, is_write ? WALK_WRITE : WALK_READ, &found, &trail);
 	*gpa = found.gpa;
 	return found.code == WHvTranslateGvaResultSuccess;
+}
+
+/*
+ * Is one of the tables of a walk in this page? It may be one that can be read, but not written to.
+ */
+static bool passes(struct vp *vp, const struct walk_trail *trail, gpa_t gpa)
+{
+	const uint8_t *const page = gpa_page(&vp->view, gpa).ptr;
+	bool is_there = false;
+
+	for (unsigned int i = 0; page && i < trail->n; i++)
+		is_there |= (uintptr_t)trail->at[i] - (uintptr_t)page < PAGE_SIZE;
+	return is_there;
 }
 
 /* Does an access there make this exit, by where it leads to, or by a page table on the way? */
 static bool makes(struct vp *vp, const struct virt_exit *exit, gva_t gva, unsigned int access)
 {
+	const gpa_t gpa = exit->memory.gpa;
+	struct walk_trail trail;
 	struct walk found;
 
-	walk(vp, gva, access, &found);
-	return found.gpa.a == exit->memory.gpa.a &&
-	       (exit->memory.is_walk ? found.code >= WHvTranslateGvaResultGpaUnmapped
-				     : found.code == WHvTranslateGvaResultSuccess);
+	walk(vp, gva, access, &found, &trail);
+	if (!exit->memory.is_walk)
+		return found.gpa.a == gpa.a && found.code == WHvTranslateGvaResultSuccess;
+	return (found.gpa.a == gpa.a && found.code >= WHvTranslateGvaResultGpaUnmapped) ||
+	       passes(vp, &trail, gpa);
 }
 
 /* The same of `size` bytes: there, or where they go on in the next page. */

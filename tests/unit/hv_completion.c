@@ -559,6 +559,15 @@ static void a_table_and_a_half_are_found_by_their_access(void)
 	REQUIRE(completion_gva(vp, &exit, &gva));
 	REQUIRE_EQ(gva.a, 0x601000);
 	virt_regs(vp->virt)->rip = CODE;
+	/* A table that can be read, on the way of a walk that ends elsewhere. */
+	tables[2 * 512 + 3] = (TABLES + 4 * 4096) | PTE_P | PTE_W;
+	tables[4 * 512] = CODE | PTE_P | PTE_W;
+	virt_regs(vp->virt)->gpr[X86_RBX] = 0x600018;
+	exit.memory.gpa = GPA(TABLES + 4 * 4096);
+	REQUIRE(completion_gva(vp, &exit, &gva));
+	REQUIRE_EQ(gva.a, 0x600018);
+	exit.memory.gpa = GPA(TABLES + 5 * 4096);
+	REQUIRE(!completion_gva(vp, &exit, &gva));
 	/* The second half of an operand, and an operand that has none. */
 	tables[3 * 512 + 0x20] = CODE | PTE_P | PTE_W;
 	tables[3 * 512 + 0x21] = HOLE | PTE_P | PTE_W;

@@ -22,11 +22,15 @@
 static void bound_by_tick(uint64_t deadline)
 {
 	static UINT64 usual; /* firmware's own period, while it is another; else 0 */
+	static bool is_measured;
 	struct timer_protocol *const timer = tick_timer();
 	UINT64 units, period;
 
 	if (!timer || timer->get_period(timer, &period) != EFI_SUCCESS)
 		return;
+	if (!is_measured && deadline != ~0ull)
+		tick_measure(timer);
+	is_measured |= deadline != ~0ull;
 	units = deadline > uefi_tsc() ? tick_units_left(deadline) : TICK_UNITS_PER_SECOND;
 	if (units < TICK_SHORTEST_UNITS)
 		units = TICK_SHORTEST_UNITS;

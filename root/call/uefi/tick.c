@@ -42,21 +42,44 @@ static uint64_t tsc_hz(void)
  */
 static uint64_t rate;
 
+static void assume(void)
+{
+	if (!rate)
+		rate = tsc_hz() / (TICK_UNITS_PER_SECOND / 1000);
+}
+
 UINT64 tick_units_left(uint64_t deadline)
 {
-	const uint64_t now = uefi_tsc(), hz = tsc_hz();
+	const uint64_t now = uefi_tsc();
 
-	if (!rate)
-		rate = hz / (TICK_UNITS_PER_SECOND / 1000);
+	assume();
 	if (deadline <= now)
 		return 0;
-	if (!rate || deadline - now >= hz)
+	if (!rate || deadline - now >= tsc_hz())
 		return TICK_UNITS_PER_SECOND;
 	return (deadline - now) * 1000 / rate;
 }
 
+void tick_measure(struct timer_protocol *timer)
+{
+	const uint64_t held = platform_hold_interrupts();
+	uint64_t start;
+	UINT64 usual;
+
+	if (timer->get_period(timer, &usual) == EFI_SUCCESS && usual) {
+		timer->set_period(timer, TICK_SHORTEST_UNITS);
+		uefi_sleep(0);
+		start = uefi_tsc();
+		uefi_sleep(0);
+		tick_learn(TICK_SHORTEST_UNITS, uefi_tsc() - start);
+		timer->set_period(timer, usual);
+	}
+	platform_release_interrupts(held);
+}
+
 void tick_learn(UINT64 units, uint64_t ticks)
 {
+	assume();
 	if (ticks > 2 * (units * rate / 1000))
 		rate = ticks * 1000 / units;
 }

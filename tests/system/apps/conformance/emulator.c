@@ -34,7 +34,6 @@ static const struct {
 	[FAULT_XSETBV_EXIT] = { "tcg", 0, 1000, "QEMU: XSETBV does not exit" },
 	[FAULT_RDTSCP] = { "tcg", 0, 0, "QEMU: RDTSCP exits as RDTSC alone" },
 	[FAULT_RMW] = { "tcg", 0, 0, "QEMU: what reads and writes exits as a read" },
-	[FAULT_CLOCK] = { "tcg", 0, 0, "QEMU: the time stamp counter is the clock of the host" },
 	[FAULT_MSR] = { "tcg", 0, 0, "QEMU, Bochs: every MSR can be read and written",
 			"bochs-svm" },
 	[FAULT_DR6] = { "bochs-svm", 0, 0, "Bochs: a #DB that exits does not name the breakpoint" },

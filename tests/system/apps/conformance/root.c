@@ -242,8 +242,7 @@ static void root_mtrrs_are_its_own_and_take_their_time(void)
 	CHECK_EQ(insn_rdmsr(MSR_MTRR_DEF_TYPE), def_type);
 	n_exits = after.root_exits[WHIT_EXIT_WRMSR] - before.root_exits[WHIT_EXIT_WRMSR];
 	CHECK(n_exits >= MTRR_WRITES);
-	if (!emulator_has(FAULT_CLOCK))
-		CHECK(ticks / n_exits < 300000);
+	CHECK(ticks / n_exits < 300000);
 	CHECK_EQ(after.heap_free_pages, before.heap_free_pages);
 	CHECK(hidden_reads_as_ones((const uint64_t *)(uintptr_t)hidden));
 	root_keeps_its_registers_through_children();
