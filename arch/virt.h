@@ -72,6 +72,7 @@ struct virt_machine {
 	bool has_1g_pages;	/* in page tables that are not nested */
 	bool has_execute_only;	/* nested mappings can allow execution alone */
 	bool has_pdptes;	/* PAE paging runs on VIRT_PDPTE0 to 3; else on memory alone */
+	bool has_loose_pdptes;	/* it takes reserved bits 8:5 and 2:1 there */
 	bool has_deadline;	/* virt_set_deadline() is exact; else see virt_bound() */
 	bool has_step;		/* virt_root_step() */
 	bool checks_entry;	/* an entry refuses all that SDM 3C says; else hv/ looks itself */

@@ -64,8 +64,11 @@ static uint32_t child_has(const struct caps *caps)
 	return has;
 }
 
-/* QEMU's TCG (7.2 to 10.0), by its signature: it has no intercept of XSETBV. */
-static bool has_silent_xsetbv(void)
+/*
+ * QEMU's TCG (7.2 to 10.0), by its signature: it has no intercept of XSETBV, and sets the accessed
+ * flag in PDPTEs, where it is reserved. Who runs under it walks and switches as it does.
+ */
+static bool is_tcg(void)
 {
 	const struct x86_cpuid leaf = x86_cpuid(CPUID_HYPERVISOR_BASE, 0);
 
@@ -84,7 +87,7 @@ static void fill_machine(const struct caps *caps)
 	struct virt_machine *const machine = &virt_machine;
 
 	features_read();
-	x86_features.has_silent_xsetbv = has_silent_xsetbv();
+	x86_features.has_silent_xsetbv = machine->has_loose_pdptes = is_tcg();
 	machine->vendor = 0;
 	machine->max_leaf_level = caps->has_1g ? LEVEL_1G : LEVEL_2M;
 	machine->has_step = true;

@@ -373,7 +373,8 @@ static inline bool walk_start_pae(struct walk_state *state, struct walk_start *s
 		return false;
 	}
 	/* Such a PDPTE cannot be loaded by the guest, and no entry with it succeeds. */
-	if (pdpte & (walk_beyond() | PTE_HIGH | PTE_NX | PDPTE_RESERVED)) {
+	if (pdpte & (walk_beyond() | PTE_HIGH | PTE_NX |
+		     (virt_machine.has_loose_pdptes ? 0 : PDPTE_RESERVED))) {
 		walk_fault(state, WHvTranslateGvaResultInvalidPageTableFlags, PF_P | PF_RSVD, pdpte,
 			   3);
 		return false;

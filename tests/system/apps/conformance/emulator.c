@@ -35,6 +35,10 @@ static const struct {
 	[FAULT_RDTSCP] = { "tcg", 0, 0, "QEMU: RDTSCP exits as RDTSC alone" },
 	[FAULT_RMW] = { "tcg", 0, 0, "QEMU: what reads and writes exits as a read" },
 	[FAULT_FAULT_RF] = { "tcg", 0, 800, "QEMU: a fault does not push RF" },
+	[FAULT_RSVD] = { "tcg", 0, 0, "QEMU: a page fault of reserved bits says P = 0" },
+	[FAULT_EARLY_A] = { "tcg", 0, 0,
+			    "QEMU: a page of 1 GiB is accessed before it is known whether it may "
+			    "be" },
 	[FAULT_DATA_PREFIX] = { "tcg", 0, 0,
 				"QEMU: 66h makes MOVBE and CRC32 16 bits wide everywhere" },
 	[FAULT_MMX] = { "tcg", 0, 0, "QEMU: MMX leaves the exponents of the x87 registers" },

@@ -153,7 +153,7 @@ static WHV_REGISTER_VALUE start[N_NAMES]; /* the mode's, and what is random once
 static uint64_t image[N_PAGES][PAGE_WORDS];
 static struct result native[VARIANTS], emulated;
 static uint64_t native_memory[VARIANTS][N_PAGES][PAGE_WORDS];
-static bool has_no_rf;		/* of the emulator: a fault pushes none */
+static bool has_no_rf;	      /* of the emulator: a fault pushes none */
 static unsigned int n_faulty; /* forms that the emulator gets wrong */
 static unsigned int n_forms, n_runs, n_accesses, n_missing, n_refused, n_wrong, n_complaints;
 static uint64_t seed;
@@ -336,9 +336,9 @@ static bool answer(void)
 }
 
 /* Exceptions that push an error code, SDM 3A "Error Code". */
-#define WITH_ERROR_CODE                                                                    \
-	(1u << EXC_DF | 1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | \
-	 1u << EXC_PF | 1u << EXC_AC)
+#define WITH_ERROR_CODE                                                                            \
+	(1u << EXC_DF | 1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | 1u << EXC_PF | \
+	 1u << EXC_AC)
 
 /* A fault pushes RFLAGS with RF, which says nothing where an emulator does not do it. */
 static void mend_frame(const struct result *result, uint64_t code)
@@ -589,7 +589,8 @@ static void check_mode(const struct mode *which)
 	mode = which;
 	seed = 1;
 	has_no_rf = emulator_has(FAULT_FAULT_RF);
-	n_faulty = n_forms = n_runs = n_accesses = n_missing = n_refused = n_wrong = n_complaints = 0;
+	n_faulty = n_forms = n_runs = n_accesses = n_missing = n_refused = n_wrong = n_complaints =
+		0;
 	CHECK_EQ(child_create(&child, mode->child, (struct guest_code) { at, at },
 			      by_library ? 0 : WHIT_EMULATE_MEMORY, 0),
 		 S_OK);
@@ -617,10 +618,10 @@ static void check_mode(const struct mode *which)
 	if (by_library)
 		library_destroy(&library);
 	child_destroy(&child);
-	terminal_print("# %s: %u forms, of which %u are not of this processor, and %u the emulator's "
-		       "own; %u runs, %u device accesses, %u refused, %u wrong\n",
-		       mode->name, n_forms, n_missing, n_faulty, n_runs, n_accesses, n_refused,
-		       n_wrong);
+	terminal_print(
+		"# %s: %u forms, of which %u are not of this processor, and %u the emulator's "
+		"own; %u runs, %u device accesses, %u refused, %u wrong\n",
+		mode->name, n_forms, n_missing, n_faulty, n_runs, n_accesses, n_refused, n_wrong);
 	CHECK_EQ(n_wrong, 0);
 	CHECK_EQ(n_refused, 0);
 }
