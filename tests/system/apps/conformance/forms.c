@@ -294,6 +294,8 @@ static void set_registers(const struct form *form, unsigned int variant, uint64_
 		value[0].Reg64 = content[0];
 		value[2].Reg64 = content[1];
 	}
+	/* R3 and R4 are ST(0) and ST(1), R5 to R7 are free; so is what a load goes to, or not. */
+	value[FPCTL_INDEX].FpControlStatus.FpTag = variant & 1 ? 0x18 : 0x1f;
 	value[16].Reg64 = code;
 	value[RFLAGS_INDEX].Reg64 = RFLAGS_ONE | mode->rflags |
 				    (flags[variant] & (RFLAGS_STATUS | RFLAGS_DF)) |
@@ -583,8 +585,6 @@ static void set_start(void)
 	}
 	start[FPCTL_INDEX].FpControlStatus.FpControl = 0x37f;
 	start[FPCTL_INDEX].FpControlStatus.FpStatus = 3 << 11;
-	start[FPCTL_INDEX].FpControlStatus.FpTag =
-		0x1f; /* R3 and R4 are ST(0) and ST(1), R5 to R7 are free */
 }
 
 static void check_mode(const struct mode *which)
