@@ -10,7 +10,7 @@ static const struct {
 	const char *machine;
 	unsigned int since, mended;
 	const char *name;
-	const char *also; /* another machine with it */
+	const char *also; /* another machine with it, whatever its version */
 } faults[FAULT_COUNT] = {
 	[FAULT_INT1] = { "tcg", 0, 1000, "QEMU: INT1 is #UD" },
 	[FAULT_INT3] = { "tcg", 0, 0, "QEMU: INT3 and INTO do not exit" },
@@ -39,7 +39,7 @@ static const struct {
 	[FAULT_EARLY_A] = { "tcg", 0, 0,
 			    "QEMU: a page of 1 GiB is accessed before it is known whether it may "
 			    "be" },
-	[FAULT_DATA_PREFIX] = { "tcg", 0, 0,
+	[FAULT_DATA_PREFIX] = { "tcg", 0, 1000,
 				"QEMU: 66h makes MOVBE and CRC32 16 bits wide everywhere" },
 	[FAULT_MMX] = { "tcg", 0, 0, "QEMU: MMX leaves the exponents of the x87 registers" },
 	[FAULT_X87_STACK] = { "tcg", 0, 0, "QEMU: the x87 stack does not overflow" },
@@ -52,8 +52,9 @@ static const struct {
 	[FAULT_FAR_POINTER] = { "tcg", 0, 0,
 				"QEMU, Bochs: far pointers of 64 bits, which AMD's have not",
 				"bochs-svm" },
-	[FAULT_FAR_SEGMENT] = { "bochs-svm", 0, 0,
-				"Bochs: LFS and LGS of 64 bits, which AMD's have not" },
+	[FAULT_FAR_SEGMENT] = { "tcg", 1000, 0,
+				"QEMU, Bochs: LFS and LGS of 64 bits, which AMD's have not",
+				"bochs-svm" },
 	[FAULT_MSR] = { "tcg", 0, 0, "QEMU, Bochs: every MSR can be read and written",
 			"bochs-svm" },
 	[FAULT_DR6] = { "bochs-svm", 0, 0, "Bochs: a #DB that exits does not name the breakpoint" },
@@ -65,14 +66,18 @@ static const struct {
 	[FAULT_IF] = { "bochs-svm", 0, 0, "Bochs: no interrupt exits while the guest's IF is 0" },
 };
 
+static bool is_of(enum emulator_fault fault, unsigned int version)
+{
+	return version >= faults[fault].since &&
+	       (!faults[fault].mended || version < faults[fault].mended);
+}
+
 bool emulator_has(enum emulator_fault fault)
 {
-	unsigned int version = options_number(faults[fault].machine, 0);
+	const unsigned int version = options_number(faults[fault].machine, 0);
 
-	if (!version && faults[fault].also)
-		version = options_number(faults[fault].also, 0);
-	if (!version || version < faults[fault].since ||
-	    (faults[fault].mended && version >= faults[fault].mended))
+	if (version ? !is_of(fault, version)
+		    : !faults[fault].also || !options_number(faults[fault].also, 0))
 		return false;
 	check_skip(faults[fault].name);
 	return true;
