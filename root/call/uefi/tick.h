@@ -27,7 +27,7 @@ UINT64 tick_units_left(uint64_t deadline);
 /* A period of so many units, that was not ended early, has taken so many ticks of the TSC. */
 void tick_learn(UINT64 units, uint64_t ticks);
 
-/* Wait for two short ones, to learn from the second. Interrupts are on afterwards as before. */
+/* Wait for some short ones, to learn from the shortest of them. Interrupts are on afterwards as before. */
 void tick_measure(struct timer_protocol *timer);
 
 #endif
