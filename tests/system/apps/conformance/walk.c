@@ -33,7 +33,8 @@ DECLARE_GUEST(walk_user32);
 #define TARGET	   0x20000ull  /* full of RET, where all small pages lead to */
 #define LISTS	   0x100000ull /* addresses, then results */
 #define TABLES	   0x400000ull
-#define BIG	   0x40000000ull /* where all large pages lead to, and the target is mapped */
+#define BIG	   0x40000000ull  /* where all large pages lead to, and the target is mapped */
+#define BIG36	   0x140400000ull /* but for one of PSE-36, whose bit 13 is bit 32 of the address */
 
 #define MAX_CASES  8192u
 #define MAX_SLOTS  12288u
@@ -66,6 +67,7 @@ static uint8_t *tables, *lists;
 static struct slot *slots;
 static struct whit_translation *records;
 static unsigned int n_slots, n_cases, n_tables;
+static uint64_t gva36; /* what leads to BIG36, or 0 */
 static uint64_t n_tried, n_granted;
 /* Of the emulator: P in the error code of a reserved bit; A of a page of 1 GiB that may not be accessed. */
 static bool has_no_p, has_early_a;
@@ -153,6 +155,7 @@ static bool final_kind(unsigned int level, unsigned int n, uint64_t *entry)
 		is_page ? page | all | PTE_D : 0,
 		level == 1 ? page | all | PTE_PS : 0, /* PAT */
 		has_large(level) ? page | all | 1u << 12 : 0,
+		mode == NARROW_PSE && level == 2 ? (uint32_t)BIG36 | all | PTE_PS | 1u << 13 : 0,
 		mode == LONG && is_page ? page | all | 0x7ffull << 52 : 0,
 	};
 
@@ -192,6 +195,8 @@ static void fill(unsigned int level, unsigned int table, uint64_t gva, unsigned 
 		if (!entry)
 			continue;
 		put(table, index, entry, level);
+		if ((entry & PTE_PS) && entry >> 22 == (uint32_t)BIG36 >> 22)
+			gva36 = gva | (uint64_t)index << shift;
 		add_case(gva | (uint64_t)index << shift);
 		index++;
 	}
@@ -224,6 +229,7 @@ static void make_space(void)
 	index_bits = mode <= NARROW_PSE ? 10 : 9;
 	top = mode == LONG ? 4 : mode == PAE ? 3 : 2;
 	n_slots = n_cases = n_tables = 0;
+	gva36 = 0;
 	platform_clear(tables, MAX_TABLES * 4096);
 	platform_clear(lists, LIST_PAGES * 4096);
 	first = new_table();
@@ -292,6 +298,7 @@ static void make_guest(void)
 	map(lists, LISTS, LIST_PAGES * 4096);
 	map(tables, TABLES, MAX_TABLES * 4096);
 	map(child.ram + TARGET, BIG, 4096);
+	map(child.ram + TARGET, BIG36, 4096);
 	/* User code leaves its data segments to the handler, which takes them as they are. */
 	if (!is_long) {
 		CHECK_EQ(child_set_segment(&child, WHvX64RegisterDs, 0, 0xffffffff,
@@ -400,7 +407,8 @@ static void ask(unsigned int kind, unsigned int controls, bool granted)
 		is = record->code ? record->error_code : SUCCEEDED_BYTE;
 		if (is != results[i] || record->code > 3)
 			report("result", controls, kind, gvas[i], is, results[i]);
-		if (granted && record->gpa != TARGET && (record->gpa & ~(0xffull << 32)) != BIG)
+		if (granted && record->gpa != TARGET &&
+		    record->gpa != (gvas[i] == gva36 ? BIG36 : BIG))
 			report("gpa", controls, kind, gvas[i], record->gpa, TARGET);
 		if (!(i % 61)) {
 			WHV_TRANSLATE_GVA_RESULT result = { .Reserved = 0 };
@@ -486,6 +494,7 @@ static void translate_is_the_processors_32_bit_paging_with_large_pages(void)
 {
 	all_runs(NARROW_PSE);
 	CHECK(n_tried > 96 * 40 && n_granted > n_tried / 8);
+	CHECK(gva36);
 }
 
 static void translate_is_the_processors_pae_paging(void)
