@@ -115,6 +115,7 @@ static inline void random_registers(struct ref_in *in)
 	memset(in, 0, sizeof(*in));
 	in->maxphyaddr = (unsigned int[]) { 32, 36, 39, 40, 46, 52 }[random_next(&rng) % 6];
 	in->has_1g = random_chance(&rng, 70);
+	in->has_loose_pdptes = random_chance(&rng, 20);
 	in->cr0 = (random_chance(&rng, 98) ? CR0_PG : 0) | CR0_PE |
 		  (random_chance(&rng, 60) ? CR0_WP : 0);
 	in->cr4 =
@@ -205,6 +206,7 @@ static inline void case_paging(const struct ref_in *in, struct virt_paging *pagi
 {
 	virt_machine.physical_bits = (uint8_t)in->maxphyaddr;
 	virt_machine.has_1g_pages = in->has_1g;
+	virt_machine.has_loose_pdptes = in->has_loose_pdptes;
 	memset(paging, 0, sizeof(*paging));
 	paging->cr0 = in->cr0;
 	paging->cr3 = in->cr3;

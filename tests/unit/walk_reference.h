@@ -15,7 +15,8 @@ struct ref_in {
 	uint32_t pkru, pkrs;
 	unsigned int maxphyaddr;
 	bool has_1g;
-	bool reads_pdptes; /* from memory, at each walk */
+	bool reads_pdptes;     /* from memory, at each walk */
+	bool has_loose_pdptes; /* whose reserved low bits are not looked at */
 	uint64_t gva;
 	bool read, write, execute, user, set_bits, smap, no_smap;
 	/* 0: entry read; 4, 5: the result code of a table that cannot be read. */
@@ -62,7 +63,9 @@ static inline bool ref_must_be_zero(const struct ref_in *in, enum ref_mode mode,
 		return level == 2 && is_page && bit >= m - 19 && bit <= 21;
 	}
 	if (mode == REF_PAE && level == 3)
-		return bit == 1 || bit == 2 || (bit >= 5 && bit <= 8) || bit >= in->maxphyaddr;
+		return (!in->has_loose_pdptes &&
+			(bit == 1 || bit == 2 || (bit >= 5 && bit <= 8))) ||
+		       bit >= in->maxphyaddr;
 	if (bit == 63)
 		return !ref_bit(in->efer, 11);
 	if (bit >= 52)
