@@ -23,9 +23,9 @@ ifneq ($(findstring clang,$(CC)),clang)
 HV_LTO := -flto=auto -flto-partition=one --param inline-unit-growth=80
 endif
 
-# There is an image for each vendor, and whit.efi carries them all; HV_CARRIED=vmx is for who wants one alone.
+# There is an image for each vendor; whit.efi carries those that are done. With AMD-V's as it stands: HV_CARRIED='vmx svm'.
 HV_VENDORS := vmx svm
-HV_CARRIED ?= vmx svm
+HV_CARRIED ?= vmx
 
 # $(call hv_objects,VENDOR): all that its image is made of.
 hv_dirs    = arch/x86 arch/$(1) hv $(wildcard hv/*) emu

@@ -35,7 +35,7 @@ BOOTS ?= 100
 soak: deps ## with two to four processors: BOOTS (100) starts of Whit on VT-x and on AMD-V, Linux as the root, the whole suite on each
 	@$(MAKE) --quiet -j2 machine-tests
 	@B=$(B) JOBS=$${JOBS:-2} tests/system/soak $(BOOTS)
-	@B=$(B) JOBS=$${JOBS:-2} MACHINE=$${MACHINE:-tcg} tests/system/soak $(BOOTS)
+	@! tests/system/machine runs tcg || B=$(B) JOBS=$${JOBS:-2} MACHINE=tcg tests/system/soak $(BOOTS)
 	@B=$(B) tests/system/processors linux suite 2 3
 
 .PHONY: coverage

@@ -144,9 +144,7 @@ bool vp_is_bounded(const struct percpu *cpu, const struct virt_vp *child)
 
 uint64_t virt_bound(struct virt_vp *vp)
 {
-	if (virt_machine.has_deadline || !(vp->due & DUE_TIMER))
-		return ~0ull;
-	return percpu()->bound = vp->deadline;
+	return virt_machine.has_deadline ? ~0ull : (percpu()->bound = vp->deadline);
 }
 
 bool vp_left(const struct virt_vp *vp, bool has_run, struct virt_exit *exit)

@@ -1,52 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * The end of a Run, platform_bound(), where the processor has no timer for guests. On the boot processor firmware's tick
- * comes earlier, and has its own period back as soon as no bound is that near. On the others firmware handles no interrupts and uses
- * no timer: theirs is that of their local APIC, and its interrupt ends at a table of our own, which is the processor's for
- * the moment in which interrupts are taken.
+ * The end of a Run, platform_bound(), where the processor has no timer for guests. On the boot processor it is firmware's
+ * tick, 10 to 100 times a second. On the others firmware handles no interrupts and uses no timer: theirs is that of their local
+ * APIC, and its interrupt ends at a table of our own, which is the processor's for the moment in which interrupts are taken.
  */
 #include "root/call/uefi/bound.h"
-
-#include <efi.h>
 
 #include "root/call/platform.h"
 #include "root/call/uefi/cpu.h"
 #include "root/call/uefi/processors.h"
-#include "root/call/uefi/tick.h"
 #include "x86/apic.h"
 #include "x86/msr.h"
 #include "x86/seg.h"
-
-/* ---- The boot processor ------------------------------------------------------------------ */
-
-static void bound_by_tick(uint64_t deadline)
-{
-	static UINT64 usual; /* firmware's own period, while it is another; else 0 */
-	static bool is_measured;
-	struct timer_protocol *const timer = tick_timer();
-	UINT64 units, period;
-
-	if (!timer || timer->get_period(timer, &period) != EFI_SUCCESS)
-		return;
-	if (!is_measured && deadline != ~0ull)
-		tick_measure(timer);
-	is_measured |= deadline != ~0ull;
-	units = deadline > uefi_tsc() ? tick_units_left(deadline) : TICK_UNITS_PER_SECOND;
-	if (units < TICK_SHORTEST_UNITS)
-		units = TICK_SHORTEST_UNITS;
-	if (!usual && units < period)
-		usual = period;
-	else if (!usual)
-		return;
-	if (units > usual)
-		units = usual;
-	if (units != period)
-		timer->set_period(timer, units);
-	if (units == usual)
-		usual = 0;
-}
-
-/* ---- The others -------------------------------------------------------------------------- */
 
 #define VECTOR 0xf0u
 
@@ -153,12 +118,8 @@ void bound_take_interrupt(void)
 		apic_write(XAPIC_EOI, 0);
 }
 
-/* ------------------------------------------------------------------------------------------ */
-
 void platform_bound(uint64_t deadline)
 {
-	if (processors_is_boot())
-		bound_by_tick(deadline);
-	else
+	if (!processors_is_boot())
 		bound_by_apic(deadline);
 }

@@ -8,11 +8,77 @@
  * application processor at all. So there a loop looks at the word and at the time.
  */
 #include <efi.h>
+#include <efilib.h>
 
+#include "root/call/hypercall.h"
 #include "root/call/platform.h"
 #include "root/call/uefi/cpu.h"
 #include "root/call/uefi/processors.h"
-#include "root/call/uefi/tick.h"
+#include "uefi/timer.h"
+#include "whp/WinHvPlatform.h"
+
+#define UNITS_PER_SECOND 10000000ull
+
+/*
+ * A shorter sleep, half a millisecond, is spent calling again: with a period below what firmware's own handler takes
+ * the processor would do nothing else any more.
+ */
+#define SHORTEST_UNITS 5000u
+
+/* NULL if firmware has none. */
+static struct timer_protocol *find_timer(void)
+{
+	static EFI_GUID guid = TIMER_GUID;
+	static struct timer_protocol *timer;
+	static bool is_known;
+
+	if (!is_known && BS->LocateProtocol(&guid, NULL, (void **)&timer) != EFI_SUCCESS)
+		timer = NULL;
+	is_known = true;
+	return timer;
+}
+
+/* Of the TSC; the hypervisor knows it, or it is 0. */
+static uint64_t tsc_hz(void)
+{
+	static uint64_t hz;
+	static bool is_known;
+	struct hypercall_result result;
+
+	if (!is_known &&
+	    hypercall5(WHIT_CALL_GET_CAPABILITY, WHvCapabilityCodeProcessorClockFrequency,
+		       platform_physical(&hz), sizeof(hz), 0, 0, &result))
+		hz = 0;
+	is_known = true;
+	return hz;
+}
+
+/*
+ * TSC ticks that 1,000 units take: as they should, until a sleep has shown that firmware's timer is slower. (OVMF takes
+ * the clock of Bochs' APIC for ten times what it is.)
+ */
+static uint64_t rate;
+
+/* The units until the TSC stands at `deadline`, at most a second's; more than any tick, if nobody can tell. */
+static UINT64 units_left(uint64_t deadline)
+{
+	const uint64_t now = uefi_tsc(), hz = tsc_hz();
+
+	if (!rate)
+		rate = hz / (UNITS_PER_SECOND / 1000);
+	if (deadline <= now)
+		return 0;
+	if (!rate || deadline - now >= hz)
+		return UNITS_PER_SECOND;
+	return (deadline - now) * 1000 / rate;
+}
+
+/* A sleep that was not ended early has taken so many ticks. */
+static void learn(UINT64 units, uint64_t ticks)
+{
+	if (ticks > 2 * (units * rate / 1000))
+		rate = ticks * 1000 / units;
+}
 
 /*
  * The loop does not see whether an interrupt has come while it let one in, and ends after so many ticks of the TSC, less than
@@ -41,16 +107,16 @@ void platform_wake(const uint32_t *wake)
 
 static bool halt(uint64_t held, uint64_t deadline)
 {
-	const UINT64 units = tick_units_left(deadline);
+	const UINT64 units = units_left(deadline);
 	struct timer_protocol *timer;
 	uint64_t start;
 	UINT64 usual;
 
-	if (units < TICK_SHORTEST_UNITS) {
+	if (units < SHORTEST_UNITS) {
 		platform_release_interrupts(held);
 		return platform_take_interrupts();
 	}
-	timer = units < TICK_UNITS_PER_SECOND ? tick_timer() : NULL;
+	timer = units < UNITS_PER_SECOND ? find_timer() : NULL;
 	if (!timer || timer->get_period(timer, &usual) != EFI_SUCCESS || units >= usual) {
 		uefi_sleep(held);
 		return true;
@@ -59,7 +125,7 @@ static bool halt(uint64_t held, uint64_t deadline)
 	start = uefi_tsc();
 	/* Firmware may have let interrupts in: what came is seen at the latest with the tick that has just been set. */
 	uefi_sleep(held);
-	tick_learn(units, uefi_tsc() - start);
+	learn(units, uefi_tsc() - start);
 	timer->set_period(timer, usual);
 	return true;
 }

@@ -5,8 +5,8 @@
  *
  * `late` bounds how late the handler may note an interrupt: the exit of the deadline, its delivery, and the handler up
  * to its RDTSC are less than 3,000 instructions where the TSC counts those; a timer of firmware may come between. AMD's
- * processors have no timer for guests, and what ends the run is a tick of firmware's timer, with half a millisecond as its
- * shortest period. `some` is a time that is long beside that.
+ * processors have no timer for guests, and what ends the run is a tick of firmware's timer, each 10 ms. `some` is a
+ * time that is long beside that.
  */
 #include "tests/system/apps/conformance/apic.h"
 
@@ -33,8 +33,8 @@ static void begin_with_turns(uint32_t turns)
 	bus_hz = property(WHvPartitionPropertyCodeInterruptClockFrequency);
 	tsc_hz = property(WHvPartitionPropertyCodeProcessorClockFrequency);
 	CHECK(bus_hz && tsc_hz);
-	some = vendor_is_amd() ? tsc_hz / 250 : 100000;
-	late = vendor_is_amd() ? tsc_hz / 500 : 60000;
+	some = vendor_is_amd() ? tsc_hz / 25 : 100000;
+	late = vendor_is_amd() ? tsc_hz / 50 : 60000;
 }
 
 static void begin(void)
