@@ -31,7 +31,6 @@ uint32_t call_delete(struct call_partition *partition)
 		partition->vps[i] = 0;
 	}
 	loan_free(partition);
-	platform_bound(~0ull);
 	return 0;
 }
 

@@ -275,7 +275,14 @@ static void the_root_bounds_a_run(void)
 	CHECK_EQ(refused(), VIRT_EXIT_NOTHING);
 	virt_set_deadline(child, ~0ull);
 	go(child);
+	/* Whoever has told the root that there is nothing has taken back what it knew. */
+	virt_set_deadline(child, vtx.tsc + 100000);
+	(void)virt_bound(child);
+	go(child);
+	virt_set_deadline(child, ~0ull);
 	CHECK_EQ(virt_bound(child), ~0ull);
+	virt_set_deadline(child, vtx.tsc + 200000);
+	CHECK_EQ(refused(), VIRT_EXIT_NOTHING);
 }
 
 /* ---- Steps of the root ------------------------------------------------------------------- */

@@ -67,7 +67,7 @@ static uint32_t counts_of(uint64_t ticks)
 	return counts < ~0u ? (uint32_t)counts : ~0u;
 }
 
-/* Firmware's table, and a gate that does nothing. All processors write the same. */
+/* Firmware's table, and a gate that does nothing. All processors write the same, also while one uses it. */
 static uint64_t table[2 * 256];
 
 /* The first half of a gate but for the address of its handler, SDM 3A "64-Bit Mode IDT". */
@@ -77,10 +77,14 @@ static void fill_table(void)
 {
 	const uint64_t handler = (uintptr_t)uefi_return;
 	struct x86_table firmware;
+	const uint64_t *gates;
+	unsigned int i;
 
 	uefi_get_idt(&firmware);
-	uefi_copy(table, (const void *)(uintptr_t)firmware.base,
-		  firmware.limit < sizeof(table) ? firmware.limit + 1u : sizeof(table));
+	gates = (const uint64_t *)(uintptr_t)firmware.base;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]) && 8 * i < firmware.limit; i++)
+		if (i / 2 != VECTOR)
+			table[i] = gates[i];
 	table[2 * VECTOR] =
 		(table[0] & GATE_KEPT) | (handler & 0xffff) | (handler >> 16 & 0xffff) << 48;
 	table[2 * VECTOR + 1] = handler >> 32;
